@@ -1,0 +1,74 @@
+// Parameters of an operation: a small map from name to value, described by the op's AttrSpec list. One
+// representation serves printing, hashing, files, bindings and kernels.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hornbeam/dim.hpp"
+#include "hornbeam/tensor.hpp"
+
+namespace hornbeam {
+
+class Graph;
+struct CustomGradient;
+
+using Ints = std::vector<int64_t>;
+using AttrValue = std::variant<bool, int64_t, double, std::string, DType, Ints, SymShape, Tensor,
+                               std::shared_ptr<const Graph>, std::shared_ptr<const CustomGradient>>;
+enum class AttrType { boolean, integer, real, text, dtype, ints, dims, tensor, graph, gradient };
+
+/// One parameter an op takes. `required` ones have no default.
+struct AttrSpec {
+  const char* name;
+  AttrType type;
+  AttrValue fallback;
+  bool required = false;
+};
+
+class HB_API Attrs {
+ public:
+  Attrs() = default;
+  Attrs(std::initializer_list<std::pair<const std::string, AttrValue>> items) : items_(items) {}
+
+  bool has(const std::string& name) const { return items_.count(name) != 0; }
+  void set(const std::string& name, AttrValue value) { items_[name] = std::move(value); }
+  void erase(const std::string& name) { items_.erase(name); }
+  const std::map<std::string, AttrValue>& items() const { return items_; }
+
+  bool flag(const std::string& name) const { return get<bool>(name); }
+  int64_t integer(const std::string& name) const { return get<int64_t>(name); }
+  double real(const std::string& name) const { return get<double>(name); }
+  const std::string& text(const std::string& name) const { return get<std::string>(name); }
+  DType dtype(const std::string& name) const { return get<DType>(name); }
+  const Ints& ints(const std::string& name) const { return get<Ints>(name); }
+  const SymShape& dims(const std::string& name) const { return get<SymShape>(name); }
+  const Tensor& tensor(const std::string& name) const { return get<Tensor>(name); }
+  const Graph& graph(const std::string& name) const { return *get<std::shared_ptr<const Graph>>(name); }
+  template <class T>
+  const T& get(const std::string& name) const;
+
+  /// Every `dims` value evaluated to `ints`: what kernels see.
+  Attrs evaluated(const DimEnv& env) const;
+  /// "axis=1, keepdims=true"; equal text means equal attributes (tensors and graphs by address).
+  std::string str() const;
+
+ private:
+  std::map<std::string, AttrValue> items_;
+};
+
+HB_API std::string attr_text(const AttrValue& value);
+
+template <class T>
+const T& Attrs::get(const std::string& name) const {
+  auto it = items_.find(name);
+  const T* v = it == items_.end() ? nullptr : std::get_if<T>(&it->second);
+  if (!v) throw std::logic_error("attribute " + name + " is missing or of another type");
+  return *v;
+}
+
+}  // namespace hornbeam

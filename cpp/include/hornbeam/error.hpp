@@ -1,0 +1,57 @@
+// The exceptions Hornbeam throws. Every message says what was required and what came.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "hornbeam/export.hpp"
+
+namespace hornbeam {
+
+/// Base of every exception thrown by the library.
+class HB_API Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// A value, shape or parameter is not what the operation requires (ValueError in Python).
+class HB_API ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A dtype or kind of object is not what the operation requires (TypeError in Python).
+class HB_API TypeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A buffer cannot be had; thrown before anything is allocated (MemoryError in Python).
+class HB_API MemoryError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file is not a valid Hornbeam file (hornbeam.FormatError, a ValueError, in Python).
+class HB_API FormatError : public ValueError {
+ public:
+  using ValueError::ValueError;
+};
+
+/// The operating system refused a file (OSError and its subclasses in Python; `code` is errno).
+class HB_API FileError : public Error {
+ public:
+  FileError(const std::string& what, int code) : Error(what), code_(code) {}
+  int code() const noexcept { return code_; }
+
+ private:
+  int code_;
+};
+
+/// The operation has no gradient, or none of the order asked for.
+class HB_API GradientError : public ValueError {
+ public:
+  using ValueError::ValueError;
+};
+
+}  // namespace hornbeam

@@ -1,0 +1,73 @@
+// Compiling a graph, and running it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hornbeam/graph.hpp"
+
+namespace hornbeam {
+
+struct CompileOptions {
+  std::string isa;                   ///< "avx512", "avx2", "scalar"; empty: HB_ISA, else the best this CPU has
+  int threads = 0;                   ///< 0: HB_NUM_THREADS, else the CPUs this process may use
+  std::vector<std::string> disable;  ///< passes to leave out, by name (see pass_names)
+};
+
+/// What a plan costs.
+struct ProgramStats {
+  int items = 0;              ///< kernels and copies
+  size_t arena_bytes = 0;     ///< working memory
+  size_t live_bytes = 0;      ///< the least any plan could use
+  double plan_seconds = 0;
+};
+
+/// A node's share of a profiled run.
+struct ProfileRow {
+  std::string op, layer;
+  std::string shape;
+  double seconds = 0;
+  double flops = 0;
+  double bytes = 0;
+  int parts = 0;
+};
+
+/// A graph after its passes, with a small cache of plans by input shape. `run` may be called from many threads.
+class HB_API Executable {
+ public:
+  explicit Executable(const Graph& graph, CompileOptions options = {});
+  ~Executable();
+  Executable(Executable&&) noexcept;
+
+  /// Runs once and returns the outputs. Writes the variables that the graph assigns, all of them or, when it throws, none.
+  std::vector<Tensor> run(const std::vector<Tensor>& inputs);
+  /// The same, into outputs whose memory is given (undefined tensors are allocated).
+  void run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs);
+
+  const Graph& graph() const;
+  const CompileOptions& options() const;
+  /// Plans for these input shapes, if need be, and says what the plan costs.
+  ProgramStats stats(const std::vector<Shape>& input_shapes);
+  /// Runs `repeats` times on one thread and returns each node's mean time.
+  std::vector<ProfileRow> profile(const std::vector<Tensor>& inputs, int repeats);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The instruction sets this build and CPU have kernels for, best first; the one used by default; the threads used by
+/// default (HB_NUM_THREADS, else the CPUs this process may use); what runs them ("openmp" or "threads").
+HB_API std::vector<std::string> isa_names();
+HB_API std::string default_isa_name();
+HB_API int thread_count();
+HB_API std::string thread_kind();
+
+/// The passes in the order they run.
+HB_API std::vector<std::string> pass_names();
+/// Applies the passes but those named.
+HB_API Graph optimize(const Graph& graph, const std::vector<std::string>& disable = {});
+
+}  // namespace hornbeam

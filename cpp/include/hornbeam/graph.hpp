@@ -1,0 +1,184 @@
+// The static graph: values, nodes, and the state a step reads and writes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "hornbeam/attrs.hpp"
+#include "hornbeam/kernel.hpp"
+#include "hornbeam/tensor.hpp"
+
+namespace hornbeam {
+
+struct OpDef;
+
+/// Output `out` of node `node` of some graph.
+struct Value {
+  int node = -1;
+  int out = 0;
+  bool defined() const { return node >= 0; }
+  bool operator==(const Value& o) const { return node == o.node && out == o.out; }
+  bool operator!=(const Value& o) const { return !(*this == o); }
+  bool operator<(const Value& o) const { return node != o.node ? node < o.node : out < o.out; }
+};
+struct ValueHash {
+  size_t operator()(const Value& v) const { return size_t(v.node) * 31 + size_t(v.out); }
+};
+
+/// Dtype and shape of a value; the shape may hold named dimensions.
+struct ValueType {
+  DType dtype = DType::f32;
+  SymShape shape;
+  std::string str() const { return std::string(dtype_short(dtype)) + shape_text(shape); }
+};
+
+struct Node {
+  const OpDef* op;
+  Attrs attrs;
+  std::vector<Value> inputs;
+  std::vector<ValueType> outputs;
+  std::string scope;  // the layer that made it, for messages and profiles
+};
+
+/// Two dimensions that must agree, found while tracing; checked when planning.
+struct DimCheck {
+  Dim a, b;
+  std::string what;
+};
+
+/// A graph is built by appending nodes, which keeps it in topological order. A variable is read as an input; an
+/// assignment makes its new value, which later reads see and the end of a run writes.
+class HB_API Graph {
+ public:
+  /// Adds a graph input.
+  Value input(const std::string& name, DType dtype, SymShape shape);
+  Value constant(Tensor value);
+  /// A scalar constant of `dtype`.
+  Value scalar(DType dtype, double value);
+  /// The current value of a variable: its state at the start, or what was last assigned.
+  Value read(const VariablePtr& variable);
+  /// Makes `value` the variable's new value; dtype and shape must agree.
+  void assign(const VariablePtr& variable, Value value);
+
+  /// Adds a node of the op called `op`; throws ValueError / TypeError when its inputs do not fit.
+  std::vector<Value> add(const std::string& op, std::vector<Value> inputs, Attrs attrs = {});
+  /// The same for an op with one output.
+  Value add1(const std::string& op, std::vector<Value> inputs, Attrs attrs = {});
+  std::vector<Value> add(const OpDef& op, std::vector<Value> inputs, Attrs attrs);
+  /// Appends a node as it is, without inference (for passes and the loader; verify() checks it).
+  int append(Node node);
+
+  const ValueType& type(Value v) const { return nodes_[size_t(v.node)].outputs[size_t(v.out)]; }
+  const SymShape& shape(Value v) const { return type(v).shape; }
+  DType dtype(Value v) const { return type(v).dtype; }
+  int rank(Value v) const { return int(type(v).shape.size()); }
+  const Node& node(int id) const { return nodes_[size_t(id)]; }
+  Node& node(int id) { return nodes_[size_t(id)]; }
+  int size() const { return int(nodes_.size()); }
+
+  /// Records that two dimensions are equal; throws when both are known and differ. Returns the better known one.
+  Dim unify(const Dim& a, const Dim& b, const std::string& what);
+
+  /// Marks new nodes as made by `name`, until the next call.
+  void set_scope(std::string name) { scope_ = std::move(name); }
+  const std::string& scope() const { return scope_; }
+
+  /// Re-emits `source`'s nodes here with its inputs replaced; returns where each output went.
+  std::vector<Value> inline_graph(const Graph& source, const std::vector<Value>& inputs);
+
+  std::vector<int> inputs;                                // node ids of op "input", in order
+  std::vector<std::string> input_names;
+  std::vector<VariablePtr> variables;                     // node attr "index" of op "variable" points here
+  std::vector<std::pair<std::string, Value>> outputs;     // what a run returns
+  std::vector<std::pair<int, Value>> updates;             // variable index -> its final value
+  std::vector<DimCheck> checks;
+
+  std::string str() const;       // one node a line
+  std::string graphviz() const;  // dot source
+  /// Throws std::logic_error when an invariant of the graph does not hold.
+  void verify() const;
+
+ private:
+  std::vector<Node> nodes_;
+  std::unordered_map<const Variable*, int> variable_index_;
+  std::unordered_map<int, Value> current_;  // variable index -> current value
+  std::string scope_;
+};
+
+/// What shape inference sees.
+struct InferContext {
+  Graph& graph;
+  const OpDef& op;
+  const std::vector<Value>& inputs;
+  const Attrs& attrs;
+  const ValueType& type(size_t i) const { return graph.type(inputs[i]); }
+  const SymShape& shape(size_t i) const { return type(i).shape; }
+  DType dtype(size_t i) const { return type(i).dtype; }
+  int rank(size_t i) const { return int(shape(i).size()); }
+  /// Throws ValueError "[op] text; got a=f32[2,3], ... (layer "name")".
+  [[noreturn]] HB_API void fail(const std::string& text) const;
+  [[noreturn]] HB_API void fail_type(const std::string& text) const;
+  /// `axis` in [-rank, rank) made non-negative.
+  HB_API int axis(int64_t axis, int rank) const;
+  Dim same(const Dim& a, const Dim& b, const std::string& what) const;
+};
+
+/// What a gradient rule sees: the node and the gradients of its outputs (undefined when zero).
+struct GradContext {
+  Graph& graph;
+  int node;
+  const std::vector<Value>& out_grads;
+  const std::vector<bool>& wanted;  // which inputs need a gradient
+  Value in(size_t i) const { return graph.node(node).inputs[i]; }
+  Value out(size_t i) const { return Value{node, int(i)}; }
+  Value dy(size_t i = 0) const { return out_grads[i]; }
+  const Attrs& attrs() const { return graph.node(node).attrs; }
+};
+
+/// The gradient of op "custom_gradient": (inputs, outputs, output gradients) -> input gradients.
+struct CustomGradient {
+  std::string name;
+  std::function<std::vector<Value>(Graph&, const std::vector<Value>& inputs, const std::vector<Value>& outputs,
+                                   const std::vector<Value>& out_grads)>
+      rule;
+};
+
+/// Everything there is to know about one operation. Built-ins are listed in op_list.def; others come from register_op.
+struct OpDef {
+  const char* name;
+  int version = 1;
+  int min_inputs = 1;
+  int max_inputs = 1;  // -1: any number
+  std::vector<AttrSpec> attrs;
+  /// Checks the inputs and gives the outputs' types.
+  std::vector<ValueType> (*infer)(const InferContext&) = nullptr;
+  /// Gradients of the inputs (undefined where zero or not wanted). Null: see `decompose`, else not differentiable.
+  std::vector<Value> (*gradient)(const GradContext&) = nullptr;
+  /// The same outputs from other ops; used to differentiate when `gradient` is null.
+  std::vector<Value> (*decompose)(Graph&, const std::vector<Value>& inputs, const Attrs&) = nullptr;
+  /// Plans the CPU kernel for concrete shapes. Null: the runtime treats the op itself (input, variable, loops).
+  PlanKernel cpu = nullptr;
+  bool pure = true;           // may be merged, moved and dropped
+  bool differentiable = true; // false: the gradient is zero by definition (comparisons, integer results)
+  int elementwise = -1;       // opcode when the op is elementwise, else -1
+  bool view = false;          // output i is input i's memory
+  bool optional_outputs = false;  // the kernel takes a null buffer for an output that nobody reads
+};
+
+/// Finds an op; throws ValueError when there is none.
+HB_API const OpDef& find_op(const std::string& name);
+/// Adds an op from outside; its name must be new.
+HB_API void register_op(OpDef op);
+/// Names of all ops, sorted.
+HB_API std::vector<std::string> list_ops();
+
+/// d sum(targets * seeds) / d sources, appended to `graph`. `seeds` default to ones. An unconnected source gets an
+/// undefined Value.
+HB_API std::vector<Value> gradients(Graph& graph, const std::vector<Value>& targets, const std::vector<Value>& sources,
+                                    std::vector<Value> seeds = {});
+
+}  // namespace hornbeam

@@ -1,0 +1,70 @@
+// What a kernel is: a plan for concrete shapes (a list of stages), then a function run part by part.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hornbeam/attrs.hpp"
+
+namespace hornbeam {
+
+/// Set by a kernel that meets bad data (a label out of range, say). The first writer wins; the run then
+/// leaves all state as it was and raises.
+struct Status {
+  enum Kind : int { ok = 0, index_out_of_range = 1, non_finite = 2 };
+  std::atomic<int> kind{0};
+  int node = -1;
+  int64_t row = 0;
+  double value = 0;
+  double limit = 0;
+  HB_API void raise(Kind kind, int node, int64_t row, double value, double limit);
+};
+
+/// One call of a kernel for one part. Parts of a stage may run at the same time, in any order.
+struct KernelCall {
+  const void* params;    // the plan's params
+  void* const* buffers;  // inputs, then outputs, then the workspace (null where an output is not wanted)
+  int out;               // index of the first output in `buffers`
+  int work;              // index of the workspace
+  int part;
+  int parts;
+  int node;
+  Status* status;
+};
+using KernelFn = void (*)(const KernelCall&);
+
+struct Stage {
+  KernelFn fn;
+  int parts;
+};
+
+struct TensorSpec {
+  DType dtype;
+  Shape shape;
+  int64_t size() const { return shape_product(shape); }
+};
+
+struct IsaTable;
+
+/// What a kernel plans from: concrete shapes and attributes.
+struct KernelRequest {
+  const char* op;
+  const Attrs& attrs;
+  std::vector<TensorSpec> inputs;
+  std::vector<TensorSpec> outputs;
+  const IsaTable* isa;
+};
+
+/// The stages run one after another, with a barrier between them.
+struct KernelPlan {
+  std::vector<Stage> stages;
+  std::shared_ptr<const void> params;
+  size_t workspace = 0;           // bytes, shared by all parts
+  std::vector<int> alias_inputs;  // inputs read at exactly the places written: outputs may take over their memory
+};
+using PlanKernel = KernelPlan (*)(const KernelRequest&);
+
+}  // namespace hornbeam

@@ -1,0 +1,35 @@
+// HB_CHECK(condition, pieces...): throws ValueError with the pieces streamed into one message.
+#pragma once
+
+#include <sstream>
+#include <string>
+
+#include "hornbeam/error.hpp"
+
+namespace hornbeam {
+
+template <class... Pieces>
+std::string concat_text(const Pieces&... pieces) {
+  std::ostringstream out;
+  (out << ... << pieces);
+  return out.str();
+}
+
+#define HB_CHECK(condition, ...) \
+  do {                           \
+    if (!(condition)) throw ::hornbeam::ValueError(::hornbeam::concat_text(__VA_ARGS__)); \
+  } while (0)
+
+#define HB_CHECK_TYPE(condition, ...) \
+  do {                                \
+    if (!(condition)) throw ::hornbeam::TypeError(::hornbeam::concat_text(__VA_ARGS__)); \
+  } while (0)
+
+/// a * b for sizes; throws instead of wrapping.
+inline long long checked_mul(long long a, long long b, const char* what) {
+  long long r = 0;
+  if (__builtin_mul_overflow(a, b, &r)) throw ValueError(concat_text(what, ": size overflows 64 bits"));
+  return r;
+}
+
+}  // namespace hornbeam

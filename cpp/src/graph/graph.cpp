@@ -1,0 +1,182 @@
+// Building a graph: nodes are appended in topological order, inference runs as they are.
+#include "hornbeam/graph.hpp"
+
+#include <map>
+
+#include "base/check.hpp"
+
+namespace hornbeam {
+namespace {
+const char* attr_type_name(AttrType t) {
+  const char* names[] = {"bool", "int", "float", "str", "dtype", "list of int", "list of dimensions", "tensor", "graph",
+                         "gradient"};
+  return names[int(t)];
+}
+
+std::string got(const Graph& g, const std::vector<Value>& inputs) {
+  std::string s;
+  const char* sep = "";
+  char name = 'a';
+  for (Value v : inputs) {
+    s += concat_text(sep, name, "=", g.type(v).str());
+    sep = ", ";
+    if (++name > 'z') break;
+  }
+  return s;
+}
+
+std::string where(const Graph& g) { return g.scope().empty() ? "" : " (layer \"" + g.scope() + "\")"; }
+}  // namespace
+
+void InferContext::fail(const std::string& text) const {
+  throw ValueError(concat_text("[", op.name, "] ", text, inputs.empty() ? "" : "; got ", got(graph, inputs), where(graph)));
+}
+void InferContext::fail_type(const std::string& text) const {
+  throw TypeError(concat_text("[", op.name, "] ", text, "; got ", got(graph, inputs), where(graph)));
+}
+int InferContext::axis(int64_t a, int r) const {
+  if (a < -r || a >= r) fail(concat_text("axis must be in [", -r, ", ", r, "); axis=", a));
+  return int(a < 0 ? a + r : a);
+}
+Dim InferContext::same(const Dim& a, const Dim& b, const std::string& what) const {
+  if (a == b) return a;
+  if (a.is_const() && b.is_const()) fail(what);
+  return graph.unify(a, b, concat_text("[", op.name, "] ", what, "; got ", got(graph, inputs), where(graph)));
+}
+
+Dim Graph::unify(const Dim& a, const Dim& b, const std::string& what) {
+  if (a == b) return a;
+  HB_CHECK(!a.is_const() || !b.is_const(), what, ": ", a.str(), " and ", b.str());
+  checks.push_back({a, b, what});
+  return b.is_const() ? b : a;
+}
+
+Value Graph::input(const std::string& name, DType dtype, SymShape shape) {
+  int id = append(Node{&find_op("input"), {{"index", int64_t(inputs.size())}}, {}, {{dtype, std::move(shape)}}, scope_});
+  inputs.push_back(id);
+  input_names.push_back(name);
+  return {id, 0};
+}
+
+Value Graph::constant(Tensor value) {
+  SymShape shape(value.shape().begin(), value.shape().end());
+  DType dtype = value.dtype();
+  return {append(Node{&find_op("constant"), {{"value", std::move(value)}}, {}, {{dtype, shape}}, scope_}), 0};
+}
+
+Value Graph::scalar(DType dtype, double value) { return constant(Tensor::scalar(dtype, value)); }
+
+Value Graph::read(const VariablePtr& variable) {
+  auto it = variable_index_.find(variable.get());
+  if (it != variable_index_.end()) {
+    auto cur = current_.find(it->second);
+    if (cur != current_.end()) return cur->second;
+  }
+  int index = int(variables.size());
+  const Tensor& t = variable->value();
+  SymShape shape(t.shape().begin(), t.shape().end());
+  int id = append(Node{&find_op("variable"), {{"index", int64_t(index)}}, {}, {{t.dtype(), shape}}, scope_});
+  variables.push_back(variable);
+  variable_index_[variable.get()] = index;
+  current_[index] = {id, 0};
+  return {id, 0};
+}
+
+void Graph::assign(const VariablePtr& variable, Value value) {
+  read(variable);
+  int index = variable_index_[variable.get()];
+  const Tensor& t = variable->value();
+  const ValueType& got = type(value);
+  HB_CHECK_TYPE(got.dtype == t.dtype(), "[assign] variable \"", variable->name(), "\" is ", dtype_name(t.dtype()),
+                "; got ", dtype_name(got.dtype), where(*this));
+  SymShape shape(t.shape().begin(), t.shape().end());
+  HB_CHECK(got.shape.size() == shape.size(), "[assign] variable \"", variable->name(), "\" has shape ",
+           shape_text(shape), "; got ", shape_text(got.shape), where(*this));
+  for (size_t i = 0; i < shape.size(); ++i)
+    unify(shape[i], got.shape[i], "[assign] variable \"" + variable->name() + "\" has shape " + shape_text(shape) +
+                                      "; got " + shape_text(got.shape));
+  current_[index] = value;
+  for (auto& [i, v] : updates)
+    if (i == index) {
+      v = value;
+      return;
+    }
+  updates.push_back({index, value});
+}
+
+std::vector<Value> Graph::add(const std::string& op, std::vector<Value> in, Attrs attrs) {
+  return add(find_op(op), std::move(in), std::move(attrs));
+}
+
+Value Graph::add1(const std::string& op, std::vector<Value> in, Attrs attrs) {
+  auto out = add(find_op(op), std::move(in), std::move(attrs));
+  if (out.size() != 1) throw std::logic_error(op + " has several outputs");
+  return out[0];
+}
+
+std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attrs) {
+  InferContext c{*this, op, in, attrs};
+  for (Value v : in)
+    if (v.node < 0 || v.node >= size() || size_t(v.out) >= node(v.node).outputs.size())
+      throw std::logic_error(std::string("op ") + op.name + " was given a value of another graph");
+  const int n = int(in.size());
+  if (n < op.min_inputs || (op.max_inputs >= 0 && n > op.max_inputs))
+    c.fail(concat_text("takes ", op.min_inputs, op.max_inputs == op.min_inputs ? "" : " or more", " inputs, not ", n));
+  for (const AttrSpec& spec : op.attrs) {
+    if (!attrs.has(spec.name)) {
+      if (spec.required) c.fail(concat_text("parameter `", spec.name, "` is missing"));
+      attrs.set(spec.name, spec.fallback);
+      continue;
+    }
+    const AttrValue& v = attrs.items().at(spec.name);
+    // Literal ints serve where floats or dimensions are asked for.
+    if (spec.type == AttrType::real && std::holds_alternative<int64_t>(v))
+      attrs.set(spec.name, double(std::get<int64_t>(v)));
+    else if (spec.type == AttrType::dims && std::holds_alternative<Ints>(v)) {
+      const Ints ints = std::get<Ints>(v);
+      attrs.set(spec.name, SymShape(ints.begin(), ints.end()));
+    } else if (size_t(spec.type) != v.index())
+      c.fail_type(concat_text("parameter `", spec.name, "` must be a ", attr_type_name(spec.type), ", not ", attr_text(v)));
+  }
+  if (attrs.items().size() > op.attrs.size())
+    for (const auto& [name, value] : attrs.items()) {
+      bool known = false;
+      for (const AttrSpec& spec : op.attrs) known = known || name == spec.name;
+      if (!known) c.fail_type(concat_text("has no parameter `", name, "`"));
+    }
+  std::vector<ValueType> types = op.infer(c);
+  int id = append(Node{&op, std::move(attrs), std::move(in), std::move(types), scope_});
+  std::vector<Value> out;
+  for (size_t i = 0; i < node(id).outputs.size(); ++i) out.push_back({id, int(i)});
+  return out;
+}
+
+int Graph::append(Node n) {
+  nodes_.push_back(std::move(n));
+  return size() - 1;
+}
+
+std::vector<Value> Graph::inline_graph(const Graph& source, const std::vector<Value>& in) {
+  HB_CHECK(in.size() == source.inputs.size(), "a sub-graph takes ", source.inputs.size(), " inputs, not ", in.size());
+  std::vector<int> map(size_t(source.size()), -1);
+  for (int id = 0; id < source.size(); ++id) {
+    const Node& n = source.node(id);
+    if (std::string(n.op->name) == "input") {
+      map[size_t(id)] = -2 - int(n.attrs.integer("index"));
+      continue;
+    }
+    Node copy = n;
+    for (Value& v : copy.inputs) {
+      int m = map[size_t(v.node)];
+      v = m <= -2 ? in[size_t(-2 - m)] : Value{m, v.out};
+    }
+    map[size_t(id)] = append(std::move(copy));
+  }
+  std::vector<Value> out;
+  for (const auto& [name, v] : source.outputs) {
+    int m = map[size_t(v.node)];
+    out.push_back(m <= -2 ? in[size_t(-2 - m)] : Value{m, v.out});
+  }
+  return out;
+}
+}  // namespace hornbeam

@@ -1,0 +1,134 @@
+// Depthwise convolution (one filter a channel) by rows of channels, and the plain loops that serve float64.
+#include "kernels/cpu/conv_geometry.hpp"
+
+namespace hornbeam {
+namespace {
+
+struct DirectParams {
+  ConvGeometry g;
+  const IsaTable* isa;
+};
+
+// Calls f(input pixel, output pixel, tap) for each pair that meets, for the output pixels [begin, end) of all images.
+template <class F>
+void each_pair_of_output(const ConvGeometry& g, int64_t begin, int64_t end, F f) {
+  for (int64_t o = begin; o < end; ++o) {
+    const int64_t image = o / g.out_pixels(), pixel = o % g.out_pixels();
+    const int64_t at[3] = {pixel / (g.out[1] * g.out[2]), pixel / g.out[2] % g.out[1], pixel % g.out[2]};
+    int64_t tap = 0;
+    for (int64_t a = 0; a < g.window[0]; ++a)
+      for (int64_t b = 0; b < g.window[1]; ++b)
+        for (int64_t e = 0; e < g.window[2]; ++e, ++tap) {
+          const int64_t d = at[0] * g.stride[0] - g.low[0] + a * g.dilation[0];
+          const int64_t h = at[1] * g.stride[1] - g.low[1] + b * g.dilation[1];
+          const int64_t w = at[2] * g.stride[2] - g.low[2] + e * g.dilation[2];
+          if (d < 0 || d >= g.in[0] || h < 0 || h >= g.in[1] || w < 0 || w >= g.in[2]) continue;
+          f(((image * g.in[0] + d) * g.in[1] + h) * g.in[2] + w, o, tap);
+        }
+  }
+}
+// The same for the input pixels [begin, end).
+template <class F>
+void each_pair_of_input(const ConvGeometry& g, int64_t begin, int64_t end, F f) {
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t image = i / g.in_pixels(), pixel = i % g.in_pixels();
+    const int64_t at[3] = {pixel / (g.in[1] * g.in[2]), pixel / g.in[2] % g.in[1], pixel % g.in[2]};
+    int64_t tap = 0;
+    for (int64_t a = 0; a < g.window[0]; ++a)
+      for (int64_t b = 0; b < g.window[1]; ++b)
+        for (int64_t e = 0; e < g.window[2]; ++e, ++tap) {
+          const int64_t t[3] = {a, b, e};
+          int64_t out[3];
+          bool meets = true;
+          for (int k = 0; k < 3; ++k) {
+            const int64_t v = at[k] + g.low[k] - t[k] * g.dilation[k];
+            out[k] = v / g.stride[k];
+            meets = meets && v >= 0 && v % g.stride[k] == 0 && out[k] < g.out[k];
+          }
+          if (meets) f(i, ((image * g.out[0] + out[0]) * g.out[1] + out[1]) * g.out[2] + out[2], tap);
+        }
+  }
+}
+
+void depthwise_forward(const KernelCall& c) {
+  const auto& p = params_of<DirectParams>(c);
+  const int64_t n = p.g.channels;
+  const float *x = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
+  float* y = buffer<float>(c, c.out);
+  const Range r = part_range(p.g.batch * p.g.out_pixels(), c.parts, c.part);
+  std::fill(y + r.begin * n, y + r.end * n, 0.0f);
+  each_pair_of_output(p.g, r.begin, r.end, [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(y + o * n, x + i * n, k + t * n, n); });
+}
+void depthwise_input_grad(const KernelCall& c) {
+  const auto& p = params_of<DirectParams>(c);
+  const int64_t n = p.g.channels;
+  const float *dy = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
+  float* dx = buffer<float>(c, c.out);
+  const Range r = part_range(p.g.batch * p.g.in_pixels(), c.parts, c.part);
+  std::fill(dx + r.begin * n, dx + r.end * n, 0.0f);
+  each_pair_of_input(p.g, r.begin, r.end, [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dx + i * n, dy + o * n, k + t * n, n); });
+}
+void depthwise_kernel_grad(const KernelCall& c) {  // each part has its own sums; the next stage adds them in order
+  const auto& p = params_of<DirectParams>(c);
+  const int64_t n = p.g.channels, size = p.g.taps() * n;
+  const float *x = buffer<const float>(c, 0), *dy = buffer<const float>(c, 1);
+  float* dk = buffer<float>(c, c.work) + c.part * size;
+  std::fill(dk, dk + size, 0.0f);
+  const Range r = part_range(p.g.batch * p.g.out_pixels(), c.parts, c.part);
+  each_pair_of_output(p.g, r.begin, r.end, [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dk + t * n, x + i * n, dy + o * n, n); });
+}
+template <int kParts>
+void add_parts(const KernelCall& c) {
+  const auto& p = params_of<DirectParams>(c);
+  const int64_t size = p.g.taps() * p.g.channels;
+  const float* work = buffer<const float>(c, c.work);
+  float* dk = buffer<float>(c, c.out);
+  std::copy(work, work + size, dk);
+  for (int k = 1; k < kParts; ++k) p.isa->add_rows(dk, work + k * size, 1, size, size);
+}
+
+// ---- float64 ----
+
+template <class Visit>
+void reference_loops(const KernelCall& c, const ConvGeometry& g, Visit visit) {
+  if (c.part != 0) return;
+  const int64_t gc = g.group_channels(), gf = g.group_filters();
+  each_pair_of_output(g, 0, g.batch * g.out_pixels(), [&](int64_t i, int64_t o, int64_t t) {
+    for (int64_t f = 0; f < g.filters; ++f)
+      for (int64_t ch = 0; ch < gc; ++ch) visit(i * g.channels + f / gf * gc + ch, o * g.filters + f, (t * gc + ch) * g.filters + f);
+  });
+}
+template <int kWhich>  // 0: y from x, kernel; 1: dx from dy, kernel; 2: dkernel from x, dy
+void reference_conv(const KernelCall& c) {
+  const auto& g = params_of<DirectParams>(c).g;
+  const double *a = buffer<const double>(c, 0), *b = buffer<const double>(c, 1);
+  double* out = buffer<double>(c, c.out);
+  const int64_t sizes[] = {g.batch * g.out_pixels() * g.filters, g.batch * g.in_pixels() * g.channels,
+                           g.taps() * g.group_channels() * g.filters};
+  std::fill(out, out + sizes[kWhich], 0.0);
+  reference_loops(c, g, [&](int64_t x, int64_t y, int64_t k) {
+    if (kWhich == 0) out[y] += a[x] * b[k];
+    if (kWhich == 1) out[x] += a[y] * b[k];
+    if (kWhich == 2) out[k] += a[x] * b[y];
+  });
+}
+}  // namespace
+
+KernelPlan plan_depthwise(const ConvGeometry& g, const std::string& op, const IsaTable* isa) {
+  DirectParams p{g, isa};
+  const double cost = 2.0 * double(g.taps() * g.channels);
+  if (op == "conv") return make_plan(p, {{depthwise_forward, parts_for(g.batch * g.out_pixels(), cost)}});
+  if (op == "conv_input_grad") return make_plan(p, {{depthwise_input_grad, parts_for(g.batch * g.in_pixels(), cost)}});
+  const bool cut = double(g.batch * g.out_pixels()) * cost > 1e6;
+  const size_t bytes = size_t(g.taps() * g.channels) * 4 * (cut ? 8 : 1);
+  if (cut) return make_plan(p, {{depthwise_kernel_grad, 8}, {add_parts<8>, 1}}, bytes);
+  return make_plan(p, {{depthwise_kernel_grad, 1}, {add_parts<1>, 1}}, bytes);
+}
+
+KernelPlan plan_conv_reference(const ConvGeometry& g, const std::string& op) {
+  DirectParams p{g, nullptr};
+  if (op == "conv") return make_plan(p, {{reference_conv<0>, 1}});
+  if (op == "conv_input_grad") return make_plan(p, {{reference_conv<1>, 1}});
+  return make_plan(p, {{reference_conv<2>, 1}});
+}
+}  // namespace hornbeam

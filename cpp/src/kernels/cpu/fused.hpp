@@ -1,0 +1,40 @@
+// A fused elementwise group as other kernels see it: planned once, then run over any range of its iteration space.
+#pragma once
+
+#include "kernels/cpu/kernel_util.hpp"
+
+namespace hornbeam {
+
+constexpr int kTile = 256;      // floats an instruction works on at a time
+constexpr int kMaxSlots = 40;   // tiles a program may need
+
+/// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.
+struct FusedKernel {
+  struct Input {
+    enum Kind { direct, convert, scalar, strided } kind;
+    DType dtype;
+    int slot;  // tile it is read into, when not direct
+  };
+  struct Output {
+    int reg;
+    DType dtype;
+    bool direct;  // the instruction writes the result in place
+  };
+  Walk walk;
+  std::vector<EwInstr> code;
+  std::vector<int> slot;  // of each instruction's result; -1: written to an output
+  std::vector<Input> inputs;
+  std::vector<Output> outputs;
+  const IsaTable* isa = nullptr;
+  int slots = 0;
+
+  /// Runs over [begin, end) of the flat iteration space. `replace` overrides input `replaced` with values that start
+  /// at `begin` (an epilogue's own product), or is null.
+  void run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced = -1, const float* replace = nullptr) const;
+};
+
+/// Inputs that may share memory with an output.
+std::vector<int> alias_inputs(const FusedKernel& k);
+FusedKernel make_fused(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs, const Ints& program,
+                       const Ints& results, const IsaTable* isa, const char* op);
+}  // namespace hornbeam

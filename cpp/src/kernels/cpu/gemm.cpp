@@ -1,0 +1,100 @@
+#include "kernels/cpu/gemm.hpp"
+
+namespace hornbeam {
+namespace {
+constexpr int64_t kCacheColumns = 512;  // x kTileDepth floats of B: about three quarters of a 1 MiB L2
+}
+
+Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column) {
+  Gemm g;
+  g.isa = isa, g.m = m, g.n = n, g.k = k, g.column = column;
+  // The panel width that wastes least: registers filled, and rows of the tile filled.
+  double best = -1;
+  for (int nv = 1; nv <= 4; ++nv) {
+    const int mr = isa->max_rows[nv];
+    if (mr < 1) continue;
+    const int64_t width = int64_t(nv) * isa->lanes;
+    const double columns = double(n) / double((n + width - 1) / width * width);
+    const int64_t tiles = (m + mr - 1) / mr;
+    const double rows = std::min(1.0, double((m + tiles - 1) / tiles) / mr);
+    // loads a multiply-add needs: nv for B and one broadcast a row, over rows x nv products
+    const double height = double(std::max<int64_t>(1, std::min<int64_t>(mr, m)));
+    const double loads = (nv + height) / (nv * height);
+    const double score = columns * (0.5 + 0.5 * rows) / (1 + 0.6 * loads);
+    if (score > best) best = score, g.nv = nv, g.mr = mr;
+  }
+  // Parts: enough to share among threads, each of a few tiles at least.
+  const double work = 2.0 * double(m) * double(n) * double(std::max<int64_t>(k, 1));
+  const int want = int(std::max(1.0, std::min(double(kMaxParts), work / 4e6)));
+  const int64_t row_tiles = std::max<int64_t>(1, (m + g.mr - 1) / g.mr);
+  g.row_parts = int(std::min<int64_t>(row_tiles, want));
+  g.col_parts = int(std::min<int64_t>(std::max<int64_t>(1, g.panels()), std::max(1, want / g.row_parts)));
+  return g;
+}
+
+int64_t Gemm::column_step() const { return std::max<int64_t>(panel(), kCacheColumns / panel() * panel()); }
+
+int Gemm::tile_height(int64_t left) const {
+  if (left >= 2 * mr) return mr;
+  if (left <= mr) return int(left);
+  return int((left + 1) / 2);
+}
+
+void Gemm::pack(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t first, int64_t last) const {
+  const int w = panel();
+  for (int64_t p = first; p < last; ++p) {
+    const int64_t j = p * w;
+    const int cols = int(std::min<int64_t>(w, n - j));
+    float* dst = out + p * w * k;
+    if (col_stride == 1) {
+      for (int64_t i = 0; i < k; ++i, dst += w) {
+        std::memcpy(dst, b + i * row_stride + j, size_t(cols) * 4);
+        if (cols < w) std::memset(dst + cols, 0, size_t(w - cols) * 4);
+      }
+    } else {  // B is transposed in memory: walk it by blocks of 16 rows so that both sides stay in cache
+      for (int64_t i0 = 0; i0 < k; i0 += 16) {
+        const int64_t i1 = std::min<int64_t>(k, i0 + 16);
+        for (int c = 0; c < w; ++c)
+          if (c < cols) {
+            const float* src = b + (j + c) * col_stride;
+            for (int64_t i = i0; i < i1; ++i) dst[i * w + c] = src[i * row_stride];
+          } else {
+            for (int64_t i = i0; i < i1; ++i) dst[i * w + c] = 0;
+          }
+      }
+    }
+  }
+}
+
+void Gemm::block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, int64_t row, int rows,
+                 int64_t first, int64_t width, int64_t k0, int depth, bool accumulate) const {
+  alignas(64) float tile[kTileRows * kTileStride];
+  fill(source, a, tile, row, rows, k0, depth);
+  const int w = panel();
+  const GemmFn kernel = isa->gemm[column_form()][nv][rows];
+  for (int64_t j = first; j < first + width; j += w) {
+    GemmTile t{tile, packed + (j / w) * w * k + k0 * w, c + row * ldc + j, ldc, depth,
+               int(std::min<int64_t>(w, first + width - j)), accumulate};
+    kernel(t);
+  }
+}
+
+Epilogue Epilogue::plan(const KernelRequest& r, size_t first_input) {
+  Epilogue e;
+  if (!r.attrs.has("program")) return e;
+  e.present = true;
+  e.first_input = first_input;
+  std::vector<TensorSpec> ins{r.outputs[0]};
+  ins.insert(ins.end(), r.inputs.begin() + long(first_input), r.inputs.end());
+  e.fused = make_fused(ins, {r.outputs[0]}, r.attrs.ints("program"), r.attrs.ints("results"), r.isa, r.op);
+  return e;
+}
+
+void Epilogue::apply(const KernelCall& call, float* c, int64_t begin, int64_t end) const {
+  void* in[64];
+  in[0] = c;
+  for (size_t i = 1; i < fused.inputs.size(); ++i) in[i] = call.buffers[first_input + i - 1];
+  void* out[1] = {c};
+  fused.run(in, out, begin, end);
+}
+}  // namespace hornbeam

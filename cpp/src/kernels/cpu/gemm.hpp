@@ -1,0 +1,77 @@
+// The blocked matrix product behind matmul and convolution: C[m, n] = sum_k A[m, k] B[k, n]. B is packed into panels by
+// a first stage; A comes tile by tile from a source (rows of a matrix, or pixels gathered under a window), so that
+// convolution needs no im2col buffer. Blocking depends on the shape and the ISA alone.
+#pragma once
+
+#include "kernels/cpu/fused.hpp"
+
+namespace hornbeam {
+
+/// Copies `rows` x `depth` of A into a tile. Row form: dst[i * kTileStride + k]; column form: dst[k * kTileRows + i].
+using FillTile = void (*)(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
+
+
+struct Gemm {
+  const IsaTable* isa = nullptr;
+  int64_t m = 0, n = 0, k = 0;
+  int nv = 1;           // registers a panel is wide
+  int mr = 1;           // rows a full tile has
+  bool column = false;  // A tiles in column form
+  int row_parts = 1, col_parts = 1;
+
+  static Gemm plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column);
+  int panel() const { return nv * isa->lanes; }
+  int64_t panels() const { return (n + panel() - 1) / panel(); }
+  int column_form() const { return column ? 1 : 0; }
+  int64_t packed_size() const { return panels() * panel() * k; }  // floats
+  int parts() const { return row_parts * col_parts; }
+
+  /// Packs panels [first, last) of B, b[k * row_stride + n * col_stride], into `out`.
+  void pack(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t first, int64_t last) const;
+
+  /// Computes the block of C that belongs to `part`. `finish(row, rows, column, columns)` runs on each finished
+  /// block of rows while it is in cache.
+  template <class Finish>
+  void run(int part, const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, Finish finish) const {
+    run_range(part, {0, k}, source, fill, a, packed, c, ldc, finish);
+  }
+  /// The same over a range of k alone.
+  template <class Finish>
+  void run_range(int part, Range depths, const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
+                 Finish finish) const {
+    const Range rows = part_range(m, row_parts, part % row_parts, mr);
+    const Range cols = part_range(n, col_parts, part / row_parts, panel());
+    if (rows.size() <= 0 || cols.size() <= 0) return;
+    const int64_t step = column_step();
+    for (int64_t j = cols.begin; j < cols.end; j += step) {
+      const int64_t width = std::min(step, cols.end - j);
+      for (int64_t p = depths.begin; p < depths.end || p == depths.begin; p += kTileDepth) {
+        const int depth = int(std::min<int64_t>(kTileDepth, depths.end - p));
+        for (int64_t i = rows.begin; i < rows.end;) {
+          const int h = tile_height(rows.end - i);
+          block(source, fill, a, packed, c, ldc, i, h, j, width, p, depth, p > depths.begin);
+          if (p + kTileDepth >= depths.end) finish(i, h, j, width);
+          i += h;
+        }
+      }
+    }
+  }
+
+ private:
+  int64_t column_step() const;                // columns of C taken together, so that their panels stay in L2
+  int tile_height(int64_t rows_left) const;   // equalised, so that no tile is left tiny
+  void block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, int64_t row, int rows,
+             int64_t first, int64_t width, int64_t k0, int depth, bool accumulate) const;
+};
+
+/// An elementwise group applied to a product while it is in cache ("program" of the node; input 0 is the product).
+struct Epilogue {
+  bool present = false;
+  FusedKernel fused;
+  size_t first_input = 2;  // the node's inputs from here on are the group's inputs 1, 2, ...
+
+  static Epilogue plan(const KernelRequest& r, size_t first_input);
+  /// Applies it to rows [row, row + rows) of a product stored with `columns` columns at c, in place.
+  void apply(const KernelCall& call, float* c, int64_t begin, int64_t end) const;
+};
+}  // namespace hornbeam

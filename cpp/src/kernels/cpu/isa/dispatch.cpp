@@ -1,0 +1,76 @@
+// Chooses the ISA table once. HB_ISA forces one; asking for one this CPU cannot run is an error, not a crash.
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "base/check.hpp"
+#include "kernels/cpu/isa/isa_table.hpp"
+
+namespace hornbeam {
+namespace isa {
+#define HB_ISA_DECLARE(name)      \
+  namespace name {                \
+  void make_table(IsaTable& t);   \
+  }
+HB_ISA_DECLARE(scalar)
+#ifdef HB_HAS_AVX2
+HB_ISA_DECLARE(avx2)
+#endif
+#ifdef HB_HAS_AVX512
+HB_ISA_DECLARE(avx512)
+#endif
+}  // namespace isa
+
+namespace {
+struct Tables {
+  IsaTable table[3] = {};
+  const char* names[4] = {};
+  int count = 0;
+  Tables() {
+#ifdef HB_HAS_AVX512
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq"))
+      add(isa::avx512::make_table);
+#endif
+#ifdef HB_HAS_AVX2
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) add(isa::avx2::make_table);
+#endif
+    add(isa::scalar::make_table);
+  }
+  void add(void (*make)(IsaTable&)) {
+    make(table[count]);
+    names[count] = table[count].name;
+    ++count;
+  }
+};
+const Tables& tables() {
+  static const Tables t;
+  return t;
+}
+}  // namespace
+
+const IsaTable* find_isa(const char* name) {
+  const Tables& t = tables();
+  for (int i = 0; i < t.count; ++i)
+    if (std::strcmp(t.names[i], name) == 0) return &t.table[i];
+  return nullptr;
+}
+
+const char* const* available_isas() { return tables().names; }
+
+const IsaTable& default_isa() {
+  static const IsaTable* chosen = [] {
+    const char* want = std::getenv("HB_ISA");
+    if (!want || !*want) return &tables().table[0];
+    const IsaTable* t = find_isa(want);
+    if (!t) {
+      std::string have;
+      for (int i = 0; i < tables().count; ++i) have += (i ? ", " : "") + std::string(tables().names[i]);
+      throw ValueError(concat_text("HB_ISA must be one of: ", have, ". Received: HB_ISA=", want));
+    }
+    return t;
+  }();
+  return *chosen;
+}
+}  // namespace hornbeam

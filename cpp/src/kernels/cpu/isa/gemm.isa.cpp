@@ -1,0 +1,68 @@
+// The matmul micro-kernel: a tile of C stays in registers while k runs; A is broadcast, B comes from a packed panel.
+#include "kernels/cpu/isa/isa_parts.hpp"
+#include "kernels/cpu/isa/vec.hpp"
+
+namespace hornbeam::isa::HB_ISA_NAME {
+namespace {
+
+// Accumulators fill the register file but for one panel row and one broadcast; 16 rows at most.
+constexpr int max_rows(int nv) {
+  int r = (kRegisters - nv - 1) / nv;
+  return r > 14 ? 14 : r;
+}
+
+template <int MR, int NV, bool Column>
+void tile(const GemmTile& t) {
+  Vec acc[MR][NV];
+  for (int i = 0; i < MR; ++i)
+    for (int v = 0; v < NV; ++v) acc[i][v] = Vec{};
+  const float* a = t.a;
+  const float* b = t.b;
+  constexpr int kAhead = 8 * NV * kLanes;
+  for (int k = 0; k < t.k; ++k) {
+    Vec bv[NV];
+    for (int v = 0; v < NV; ++v) {
+      bv[v] = load(b + v * kLanes);
+      __builtin_prefetch(b + kAhead + v * kLanes);
+    }
+    for (int i = 0; i < MR; ++i) {
+      const Vec av = set1(Column ? a[i] : a[i * kTileStride]);
+      for (int v = 0; v < NV; ++v) acc[i][v] = av * bv[v] + acc[i][v];
+    }
+    a += Column ? kTileRows : 1;
+    b += NV * kLanes;
+  }
+  float* c = t.c;
+  const int full = t.columns / kLanes, rest = t.columns % kLanes;
+  for (int i = 0; i < MR; ++i, c += t.ldc)
+    for (int v = 0; v < NV; ++v) {
+      float* at = c + v * kLanes;
+      if (v < full)
+        store(at, t.accumulate ? acc[i][v] + load(at) : acc[i][v]);
+      else if (v == full && rest)
+        store_n(at, t.accumulate ? acc[i][v] + load_n(at, rest) : acc[i][v], rest);
+    }
+}
+
+template <int NV, int MR>
+void fill_rows_of(IsaTable& t) {
+  if constexpr (MR >= 1) {
+    t.gemm[0][NV][MR] = tile<MR, NV, false>;
+    t.gemm[1][NV][MR] = tile<MR, NV, true>;
+    fill_rows_of<NV, MR - 1>(t);
+  }
+}
+template <int NV>
+void fill_panel(IsaTable& t) {
+  t.max_rows[NV] = max_rows(NV);
+  fill_rows_of<NV, max_rows(NV)>(t);
+}
+}  // namespace
+
+void fill_gemm(IsaTable& t) {
+  fill_panel<1>(t);
+  fill_panel<2>(t);
+  fill_panel<3>(t);
+  if constexpr (kRegisters >= 32) fill_panel<4>(t);
+}
+}  // namespace hornbeam::isa::HB_ISA_NAME

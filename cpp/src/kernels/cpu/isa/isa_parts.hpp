@@ -1,0 +1,10 @@
+// The pieces an ISA's table is filled from; each *.isa.cpp here defines one of them, once per ISA.
+#pragma once
+
+#include "kernels/cpu/isa/isa_table.hpp"
+
+namespace hornbeam::isa::HB_ISA_NAME {
+void fill_elementwise(IsaTable& t);
+void fill_gemm(IsaTable& t);
+void fill_rows(IsaTable& t);
+}  // namespace hornbeam::isa::HB_ISA_NAME

@@ -1,0 +1,173 @@
+// Loops over contiguous rows and over columns of a row-major block.
+#include "kernels/cpu/isa/isa_parts.hpp"
+#include "kernels/cpu/isa/math.hpp"
+
+namespace hornbeam::isa::HB_ISA_NAME {
+namespace {
+
+// Sums f over a row with four accumulators, added in a fixed order.
+template <class F>
+HB_INLINE float sum_of(int64_t n, F f) {
+  Vec s0{}, s1{}, s2{}, s3{};
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    s0 += f(i, kLanes);
+    s1 += f(i + kLanes, kLanes);
+    s2 += f(i + 2 * kLanes, kLanes);
+    s3 += f(i + 3 * kLanes, kLanes);
+  }
+  for (; i + kLanes <= n; i += kLanes) s0 += f(i, kLanes);
+  if (i < n) s1 += f(i, int(n - i));
+  return sum_lanes((s0 + s1) + (s2 + s3));
+}
+HB_INLINE Vec get(const float* p, int n) { return n == kLanes ? load(p) : load_n(p, n); }
+HB_INLINE Vec keep(Vec v, int n) {  // zero the lanes from n on
+  if (n == kLanes) return v;
+  float t[kLanes];
+  store(t, v);
+  return load_n(t, n);
+}
+HB_INLINE void put(float* p, Vec v, int n) { n == kLanes ? store(p, v) : store_n(p, v, n); }
+// Runs f(i, lanes) over n elements.
+template <class F>
+HB_INLINE void each(int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) f(i, kLanes);
+  if (i < n) f(i, int(n - i));
+}
+
+float row_sum(const float* x, int64_t n) {
+  return sum_of(n, [=](int64_t i, int m) { return get(x + i, m); });
+}
+float row_max(const float* x, int64_t n) {
+  Vec m = set1(-__builtin_inff());
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    Vec v = load(x + i);
+    m = select((v > m) | (v != v), v, m);
+    m = select(m != m, m, m);
+  }
+  float r = max_lanes(m);
+  for (; i < n; ++i) r = (x[i] > r || x[i] != x[i]) ? x[i] : r;
+  return r;
+}
+float row_dot(const float* x, const float* y, int64_t n) {
+  return sum_of(n, [=](int64_t i, int m) { return get(x + i, m) * get(y + i, m); });
+}
+float row_squares(const float* x, int64_t n, float mean) {
+  return sum_of(n, [=](int64_t i, int m) {
+    Vec d = keep(get(x + i, m) - mean, m);
+    return d * d;
+  });
+}
+float row_exp(float* y, const float* x, int64_t n, float shift) {
+  return sum_of(n, [=](int64_t i, int m) {
+    Vec e = keep(exp(get(x + i, m) - shift), m);
+    if (y) put(y + i, e, m);
+    return e;
+  });
+}
+void row_scale_shift(float* y, const float* x, int64_t n, float scale, float shift) {
+  each(n, [=](int64_t i, int m) { put(y + i, get(x + i, m) * scale + shift, m); });
+}
+
+void add_rows(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride) {
+  int64_t c = 0;
+  for (; c + 4 * kLanes <= n; c += 4 * kLanes) {  // four columns of registers, down all the rows
+    Vec s[4];
+    for (int v = 0; v < 4; ++v) s[v] = load(acc + c + v * kLanes);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int v = 0; v < 4; ++v) s[v] += load(x + r * stride + c + v * kLanes);
+    for (int v = 0; v < 4; ++v) store(acc + c + v * kLanes, s[v]);
+  }
+  each(n - c, [=](int64_t i, int m) {
+    Vec s = get(acc + c + i, m);
+    for (int64_t r = 0; r < rows; ++r) s += get(x + r * stride + c + i, m);
+    put(acc + c + i, s, m);
+  });
+}
+void max_rows_into(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride) {
+  each(n, [=](int64_t i, int m) {
+    Vec s = get(acc + i, m);
+    for (int64_t r = 0; r < rows; ++r) {
+      Vec v = get(x + r * stride + i, m);
+      s = select((v > s) | (v != v), v, s);
+    }
+    put(acc + i, s, m);
+  });
+}
+void add_squares(float* acc, const float* x, const float* mean, int64_t rows, int64_t n, int64_t stride) {
+  each(n, [=](int64_t i, int m) {
+    Vec s = get(acc + i, m), mu = get(mean + i, m);
+    for (int64_t r = 0; r < rows; ++r) {
+      Vec d = get(x + r * stride + i, m) - mu;
+      s += d * d;
+    }
+    put(acc + i, s, m);
+  });
+}
+void add_products(float* acc, const float* x, const float* y, const float* mean, int64_t rows, int64_t n) {
+  each(n, [=](int64_t i, int m) {
+    Vec s = get(acc + i, m), mu = get(mean + i, m);
+    for (int64_t r = 0; r < rows; ++r) s += (get(x + r * n + i, m) - mu) * get(y + r * n + i, m);
+    put(acc + i, s, m);
+  });
+}
+void fma_row(float* acc, const float* x, const float* w, int64_t n) {
+  each(n, [=](int64_t i, int m) { put(acc + i, get(x + i, m) * get(w + i, m) + get(acc + i, m), m); });
+}
+void max_row(float* acc, const float* x, int64_t n) {
+  each(n, [=](int64_t i, int m) {
+    Vec v = get(x + i, m), a = get(acc + i, m);
+    put(acc + i, select((v > a) | (v != v), v, a), m);
+  });
+}
+void affine_columns(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r)
+    each(n, [=](int64_t i, int m) { put(y + r * n + i, get(x + r * n + i, m) * get(scale + i, m) + get(shift + i, m), m); });
+}
+void affine2_columns(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c, int64_t rows,
+                     int64_t n) {
+  for (int64_t r = 0; r < rows; ++r)
+    each(n, [=](int64_t i, int m) {
+      put(out + r * n + i, get(dy + r * n + i, m) * get(a + i, m) + (get(x + r * n + i, m) * get(b + i, m) + get(c + i, m)), m);
+    });
+}
+void layer_norm_row(float* y, const float* x, const float* gamma, const float* beta, int64_t n, float mean, float rstd) {
+  each(n, [=](int64_t i, int m) { put(y + i, (get(x + i, m) - mean) * rstd * get(gamma + i, m) + get(beta + i, m), m); });
+}
+void layer_norm_grad_row(float* dx, float* dgamma, float* dbeta, const float* x, const float* dy, const float* gamma, int64_t n,
+                         float mean, float rstd) {
+  const float s1 = row_dot(dy, gamma, n);
+  const float s2 = sum_of(n, [=](int64_t i, int m) {
+    return get(dy + i, m) * get(gamma + i, m) * ((get(x + i, m) - mean) * rstd);
+  });
+  const float inv = 1.0f / float(n), m1 = s1 * inv, m2 = s2 * inv;
+  each(n, [=](int64_t i, int m) {
+    Vec xhat = (get(x + i, m) - mean) * rstd, d = get(dy + i, m);
+    if (dx) put(dx + i, rstd * (d * get(gamma + i, m) - m1 - xhat * m2), m);
+    put(dgamma + i, get(dgamma + i, m) + d * xhat, m);
+    put(dbeta + i, get(dbeta + i, m) + d, m);
+  });
+}
+}  // namespace
+
+void fill_rows(IsaTable& t) {
+  t.sum = row_sum;
+  t.max = row_max;
+  t.dot = row_dot;
+  t.sum_squares = row_squares;
+  t.exp_sum = row_exp;
+  t.scale_shift = row_scale_shift;
+  t.add_rows = add_rows;
+  t.max_rows_into = max_rows_into;
+  t.add_squares = add_squares;
+  t.add_products = add_products;
+  t.fma_row = fma_row;
+  t.max_row = max_row;
+  t.affine_columns = affine_columns;
+  t.affine2_columns = affine2_columns;
+  t.layer_norm_row = layer_norm_row;
+  t.layer_norm_grad_row = layer_norm_grad_row;
+}
+}  // namespace hornbeam::isa::HB_ISA_NAME

@@ -1,0 +1,106 @@
+// One register of floats, written once with the compiler's vector types; intrinsics only where those have no word
+// (masked memory, square root, conversion). Files in this folder are compiled once per ISA, each in a namespace of
+// its own, and everything here has internal linkage, so no code built for one CPU can be linked into another's.
+#pragma once
+
+#include <stdint.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace hornbeam::isa::HB_ISA_NAME {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kRegisters = 32;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+constexpr int kRegisters = 16;
+#elif defined(__aarch64__)
+constexpr int kLanes = 4;
+constexpr int kRegisters = 32;
+#else
+constexpr int kLanes = 4;
+constexpr int kRegisters = 16;
+#endif
+
+typedef float Vec __attribute__((vector_size(kLanes * 4)));
+typedef int32_t IVec __attribute__((vector_size(kLanes * 4)));
+typedef float UnalignedVec __attribute__((vector_size(kLanes * 4), aligned(4)));
+
+#define HB_INLINE static inline __attribute__((always_inline))
+
+HB_INLINE Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
+HB_INLINE void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
+HB_INLINE Vec set1(float x) { return x - Vec{}; }  // x - 0 is x for every x, -0 included
+
+// The first n lanes (0 < n < kLanes); the others read as 0 and are not written.
+#if defined(__AVX512F__)
+HB_INLINE Vec load_n(const float* p, int n) { return (Vec)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p); }
+HB_INLINE void store_n(float* p, Vec v, int n) { _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v); }
+HB_INLINE Vec sqrt(Vec v) { return (Vec)_mm512_maskz_sqrt_ps(__mmask16(0xffff), (__m512)v); }
+#elif defined(__AVX2__)
+HB_INLINE __m256i lane_mask(int n) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lanes);
+}
+HB_INLINE Vec load_n(const float* p, int n) { return (Vec)_mm256_maskload_ps(p, lane_mask(n)); }
+HB_INLINE void store_n(float* p, Vec v, int n) { _mm256_maskstore_ps(p, lane_mask(n), (__m256)v); }
+HB_INLINE Vec sqrt(Vec v) { return (Vec)_mm256_sqrt_ps((__m256)v); }
+#else
+HB_INLINE Vec load_n(const float* p, int n) {
+  Vec v{};
+  for (int i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+}
+HB_INLINE void store_n(float* p, Vec v, int n) {
+  for (int i = 0; i < n; ++i) p[i] = v[i];
+}
+HB_INLINE Vec sqrt(Vec v) {
+  for (int i = 0; i < kLanes; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+}
+#endif
+
+HB_INLINE Vec select(IVec m, Vec a, Vec b) { return m ? a : b; }
+HB_INLINE Vec max(Vec a, Vec b) { return a > b ? a : b; }
+HB_INLINE Vec min(Vec a, Vec b) { return a < b ? a : b; }
+HB_INLINE IVec bits(Vec v) { return (IVec)v; }
+HB_INLINE Vec from_bits(IVec v) { return (Vec)v; }
+HB_INLINE Vec abs(Vec v) { return from_bits(bits(v) & 0x7fffffff); }
+HB_INLINE Vec copy_sign(Vec magnitude, Vec sign) {
+  return from_bits((bits(magnitude) & 0x7fffffff) | (bits(sign) & int32_t(0x80000000)));
+}
+// To the nearest integer, ties to even; values of 2^23 and beyond are integers already.
+HB_INLINE Vec round(Vec v) {
+  const Vec magic = set1(8388608.0f);
+  Vec a = abs(v);
+  Vec r = (a + magic) - magic;
+  return select(a < magic, copy_sign(r, v), v);
+}
+HB_INLINE Vec floor(Vec v) {
+  Vec r = round(v);
+  return select(r > v, r - 1.0f, r);
+}
+HB_INLINE Vec ceil(Vec v) {
+  Vec r = round(v);
+  return copy_sign(select(r < v, r + 1.0f, r), v);
+}
+HB_INLINE IVec to_int(Vec v) { return __builtin_convertvector(v, IVec); }
+HB_INLINE Vec to_float(IVec v) { return __builtin_convertvector(v, Vec); }
+
+HB_INLINE float sum_lanes(Vec v) {  // pairwise, in a fixed order
+  float t[kLanes];
+  store(t, v);
+  for (int half = kLanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) t[i] += t[i + half];
+  return t[0];
+}
+HB_INLINE float max_lanes(Vec v) {  // NaN wins
+  float m = v[0];
+  for (int i = 1; i < kLanes; ++i) m = (v[i] > m || v[i] != v[i]) ? v[i] : m;
+  return m;
+}
+}  // namespace
+}  // namespace hornbeam::isa::HB_ISA_NAME

@@ -1,0 +1,129 @@
+// matmul: float32 on the blocked product, float64 by plain loops. The batch is broadcast by strides.
+#include "kernels/cpu/gemm.hpp"
+
+namespace hornbeam {
+namespace {
+
+struct Matrix {  // how the logical [rows, columns] matrix lies in memory
+  int64_t row_stride, col_stride;
+};
+
+struct MatmulParams {
+  Gemm gemm;
+  Epilogue epilogue;
+  int64_t batch = 1, m = 0, n = 0, k = 0;
+  std::vector<int64_t> a_offset, b_offset;  // of each batch entry, in elements
+  std::vector<int64_t> b_unique;            // the entries of B that are packed
+  std::vector<int> b_index;                 // batch entry -> packed entry
+  Matrix a, b;
+};
+
+// Tiles of A: rows contiguous along k, or columns contiguous along m (transpose_a).
+void fill_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  const int64_t stride = static_cast<const Matrix*>(source)->row_stride;
+  for (int i = 0; i < rows; ++i) std::memcpy(dst + i * kTileStride, a + (row + i) * stride + k, size_t(depth) * 4);
+}
+void fill_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  const int64_t stride = static_cast<const Matrix*>(source)->col_stride;
+  for (int i = 0; i < depth; ++i) std::memcpy(dst + i * kTileRows, a + (k + i) * stride + row, size_t(rows) * 4);
+}
+
+void pack_b(const KernelCall& c) {
+  const auto& p = params_of<MatmulParams>(c);
+  const float* b = buffer<const float>(c, 1);
+  float* packed = buffer<float>(c, c.work);
+  const int64_t total = int64_t(p.b_unique.size()) * p.gemm.panels();
+  const Range r = part_range(total, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end;) {
+    const int64_t entry = i / p.gemm.panels(), first = i % p.gemm.panels();
+    const int64_t last = std::min(p.gemm.panels(), first + r.end - i);
+    p.gemm.pack(b + p.b_unique[size_t(entry)], p.b.row_stride, p.b.col_stride, packed + entry * p.gemm.packed_size(), first, last);
+    i += last - first;
+  }
+}
+
+void multiply(const KernelCall& c) {
+  const auto& p = params_of<MatmulParams>(c);
+  const int inner = p.gemm.parts();
+  const Range r = part_range(p.batch * inner, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    const int64_t b = i / inner;
+    float* out = buffer<float>(c, c.out) + b * p.m * p.n;
+    const float* packed = buffer<const float>(c, c.work) + p.b_index[size_t(b)] * p.gemm.packed_size();
+    const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
+    const int64_t base = b * p.m * p.n;
+    p.gemm.run(int(i % inner), &p.a, p.gemm.column ? fill_columns : fill_rows, a, packed, out, p.n,
+               [&](int64_t row, int rows, int64_t column, int64_t columns) {
+                 if (!p.epilogue.present) return;
+                 float* all = buffer<float>(c, c.out);
+                 if (columns == p.n) p.epilogue.apply(c, all, base + row * p.n, base + (row + rows) * p.n);
+                 else
+                   for (int k = 0; k < rows; ++k)
+                     p.epilogue.apply(c, all, base + (row + k) * p.n + column, base + (row + k) * p.n + column + columns);
+               });
+  }
+}
+
+void multiply_f64(const KernelCall& c) {
+  const auto& p = params_of<MatmulParams>(c);
+  const Range r = part_range(p.batch * p.m, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    const int64_t b = i / p.m, row = i % p.m;
+    const double* a = buffer<const double>(c, 0) + p.a_offset[size_t(b)] + row * p.a.row_stride;
+    const double* w = buffer<const double>(c, 1) + p.b_offset[size_t(b)];
+    double* out = buffer<double>(c, c.out) + i * p.n;
+    std::fill(out, out + p.n, 0.0);
+    for (int64_t k = 0; k < p.k; ++k) {
+      const double x = a[k * p.a.col_stride];
+      for (int64_t j = 0; j < p.n; ++j) out[j] += x * w[k * p.b.row_stride + j * p.b.col_stride];
+    }
+  }
+}
+}  // namespace
+
+KernelPlan plan_matmul(const KernelRequest& r) {
+  const Shape &a = r.inputs[0].shape, &b = r.inputs[1].shape, &y = r.outputs[0].shape;
+  const bool ta = r.attrs.flag("transpose_a"), tb = r.attrs.flag("transpose_b");
+  MatmulParams p;
+  p.m = y[y.size() - 2], p.n = y.back();
+  p.k = ta ? a[a.size() - 2] : a.back();
+  p.a = ta ? Matrix{1, a.back()} : Matrix{a.back(), 1};
+  p.b = tb ? Matrix{1, b.back()} : Matrix{b.back(), 1};
+  const Shape batch(y.begin(), y.end() - 2);
+  p.batch = shape_product(batch);
+  Walk walk = Walk::broadcast(batch, {Shape(a.begin(), a.end() - 2), Shape(b.begin(), b.end() - 2)});
+  const int64_t a_size = p.m * p.k, b_size = p.k * p.n;
+  auto offsets = [&](size_t operand, int64_t size, std::vector<int64_t>* out) {
+    if (p.batch > 0)
+      walk.runs(operand, 0, p.batch, [&](int64_t offset, int64_t, int64_t len, int64_t stride) {
+        for (int64_t i = 0; i < len; ++i) out->push_back((offset + i * stride) * size);
+      });
+  };
+  // One matrix on the right for every row of the batch: one tall product.
+  if (b.size() == 2 && !ta) {
+    p.m *= p.batch;
+    p.batch = p.m > 0 ? 1 : 0;
+    p.a_offset = p.b_offset = {0};
+  } else {
+    offsets(0, a_size, &p.a_offset);
+    offsets(1, b_size, &p.b_offset);
+  }
+  for (int64_t o : p.b_offset) {
+    auto it = std::find(p.b_unique.begin(), p.b_unique.end(), o);
+    p.b_index.push_back(int(it - p.b_unique.begin()));
+    if (it == p.b_unique.end()) p.b_unique.push_back(o);
+  }
+  if (r.inputs[0].dtype == DType::f64)
+    return make_plan(std::move(p), {{multiply_f64, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
+  if (r.inputs[0].dtype != DType::f32) no_kernel(r);
+  p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta);
+  p.epilogue = Epilogue::plan(r, 2);
+  const int64_t pack_units = int64_t(p.b_unique.size()) * p.gemm.panels();
+  const size_t bytes = size_t(p.gemm.packed_size()) * 4 * p.b_unique.size();
+  const double work = 2.0 * double(p.m) * double(p.n) * double(p.k);
+  const int parts = int(std::max<int64_t>(1, std::min<int64_t>({p.batch * p.gemm.parts(), int64_t(kMaxParts) * 2,
+                                                              int64_t(double(p.batch) * work / 2e6) + 1})));
+  const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
+  return make_plan(std::move(p), {{pack_b, pack_parts}, {multiply, parts}}, bytes);
+}
+}  // namespace hornbeam

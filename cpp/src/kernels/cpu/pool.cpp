@@ -1,0 +1,194 @@
+// Pooling, channels last: for float32 a row of channels at a time.
+#include "kernels/cpu/kernel_util.hpp"
+
+namespace hornbeam {
+namespace {
+
+struct PoolParams {
+  int64_t batch = 1, channels = 1;
+  int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, window[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, low[3] = {0, 0, 0};
+  DType dtype = DType::f32;
+  const IsaTable* isa = nullptr;
+  bool want_index = true;
+  int64_t in_pixels() const { return in[0] * in[1] * in[2]; }
+  int64_t out_pixels() const { return out[0] * out[1] * out[2]; }
+};
+
+PoolParams geometry(const KernelRequest& r, const Shape& x, const Shape& y) {
+  PoolParams p;
+  p.batch = x[0];
+  p.channels = x.back();
+  p.dtype = r.inputs.back().dtype;
+  p.isa = r.isa;
+  const size_t n = x.size() - 2, skip = 3 - n;
+  for (size_t i = 0; i < n; ++i) {
+    p.in[skip + i] = x[i + 1];
+    p.out[skip + i] = y[i + 1];
+    if (!r.attrs.has("window")) continue;
+    p.window[skip + i] = r.attrs.ints("window")[i];
+    p.stride[skip + i] = r.attrs.ints("strides")[i];
+    p.low[skip + i] = r.attrs.ints("low")[i];
+    HB_CHECK(x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] >= p.window[skip + i], "[", r.op, "] the window (",
+             p.window[skip + i], ") is larger than the padded input on spatial axis ", i);
+  }
+  return p;
+}
+
+// Calls f(spatial input position) for each cell of output pixel `pixel`'s window that lies inside the image.
+template <class F>
+void each_cell(const PoolParams& p, int64_t pixel, F f) {
+  const int64_t at[3] = {pixel / (p.out[1] * p.out[2]), pixel / p.out[2] % p.out[1], pixel % p.out[2]};
+  int64_t lo[3], hi[3];
+  for (int i = 0; i < 3; ++i) {
+    const int64_t first = at[i] * p.stride[i] - p.low[i];
+    lo[i] = std::max<int64_t>(0, first);
+    hi[i] = std::min(p.in[i], first + p.window[i]);
+  }
+  for (int64_t d = lo[0]; d < hi[0]; ++d)
+    for (int64_t h = lo[1]; h < hi[1]; ++h)
+      for (int64_t w = lo[2]; w < hi[2]; ++w) f((d * p.in[1] + h) * p.in[2] + w);
+}
+
+template <class T>
+void max_rows(const KernelCall& c, const PoolParams& p) {
+  const T* x = buffer<const T>(c, 0);
+  T* y = buffer<T>(c, 1);
+  int32_t* index = buffer<int32_t>(c, 2);
+  const int64_t n = p.channels;
+  const Range r = part_range(p.batch * p.out_pixels(), c.parts, c.part);
+  for (int64_t o = r.begin; o < r.end; ++o) {
+    const T* image = x + o / p.out_pixels() * p.in_pixels() * n;
+    T* row = y + o * n;
+    bool first = true;
+    each_cell(p, o % p.out_pixels(), [&](int64_t cell) {
+      const T* v = image + cell * n;
+      if (index) {
+        int32_t* at = index + o * n;
+        const int32_t base = int32_t(cell * n);
+        if (first) {
+          for (int64_t i = 0; i < n; ++i) row[i] = v[i], at[i] = base + int32_t(i);
+        } else {
+          for (int64_t i = 0; i < n; ++i) {
+            const bool wins = v[i] > row[i] || v[i] != v[i];
+            row[i] = wins ? v[i] : row[i];
+            at[i] = wins ? base + int32_t(i) : at[i];
+          }
+        }
+      } else if (first) {
+        std::copy(v, v + n, row);
+      } else if constexpr (std::is_same_v<T, float>) {
+        p.isa->max_row(row, v, n);
+      } else {
+        for (int64_t i = 0; i < n; ++i) row[i] = (v[i] > row[i] || v[i] != v[i]) ? v[i] : row[i];
+      }
+      first = false;
+    });
+    if (first) {  // a window wholly in the padding
+      std::fill(row, row + n, T(0));
+      if (index) std::fill(index + o * n, index + o * n + n, int32_t(-1));
+    }
+  }
+}
+
+template <class T>
+void scatter_index(const KernelCall& c, const PoolParams& p) {  // by image: windows may overlap
+  const Range r = part_range(p.batch, c.parts, c.part);
+  const int64_t in = p.in_pixels() * p.channels, out = p.out_pixels() * p.channels;
+  const int32_t* index = buffer<const int32_t>(c, 0);
+  const T* dy = buffer<const T>(c, 1);
+  T* dx = buffer<T>(c, 2);
+  for (int64_t b = r.begin; b < r.end; ++b) {
+    std::fill(dx + b * in, dx + (b + 1) * in, T(0));
+    for (int64_t i = b * out; i < (b + 1) * out; ++i)
+      if (index[i] >= 0 && index[i] < in) dx[b * in + index[i]] += dy[i];
+  }
+}
+
+template <class T>
+void pick_index(const KernelCall& c, const PoolParams& p) {
+  const int64_t in = p.in_pixels() * p.channels, out = p.out_pixels() * p.channels;
+  const Range r = part_range(p.batch * out, c.parts, c.part);
+  const int32_t* index = buffer<const int32_t>(c, 0);
+  const T* x = buffer<const T>(c, 1);
+  T* y = buffer<T>(c, 2);
+  for (int64_t i = r.begin; i < r.end; ++i) y[i] = (index[i] >= 0 && index[i] < in) ? x[i / out * in + index[i]] : T(0);
+}
+
+template <class T>
+void average_rows(const KernelCall& c, const PoolParams& p) {
+  const T* x = buffer<const T>(c, 0);
+  T* y = buffer<T>(c, 1);
+  const int64_t n = p.channels;
+  const Range r = part_range(p.batch * p.out_pixels(), c.parts, c.part);
+  for (int64_t o = r.begin; o < r.end; ++o) {
+    const T* image = x + o / p.out_pixels() * p.in_pixels() * n;
+    T* row = y + o * n;
+    std::fill(row, row + n, T(0));
+    int64_t count = 0;
+    each_cell(p, o % p.out_pixels(), [&](int64_t cell) {
+      for (int64_t i = 0; i < n; ++i) row[i] += image[cell * n + i];
+      ++count;
+    });
+    const T scale = T(1) / T(std::max<int64_t>(count, 1));
+    for (int64_t i = 0; i < n; ++i) row[i] *= scale;
+  }
+}
+
+template <class T>
+void spread_rows(const KernelCall& c, const PoolParams& p) {  // by image: windows may overlap
+  const T* dy = buffer<const T>(c, 0);
+  T* dx = buffer<T>(c, 1);
+  const int64_t n = p.channels;
+  const Range r = part_range(p.batch, c.parts, c.part);
+  for (int64_t b = r.begin; b < r.end; ++b) {
+    T* image = dx + b * p.in_pixels() * n;
+    std::fill(image, image + p.in_pixels() * n, T(0));
+    for (int64_t o = 0; o < p.out_pixels(); ++o) {
+      int64_t count = 0;
+      each_cell(p, o, [&](int64_t) { ++count; });
+      const T scale = T(1) / T(std::max<int64_t>(count, 1));
+      const T* row = dy + (b * p.out_pixels() + o) * n;
+      each_cell(p, o, [&](int64_t cell) {
+        for (int64_t i = 0; i < n; ++i) image[cell * n + i] += row[i] * scale;
+      });
+    }
+  }
+}
+
+#define HB_POOL_RUN(name, impl)                                   \
+  void name(const KernelCall& c) {                                \
+    const auto& p = params_of<PoolParams>(c);                     \
+    p.dtype == DType::f32 ? impl<float>(c, p) : impl<double>(c, p); \
+  }
+HB_POOL_RUN(run_max, max_rows)
+HB_POOL_RUN(run_scatter, scatter_index)
+HB_POOL_RUN(run_pick, pick_index)
+HB_POOL_RUN(run_average, average_rows)
+HB_POOL_RUN(run_spread, spread_rows)
+
+double cell_cost(const PoolParams& p) { return double(p.window[0] * p.window[1] * p.window[2] * p.channels); }
+int image_parts(const PoolParams& p) { return parts_for(p.batch, double((p.in_pixels() + p.out_pixels()) * p.channels)); }
+}  // namespace
+
+KernelPlan plan_max_pool(const KernelRequest& r) {
+  PoolParams p = geometry(r, r.inputs[0].shape, r.outputs[0].shape);
+  HB_CHECK(p.in_pixels() * p.channels < (int64_t(1) << 31), "[max_pool] an image may have at most 2^31 elements");
+  return make_plan(p, {{run_max, parts_for(p.batch * p.out_pixels(), cell_cost(p))}});
+}
+KernelPlan plan_max_pool_grad(const KernelRequest& r) {
+  PoolParams p = geometry(r, r.outputs[0].shape, r.inputs[1].shape);
+  return make_plan(p, {{run_scatter, image_parts(p)}});
+}
+KernelPlan plan_max_pool_pick(const KernelRequest& r) {
+  PoolParams p = geometry(r, r.inputs[1].shape, r.outputs[0].shape);
+  return make_plan(p, {{run_pick, parts_for(r.outputs[0].size(), 4)}});
+}
+KernelPlan plan_average_pool(const KernelRequest& r) {
+  PoolParams p = geometry(r, r.inputs[0].shape, r.outputs[0].shape);
+  return make_plan(p, {{run_average, parts_for(p.batch * p.out_pixels(), cell_cost(p))}});
+}
+KernelPlan plan_average_pool_grad(const KernelRequest& r) {
+  PoolParams p = geometry(r, r.outputs[0].shape, r.inputs[0].shape);
+  return make_plan(p, {{run_spread, image_parts(p)}});
+}
+}  // namespace hornbeam

@@ -1,0 +1,146 @@
+// Convolution over 1 to 3 spatial axes, channels last, and its two gradients; each of the three is linear in both
+// inputs and differentiates into the other two. Transposed convolution is conv_input_grad.
+// Layouts: x [N, spatial.., C], kernel [window.., C/groups, O], y [N, out.., O].
+#include "ops/define.hpp"
+
+namespace hornbeam {
+KernelPlan plan_conv(const KernelRequest&);
+KernelPlan plan_conv_input_grad(const KernelRequest&);
+KernelPlan plan_conv_kernel_grad(const KernelRequest&);
+
+namespace {
+const std::vector<AttrSpec> kConvAttrs = {{"strides", AttrType::ints, false, true},
+                                          {"low", AttrType::dims, false, true},   // padding before, per spatial axis
+                                          {"high", AttrType::dims, false, true},  // and after
+                                          {"dilations", AttrType::ints, false, true},
+                                          {"groups", AttrType::integer, int64_t(1)}};
+
+// Checks the parameters and returns the number of spatial axes.
+int spatial_axes(const InferContext& c, int rank) {
+  const int n = rank - 2;
+  if (n < 1 || n > 3) c.fail("needs 1 to 3 spatial axes");
+  const Ints &s = c.attrs.ints("strides"), &d = c.attrs.ints("dilations");
+  const SymShape &lo = c.attrs.dims("low"), &hi = c.attrs.dims("high");
+  if (int(s.size()) != n || int(d.size()) != n || int(lo.size()) != n || int(hi.size()) != n)
+    c.fail(concat_text("needs strides, padding and dilations for ", n, " spatial axes"));
+  for (int i = 0; i < n; ++i)
+    if (s[size_t(i)] < 1 || d[size_t(i)] < 1) c.fail(concat_text("strides and dilations must be >= 1; strides=", shape_text(s), " dilations=", shape_text(d)));
+  for (const auto* p : {&lo, &hi})
+    for (const Dim& v : *p)
+      if (v.is_const() && v.value() < 0) c.fail(concat_text("padding must be >= 0; padding=", shape_text(*p)));
+  if (c.attrs.integer("groups") < 1) c.fail("groups must be >= 1");
+  return n;
+}
+
+void check_types(const InferContext& c) {
+  if (c.dtype(0) != c.dtype(1) || !(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64))
+    c.fail_type("inputs must both be float32 or both float64");
+  if (c.rank(0) != c.rank(1)) c.fail("inputs must have the same number of axes");
+}
+
+Dim extent(const Dim& kernel, int64_t dilation) {
+  if (kernel.is_const()) (void)checked_mul(kernel.value(), dilation, "[conv] dilated kernel");
+  return (kernel - 1) * dilation + 1;
+}
+
+Types infer_conv(const InferContext& c) {
+  check_types(c);
+  const int n = spatial_axes(c, c.rank(0));
+  const SymShape &x = c.shape(0), &k = c.shape(1);
+  const int64_t groups = c.attrs.integer("groups");
+  const Dim channels = x[size_t(n + 1)], outs = k[size_t(n + 1)];
+  c.same(channels, k[size_t(n)] * groups, concat_text("input channels must be groups x kernel channels; groups=", groups));
+  if (outs.is_const() && outs.value() % groups != 0) c.fail(concat_text("output channels must be divisible by groups=", groups));
+  SymShape y{x[0]};
+  for (int i = 0; i < n; ++i) {
+    const size_t s = size_t(i);
+    Dim padded = x[s + 1] + c.attrs.dims("low")[s] + c.attrs.dims("high")[s];
+    Dim window = extent(k[s], c.attrs.ints("dilations")[s]);
+    if (k[s] == Dim(0)) c.fail("the kernel is empty");
+    if (padded.is_const() && window.is_const() && window.value() > padded.value())
+      c.fail(concat_text("the dilated kernel (", window.str(), ") is larger than the padded input (", padded.str(), ") on spatial axis ", i));
+    y.push_back(floordiv(padded - window, c.attrs.ints("strides")[s]) + 1);
+  }
+  y.push_back(outs);
+  return {{c.dtype(0), y}};
+}
+
+Value conv(Graph& g, Value x, Value k, const Attrs& a) {
+  Attrs p = a;
+  p.erase("shape");
+  return g.add1("conv", {x, k}, p);
+}
+Value input_grad(Graph& g, Value dy, Value k, const Attrs& a, SymShape shape) {
+  Attrs p = a;
+  p.set("shape", std::move(shape));
+  return g.add1("conv_input_grad", {dy, k}, p);
+}
+Value kernel_grad(Graph& g, Value x, Value dy, const Attrs& a, SymShape shape) {
+  Attrs p = a;
+  p.set("shape", std::move(shape));
+  return g.add1("conv_kernel_grad", {x, dy}, p);
+}
+
+std::vector<AttrSpec> with_shape() {
+  std::vector<AttrSpec> attrs = kConvAttrs;
+  attrs.push_back({"shape", AttrType::dims, false, true});  // of the result
+  return attrs;
+}
+}  // namespace
+
+HB_DEFINE_OP(conv) {
+  OpDef d;
+  d.name = "conv";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = kConvAttrs;
+  d.infer = infer_conv;
+  d.gradient = [](const GradContext& c) -> Values {
+    Graph& g = c.graph;
+    const Attrs a = c.attrs();
+    return {c.wanted[0] ? input_grad(g, c.dy(), c.in(1), a, g.shape(c.in(0))) : Value{},
+            c.wanted[1] ? kernel_grad(g, c.in(0), c.dy(), a, g.shape(c.in(1))) : Value{}};
+  };
+  d.cpu = plan_conv;
+  return d;
+}
+
+HB_DEFINE_OP(conv_input_grad) {  // inputs dy, kernel
+  OpDef d;
+  d.name = "conv_input_grad";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = with_shape();
+  d.infer = [](const InferContext& c) -> Types {
+    check_types(c);
+    const int n = spatial_axes(c, c.rank(0));
+    const SymShape& out = c.attrs.dims("shape");
+    if (int(out.size()) != n + 2) c.fail(concat_text("the result needs ", n + 2, " axes; shape=", shape_text(out)));
+    c.same(c.shape(0)[size_t(n + 1)], c.shape(1)[size_t(n + 1)], "channels of the gradient must match the kernel's");
+    c.same(out[size_t(n + 1)], c.shape(1)[size_t(n)] * c.attrs.integer("groups"), "result channels must be groups x kernel channels");
+    return {{c.dtype(0), out}};
+  };
+  d.gradient = [](const GradContext& c) -> Values {
+    const Attrs a = c.attrs();
+    return {conv(c.graph, c.dy(), c.in(1), a), kernel_grad(c.graph, c.dy(), c.in(0), a, c.graph.shape(c.in(1)))};
+  };
+  d.cpu = plan_conv_input_grad;
+  return d;
+}
+
+HB_DEFINE_OP(conv_kernel_grad) {  // inputs x, dy
+  OpDef d;
+  d.name = "conv_kernel_grad";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = with_shape();
+  d.infer = [](const InferContext& c) -> Types {
+    check_types(c);
+    spatial_axes(c, c.rank(0));
+    return {{c.dtype(0), c.attrs.dims("shape")}};
+  };
+  d.gradient = [](const GradContext& c) -> Values {
+    const Attrs a = c.attrs();
+    return {input_grad(c.graph, c.in(1), c.dy(), a, c.graph.shape(c.in(0))), conv(c.graph, c.in(0), c.dy(), a)};
+  };
+  d.cpu = plan_conv_kernel_grad;
+  return d;
+}
+}  // namespace hornbeam

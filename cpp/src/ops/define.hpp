@@ -1,0 +1,20 @@
+// HB_DEFINE_OP(name) opens the definition of one built-in op: a function returning its OpDef.
+#pragma once
+
+#include "base/check.hpp"
+#include "hornbeam/graph.hpp"
+#include "hornbeam/ops.hpp"
+
+#define HB_DEFINE_OP(opname) OpDef define_op_##opname()
+
+namespace hornbeam {
+using Values = std::vector<Value>;
+using Types = std::vector<ValueType>;
+#define HB_OP(name) OpDef define_op_##name();
+#include "hornbeam/op_list.def"
+#undef HB_OP
+/// The definitions of all elementwise ops.
+std::vector<OpDef> define_elementwise_ops();
+/// Plans the reference kernel of one elementwise op, or of a fused group.
+KernelPlan plan_elementwise(const KernelRequest&);
+}  // namespace hornbeam

@@ -1,0 +1,106 @@
+// Ops that read or write by index: gather, scatter_add, take/put_along_axis and argsort.
+#include "ops/define.hpp"
+
+namespace hornbeam {
+KernelPlan plan_gather(const KernelRequest&);
+KernelPlan plan_scatter_add(const KernelRequest&);
+KernelPlan plan_along_axis(const KernelRequest&);
+KernelPlan plan_argsort(const KernelRequest&);
+
+namespace {
+void check_ids(const InferContext& c, size_t i) {
+  if (c.dtype(i) != DType::i32 && c.dtype(i) != DType::i64) c.fail_type("indices must be int32 or int64");
+}
+}  // namespace
+
+HB_DEFINE_OP(gather) {  // inputs table [R, inner..], ids [..]: rows of the table
+  OpDef d;
+  d.name = "gather";
+  d.min_inputs = d.max_inputs = 2;
+  d.infer = [](const InferContext& c) -> Types {
+    check_ids(c, 1);
+    if (c.rank(0) < 1) c.fail("the table needs at least one axis");
+    SymShape out = c.shape(1);
+    out.insert(out.end(), c.shape(0).begin() + 1, c.shape(0).end());
+    return {{c.dtype(0), out}};
+  };
+  d.gradient = [](const GradContext& c) -> Values {
+    return {c.graph.add1("scatter_add", {c.in(1), c.dy()}, {{"rows", SymShape{c.graph.shape(c.in(0))[0]}}}), Value{}};
+  };
+  d.cpu = plan_gather;
+  return d;
+}
+
+HB_DEFINE_OP(scatter_add) {  // inputs ids [..], updates [.., inner..]: a [rows, inner..] of sums, zero where no id points
+  OpDef d;
+  d.name = "scatter_add";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = {{"rows", AttrType::dims, false, true}};
+  d.infer = [](const InferContext& c) -> Types {
+    check_ids(c, 0);
+    if (c.dtype(1) == DType::boolean) c.fail_type("needs numeric updates");
+    if (c.rank(1) < c.rank(0)) c.fail("updates must have the ids' axes first");
+    for (int i = 0; i < c.rank(0); ++i) c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' axes first");
+    SymShape out{c.attrs.dims("rows")[0]};
+    out.insert(out.end(), c.shape(1).begin() + c.rank(0), c.shape(1).end());
+    return {{c.dtype(1), out}};
+  };
+  d.gradient = [](const GradContext& c) -> Values { return {Value{}, c.graph.add1("gather", {c.dy(), c.in(0)})}; };
+  d.cpu = plan_scatter_add;
+  return d;
+}
+
+HB_DEFINE_OP(take_along_axis) {  // inputs x, ids: same shape but on `axis`
+  OpDef d;
+  d.name = "take_along_axis";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = {{"axis", AttrType::integer, int64_t(-1)}};
+  d.infer = [](const InferContext& c) -> Types {
+    check_ids(c, 1);
+    if (c.rank(0) != c.rank(1)) c.fail("inputs must have the same number of axes");
+    int axis = c.axis(c.attrs.integer("axis"), c.rank(0));
+    for (int i = 0; i < c.rank(0); ++i)
+      if (i != axis) c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "dimensions other than the axis must match");
+    return {{c.dtype(0), c.shape(1)}};
+  };
+  d.gradient = [](const GradContext& c) -> Values {
+    const int64_t axis = c.attrs().integer("axis");
+    const SymShape& x = c.graph.shape(c.in(0));
+    Dim n = x[size_t(axis < 0 ? axis + int64_t(x.size()) : axis)];
+    return {c.graph.add1("put_along_axis", {c.in(1), c.dy()}, {{"axis", axis}, {"size", SymShape{n}}}), Value{}};
+  };
+  d.cpu = plan_along_axis;
+  return d;
+}
+
+HB_DEFINE_OP(put_along_axis) {  // inputs ids, updates: zeros with the updates added, `size` long on `axis`
+  OpDef d;
+  d.name = "put_along_axis";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = {{"axis", AttrType::integer, int64_t(-1)}, {"size", AttrType::dims, false, true}};
+  d.infer = [](const InferContext& c) -> Types {
+    check_ids(c, 0);
+    SymShape out = c.shape(1);
+    out[size_t(c.axis(c.attrs.integer("axis"), c.rank(1)))] = c.attrs.dims("size")[0];
+    return {{c.dtype(1), out}};
+  };
+  d.gradient = [](const GradContext& c) -> Values {
+    return {Value{}, c.graph.add1("take_along_axis", {c.dy(), c.in(0)}, {{"axis", c.attrs().integer("axis")}})};
+  };
+  d.cpu = plan_along_axis;
+  return d;
+}
+
+HB_DEFINE_OP(argsort) {  // stable, along the last axis; NaN sorts last
+  OpDef d;
+  d.name = "argsort";
+  d.attrs = {{"descending", AttrType::boolean, false}};
+  d.infer = [](const InferContext& c) -> Types {
+    if (c.rank(0) < 1) c.fail("needs at least one axis");
+    return {{DType::i32, c.shape(0)}};
+  };
+  d.differentiable = false;
+  d.cpu = plan_argsort;
+  return d;
+}
+}  // namespace hornbeam

@@ -1,0 +1,172 @@
+// Reductions over any set of axes, index reductions and running sums: inference and gradients.
+#include <algorithm>
+
+#include "ops/define.hpp"
+
+namespace hornbeam {
+KernelPlan plan_reduce(const KernelRequest&);
+KernelPlan plan_arg_reduce(const KernelRequest&);
+KernelPlan plan_cumulative(const KernelRequest&);
+
+namespace {
+// The axes as sorted non-negative numbers; none given means all.
+std::vector<int> reduced_axes(const Attrs& attrs, int rank) {
+  std::vector<int> axes;
+  for (int64_t a : attrs.ints("axes")) axes.push_back(int(a < 0 ? a + rank : a));
+  if (axes.empty() && !attrs.flag("none"))
+    for (int i = 0; i < rank; ++i) axes.push_back(i);
+  std::sort(axes.begin(), axes.end());
+  return axes;
+}
+
+Types infer_reduce(const InferContext& c) {
+  const std::string op = c.op.name;
+  DType d = c.dtype(0);
+  if (op == "any" || op == "all") {
+    if (d != DType::boolean) c.fail_type("needs a bool input");
+  } else if (d == DType::boolean || (op == "mean" && !is_float(d))) {
+    c.fail_type(op == "mean" ? "needs a float input" : "needs a numeric input, not bool");
+  }
+  for (int64_t a : c.attrs.ints("axes")) c.axis(a, c.rank(0));
+  auto axes = reduced_axes(c.attrs, c.rank(0));
+  for (size_t i = 1; i < axes.size(); ++i)
+    if (axes[i] == axes[i - 1]) c.fail(concat_text("axes must differ; axes=", shape_text(c.attrs.ints("axes"))));
+  SymShape out;
+  for (int i = 0; i < c.rank(0); ++i) {
+    bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
+    if (reduced && (op == "max" || op == "min") && c.shape(0)[size_t(i)] == Dim(0))
+      c.fail("an empty axis has no maximum or minimum");
+    if (!reduced) out.push_back(c.shape(0)[size_t(i)]);
+    else if (c.attrs.flag("keepdims")) out.push_back(1);
+  }
+  return {{d, out}};
+}
+
+// `v` (an output of the reduction) with the reduced axes back as 1s.
+Value keep_dims(const GradContext& c, Value v, const std::vector<int>& axes) {
+  SymShape shape = c.graph.shape(c.in(0));
+  for (int a : axes) shape[size_t(a)] = 1;
+  return Ops(c.graph).reshape(v, shape);
+}
+
+Values grad_reduce(const GradContext& c) {
+  Ops o(c.graph);
+  const std::string op = c.graph.node(c.node).op->name;
+  Value x = c.in(0);
+  const SymShape shape = c.graph.shape(x);
+  auto axes = reduced_axes(c.attrs(), int(shape.size()));
+  Value dy = keep_dims(c, c.dy(), axes);
+  if (op == "sum") return {o.broadcast_to(dy, shape)};
+  if (op == "mean") {
+    Dim n = 1;
+    for (int a : axes) n = n * shape[size_t(a)];
+    return {o.broadcast_to(o.div(dy, o.dim_value(n, c.graph.dtype(x))), shape)};
+  }
+  if (op == "max" || op == "min") {  // ties share the gradient
+    Value hit = o.cast(o.binary("equal", x, keep_dims(c, c.out(0), axes)), c.graph.dtype(x));
+    Ints ints(axes.begin(), axes.end());
+    if (axes.empty()) return {dy};
+    return {o.mul(hit, o.div(dy, o.sum(hit, ints, true)))};
+  }
+  // prod: the product of the others, exact when some are zero, from exclusive products of both directions
+  Ints perm, axes_last;
+  for (int i = 0; i < int(shape.size()); ++i)
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) perm.push_back(i);
+  const size_t kept = perm.size();
+  perm.insert(perm.end(), axes.begin(), axes.end());
+  Value t = o.transpose(x, perm);
+  const SymShape moved = c.graph.shape(t);
+  SymShape flat(moved.begin(), moved.begin() + long(kept));
+  flat.push_back(shape_product(SymShape(moved.begin() + long(kept), moved.end())));
+  t = o.reshape(t, flat);
+  auto before = c.graph.add1("cumprod", {t}, {{"axis", int64_t(-1)}, {"exclusive", true}, {"reverse", false}});
+  auto after = c.graph.add1("cumprod", {t}, {{"axis", int64_t(-1)}, {"exclusive", true}, {"reverse", true}});
+  Value others = o.reshape(o.mul(before, after), moved);
+  Ints inverse(perm.size());
+  for (size_t i = 0; i < perm.size(); ++i) inverse[size_t(perm[i])] = int64_t(i);
+  return {o.mul(dy, o.transpose(others, inverse))};
+}
+
+OpDef reduce_op(const char* name, bool smooth) {
+  OpDef d;
+  d.name = name;
+  d.attrs = {{"axes", AttrType::ints, Ints{}},
+             {"keepdims", AttrType::boolean, false},
+             {"none", AttrType::boolean, false}};  // true: `axes` empty means no axis rather than all
+  d.infer = infer_reduce;
+  if (smooth) d.gradient = grad_reduce;
+  d.differentiable = smooth;
+  d.cpu = plan_reduce;
+  return d;
+}
+
+Types infer_arg(const InferContext& c) {
+  if (c.rank(0) == 0) c.fail("needs at least one axis");
+  int axis = c.axis(c.attrs.integer("axis"), c.rank(0));
+  if (c.shape(0)[size_t(axis)] == Dim(0)) c.fail("an empty axis has no maximum or minimum");
+  SymShape out = c.shape(0);
+  out.erase(out.begin() + axis);
+  return {{DType::i32, out}};
+}
+
+OpDef arg_op(const char* name) {
+  OpDef d;
+  d.name = name;
+  d.attrs = {{"axis", AttrType::integer, int64_t(-1)}};
+  d.infer = infer_arg;
+  d.differentiable = false;
+  d.cpu = plan_arg_reduce;
+  return d;
+}
+
+Types infer_cumulative(const InferContext& c) {
+  if (c.dtype(0) == DType::boolean) c.fail_type("needs a numeric input, not bool");
+  if (c.rank(0) == 0) c.fail("needs at least one axis");
+  c.axis(c.attrs.integer("axis"), c.rank(0));
+  return {c.type(0)};
+}
+
+Value cumulate(Graph& g, const char* op, Value v, const Attrs& a, bool reverse) {
+  return g.add1(op, {v}, {{"axis", a.integer("axis")}, {"exclusive", a.flag("exclusive")}, {"reverse", reverse}});
+}
+
+OpDef cumulative_op(const char* name) {
+  OpDef d;
+  d.name = name;
+  d.attrs = {{"axis", AttrType::integer, int64_t(-1)},
+             {"exclusive", AttrType::boolean, false},
+             {"reverse", AttrType::boolean, false}};
+  d.infer = infer_cumulative;
+  d.cpu = plan_cumulative;
+  return d;
+}
+}  // namespace
+
+HB_DEFINE_OP(sum) { return reduce_op("sum", true); }
+HB_DEFINE_OP(mean) { return reduce_op("mean", true); }
+HB_DEFINE_OP(max) { return reduce_op("max", true); }
+HB_DEFINE_OP(min) { return reduce_op("min", true); }
+HB_DEFINE_OP(prod) { return reduce_op("prod", true); }
+HB_DEFINE_OP(any) { return reduce_op("any", false); }
+HB_DEFINE_OP(all) { return reduce_op("all", false); }
+HB_DEFINE_OP(argmax) { return arg_op("argmax"); }
+HB_DEFINE_OP(argmin) { return arg_op("argmin"); }
+
+HB_DEFINE_OP(cumsum) {
+  OpDef d = cumulative_op("cumsum");
+  d.gradient = [](const GradContext& c) -> Values {
+    return {cumulate(c.graph, "cumsum", c.dy(), c.attrs(), !c.attrs().flag("reverse"))};
+  };
+  return d;
+}
+
+HB_DEFINE_OP(cumprod) {  // exact only where no element is zero, as NumPy-like frameworks have it
+  OpDef d = cumulative_op("cumprod");
+  d.gradient = [](const GradContext& c) -> Values {
+    Ops o(c.graph);
+    Value s = cumulate(c.graph, "cumsum", o.mul(c.out(0), c.dy()), c.attrs(), !c.attrs().flag("reverse"));
+    return {o.div(s, c.in(0))};
+  };
+  return d;
+}
+}  // namespace hornbeam

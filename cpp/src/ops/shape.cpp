@@ -1,0 +1,291 @@
+// Ops that move data without computing: views, copies under other strides, concatenation and padding.
+#include "ops/define.hpp"
+
+namespace hornbeam {
+KernelPlan plan_strided_copy(const KernelRequest&);
+KernelPlan plan_concat(const KernelRequest&);
+KernelPlan plan_pad(const KernelRequest&);
+KernelPlan plan_iota(const KernelRequest&);
+KernelPlan plan_dim_value(const KernelRequest&);
+
+namespace {
+const SymShape& dims(const InferContext& c, const char* name) { return c.attrs.dims(name); }
+
+Types infer_reshape(const InferContext& c) {
+  SymShape shape = dims(c, "shape");
+  int unknown = -1;
+  Dim rest = 1;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == Dim(-1)) {
+      if (unknown >= 0) c.fail(concat_text("only one dimension may be -1; shape=", shape_text(shape)));
+      unknown = int(i);
+    } else {
+      if (shape[i].is_const() && shape[i].value() < 0) c.fail(concat_text("dimensions must be >= 0 or -1; shape=", shape_text(shape)));
+      rest = rest * shape[i];
+    }
+  }
+  Dim total = shape_product(c.shape(0));
+  if (unknown >= 0) {
+    if (rest == Dim(0)) c.fail(concat_text("-1 is ambiguous beside a 0; shape=", shape_text(shape)));
+    Dim d = floordiv(total, rest);
+    if (total.is_const() && rest.is_const() && total.value() % rest.value() != 0)
+      c.fail(concat_text("the size is not divisible by shape=", shape_text(shape)));
+    shape[size_t(unknown)] = d;
+  }
+  c.same(shape_product(shape), total, concat_text("the sizes differ; shape=", shape_text(shape)));
+  return {{c.dtype(0), shape}};
+}
+
+Types infer_transpose(const InferContext& c) {
+  const Ints& perm = c.attrs.ints("perm");
+  const size_t rank = size_t(c.rank(0));
+  std::vector<bool> seen(rank, false);
+  SymShape out;
+  bool ok = perm.size() == rank;
+  for (int64_t p : perm) {
+    ok = ok && p >= 0 && p < int64_t(rank) && !seen[size_t(p)];
+    if (!ok) break;
+    seen[size_t(p)] = true;
+    out.push_back(c.shape(0)[size_t(p)]);
+  }
+  if (!ok) c.fail(concat_text("perm must be a permutation of the axes; perm=", shape_text(perm)));
+  return {{c.dtype(0), out}};
+}
+
+Types infer_broadcast(const InferContext& c) {
+  const SymShape shape = dims(c, "shape"), &in = c.shape(0);
+  if (shape.size() < in.size()) c.fail(concat_text("cannot broadcast to fewer axes; shape=", shape_text(shape)));
+  for (size_t i = 0; i < in.size(); ++i) {
+    const Dim& have = in[in.size() - 1 - i];
+    if (have != Dim(1)) c.same(have, shape[shape.size() - 1 - i], concat_text("cannot be broadcast to shape=", shape_text(shape)));
+  }
+  return {{c.dtype(0), shape}};
+}
+
+Types infer_concat(const InferContext& c) {
+  if (c.rank(0) == 0) c.fail("needs at least one axis");
+  int axis = c.axis(c.attrs.integer("axis"), c.rank(0));
+  SymShape out = c.shape(0);
+  for (size_t i = 1; i < c.inputs.size(); ++i) {
+    if (c.dtype(i) != c.dtype(0)) c.fail_type("inputs must have one dtype");
+    if (c.rank(i) != c.rank(0)) c.fail("inputs must have the same number of axes");
+    for (int k = 0; k < c.rank(0); ++k)
+      if (k == axis) out[size_t(k)] = out[size_t(k)] + c.shape(i)[size_t(k)];
+      else out[size_t(k)] = c.same(out[size_t(k)], c.shape(i)[size_t(k)], concat_text("dimensions other than axis ", axis, " must match"));
+  }
+  return {{c.dtype(0), out}};
+}
+
+Types infer_slice(const InferContext& c) {
+  const SymShape &b = dims(c, "begin"), &e = dims(c, "end");
+  const Ints& s = c.attrs.ints("strides");
+  if (b.size() != size_t(c.rank(0)) || e.size() != b.size() || s.size() != b.size()) c.fail("needs begin, end and stride for each axis");
+  SymShape out;
+  for (size_t i = 0; i < b.size(); ++i) {
+    if (s[i] < 1) c.fail(concat_text("strides must be positive; strides=", shape_text(s)));
+    const Dim n = c.shape(0)[i];
+    if (b[i].is_const() && e[i].is_const() && n.is_const() &&
+        !(0 <= b[i].value() && b[i].value() <= e[i].value() && e[i].value() <= n.value()))
+      c.fail(concat_text("the range is outside the axis; begin=", shape_text(b), " end=", shape_text(e)));
+    out.push_back(ceildiv(e[i] - b[i], s[i]));
+  }
+  return {{c.dtype(0), out}};
+}
+
+
+Types infer_pad(const InferContext& c) {
+  const SymShape &lo = dims(c, "low"), &hi = dims(c, "high");
+  if (lo.size() != size_t(c.rank(0)) || hi.size() != lo.size()) c.fail("needs low and high padding for each axis");
+  SymShape out;
+  for (size_t i = 0; i < lo.size(); ++i) {
+    if ((lo[i].is_const() && lo[i].value() < 0) || (hi[i].is_const() && hi[i].value() < 0)) c.fail("padding must be >= 0");
+    out.push_back(c.shape(0)[i] + lo[i] + hi[i]);
+  }
+  return {{c.dtype(0), out}};
+}
+
+Types same_as_input(const InferContext& c) { return {c.type(0)}; }
+
+OpDef make(const char* name, std::vector<AttrSpec> attrs, Types (*infer)(const InferContext&), PlanKernel cpu) {
+  OpDef d;
+  d.name = name;
+  d.attrs = std::move(attrs);
+  d.infer = infer;
+  d.cpu = cpu;
+  return d;
+}
+AttrSpec need(const char* name, AttrType t) { return {name, t, false, true}; }
+}  // namespace
+
+HB_DEFINE_OP(reshape) {
+  OpDef d = make("reshape", {need("shape", AttrType::dims)}, infer_reshape, nullptr);
+  d.view = true;
+  d.gradient = [](const GradContext& c) -> Values { return {Ops(c.graph).reshape(c.dy(), c.graph.shape(c.in(0)))}; };
+  return d;
+}
+
+HB_DEFINE_OP(transpose) {
+  OpDef d = make("transpose", {need("perm", AttrType::ints)}, infer_transpose, plan_strided_copy);
+  d.gradient = [](const GradContext& c) -> Values {
+    const Ints& perm = c.attrs().ints("perm");
+    Ints inverse(perm.size());
+    for (size_t i = 0; i < perm.size(); ++i) inverse[size_t(perm[i])] = int64_t(i);
+    return {Ops(c.graph).transpose(c.dy(), inverse)};
+  };
+  return d;
+}
+
+HB_DEFINE_OP(broadcast_to) {
+  OpDef d = make("broadcast_to", {need("shape", AttrType::dims)}, infer_broadcast, plan_strided_copy);
+  d.gradient = [](const GradContext& c) -> Values { return {Ops(c.graph).sum_to(c.dy(), c.graph.shape(c.in(0)))}; };
+  return d;
+}
+
+HB_DEFINE_OP(flip) {
+  OpDef d = make("flip", {need("axis", AttrType::integer)},
+                 [](const InferContext& c) -> Types {
+                   c.axis(c.attrs.integer("axis"), c.rank(0));
+                   return {c.type(0)};
+                 },
+                 plan_strided_copy);
+  d.gradient = [](const GradContext& c) -> Values {
+    return {c.graph.add1("flip", {c.dy()}, {{"axis", c.attrs().integer("axis")}})};
+  };
+  return d;
+}
+
+HB_DEFINE_OP(slice) {
+  OpDef d = make("slice", {need("begin", AttrType::dims), need("end", AttrType::dims), need("strides", AttrType::ints)},
+                 infer_slice, plan_strided_copy);
+  d.gradient = [](const GradContext& c) -> Values {
+    Attrs a = c.attrs();
+    a.set("shape", c.graph.shape(c.in(0)));
+    return {c.graph.add1("slice_grad", {c.dy()}, a)};
+  };
+  return d;
+}
+
+HB_DEFINE_OP(slice_grad) {  // zeros of `shape`, with the input at [begin:end:strides]
+  OpDef d = make("slice_grad",
+                 {need("begin", AttrType::dims), need("end", AttrType::dims), need("strides", AttrType::ints),
+                  need("shape", AttrType::dims)},
+                 [](const InferContext& c) -> Types { return {{c.dtype(0), c.attrs.dims("shape")}}; }, plan_pad);
+  d.gradient = [](const GradContext& c) -> Values {
+    Attrs a = c.attrs();
+    a.erase("shape");
+    return {c.graph.add1("slice", {c.dy()}, a)};
+  };
+  return d;
+}
+
+HB_DEFINE_OP(pad) {
+  OpDef d = make("pad", {need("low", AttrType::dims), need("high", AttrType::dims), {"value", AttrType::real, 0.0}},
+                 infer_pad, plan_pad);
+  d.gradient = [](const GradContext& c) -> Values {
+    const SymShape lo = c.attrs().dims("low");
+    SymShape end = c.graph.shape(c.in(0));
+    for (size_t i = 0; i < end.size(); ++i) end[i] = end[i] + lo[i];
+    return {Ops(c.graph).slice(c.dy(), lo, end)};
+  };
+  return d;
+}
+
+HB_DEFINE_OP(concat) {
+  OpDef d = make("concat", {need("axis", AttrType::integer)}, infer_concat, plan_concat);
+  d.max_inputs = -1;
+  d.gradient = [](const GradContext& c) -> Values {
+    Ops o(c.graph);
+    const size_t n = c.graph.node(c.node).inputs.size();
+    SymShape full = c.graph.shape(c.out(0));
+    int64_t axis = c.attrs().integer("axis");
+    if (axis < 0) axis += int64_t(full.size());
+    Values out;
+    Dim at = 0;
+    for (size_t i = 0; i < n; ++i) {
+      SymShape begin(full.size(), Dim(0)), end = full;
+      begin[size_t(axis)] = at;
+      at = at + c.graph.shape(c.in(i))[size_t(axis)];
+      end[size_t(axis)] = at;
+      out.push_back(c.wanted[i] ? o.slice(c.dy(), begin, end) : Value{});
+    }
+    return out;
+  };
+  return d;
+}
+
+HB_DEFINE_OP(stop_gradient) {
+  OpDef d = make("stop_gradient", {}, same_as_input, nullptr);
+  d.view = true;
+  d.differentiable = false;
+  return d;
+}
+
+HB_DEFINE_OP(custom_gradient) {
+  // Inputs: the forward outputs, then the function's inputs. Outputs: the forward outputs, unchanged.
+  OpDef d = make("custom_gradient", {need("outputs", AttrType::integer), need("rule", AttrType::gradient)},
+                 [](const InferContext& c) -> Types {
+                   Types t;
+                   for (size_t i = 0; i < size_t(c.attrs.integer("outputs")); ++i) t.push_back(c.type(i));
+                   return t;
+                 },
+                 nullptr);
+  d.view = true;
+  d.max_inputs = -1;
+  d.gradient = [](const GradContext& c) -> Values {
+    Ops o(c.graph);
+    const size_t n = size_t(c.attrs().integer("outputs"));
+    const Values all = c.graph.node(c.node).inputs;
+    Values outs, dys, ins(all.begin() + long(n), all.end());
+    for (size_t i = 0; i < n; ++i) {
+      outs.push_back(c.out(i));
+      dys.push_back(c.dy(i).defined() ? c.dy(i) : o.full_like(c.out(i), 0));
+    }
+    auto rule = c.attrs().get<std::shared_ptr<const CustomGradient>>("rule");
+    Values d_ins = rule->rule(c.graph, ins, outs, dys);
+    HB_CHECK(d_ins.size() == ins.size(), "[custom_gradient] the gradient of \"", rule->name, "\" must return ", ins.size(),
+             " values, one for each input; got ", d_ins.size());
+    for (size_t i = 0; i < ins.size(); ++i)
+      if (d_ins[i].defined())
+        HB_CHECK(c.graph.shape(d_ins[i]).size() == c.graph.shape(ins[i]).size(), "[custom_gradient] gradient ", i, " of \"",
+                 rule->name, "\" must have its input's shape; got ", c.graph.type(d_ins[i]).str(), " for ",
+                 c.graph.type(ins[i]).str());
+    Values result(n);  // the forward outputs' own path is cut
+    result.insert(result.end(), d_ins.begin(), d_ins.end());
+    return result;
+  };
+  return d;
+}
+
+HB_DEFINE_OP(iota) {  // counts along `axis`, constant along the others
+  OpDef d = make("iota", {need("shape", AttrType::dims), {"axis", AttrType::integer, int64_t(0)}, {"dtype", AttrType::dtype, DType::i32}},
+                 [](const InferContext& c) -> Types { return {{c.attrs.dtype("dtype"), c.attrs.dims("shape")}}; }, plan_iota);
+  d.min_inputs = d.max_inputs = 0;
+  d.differentiable = false;
+  return d;
+}
+
+HB_DEFINE_OP(dim_value) {
+  OpDef d = make("dim_value", {need("dim", AttrType::dims), {"dtype", AttrType::dtype, DType::i32}},
+                 [](const InferContext& c) -> Types { return {{c.attrs.dtype("dtype"), {}}}; }, plan_dim_value);
+  d.min_inputs = d.max_inputs = 0;
+  d.differentiable = false;
+  return d;
+}
+
+HB_DEFINE_OP(input) {
+  OpDef d = make("input", {need("index", AttrType::integer)}, nullptr, nullptr);
+  d.min_inputs = d.max_inputs = 0;
+  d.pure = false;
+  return d;
+}
+HB_DEFINE_OP(variable) {
+  OpDef d = make("variable", {need("index", AttrType::integer)}, nullptr, nullptr);
+  d.min_inputs = d.max_inputs = 0;
+  return d;
+}
+HB_DEFINE_OP(constant) {
+  OpDef d = make("constant", {need("value", AttrType::tensor)}, nullptr, nullptr);
+  d.min_inputs = d.max_inputs = 0;
+  return d;
+}
+}  // namespace hornbeam

@@ -1,0 +1,90 @@
+// softmax, log_softmax and the fused sparse softmax cross-entropy, all along the last axis.
+#include "ops/define.hpp"
+
+namespace hornbeam {
+KernelPlan plan_softmax(const KernelRequest&);
+KernelPlan plan_sparse_cross_entropy(const KernelRequest&);
+KernelPlan plan_sparse_cross_entropy_grad(const KernelRequest&);
+
+namespace {
+Types infer_softmax(const InferContext& c) {
+  if (!(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64)) c.fail_type("needs a float32 or float64 input");
+  if (c.rank(0) == 0) c.fail("needs at least one axis");
+  if (c.axis(c.attrs.integer("axis"), c.rank(0)) != c.rank(0) - 1) c.fail("works on the last axis; transpose first");
+  return {c.type(0)};
+}
+
+Types infer_cross_entropy(const InferContext& c) {
+  if (!(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64)) c.fail_type("logits must be float32 or float64");
+  if (c.dtype(1) != DType::i32 && c.dtype(1) != DType::i64) c.fail_type("labels must be int32 or int64");
+  if (c.rank(0) < 1 || c.rank(1) != c.rank(0) - 1) c.fail("labels must have the logits' axes but the last");
+  for (int i = 0; i < c.rank(1); ++i)
+    c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "labels must have the logits' axes but the last");
+  return {{c.dtype(0), c.shape(1)}};
+}
+
+Value expand_last(Ops& o, Value v) {
+  SymShape s = o.g.shape(v);
+  s.push_back(1);
+  return o.reshape(v, s);
+}
+
+OpDef row_op(const char* name) {
+  OpDef d;
+  d.name = name;
+  d.attrs = {{"axis", AttrType::integer, int64_t(-1)}};
+  d.infer = infer_softmax;
+  d.cpu = plan_softmax;
+  return d;
+}
+}  // namespace
+
+HB_DEFINE_OP(softmax) {
+  OpDef d = row_op("softmax");
+  d.gradient = [](const GradContext& c) -> Values {
+    Ops o(c.graph);
+    Value s = o.sum(o.mul(c.dy(), c.out(0)), {-1}, true);
+    return {o.mul(o.sub(c.dy(), s), c.out(0))};
+  };
+  return d;
+}
+
+HB_DEFINE_OP(log_softmax) {
+  OpDef d = row_op("log_softmax");
+  d.gradient = [](const GradContext& c) -> Values {
+    Ops o(c.graph);
+    return {o.sub(c.dy(), o.mul(o.exp(c.out(0)), o.sum(c.dy(), {-1}, true)))};
+  };
+  return d;
+}
+
+HB_DEFINE_OP(sparse_softmax_cross_entropy) {  // inputs logits [.., C], labels [..]; output [..]
+  OpDef d;
+  d.name = "sparse_softmax_cross_entropy";
+  d.min_inputs = d.max_inputs = 2;
+  d.infer = infer_cross_entropy;
+  d.gradient = [](const GradContext& c) -> Values {
+    return {c.graph.add1("sparse_softmax_cross_entropy_grad", {c.in(0), c.in(1), c.dy()}), Value{}};
+  };
+  d.cpu = plan_sparse_cross_entropy;
+  return d;
+}
+
+HB_DEFINE_OP(sparse_softmax_cross_entropy_grad) {  // (softmax(logits) - one_hot(labels)) * dy
+  OpDef d;
+  d.name = "sparse_softmax_cross_entropy_grad";
+  d.min_inputs = d.max_inputs = 3;
+  d.infer = [](const InferContext& c) -> Types { return {c.type(0)}; };
+  d.decompose = [](Graph& g, const Values& in, const Attrs&) -> Values {
+    Ops o(g);
+    const SymShape shape = g.shape(in[0]);
+    SymShape last(shape.size(), Dim(1));
+    last.back() = shape.back();
+    Value classes = o.iota(last, int64_t(shape.size()) - 1, g.dtype(in[1]));
+    Value hot = o.cast(o.binary("equal", expand_last(o, in[1]), classes), g.dtype(in[0]));
+    return {o.mul(o.sub(o.softmax(in[0]), hot), expand_last(o, in[2]))};
+  };
+  d.cpu = plan_sparse_cross_entropy_grad;
+  return d;
+}
+}  // namespace hornbeam

@@ -1,0 +1,123 @@
+// Algebraic clean-up: identities, chains of views and casts, broadcasts that elementwise ops make themselves, and
+// transposes that matmul can take as flags. Results may differ in the last bit where a product is merged.
+#include "hornbeam/ops.hpp"
+#include "passes/rewrite.hpp"
+#include "schema/elementwise.hpp"
+
+namespace hornbeam {
+namespace {
+
+class Algebra {
+ public:
+  explicit Algebra(const Graph& g) : w_(g), g_(w_.out), ops_(w_.out) {}
+
+  Graph run() {
+    for (int id = 0; id < w_.source().size(); ++id) {
+      const Node& n = w_.source().node(id);
+      g_.set_scope(n.scope);
+      Value v = n.outputs.size() == 1 ? simplify(n) : Value{};
+      if (v.defined()) w_.replace(id, {v});
+      else w_.keep(id);
+    }
+    return w_.finish();
+  }
+
+ private:
+  const Node& node(Value v) const { return g_.node(v.node); }
+  bool is(Value v, const char* op) const { return op_is(node(v), op); }
+  // The value `v` when it already has the result's type.
+  Value same(const Node& n, Value v) const { return g_.type(v).shape == n.outputs[0].shape && g_.dtype(v) == n.outputs[0].dtype ? v : Value{}; }
+
+  Value simplify(const Node& n) {
+    std::vector<Value> in = w_.at(n.inputs);
+    const std::string op = n.op->name;
+    if (n.op->elementwise >= 0) return elementwise(n, op, in);
+    if (op == "reshape") {
+      if (is(in[0], "reshape")) return ops_.reshape(node(in[0]).inputs[0], n.outputs[0].shape);
+      return same(n, in[0]);
+    }
+    if (op == "transpose") {
+      if (is(in[0], "transpose")) {
+        const Ints a = node(in[0]).attrs.ints("perm"), b = n.attrs.ints("perm");
+        Ints both;
+        for (int64_t p : b) both.push_back(a[size_t(p)]);
+        return ops_.transpose(node(in[0]).inputs[0], both);
+      }
+      return moves_only_ones(n, in[0]) ? ops_.reshape(in[0], n.outputs[0].shape) : Value{};
+    }
+    if (op == "broadcast_to") {
+      if (is(in[0], "broadcast_to")) return ops_.broadcast_to(node(in[0]).inputs[0], n.outputs[0].shape);
+      return same(n, in[0]);
+    }
+    if (op == "matmul") return matmul(n, in);
+    if (op == "slice") return same(n, in[0]);  // a range of the whole
+    if (op == "sum" && is(in[0], "broadcast_to")) return Value{};
+    return {};
+  }
+
+  // The axes that are not 1 keep their order.
+  bool moves_only_ones(const Node& n, Value x) const {
+    int64_t last = -1;
+    for (int64_t p : n.attrs.ints("perm")) {
+      if (g_.shape(x)[size_t(p)] == Dim(1)) continue;
+      if (p < last) return false;
+      last = p;
+    }
+    return true;
+  }
+
+  Value elementwise(const Node& n, const std::string& op, std::vector<Value> in) {
+    double c = 0;
+    if (op == "cast") {
+      if (Value v = same(n, in[0]); v.defined()) return v;
+      return {};
+    }
+    // An operand need not be broadcast before an op that broadcasts, when another already has the shape.
+    bool changed = false;
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (!is(in[i], "broadcast_to")) continue;
+      const Value inner = node(in[i]).inputs[0];
+      bool covered = false;
+      for (size_t k = 0; k < in.size(); ++k) covered = covered || (k != i && g_.shape(in[k]) == n.outputs[0].shape);
+      if (covered) in[i] = inner, changed = true;
+    }
+    const bool rc = in.size() == 2 && scalar_constant(g_, in[1], &c);
+    if (rc && ((op == "multiply" && c == 1) || (op == "divide" && c == 1) || (op == "subtract" && c == 0) || (op == "power" && c == 1)))
+      if (Value v = same(n, in[0]); v.defined()) return v;
+    if (rc && op == "power" && c == 2) return same_shape(n, ops_.square(in[0]));
+    if (rc && op == "power" && c == 0.5) return same_shape(n, ops_.sqrt(in[0]));
+    if (rc && op == "power" && c == -0.5) return same_shape(n, ops_.rsqrt(in[0]));
+    double l = 0;
+    if (in.size() == 2 && op == "multiply" && scalar_constant(g_, in[0], &l) && l == 1)
+      if (Value v = same(n, in[1]); v.defined()) return v;
+    if (op == "neg" && is(in[0], "neg")) return node(in[0]).inputs[0];
+    if (changed) return g_.add(*n.op, in, n.attrs)[0];
+    return {};
+  }
+  Value same_shape(const Node& n, Value v) const { return g_.shape(v) == n.outputs[0].shape && is_float(g_.dtype(v)) ? v : Value{}; }
+
+  Value matmul(const Node& n, std::vector<Value> in) {
+    bool flags[2] = {n.attrs.flag("transpose_a"), n.attrs.flag("transpose_b")};
+    bool changed = false;
+    for (size_t i = 0; i < 2; ++i) {
+      if (!is(in[i], "transpose")) continue;
+      const Ints& perm = node(in[i]).attrs.ints("perm");
+      const size_t r = perm.size();
+      bool swaps = perm[r - 1] == int64_t(r) - 2 && perm[r - 2] == int64_t(r) - 1;
+      for (size_t k = 0; k + 2 < r; ++k) swaps = swaps && perm[k] == int64_t(k);
+      if (!swaps) continue;
+      in[i] = node(in[i]).inputs[0];
+      flags[i] = !flags[i];
+      changed = true;
+    }
+    return changed ? ops_.matmul(in[0], in[1], flags[0], flags[1]) : Value{};
+  }
+
+  Rewriter w_;
+  Graph& g_;
+  Ops ops_;
+};
+}  // namespace
+
+Graph algebra(const Graph& g) { return Algebra(g).run(); }
+}  // namespace hornbeam

@@ -1,0 +1,217 @@
+// Groups float32 elementwise ops of one iteration space into single "fused" nodes. A group may have several outputs; it
+// never closes a cycle: no path may leave it and come back. Values that only lead to updates of variables are grouped
+// apart from the rest, so that updates can be written in place at the end.
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+
+#include "passes/rewrite.hpp"
+#include "schema/elementwise.hpp"
+
+namespace hornbeam {
+namespace {
+
+constexpr size_t kLargestGroup = 36;  // instructions plus inputs; the tile machine has room for 40
+
+class Fuser {
+ public:
+  explicit Fuser(const Graph& g) : g_(g), group_(size_t(g.size()), -1), late_(size_t(g.size()), false) {}
+
+  Graph run() {
+    mark_late();
+    for (int id = 0; id < g_.size(); ++id)
+      if (fusible(id)) join(id);
+    return emit();
+  }
+
+ private:
+  struct Group {
+    std::vector<int> nodes;
+    int first, last;
+    SymShape shape;
+  };
+
+  bool fusible(int id) const {
+    const Node& n = g_.node(id);
+    if (n.op->elementwise < 0) return false;
+    auto ok = [](DType d) { return d == DType::f32 || d == DType::boolean; };
+    if (!ok(n.outputs[0].dtype)) return false;
+    if (op_is(n, "cast")) {  // integers are read as floats; other conversions are exact copies
+      const DType from = g_.dtype(n.inputs[0]);
+      return n.outputs[0].dtype == DType::f32 && (ok(from) || is_int(from));
+    }
+    for (Value v : n.inputs)
+      if (!ok(g_.dtype(v))) return false;
+    return true;
+  }
+
+  // Nodes all of whose readers are late or updates of variables.
+  void mark_late() {
+    std::vector<bool> early(size_t(g_.size()), false), updates(size_t(g_.size()), false);
+    for (const auto& [name, v] : g_.outputs) early[size_t(v.node)] = true;
+    for (const auto& [index, v] : g_.updates) updates[size_t(v.node)] = true;
+    std::vector<bool> read(size_t(g_.size()), false);
+    for (int id = g_.size() - 1; id >= 0; --id) {
+      late_[size_t(id)] = fusible(id) && !early[size_t(id)] && (updates[size_t(id)] || read[size_t(id)]);
+      for (Value v : g_.node(id).inputs) {
+        read[size_t(v.node)] = true;
+        if (!late_[size_t(id)]) early[size_t(v.node)] = true;
+      }
+    }
+  }
+
+  void join(int id) {
+    const Node& n = g_.node(id);
+    // the latest producer's group first: it is the likeliest to be adjacent
+    std::vector<int> candidates;
+    for (Value v : n.inputs) {
+      const int k = group_[size_t(v.node)];
+      if (k >= 0) candidates.push_back(k);
+    }
+    // for updates, also the groups that read the same inputs (Adam's moments beside the weights)
+    if (late_[size_t(id)])
+      for (int k = int(groups_.size()) - 1; k >= 0 && k >= int(groups_.size()) - 4; --k) candidates.push_back(k);
+    std::sort(candidates.rbegin(), candidates.rend());
+    candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+    for (int k : candidates)
+      if (can_join(id, k)) {
+        Group& group = groups_[size_t(k)];
+        group.nodes.push_back(id);
+        group.last = id;
+        group_[size_t(id)] = k;
+        return;
+      }
+    group_[size_t(id)] = int(groups_.size());
+    groups_.push_back({{id}, id, id, n.outputs[0].shape});
+  }
+
+  bool can_join(int id, int k) const {
+    const Group& group = groups_[size_t(k)];
+    const Node& n = g_.node(id);
+    if (n.outputs[0].shape != group.shape || late_[size_t(id)] != late_[size_t(group.first)]) return false;
+    std::set<Value> inputs;
+    for (int m : group.nodes) external_inputs(m, k, &inputs);
+    external_inputs(id, k, &inputs);
+    if (inputs.size() + 2 * (group.nodes.size() + 1) > 2 * kLargestGroup || inputs.size() + group.nodes.size() + 1 > kLargestGroup) return false;
+    if (late_[size_t(id)]) {  // a group is worth its items only if it shares something
+      bool shares = false;
+      for (Value v : n.inputs) shares = shares || group_[size_t(v.node)] == k || reads(group, v);
+      if (!shares) return false;
+    }
+    for (Value v : n.inputs)
+      if (group_[size_t(v.node)] != k && depends_on(v.node, k)) return false;
+    return true;
+  }
+  bool reads(const Group& group, Value v) const {
+    double c;
+    if (scalar_constant(g_, v, &c) || g_.shape(v).empty()) return false;
+    for (int m : group.nodes)
+      for (Value i : g_.node(m).inputs)
+        if (i == v) return true;
+    return false;
+  }
+
+  void external_inputs(int id, int k, std::set<Value>* out) const {
+    for (Value v : g_.node(id).inputs)
+      if (group_[size_t(v.node)] != k) out->insert(v);
+  }
+
+  // Whether node `id` (outside group k) depends on a member of k, when each group runs as one.
+  bool depends_on(int id, int k) const {
+    const int first = groups_[size_t(k)].first;
+    std::vector<int> stack{id};
+    std::set<int> seen;
+    while (!stack.empty()) {
+      const int at = stack.back();
+      stack.pop_back();
+      const int h = group_[size_t(at)];
+      const int mark = h >= 0 ? -1 - h : at;
+      if (h == k) return true;
+      if (!seen.insert(mark).second) continue;
+      if ((h >= 0 ? groups_[size_t(h)].last : at) < first) continue;
+      if (h >= 0) {
+        for (int m : groups_[size_t(h)].nodes)
+          for (Value v : g_.node(m).inputs)
+            if (group_[size_t(v.node)] != h) stack.push_back(v.node);
+      } else {
+        for (Value v : g_.node(at).inputs) stack.push_back(v.node);
+      }
+    }
+    return false;
+  }
+
+  // Groups and single nodes in an order that respects the groups' joint dependencies.
+  Graph emit() {
+    std::set<Value> outside;  // values somebody outside their group reads
+    for (const auto& [name, v] : g_.outputs) outside.insert(v);
+    for (const auto& [index, v] : g_.updates) outside.insert(v);
+    for (int id = 0; id < g_.size(); ++id)
+      for (Value v : g_.node(id).inputs)
+        if (group_[size_t(id)] < 0 || group_[size_t(v.node)] != group_[size_t(id)]) outside.insert(v);
+    Rewriter w(g_);
+    std::vector<bool> done(size_t(g_.size()), false);
+    for (int id = 0; id < g_.size(); ++id) place(id, w, done, outside);
+    return w.finish();
+  }
+
+  void place(int root, Rewriter& w, std::vector<bool>& done, const std::set<Value>& outside) {
+    std::vector<int> stack{root};
+    while (!stack.empty()) {
+      const int id = stack.back();
+      if (done[size_t(id)]) {
+        stack.pop_back();
+        continue;
+      }
+      const int k = group_[size_t(id)];
+      const std::vector<int> members = k >= 0 ? groups_[size_t(k)].nodes : std::vector<int>{id};
+      bool ready = true;
+      for (int m : members)
+        for (Value v : g_.node(m).inputs)
+          if (!done[size_t(v.node)] && (k < 0 || group_[size_t(v.node)] != k)) stack.push_back(v.node), ready = false;
+      if (!ready) continue;
+      stack.pop_back();
+      if (k >= 0) emit_group(groups_[size_t(k)], k, w, outside);
+      else w.keep(id);
+      for (int m : members) done[size_t(m)] = true;
+    }
+  }
+
+  void emit_group(const Group& group, int k, Rewriter& w, const std::set<Value>& outside) {
+    std::vector<Value> inputs;
+    std::unordered_map<Value, int64_t, ValueHash> reg;
+    for (int m : group.nodes)
+      for (Value v : g_.node(m).inputs)
+        if (group_[size_t(v.node)] != k && reg.emplace(v, int64_t(inputs.size())).second) inputs.push_back(v);
+    Ints program, results;
+    std::vector<Value> outs;
+    int64_t next = int64_t(inputs.size());
+    std::string scope;
+    for (int m : group.nodes) {
+      const Node& n = g_.node(m);
+      auto operand = [&](size_t i) { return i < n.inputs.size() ? reg.at(n.inputs[i]) : int64_t(-1); };
+      const int64_t code[4] = {n.op->elementwise, operand(0), operand(1), operand(2)};
+      program.insert(program.end(), code, code + 4);
+      reg[Value{m, 0}] = next;
+      if (outside.count({m, 0})) {
+        results.push_back(next);
+        outs.push_back({m, 0});
+      }
+      ++next;
+      if (scope.empty()) scope = n.scope;
+    }
+    Node fused{&find_op("fused"), {{"program", program}, {"results", results}}, w.at(inputs), {}, scope};
+    for (Value v : outs) fused.outputs.push_back(g_.type(v));
+    const int id = w.out.append(std::move(fused));
+    for (int m : group.nodes) w.replace(m, {Value{}});
+    for (size_t i = 0; i < outs.size(); ++i) w.replace(outs[i].node, {Value{id, int(i)}});
+  }
+
+  const Graph& g_;
+  std::vector<int> group_;
+  std::vector<bool> late_;
+  std::vector<Group> groups_;
+};
+}  // namespace
+
+Graph fuse_elementwise(const Graph& g) { return Fuser(g).run(); }
+}  // namespace hornbeam

@@ -1,0 +1,59 @@
+// The passes, in order. The graph is verified after each.
+#include <algorithm>
+
+#include "hornbeam/executable.hpp"
+#include "passes/rewrite.hpp"
+
+namespace hornbeam {
+namespace {
+struct Pass {
+  const char* name;
+  Graph (*run)(const Graph&);
+};
+constexpr Pass kPasses[] = {{"dead_code", dead_code},
+                            {"fold_constants", fold_constants},
+                            {"algebra", algebra},
+                            {"cse", common_subexpressions},
+                            {"fuse_elementwise", fuse_elementwise},
+                            {"fuse_epilogue", fuse_epilogue}};
+
+// Optimizes the sub-graphs of scan, cond and while_loop.
+Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable) {
+  Rewriter w(g);
+  for (int id = 0; id < g.size(); ++id) {
+    w.keep(id);
+    Node& n = w.out.node(w.at(Value{id, 0}).node);
+    for (const AttrSpec& spec : n.op->attrs)
+      if (spec.type == AttrType::graph)
+        n.attrs.set(spec.name, std::make_shared<const Graph>(optimize(n.attrs.graph(spec.name), disable)));
+  }
+  return w.finish();
+}
+}  // namespace
+
+std::vector<std::string> pass_names() {
+  std::vector<std::string> names;
+  for (const Pass& p : kPasses) names.push_back(p.name);
+  names.push_back("in_place");  // part of the planner, switched off the same way
+  return names;
+}
+
+Graph optimize(const Graph& graph, const std::vector<std::string>& disable) {
+  const auto known = pass_names();
+  for (const auto& name : disable)
+    HB_CHECK(std::find(known.begin(), known.end(), name) != known.end(), "there is no pass named \"", name, "\"");
+  graph.verify();
+  Graph g = optimize_bodies(graph, disable);
+  auto run = [&](const Pass& p) {
+    if (std::find(disable.begin(), disable.end(), p.name) != disable.end()) return;
+    g = p.run(g);
+    g.verify();
+  };
+  for (const Pass& p : kPasses) {
+    run(p);
+    if (std::string(p.name) == "cse") run(kPasses[0]);
+  }
+  run(kPasses[0]);
+  return g;
+}
+}  // namespace hornbeam

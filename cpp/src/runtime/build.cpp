@@ -1,0 +1,378 @@
+// From graph to Program: concrete shapes, a kernel plan for each node, addresses for each value.
+#include <algorithm>
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/check.hpp"
+#include "runtime/program.hpp"
+
+namespace hornbeam {
+namespace {
+
+
+class Builder {
+ public:
+  Builder(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place)
+      : g_(g), env_(env), isa_(isa), reuse_(in_place), p_(std::make_unique<Program>()) {}
+
+  std::unique_ptr<Program> build() {
+    for (const DimCheck& c : g_.checks)
+      if (c.a.eval(env_) != c.b.eval(env_)) throw ValueError(concat_text(c.what, ": ", c.a.eval(env_), " and ", c.b.eval(env_)));
+    p_->inputs = int(g_.inputs.size());
+    p_->outputs = int(g_.outputs.size());
+    p_->variables = int(g_.variables.size());
+    for (int id = 0; id < g_.size(); ++id)
+      if (is(id, "constant")) constant_index_[id] = int(p_->constants.size()), p_->constants.push_back(g_.node(id).attrs.tensor("value"));
+    find_uses();
+    schedule();
+    for (const auto& [name, v] : g_.outputs) p_->output_specs.push_back(spec(v));
+    for (step_ = 0; step_ < int(order_.size()); ++step_) {
+      if (step_ == commit_start_) finish_main();
+      place(order_[size_t(step_)]);
+    }
+    if (commit_start_ == int(order_.size())) finish_main();
+    for (const auto& [index, v] : g_.updates)
+      if (!in_place_.count(index)) copy(update_source(index, v), Arg{p_->variable_base(index), 0}, spec(v));
+    p_->arena_bytes = plan_arena(buffers_);
+    p_->live = live_bytes(buffers_);
+    check_memory(p_->arena_bytes, "the program's working memory");
+    for (Arg& a : p_->args)
+      if (a.base == 1) a.offset = int64_t(buffers_[size_t(a.offset)].offset);
+    mark_barriers();
+    return std::move(p_);
+  }
+
+ private:
+  bool is(int id, const char* op) const { return std::string(g_.node(id).op->name) == op; }
+  Value root(Value v) const {
+    while (g_.node(v.node).op->view) v = g_.node(v.node).inputs[size_t(v.out)];
+    return v;
+  }
+  TensorSpec spec(Value v) const {
+    const ValueType& t = g_.type(v);
+    return {t.dtype, eval_shape(t.shape, env_)};
+  }
+  static size_t bytes(const TensorSpec& s) { return tensor_bytes(s.dtype, s.shape); }
+
+  // ---- who reads what ----
+  void find_uses() {
+    for (int id = 0; id < g_.size(); ++id)
+      if (!g_.node(id).op->view)
+        for (Value v : g_.node(id).inputs) readers_[root(v)].push_back(id);
+    for (size_t i = 0; i < g_.outputs.size(); ++i) {
+      const Value r = root(g_.outputs[i].second);
+      output_count_[r]++;
+      output_of_.emplace(r, int(i));
+    }
+    for (const auto& [index, v] : g_.updates) update_of_[root(v)].push_back(index);
+  }
+  bool wanted(Value v) const { return readers_.count(v) || output_count_.count(v) || update_of_.count(v); }
+  bool has_kernel(int id) const {
+    const OpDef& op = *g_.node(id).op;
+    return !op.view && !is(id, "input") && !is(id, "variable") && !is(id, "constant");
+  }
+
+  // ---- order: everything, then the nodes that do nothing but make new values of variables ----
+  void schedule() {
+    std::vector<int> commit;
+    for (int id = 0; id < g_.size(); ++id) {
+      if (!has_kernel(id)) continue;
+      const Node& n = g_.node(id);
+      bool only_updates = n.op->cpu != nullptr;
+      for (size_t i = 0; i < n.outputs.size(); ++i) {
+        const Value v{id, int(i)};
+        auto u = update_of_.find(v);
+        only_updates = only_updates && u != update_of_.end() && u->second.size() == 1 && !readers_.count(v) && !output_count_.count(v);
+      }
+      (only_updates ? commit : order_).push_back(id);
+    }
+    commit_start_ = int(order_.size());
+    order_.insert(order_.end(), commit.begin(), commit.end());
+    for (int i = 0; i < int(order_.size()); ++i) position_[order_[size_t(i)]] = i;
+    for (int id : commit) committed_.insert(id);
+    const int end = int(order_.size());
+    for (const auto& [v, ids] : readers_)
+      for (int id : ids) last_use_[v] = std::max(last_use_[v], position_.at(id));
+    for (const auto& [v, n] : output_count_) last_use_[v] = std::max(last_use_[v], commit_start_);
+    for (const auto& [v, u] : update_of_) last_use_[v] = end + 1;
+  }
+
+  // A committed node may write its variable's own storage when no other committed node reads that variable.
+  bool may_write_in_place(int id, int variable) const {
+    for (int other = 0; other < g_.size(); ++other) {
+      if (!is(other, "variable") || g_.node(other).attrs.integer("index") != variable) continue;
+      auto it = readers_.find({other, 0});
+      if (it == readers_.end()) continue;
+      for (int reader : it->second)
+        if (reader != id && committed_.count(reader)) return false;
+    }
+    // a value that is nothing but another variable's storage is copied last, and must find it untouched
+    for (const auto& [index, v] : g_.updates) {
+      const Value r = root(v);
+      if (is(r.node, "variable") && g_.node(r.node).attrs.integer("index") == variable) return false;
+    }
+    return true;
+  }
+
+  // ---- addresses ----
+  Arg new_buffer(size_t n, int first, int last) {
+    buffers_.push_back({n, first, last, 0});
+    return {1, int64_t(buffers_.size()) - 1};
+  }
+
+  Arg address(Value v) {
+    v = root(v);
+    auto it = where_.find(v);
+    if (it != where_.end()) return it->second;
+    const Node& n = g_.node(v.node);
+    Arg a;
+    if (is(v.node, "input")) a = {p_->input_base(int(n.attrs.integer("index"))), 0};
+    else if (is(v.node, "variable")) a = {p_->variable_base(int(n.attrs.integer("index"))), 0};
+    else if (is(v.node, "constant")) a = {p_->constant_base(constant_index_.at(v.node)), 0};
+    else throw std::logic_error("a value is read before it is made");
+    where_[v] = a;
+    return a;
+  }
+
+  // Where output `v` of the node at this step goes. `aliases`: inputs whose memory it may take over.
+  Arg target(Value v, const std::vector<int>& aliases, std::vector<int>& taken) {
+    const TensorSpec s = spec(v);
+    const Node& n = g_.node(v.node);
+    if (!wanted(v) && (n.op->optional_outputs && (n.op->cpu || v.out >= control_outputs(v.node)))) return {};
+    if (reuse_ && committed_.count(v.node)) {
+      const int variable = update_of_.at(v)[0];
+      if (may_write_in_place(v.node, variable) && reads_safely(v.node, variable, aliases)) {
+        in_place_.insert(variable);
+        return {p_->variable_base(variable), 0};
+      }
+    }
+    auto out = output_of_.find(v);
+    if (out != output_of_.end()) return {p_->output_base(out->second), 0};
+    const int last = last_use_.count(v) ? last_use_.at(v) : step_;
+    for (int i : reuse_ ? aliases : std::vector<int>{}) {
+      const Value in = root(n.inputs[size_t(i)]);
+      const Arg a = address(in);
+      if (a.base != 1 || last_use_.at(in) != step_ || bytes(spec(in)) != bytes(s) || count_reads(v.node, in) != 1) continue;
+      if (std::find(taken.begin(), taken.end(), int(a.offset)) != taken.end()) continue;
+      taken.push_back(int(a.offset));
+      Buffer& b = buffers_[size_t(a.offset)];
+      b.last = std::max(b.last, last);
+      return a;
+    }
+    return new_buffer(bytes(s), step_, last);
+  }
+  int count_reads(int id, Value v) const {
+    int n = 0;
+    for (Value in : g_.node(id).inputs) n += root(in) == v;
+    return n;
+  }
+  // The node reads the variable only through inputs that may share memory with what it writes.
+  bool reads_safely(int id, int variable, const std::vector<int>& aliases) {
+    const auto& inputs = g_.node(id).inputs;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const Value r = root(inputs[i]);
+      if (is(r.node, "variable") && g_.node(r.node).attrs.integer("index") == variable &&
+          std::find(aliases.begin(), aliases.end(), int(i)) == aliases.end())
+        return false;
+    }
+    return true;
+  }
+
+  int push_args(const std::vector<Arg>& args) {
+    const int first = int(p_->args.size());
+    p_->args.insert(p_->args.end(), args.begin(), args.end());
+    return first;
+  }
+
+  void copy(Arg from, Arg to, const TensorSpec& s) {
+    Item item;
+    item.kind = Item::copy;
+    item.args = push_args({from, to});
+    item.arg_count = 2;
+    item.bytes = int64_t(bytes(s));
+    p_->items.push_back(item);
+  }
+
+  // ---- items ----
+  void place(int id) {
+    const Node& n = g_.node(id);
+    if (n.op->cpu) place_kernel(id, n);
+    else place_control(id, n);
+  }
+
+  void place_kernel(int id, const Node& n) {
+    const Attrs attrs = n.attrs.evaluated(env_);
+    KernelRequest r{n.op->name, attrs, {}, {}, isa_};
+    std::vector<Arg> args;
+    for (Value v : n.inputs) {
+      r.inputs.push_back(spec(v));
+      args.push_back(address(v));
+    }
+    for (size_t i = 0; i < n.outputs.size(); ++i) r.outputs.push_back(spec({id, int(i)}));
+    bool empty = !r.outputs.empty();
+    for (const auto& s : r.outputs) empty = empty && s.size() == 0;
+    KernelPlan plan;
+    try {
+      if (!empty) plan = n.op->cpu(r);
+    } catch (const ValueError& e) {
+      throw ValueError(n.scope.empty() ? e.what() : concat_text(e.what(), " (layer \"", n.scope, "\")"));
+    }
+    std::vector<int> taken;
+    for (size_t i = 0; i < n.outputs.size(); ++i) {
+      const Value v{id, int(i)};
+      const Arg a = target(v, plan.alias_inputs, taken);
+      where_[v] = a;
+      args.push_back(a);
+    }
+    if (plan.workspace > 0) check_memory(plan.workspace, concat_text("the workspace of ", n.op->name, n.scope.empty() ? "" : " of layer " + n.scope));
+    args.push_back(plan.workspace ? new_buffer(plan.workspace, step_, step_) : Arg{});
+    if (plan.params) p_->params.push_back(plan.params);
+    const int first = push_args(args);
+    for (const Stage& stage : plan.stages) {
+      Item item;
+      item.fn = stage.fn;
+      item.params = plan.params.get();
+      item.parts = stage.parts;
+      item.args = first;
+      item.arg_count = int(args.size());
+      item.out = int(n.inputs.size());
+      item.work = int(args.size()) - 1;
+      item.node = id;
+      p_->parallel = p_->parallel || stage.parts > 1;
+      p_->items.push_back(item);
+    }
+  }
+
+  int control_outputs(int id) const {  // outputs that are always made
+    const Node& n = g_.node(id);
+    if (!is(id, "scan")) return int(n.outputs.size());
+    return int(n.outputs.size()) - int(n.attrs.integer("carries"));
+  }
+
+  void place_control(int id, const Node& n) {
+    Control c;
+    Item item;
+    std::vector<Arg> args, extra;
+    for (Value v : n.inputs) args.push_back(address(v));
+    std::vector<int> taken;
+    for (size_t i = 0; i < n.outputs.size(); ++i) {
+      const Value v{id, int(i)};
+      where_[v] = target(v, {}, taken);
+      args.push_back(where_[v]);
+    }
+    auto add_sub = [&](const char* name) {
+      c.subs.push_back(build_program(n.attrs.graph(name), env_, isa_, reuse_));
+      p_->parallel = p_->parallel || c.subs.back()->parallel;
+    };
+    auto carry_buffers = [&](int count) {
+      for (int i = 0; i < count; ++i) {
+        const TensorSpec s = spec({id, i});
+        c.bytes.push_back(int64_t(bytes(s)));
+        extra.push_back(new_buffer(bytes(s), step_, step_));
+      }
+    };
+    const int inputs = int(n.inputs.size());
+    if (is(id, "scan")) {
+      item.kind = Item::scan;
+      add_sub("body");
+      c.carries = int(n.attrs.integer("carries"));
+      c.xs = int(n.attrs.integer("xs"));
+      c.captures = inputs - c.carries - c.xs;
+      c.ys = int(n.outputs.size()) - 2 * c.carries;
+      c.length = n.attrs.evaluated(env_).ints("length")[0];
+      HB_CHECK(c.length >= 0, "[scan] the length must be >= 0; got ", c.length);
+      c.reverse = n.attrs.flag("reverse");
+      carry_buffers(c.carries);
+      auto slice = [&](Value v) { c.bytes.push_back(c.length ? int64_t(bytes(spec(v))) / c.length : 0); };
+      for (int i = 0; i < c.xs; ++i) slice(n.inputs[size_t(c.carries + i)]);
+      for (int i = 0; i < c.ys; ++i) slice({id, c.carries + i});
+      c.counter = std::make_shared<std::vector<int32_t>>(size_t(c.length));
+      for (int64_t i = 0; i < c.length; ++i) (*c.counter)[size_t(i)] = int32_t(i);
+    } else if (is(id, "cond")) {
+      item.kind = Item::cond;
+      add_sub("then");
+      add_sub("else");
+      c.captures = inputs - 1;
+    } else if (is(id, "while_loop")) {
+      item.kind = Item::loop;
+      add_sub("cond");
+      add_sub("body");
+      c.carries = int(n.attrs.integer("carries"));
+      c.captures = inputs - c.carries;
+      carry_buffers(c.carries);
+      extra.push_back(new_buffer(64, step_, step_));  // the condition's result
+    } else {
+      throw ValueError(concat_text("[", n.op->name, "] has no CPU kernel"));
+    }
+    size_t arena = 64;
+    for (const auto& s : c.subs) arena = std::max(arena, s->arena_bytes);
+    extra.push_back(new_buffer(arena, step_, step_));
+    item.work = int(args.size());
+    args.insert(args.end(), extra.begin(), extra.end());
+    item.args = push_args(args);
+    item.arg_count = int(args.size());
+    item.out = inputs;
+    item.node = id;
+    item.parts = 2;  // the whole team takes part
+    item.control = int(p_->controls.size());
+    p_->controls.push_back(std::move(c));
+    p_->items.push_back(item);
+  }
+
+  // Outputs that no kernel wrote in place, then the status check: nothing before it writes state.
+  void finish_main() {
+    for (size_t i = 0; i < g_.outputs.size(); ++i) {
+      const Value v = g_.outputs[i].second;
+      const Arg from = address(v), to{p_->output_base(int(i)), 0};
+      if (from.base != to.base) copy(from, to, spec(v));
+    }
+    if (g_.updates.empty()) return;
+    for (const auto& [index, v] : g_.updates)  // a variable given another's old value
+      if (is(root(v).node, "variable")) {
+        const Arg temp = new_buffer(bytes(spec(v)), 0, int(order_.size()) + 1);
+        copy(address(v), temp, spec(v));
+        moved_[index] = temp;
+      }
+    Item item;
+    item.kind = Item::check;
+    item.parts = 2;
+    p_->items.push_back(item);
+  }
+  Arg update_source(int index, Value v) {
+    auto it = moved_.find(index);
+    return it == moved_.end() ? address(v) : it->second;
+  }
+
+  // Single-part items in a row all run on thread 0 and need no barrier between them.
+  void mark_barriers() {
+    bool shared = false;
+    for (Item& item : p_->items) {
+      const bool wide = item.parts > 1;
+      item.sync = wide || shared;
+      shared = wide;
+    }
+    if (!p_->items.empty()) p_->items[0].sync = false;
+  }
+
+  const Graph& g_;
+  const DimEnv& env_;
+  const IsaTable* isa_;
+  const bool reuse_;  // values may take over the memory of inputs that die
+  std::unique_ptr<Program> p_;
+  int step_ = 0, commit_start_ = 0;
+  std::vector<int> order_;
+  std::vector<Buffer> buffers_;
+  std::unordered_map<int, int> constant_index_, position_;
+  std::unordered_map<Value, std::vector<int>, ValueHash> readers_, update_of_;
+  std::unordered_map<Value, int, ValueHash> output_count_, output_of_, last_use_;
+  std::unordered_map<Value, Arg, ValueHash> where_;
+  std::unordered_map<int, Arg> moved_;
+  std::unordered_set<int> committed_, in_place_;
+};
+}  // namespace
+
+std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place) {
+  return Builder(g, env, isa, in_place).build();
+}
+}  // namespace hornbeam

@@ -1,0 +1,259 @@
+// Executable: passes once, a plan for each input shape (the last few are kept), workspaces shared by callers.
+#include "hornbeam/executable.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <list>
+#include <mutex>
+
+#include "base/check.hpp"
+#include "runtime/program.hpp"
+
+namespace hornbeam {
+namespace {
+constexpr size_t kPlansKept = 8;
+
+struct Plan {
+  std::vector<int64_t> key;
+  std::unique_ptr<Program> program;
+  double seconds = 0;
+  std::mutex lock;
+  std::vector<std::unique_ptr<Workspace>> idle;
+};
+
+std::string input_name(const Graph& g, size_t i) { return "input " + std::to_string(i) + " \"" + g.input_names[i] + "\""; }
+}  // namespace
+
+struct Executable::Impl {
+  Graph graph;
+  CompileOptions options;
+  const IsaTable* isa = nullptr;
+  int threads = 1;
+  std::mutex lock;
+  std::list<std::shared_ptr<Plan>> plans;  // most recently used first
+
+  // The dimensions these shapes stand for.
+  DimEnv bind(const std::vector<Shape>& shapes) const {
+    DimEnv env;
+    HB_CHECK(shapes.size() == graph.inputs.size(), "the graph takes ", graph.inputs.size(), " inputs; got ", shapes.size());
+    for (int pass = 0; pass < 2; ++pass)
+      for (size_t i = 0; i < shapes.size(); ++i) {
+        const SymShape& want = graph.node(graph.inputs[i]).outputs[0].shape;
+        HB_CHECK(want.size() == shapes[i].size(), input_name(graph, i), " must have ", want.size(), " axes, shape ", shape_text(want),
+                 "; got shape ", shape_text(shapes[i]));
+        for (size_t k = 0; k < want.size(); ++k) {
+          const std::string name = want[k].symbol_name();
+          if (pass == 0 && !name.empty()) env.emplace(name, shapes[i][k]);
+          if (pass == 1)
+            HB_CHECK(want[k].eval(env) == shapes[i][k], input_name(graph, i), " must have shape ", shape_text(want), "; got shape ",
+                     shape_text(shapes[i]), name.empty() ? "" : concat_text(" where ", name, "=", env[name]));
+        }
+      }
+    return env;
+  }
+
+  std::shared_ptr<Plan> plan(const std::vector<Shape>& shapes) {
+    std::vector<int64_t> key;
+    for (const Shape& s : shapes) {
+      key.push_back(int64_t(s.size()));
+      key.insert(key.end(), s.begin(), s.end());
+    }
+    std::lock_guard<std::mutex> hold(lock);
+    for (auto it = plans.begin(); it != plans.end(); ++it)
+      if ((*it)->key == key) {
+        if (it != plans.begin()) plans.splice(plans.begin(), plans, it);
+        return plans.front();
+      }
+    const auto start = std::chrono::steady_clock::now();
+    auto p = std::make_shared<Plan>();
+    p->key = std::move(key);
+    const auto& off = options.disable;
+    const bool in_place = std::find(off.begin(), off.end(), "in_place") == off.end();
+    p->program = build_program(graph, bind(shapes), isa, in_place);
+    p->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    plans.push_front(p);
+    if (plans.size() > kPlansKept) plans.pop_back();
+    return p;
+  }
+
+  std::unique_ptr<Workspace> take(Plan& p) {
+    {
+      std::lock_guard<std::mutex> hold(p.lock);
+      if (!p.idle.empty()) {
+        auto w = std::move(p.idle.back());
+        p.idle.pop_back();
+        return w;
+      }
+    }
+    return std::make_unique<Workspace>(*p.program, p.program->parallel ? threads : 1);
+  }
+  void give_back(Plan& p, std::unique_ptr<Workspace> w) {
+    std::lock_guard<std::mutex> hold(p.lock);
+    p.idle.push_back(std::move(w));
+  }
+
+  void bind_pointers(const Program& p, Workspace& w, const std::vector<Tensor>& in, const std::vector<Tensor>& out) const {
+    for (Scratch& s : w.scratch) {
+      for (size_t i = 0; i < in.size(); ++i) s.bases[size_t(p.input_base(int(i)))] = static_cast<char*>(in[i].raw());
+      for (size_t i = 0; i < out.size(); ++i) s.bases[size_t(p.output_base(int(i)))] = static_cast<char*>(out[i].raw());
+      for (size_t i = 0; i < graph.variables.size(); ++i)
+        s.bases[size_t(p.variable_base(int(i)))] = static_cast<char*>(graph.variables[i]->value().raw());
+    }
+    w.status.kind.store(0);
+  }
+
+  std::shared_ptr<Plan> prepare(const std::vector<Tensor>& in, std::vector<Tensor>& out) {
+    HB_CHECK(in.size() == graph.inputs.size(), "the graph takes ", graph.inputs.size(), " inputs; got ", in.size());
+    std::vector<Shape> shapes;
+    for (size_t i = 0; i < in.size(); ++i) {
+      const DType want = graph.node(graph.inputs[i]).outputs[0].dtype;
+      HB_CHECK_TYPE(in[i].dtype() == want, input_name(graph, i), " must be ", dtype_name(want), "; got ", dtype_name(in[i].dtype()));
+      shapes.push_back(in[i].shape());
+    }
+    auto p = plan(shapes);
+    out.resize(graph.outputs.size());
+    for (size_t i = 0; i < out.size(); ++i) {
+      const TensorSpec& s = p->program->output_specs[i];
+      if (!out[i].defined()) out[i] = Tensor(s.dtype, s.shape);
+      HB_CHECK(out[i].dtype() == s.dtype && out[i].shape() == s.shape, "output ", i, " must be ", dtype_name(s.dtype), shape_text(s.shape),
+               "; got ", dtype_name(out[i].dtype()), shape_text(out[i].shape()));
+    }
+    return p;
+  }
+
+  [[noreturn]] void fail(const Status& s) const {
+    const Node& n = graph.node(s.node);
+    const std::string layer = n.scope.empty() ? "" : " (layer \"" + n.scope + "\")";
+    const auto value = (long long)s.value, limit = (long long)s.limit;
+    if (s.kind.load() == Status::index_out_of_range)
+      throw ValueError(concat_text("[", n.op->name, "] index must be in [0, ", limit, "); got ", value, " at row ", s.row, layer));
+    throw ValueError(concat_text("[", n.op->name, "] values must be finite; got ", s.value, " at element ", s.row, layer));
+  }
+
+  struct Run {
+    const Program* program;
+    Workspace* workspace;
+  };
+  static void run_thread(void* context, int thread, int threads) {
+    Run& r = *static_cast<Run*>(context);
+    FlushDenormals flush;
+    run_items(*r.program, r.workspace->scratch[size_t(thread)], {&r.workspace->barrier, &r.workspace->status, thread, threads});
+  }
+};
+
+Executable::Executable(const Graph& graph, CompileOptions options) : impl_(std::make_unique<Impl>()) {
+  impl_->options = options;
+  if (options.isa.empty()) {
+    impl_->isa = &default_isa();
+  } else {
+    impl_->isa = find_isa(options.isa.c_str());
+    HB_CHECK(impl_->isa, "this CPU or build has no kernels for isa=\"", options.isa, "\"");
+  }
+  HB_CHECK(options.threads >= 0 && options.threads <= 1024, "threads must be in [0, 1024]. Received: threads=", options.threads);
+  impl_->threads = options.threads ? options.threads : default_threads();
+  impl_->graph = optimize(graph, options.disable);
+}
+Executable::~Executable() = default;
+Executable::Executable(Executable&&) noexcept = default;
+
+const Graph& Executable::graph() const { return impl_->graph; }
+const CompileOptions& Executable::options() const { return impl_->options; }
+
+std::vector<Tensor> Executable::run(const std::vector<Tensor>& inputs) {
+  std::vector<Tensor> outputs;
+  run(inputs, outputs);
+  return outputs;
+}
+
+void Executable::run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
+  auto plan = impl_->prepare(inputs, outputs);
+  auto w = impl_->take(*plan);
+  impl_->bind_pointers(*plan->program, *w, inputs, outputs);
+  Impl::Run r{plan->program.get(), w.get()};
+  run_team(int(w->scratch.size()), Impl::run_thread, &r);
+  if (w->status.kind.load() == Status::ok) {
+    impl_->give_back(*plan, std::move(w));
+  } else {
+    impl_->fail(w->status);
+  }
+}
+
+ProgramStats Executable::stats(const std::vector<Shape>& shapes) {
+  auto p = impl_->plan(shapes);
+  return {int(p->program->items.size()), p->program->arena_bytes, p->program->live, p->seconds};
+}
+
+namespace {
+// Multiply-adds counted as two, for the ops whose work is arithmetic; 0 for those bound by memory.
+double node_flops(const Graph& g, const Node& n, const DimEnv& env) {
+  const std::string op = n.op->name;
+  auto size = [&](Value v) { return double(shape_product(eval_shape(g.shape(v), env))); };
+  if (op == "matmul") {
+    const Shape a = eval_shape(g.shape(n.inputs[0]), env);
+    const double k = double(n.attrs.flag("transpose_a") ? a[a.size() - 2] : a.back());
+    return 2 * k * double(shape_product(eval_shape(n.outputs[0].shape, env)));
+  }
+  if (op.rfind("conv", 0) == 0) {  // y elements x kernel elements a filter
+    const bool forward = op == "conv", to_kernel = op == "conv_kernel_grad";
+    const Shape kernel = eval_shape(to_kernel ? n.outputs[0].shape : g.shape(n.inputs[1]), env);
+    const double y = forward ? double(shape_product(eval_shape(n.outputs[0].shape, env))) : size(n.inputs[to_kernel ? 1 : 0]);
+    return 2 * y * double(shape_product(kernel)) / double(std::max<int64_t>(1, kernel.back()));
+  }
+  return 0;
+}
+}  // namespace
+
+std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, int repeats) {
+  HB_CHECK(repeats >= 1, "repeats must be >= 1. Received: repeats=", repeats);
+  std::vector<Tensor> outputs;
+  auto plan = impl_->prepare(inputs, outputs);
+  const Program& p = *plan->program;
+  Workspace w(p, 1);
+  impl_->bind_pointers(p, w, inputs, outputs);
+  std::vector<double> seconds;
+  {
+    FlushDenormals flush;
+    for (int i = 0; i < repeats; ++i) profile_items(p, w.scratch[0], {&w.barrier, &w.status, 0, 1}, seconds);
+  }
+  if (w.status.kind.load() != Status::ok) impl_->fail(w.status);
+  std::vector<Shape> shapes;
+  for (const Tensor& t : inputs) shapes.push_back(t.shape());
+  const DimEnv env = impl_->bind(shapes);
+  std::vector<ProfileRow> rows;
+  for (size_t i = 0; i < p.items.size(); ++i) {
+    const Item& item = p.items[i];
+    const double t = seconds[i] / repeats;
+    if (item.node >= 0 && !rows.empty() && i > 0 && p.items[i - 1].node == item.node) {  // another stage of one node
+      rows.back().seconds += t;
+      rows.back().parts = std::max(rows.back().parts, item.parts);
+      continue;
+    }
+    ProfileRow row;
+    row.seconds = t;
+    row.parts = item.parts;
+    if (item.node >= 0) {
+      const Node& n = impl_->graph.node(item.node);
+      row.op = n.op->name;
+      row.layer = n.scope;
+      auto bytes = [&](const ValueType& v) { return double(tensor_bytes(v.dtype, eval_shape(v.shape, env))); };
+      for (Value v : n.inputs) row.bytes += bytes(impl_->graph.type(v));
+      for (const auto& o : n.outputs) row.bytes += bytes(o), row.shape += (row.shape.empty() ? "" : " ") + shape_text(eval_shape(o.shape, env));
+      row.flops = node_flops(impl_->graph, n, env);
+    } else {
+      row.op = item.kind == Item::check ? "check" : "copy";
+      row.bytes = 2.0 * double(item.bytes);
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const char* const* p = available_isas(); *p; ++p) names.push_back(*p);
+  return names;
+}
+std::string default_isa_name() { return default_isa().name; }
+int thread_count() { return default_threads(); }
+std::string thread_kind() { return team_kind(); }
+}  // namespace hornbeam

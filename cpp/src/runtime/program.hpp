@@ -1,0 +1,97 @@
+// A Program: a graph planned for concrete shapes, as a flat list of items over a table of base addresses. Immutable once
+// built; everything a run needs beside it is in a Workspace.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/parallel.hpp"
+#include "hornbeam/executable.hpp"
+#include "hornbeam/kernel.hpp"
+#include "kernels/cpu/isa/isa_table.hpp"
+#include "memory/planner.hpp"
+
+namespace hornbeam {
+
+/// An address: base number (0 is null) and offset.
+struct Arg {
+  int base = 0;
+  int64_t offset = 0;
+};
+
+struct Program;
+
+struct Item {
+  enum Kind { kernel, copy, scan, cond, loop, check } kind = kernel;
+  bool sync = false;  // a barrier comes first
+  KernelFn fn = nullptr;
+  const void* params = nullptr;
+  int parts = 1;
+  int args = 0;       // first of its args
+  int arg_count = 0;
+  int out = 0, work = 0;  // positions of the first output and of the workspace among them
+  int node = -1;
+  int64_t bytes = 0;  // copy
+  int control = -1;   // scan, cond, loop: index into Program::controls
+};
+
+/// A scan, cond or while_loop: its sub-programs and where their arguments are among the item's.
+struct Control {
+  std::vector<std::unique_ptr<Program>> subs;
+  int carries = 0, xs = 0, captures = 0, ys = 0;
+  int64_t length = 0;
+  bool reverse = false;
+  std::vector<int64_t> bytes;   // of each carry, then x slice, then y slice, (cond: each output)
+  std::shared_ptr<std::vector<int32_t>> counter;  // 0, 1, 2, ..: the index a scan's body reads
+};
+
+struct Program {
+  std::vector<Item> items;
+  std::vector<Arg> args;
+  std::vector<Control> controls;
+  std::vector<std::shared_ptr<const void>> params;
+  std::vector<Tensor> constants;
+  // Bases: 0 null, 1 arena, then inputs, outputs, variables, constants.
+  int inputs = 0, outputs = 0, variables = 0;
+  size_t arena_bytes = 0;
+  size_t live = 0;
+  bool parallel = false;  // some item has several parts
+  std::vector<TensorSpec> output_specs;
+
+  int input_base(int i) const { return 2 + i; }
+  int output_base(int i) const { return 2 + inputs + i; }
+  int variable_base(int i) const { return 2 + inputs + outputs + i; }
+  int constant_base(int i) const { return 2 + inputs + outputs + variables + i; }
+  int base_count() const { return 2 + inputs + outputs + variables + int(constants.size()); }
+};
+
+/// Plans `graph` for the dimensions `env`. `in_place`: a value may take over the memory of an input that dies.
+std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const IsaTable* isa, bool in_place);
+
+/// One thread's resolved addresses, for a program and its sub-programs.
+struct Scratch {
+  std::vector<char*> bases;
+  std::vector<void*> pointers;
+  std::vector<std::vector<Scratch>> subs;  // [control][sub-program]
+  explicit Scratch(const Program& p);
+};
+
+struct Workspace {
+  Tensor arena;
+  std::vector<Scratch> scratch;  // one a thread
+  Barrier barrier;
+  Status status;
+  Workspace(const Program& p, int threads);
+};
+
+struct RunContext {
+  Barrier* barrier;
+  Status* status;
+  int thread, threads;
+};
+/// Runs the items; the scratch's bases are already set. Returns false when the status word stopped it.
+bool run_items(const Program& p, Scratch& s, const RunContext& c);
+/// The same on one thread, adding each item's seconds to `seconds`.
+void profile_items(const Program& p, Scratch& s, const RunContext& c, std::vector<double>& seconds);
+}  // namespace hornbeam

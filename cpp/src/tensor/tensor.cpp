@@ -1,0 +1,136 @@
+// Tensor storage, the memory check made before allocating, and variables.
+#include "hornbeam/tensor.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "base/check.hpp"
+#include "base/half.hpp"
+
+namespace hornbeam {
+namespace {
+std::string human(size_t bytes) {
+  const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double v = double(bytes);
+  int u = 0;
+  while (v >= 1024 && u < 6) v /= 1024, ++u;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %s", v, units[u]);
+  return text;
+}
+
+size_t memory_limit() {
+  size_t limit = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
+  struct rlimit r;
+  if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < limit) limit = r.rlim_cur;
+  return limit;
+}
+}  // namespace
+
+size_t tensor_bytes(DType dtype, const Shape& shape) {
+  for (int64_t d : shape) HB_CHECK(d >= 0, "a shape's dimensions must be >= 0. Received: shape=", shape_text(shape));
+  return size_t(checked_mul(shape_product(shape), int64_t(dtype_size(dtype)), "tensor"));
+}
+
+void check_memory(size_t bytes, const std::string& what) {
+  size_t limit = memory_limit();
+  if (bytes > limit)
+    throw MemoryError(concat_text(what, " needs ", human(bytes), "; this machine has ", human(limit)));
+}
+
+Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
+  size_t n = tensor_bytes(dtype_, shape_);
+  check_memory(n, concat_text("tensor ", dtype_short(dtype_), shape_text(shape_)));
+  size_ = shape_product(shape_);
+  void* p = std::aligned_alloc(64, (n + 63) / 64 * 64 + (n == 0 ? 64 : 0));
+  if (!p) throw MemoryError(concat_text("tensor ", dtype_short(dtype_), shape_text(shape_), " needs ", human(n)));
+  data_ = p;
+  keep_ = std::shared_ptr<const void>(p, [](const void* q) { std::free(const_cast<void*>(q)); });
+}
+
+Tensor::Tensor(DType dtype, Shape shape, void* data, std::shared_ptr<const void> keep)
+    : dtype_(dtype), shape_(std::move(shape)), size_(shape_product(shape_)), data_(data), keep_(std::move(keep)) {}
+
+Tensor Tensor::zeros(DType dtype, Shape shape) {
+  Tensor t(dtype, std::move(shape));
+  std::memset(t.raw(), 0, t.bytes());
+  return t;
+}
+
+Tensor Tensor::scalar(DType dtype, double v) {
+  Tensor t(dtype, {});
+  switch (dtype) {
+    case DType::f32: *t.data<float>() = float(v); break;
+    case DType::f64: *t.data<double>() = v; break;
+    case DType::f16: *t.data<Half>() = to_half(float(v)); break;
+    case DType::bf16: *t.data<BFloat16>() = to_bfloat16(float(v)); break;
+    case DType::i32: *t.data<int32_t>() = int32_t(v); break;
+    case DType::i64: *t.data<int64_t>() = int64_t(v); break;
+    case DType::u8: *t.data<uint8_t>() = uint8_t(v); break;
+    case DType::boolean: *t.data<uint8_t>() = v != 0; break;
+  }
+  return t;
+}
+
+double Tensor::at(int64_t i) const {
+  switch (dtype_) {
+    case DType::f32: return data<float>()[i];
+    case DType::f64: return data<double>()[i];
+    case DType::f16: return to_float(data<Half>()[i]);
+    case DType::bf16: return to_float(data<BFloat16>()[i]);
+    case DType::i32: return data<int32_t>()[i];
+    case DType::i64: return double(data<int64_t>()[i]);
+    case DType::u8:
+    case DType::boolean: return data<uint8_t>()[i];
+  }
+  return 0;
+}
+
+Tensor Tensor::copy() const {
+  Tensor t(dtype_, shape_);
+  std::memcpy(t.raw(), data_, bytes());
+  return t;
+}
+
+Tensor Tensor::reshaped(Shape shape) const {
+  HB_CHECK(shape_product(shape) == size_, "cannot reshape ", shape_text(shape_), " to ", shape_text(shape));
+  return Tensor(dtype_, std::move(shape), data_, keep_);
+}
+
+void Variable::assign(const Tensor& v) {
+  HB_CHECK(v.shape() == value_.shape(), "variable \"", name_, "\" has shape ", shape_text(value_.shape()),
+           "; cannot assign shape ", shape_text(v.shape()));
+  HB_CHECK_TYPE(v.dtype() == value_.dtype(), "variable \"", name_, "\" is ", dtype_name(value_.dtype()),
+                "; cannot assign ", dtype_name(v.dtype()));
+  std::memmove(value_.raw(), v.raw(), value_.bytes());
+}
+
+void Variable::relocate(const Tensor& storage) {
+  std::memcpy(storage.raw(), value_.raw(), value_.bytes());
+  value_ = storage;
+  in_slab_ = true;
+}
+
+void place_in_slab(const std::vector<VariablePtr>& variables) {
+  std::map<DType, std::vector<VariablePtr>> groups;
+  for (const auto& v : variables)
+    if (!v->in_slab()) groups[v->value().dtype()].push_back(v);
+  for (auto& [dtype, group] : groups) {
+    const int64_t align = int64_t(64 / dtype_size(dtype));
+    int64_t total = 0;
+    for (const auto& v : group) total += (v->value().size() + align - 1) / align * align;
+    Tensor slab = Tensor::zeros(dtype, {total});
+    auto keep = std::make_shared<Tensor>(slab);
+    int64_t offset = 0;
+    for (const auto& v : group) {
+      char* at = static_cast<char*>(slab.raw()) + size_t(offset) * dtype_size(dtype);
+      v->relocate(Tensor(dtype, v->value().shape(), at, keep));
+      offset += (v->value().size() + align - 1) / align * align;
+    }
+  }
+}
+}  // namespace hornbeam

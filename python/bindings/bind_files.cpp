@@ -1,0 +1,3 @@
+#include "convert.hpp"
+
+void bind_files(py::module_&) {}
