@@ -108,6 +108,7 @@ void bind_graph(py::module_& m) {
       .def("inputs_of", [](const Graph& g, Value v) { return g.node(v.node).inputs; })
       .def("output", [](Graph& g, const std::string& name, Value v) { g.outputs.push_back({name, v}); })
       .def("inline_graph", &Graph::inline_graph)
+      .def("replay", &Graph::replay)
       .def_property("scope", &Graph::scope, &Graph::set_scope)
       .def_property_readonly("variables", [](const Graph& g) { return g.variables; })
       .def_property_readonly("assigned", [](const Graph& g) {

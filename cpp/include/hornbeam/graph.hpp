@@ -90,6 +90,9 @@ class HB_API Graph {
   /// Re-emits `source`'s nodes here with its inputs replaced; returns where each output went.
   std::vector<Value> inline_graph(const Graph& source, const std::vector<Value>& inputs);
 
+  /// Copies what `wanted` needs of `source` into this graph; `known` values are already here as the given ones.
+  std::vector<Value> replay(const Graph& source, const std::vector<std::pair<Value, Value>>& known, const std::vector<Value>& wanted);
+
   std::vector<int> inputs;                                // node ids of op "input", in order
   std::vector<std::string> input_names;
   std::vector<VariablePtr> variables;                     // node attr "index" of op "variable" points here

@@ -179,4 +179,27 @@ std::vector<Value> Graph::inline_graph(const Graph& source, const std::vector<Va
   }
   return out;
 }
+
+std::vector<Value> Graph::replay(const Graph& source, const std::vector<std::pair<Value, Value>>& known,
+                                 const std::vector<Value>& wanted) {
+  std::unordered_map<Value, Value, ValueHash> map(known.begin(), known.end());
+  std::vector<bool> need(size_t(source.size()), false);
+  auto want = [&](Value v) {
+    if (!map.count(v)) need[size_t(v.node)] = true;
+  };
+  for (Value v : wanted) want(v);
+  for (int id = source.size() - 1; id >= 0; --id)
+    if (need[size_t(id)])
+      for (Value v : source.node(id).inputs) want(v);
+  for (int id = 0; id < source.size(); ++id) {
+    if (!need[size_t(id)]) continue;
+    Node n = source.node(id);
+    for (Value& v : n.inputs) v = map.at(v);
+    const int to = append(std::move(n));
+    for (size_t i = 0; i < node(to).outputs.size(); ++i) map.emplace(Value{id, int(i)}, Value{to, int(i)});
+  }
+  std::vector<Value> out;
+  for (Value v : wanted) out.push_back(map.at(v));
+  return out;
+}
 }  // namespace hornbeam

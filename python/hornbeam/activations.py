@@ -1,0 +1,63 @@
+"""Activation functions by name, and ``get``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hornbeam.ops.math import exp, relu as _relu
+from hornbeam.ops.math import minimum, multiply, sigmoid, softplus, subtract, tanh, where, less
+from hornbeam.ops.nn import (
+    celu, elu, gelu, glu, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, log_sigmoid, log_softmax, mish, relu6, selu,
+    silu, softmax, softsign, threshold,
+)
+from hornbeam.saving.registry import lookup
+
+exponential = exp
+swish = silu
+hard_swish = hard_silu
+
+
+def linear(x: Any) -> Any:
+    """x itself."""
+    return x
+
+
+def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    """x above the threshold (at most ``max_value``), else ``negative_slope * (x - threshold)``."""
+    if threshold == 0.0 and negative_slope == 0.0:
+        y = _relu(x)
+    else:
+        y = where(less(x, threshold), multiply(subtract(x, threshold), negative_slope), x)
+    return y if max_value is None else minimum(y, max_value)
+
+
+_TABLE: dict[str, Callable[..., Any]] = {
+    f.__name__: f for f in (celu, elu, gelu, glu, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear, log_sigmoid, log_softmax,
+                            mish, relu, relu6, selu, sigmoid, silu, softmax, softplus, softsign, tanh)
+}
+_TABLE.update(exponential=exponential, swish=silu, hard_swish=hard_silu)
+_REVERSE = {f: name for name, f in reversed(list(_TABLE.items()))}
+
+
+def get(identifier: Any) -> Callable[..., Any]:
+    """The activation a name, a function or None (linear) stands for.
+
+    Example:
+        >>> get("relu").__name__
+        'relu'
+    """
+    found = linear if identifier is None else lookup("activation", identifier, _TABLE)
+    return found  # type: ignore[no-any-return]
+
+
+def serialize(activation: Any) -> Any:
+    """The name of an activation, or its config."""
+    from hornbeam.saving.registry import serialize_keras_object
+
+    return _REVERSE.get(activation) if activation in _REVERSE else serialize_keras_object(activation)
+
+
+deserialize = get
+
+__all__ = [*_TABLE, "get", "serialize", "deserialize", "threshold"]

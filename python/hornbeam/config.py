@@ -1,0 +1,72 @@
+"""Global settings: the default float type, the fuzz factor, the data format."""
+
+from __future__ import annotations
+
+_floatx = "float32"
+_epsilon = 1e-7
+_image_data_format = "channels_last"
+
+_NAMES = ("float32", "float64", "float16", "bfloat16", "int32", "int64", "uint8", "bool")
+
+
+def floatx() -> str:
+    """The default float dtype, "float32" at the start."""
+    return _floatx
+
+
+def set_floatx(value: str) -> None:
+    """Sets the default float dtype.
+
+    Args:
+        value: "float32" or "float64".
+
+    Raises:
+        ValueError: for any other value.
+    """
+    global _floatx
+    if value not in ("float32", "float64"):
+        raise ValueError(f"`floatx` must be 'float32' or 'float64'. Received: floatx={value!r}")
+    _floatx = value
+
+
+def epsilon() -> float:
+    """The small number that keeps divisions and logarithms finite, 1e-7 at the start."""
+    return _epsilon
+
+
+def set_epsilon(value: float) -> None:
+    """Sets the fuzz factor (a positive float)."""
+    global _epsilon
+    _epsilon = float(value)
+
+
+def image_data_format() -> str:
+    """Always "channels_last": images are ``(batch, rows, columns, channels)``."""
+    return _image_data_format
+
+
+def backend() -> str:
+    """The name of the engine, "hornbeam"."""
+    return "hornbeam"
+
+
+def standardize_dtype(dtype: object) -> str:
+    """The canonical name of a dtype.
+
+    Args:
+        dtype: a name, a NumPy dtype or type, or None for ``floatx()``.
+
+    Raises:
+        TypeError: when there is no such dtype here.
+
+    Example:
+        >>> standardize_dtype("float")
+        'float32'
+    """
+    if dtype is None:
+        return _floatx
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
+    name = {"float": _floatx, "int": "int32", "bool_": "bool", "half": "float16", "double": "float64"}.get(name, name)
+    if name not in _NAMES:
+        raise TypeError(f"`dtype` must be one of {', '.join(_NAMES)}. Received: dtype={dtype!r}")
+    return name

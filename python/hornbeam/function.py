@@ -1,0 +1,74 @@
+"""``hb.function``: traces a Python function once for each signature and runs the compiled program from then on."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hornbeam import _core
+from hornbeam._tensor import Tensor, Trace, Variable, as_array, current_trace, to_tensor
+from hornbeam._tree import flatten, pack_like, signature
+
+
+class Compiled:
+    """A traced function: its program, and how to rebuild its result."""
+
+    def __init__(self, fn: Callable[..., Any], structure: Any, specs: list[tuple[str, tuple[Any, ...]]], names: list[str] | None = None,
+                 **options: Any) -> None:
+        with Trace() as trace:
+            inputs = [trace.input(names[i] if names else f"x{i}", dtype, shape) for i, (dtype, shape) in enumerate(specs)]
+            result = fn(*pack_like(structure, inputs))
+            self.result = result
+            self.is_none = []
+            for i, leaf in enumerate(flatten(result)):
+                self.is_none.append(leaf is None)
+                if leaf is not None:
+                    trace.graph.output(f"y{i}", trace.value_of(to_tensor(leaf)))
+        self.graph = trace.graph
+        self.result = pack_like(result, [None] * len(self.is_none))
+        self.executable = _core.Executable(trace.graph, **options)
+
+    def rebuild(self, arrays: list[Any]) -> Any:
+        """The function's result from the program's outputs."""
+        it = iter(arrays)
+        return pack_like(self.result, [None if none else Tensor(next(it)) for none in self.is_none])
+
+
+def function(fn: Callable[..., Any] | None = None, **options: Any) -> Callable[..., Any]:
+    """Compiles a function of tensors into one program for each signature (structure, shapes and dtypes).
+
+    Args:
+        fn: takes tensors, arrays, numbers or structures of them; keyword arguments are constants of the trace.
+        **options: ``isa``, ``threads`` and ``disable`` (passes to leave out), as for compiling.
+
+    Returns:
+        A function of the same arguments; variables it assigns are written when the program ends.
+
+    Example:
+        >>> f = function(lambda x: x * 2 + 1)
+        >>> f(np.float32([1, 2])).numpy().tolist()
+        [3.0, 5.0]
+    """
+    if fn is None:
+        return functools.partial(function, **options)
+    cache: dict[Any, Compiled] = {}
+
+    @functools.wraps(fn)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if current_trace() is not None:
+            return fn(*args, **kwargs)
+        arrays = [as_array(x.value if isinstance(x, Variable) else x) for x in flatten(args)]
+        key = (signature(args), tuple((a.shape, a.dtype.name) for a in arrays), repr(sorted(kwargs.items())))
+        compiled = cache.get(key)
+        if compiled is None:
+            specs = [(a.dtype.name, a.shape) for a in arrays]
+            compiled = cache[key] = Compiled(functools.partial(fn, **kwargs), args, specs, **options)
+        return compiled.rebuild(compiled.executable.run(arrays))
+
+    run._cache = cache  # type: ignore[attr-defined]
+    return run
+
+

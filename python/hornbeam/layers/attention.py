@@ -1,0 +1,206 @@
+"""Attention layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hornbeam import initializers, ops, random, regularizers
+from hornbeam._tensor import dims_of
+from hornbeam._validation import fraction, positive_int
+from hornbeam.layers.layer import Layer
+
+
+class _Projection(Layer):
+    """``x`` times a kernel of several axes, for the heads of attention: (d_in, *inner) or its reverse."""
+
+    def __init__(self, shape: tuple[int, ...], inputs: int, bias_shape: tuple[int, ...] | None, **kwargs: Any) -> None:
+        kernel, bias = kwargs.pop("kernel"), kwargs.pop("bias")
+        super().__init__(name=kwargs["name"])
+        self.shape, self.inputs, self.bias_shape = shape, inputs, bias_shape
+        self._kernel_options, self._bias_options = kernel, bias
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the kernel and the bias."""
+        self.kernel = self.add_weight(self.shape, name="kernel", **self._kernel_options)
+        self.bias = self.add_weight(self.bias_shape, name="bias", **self._bias_options) if self.bias_shape else None
+
+    def call(self, x: Any) -> Any:
+        """The projection."""
+        rows, out = self.shape[: self.inputs], self.shape[self.inputs :]
+        n, m = math.prod(rows), math.prod(out)
+        lead = dims_of(x)[: x.ndim - self.inputs]
+        y = ops.matmul(ops.reshape(x, [*lead, n]), ops.reshape(self.kernel, [n, m]))
+        if self.bias is not None:
+            y = ops.add(y, ops.reshape(self.bias, [m]))
+        return ops.reshape(y, [*lead, *out])
+
+
+class MultiHeadAttention(Layer):
+    """Attention by several heads (Vaswani et al. 2017).
+
+    Args:
+        num_heads: number of heads.
+        key_dim: size of each head's queries and keys.
+        value_dim: size of each head's values, None for ``key_dim``.
+        dropout: fraction of the attention weights dropped while training.
+        use_bias: whether the projections have biases.
+        output_shape: size of the output, None for the query's.
+
+    Input shape: query ``(batch, T, d)``, value and key ``(batch, S, d)``. Output shape: ``(batch, T, d)``.
+    ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too.
+    """
+
+    def __init__(self, num_heads: int, key_dim: int, value_dim: int | None = None, dropout: float = 0.0, use_bias: bool = True,
+                 output_shape: Any = None, attention_axes: Any = None, kernel_initializer: Any = "glorot_uniform",
+                 bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None, seed: Any = None,
+                 **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_heads, self.key_dim = positive_int("num_heads", num_heads), positive_int("key_dim", key_dim)
+        self.value_dim = self.key_dim if value_dim is None else positive_int("value_dim", value_dim)
+        self.dropout, self.use_bias, self.output_size = fraction("dropout", dropout), use_bias, output_shape
+        self.kernel_initializer, self.bias_initializer = initializers.get(kernel_initializer), initializers.get(bias_initializer)
+        self.kernel_regularizer, self.bias_regularizer = regularizers.get(kernel_regularizer), regularizers.get(bias_regularizer)
+        self.seed_generator = random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
+        """Makes the four projections."""
+        value_shape = value_shape or query_shape
+        key_shape = key_shape or value_shape
+        kernel = {"regularizer": self.kernel_regularizer}
+        bias = {"initializer": self.bias_initializer, "regularizer": self.bias_regularizer}
+
+        def heads(name: str, d: int, size: int) -> _Projection:
+            layer = _Projection((d, self.num_heads, size), 1, (self.num_heads, size) if self.use_bias else None, name=name,
+                                kernel={**kernel, "initializer": _fresh(self.kernel_initializer)}, bias=bias)
+            layer.build()
+            layer.built = True
+            return layer
+
+        self.query_dense = heads("query", query_shape[-1], self.key_dim)
+        self.key_dense = heads("key", key_shape[-1], self.key_dim)
+        self.value_dense = heads("value", value_shape[-1], self.value_dim)
+        out = self.output_size or query_shape[-1]
+        out = out if hasattr(out, "__index__") else out[-1]
+        self.output_dense = _Projection((self.num_heads, self.value_dim, out), 2, (out,) if self.use_bias else None,
+                                        name="attention_output", kernel={**kernel, "initializer": _fresh(self.kernel_initializer)}, bias=bias)
+        self.output_dense.build()
+        self.output_dense.built = True
+
+    def call(self, query: Any, value: Any, key: Any = None, query_mask: Any = None, value_mask: Any = None, key_mask: Any = None,
+             attention_mask: Any = None, return_attention_scores: bool = False, training: bool = False, use_causal_mask: bool = False) -> Any:
+        """The attended values, and the weights ``(batch, heads, T, S)`` when asked for."""
+        key = value if key is None else key
+        mask = _combine(query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
+        q = ops.transpose(self.query_dense(query), [0, 2, 1, 3])
+        k = ops.transpose(self.key_dense(key), [0, 2, 3, 1])
+        v = ops.transpose(self.value_dense(value), [0, 2, 1, 3])
+        scores = ops.matmul(ops.multiply(q, self.key_dim**-0.5), k)
+        if mask is not None:
+            scores = ops.where(ops.expand_dims(mask, 1) if mask.ndim == 3 else mask, scores, -1e9)
+        weights = ops.softmax(scores)
+        used = random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
+        y = self.output_dense(ops.transpose(ops.matmul(used, v), [0, 2, 1, 3]))
+        return (y, weights) if return_attention_scores else y
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The query's mask."""
+        return previous_mask
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config["output_shape"] = self.output_size
+        return config
+
+
+def _fresh(initializer: Any) -> Any:
+    """An initializer that draws other numbers, when its seed was left open."""
+    return initializer.clone() if hasattr(initializer, "clone") else initializer
+
+
+def _combine(query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any, causal: bool) -> Any:
+    query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
+    value_mask = getattr(value, "_keras_mask", None) if value_mask is None else value_mask
+    key_mask = getattr(key, "_keras_mask", None) if key_mask is None else key_mask
+    parts = []
+    if query_mask is not None:
+        parts.append(ops.expand_dims(query_mask, -1))
+    if value_mask is not None:
+        parts.append(ops.expand_dims(value_mask, -2))
+    if key_mask is not None and key_mask is not value_mask:
+        parts.append(ops.expand_dims(key_mask, -2))
+    if causal:
+        parts.append(ops.expand_dims(ops.causal_mask(dims_of(query)[1], dims_of(value)[1]), 0))
+    if attention_mask is not None:
+        parts.append(ops.cast(attention_mask, "bool"))
+    out = None
+    for p in parts:
+        if out is not None and p.ndim != out.ndim:
+            p = ops.expand_dims(p, 1) if p.ndim < out.ndim else p
+        out = p if out is None else ops.logical_and(out, p)
+    return out
+
+
+class Attention(Layer):
+    """Dot-product attention of ``[query, value]`` or ``[query, value, key]`` (Luong et al. 2015).
+
+    Args:
+        use_scale: whether the scores have a learned factor.
+        score_mode: "dot" or "concat".
+        dropout: fraction of the weights dropped while training.
+    """
+
+    def __init__(self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.use_scale, self.score_mode, self.dropout = use_scale, score_mode, fraction("dropout", dropout)
+        self.seed_generator = random.SeedGenerator(seed)
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the factor."""
+        self.scale = self.add_weight((), "ones", name="scale") if self.use_scale else None
+        self.concat_score_weight = self.add_weight((), "ones", name="concat_score_weight") if self.score_mode == "concat" else None
+
+    def _scores(self, q: Any, k: Any) -> Any:
+        if self.score_mode == "concat":
+            s = ops.tanh(ops.add(ops.expand_dims(q, -2), ops.expand_dims(k, -3)))
+            return ops.multiply(ops.sum(s, axis=-1), self.concat_score_weight)
+        s = ops.matmul(q, ops.swapaxes(k, -1, -2))
+        return s if self.scale is None else ops.multiply(s, self.scale)
+
+    def call(self, inputs: Any, mask: Any = None, return_attention_scores: bool = False, training: bool = False, use_causal_mask: bool = False) -> Any:
+        """The attended values."""
+        q, v = inputs[0], inputs[1]
+        k = inputs[2] if len(inputs) > 2 else v
+        keep = _combine(q, v, k, None, mask[1] if mask else None, None, None, use_causal_mask)
+        scores = self._scores(q, k)
+        if keep is not None:
+            scores = ops.where(keep, scores, -1e9)
+        weights = ops.softmax(scores)
+        used = random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
+        y = ops.matmul(used, v)
+        return (y, weights) if return_attention_scores else y
+
+
+class AdditiveAttention(Attention):
+    """Additive attention (Bahdanau et al. 2014).
+
+    Args:
+        use_scale: whether there is a learned weight for each feature.
+        dropout: fraction of the weights dropped while training.
+    """
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights."""
+        self.concat_score_weight = None
+        self.scale = self.add_weight((input_shape[0][-1],), "glorot_uniform", name="scale") if self.use_scale else None
+
+    def _scores(self, q: Any, k: Any) -> Any:
+        s = ops.tanh(ops.add(ops.expand_dims(q, -2), ops.expand_dims(k, -3)))
+        return ops.sum(s if self.scale is None else ops.multiply(s, self.scale), axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "use_scale": self.use_scale, "dropout": self.dropout}

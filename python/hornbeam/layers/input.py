@@ -1,0 +1,73 @@
+"""The entry of a functional model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import config
+from hornbeam._tensor import KerasTensor
+from hornbeam.layers.layer import Layer, auto_name
+
+
+class InputLayer(Layer):
+    """Holds a symbolic input. Use ``Input``.
+
+    Args:
+        shape: dimensions without the batch's, None where unknown.
+        batch_size: the batch's size, None when any.
+        dtype: element type.
+        name: its name.
+        batch_shape: dimensions with the batch's, instead of ``shape``.
+    """
+
+    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None,
+                 batch_shape: Any = None, **kwargs: Any) -> None:
+        super().__init__(name=name or auto_name("input_layer"), dtype=dtype)
+        if (shape is None) == (batch_shape is None):
+            raise ValueError(f"exactly one of `shape` and `batch_shape` is needed. Received: shape={shape}, batch_shape={batch_shape}")
+        dims = tuple(batch_shape) if batch_shape is not None else (batch_size, *([shape] if hasattr(shape, "__index__") else shape))
+        for d in dims:
+            if d is not None and (not hasattr(d, "__index__") or int(d) < 0):
+                raise ValueError(f"an input's dimensions must be ints >= 0 or None. Received: shape={dims}")
+        self.batch_shape = dims
+        self.built = True
+        self._tensor = KerasTensor(dims, config.standardize_dtype(dtype), self.name)
+        self._tensor._keras_history = None
+        self._tensor._input_layer = self  # type: ignore[attr-defined]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor."""
+        return self._tensor
+
+    def call(self, inputs: Any) -> Any:
+        """The input itself."""
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": list(self.batch_shape), "dtype": self._dtype, "name": self.name}
+
+
+def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, sparse: bool | None = None, batch_shape: Any = None,
+          name: str | None = None, tensor: Any = None, optional: bool = False) -> KerasTensor:
+    """A symbolic tensor to call layers on.
+
+    Args:
+        shape: dimensions without the batch's, None where unknown.
+        batch_size: the batch's size, None when any.
+        dtype: element type, None for ``floatx``.
+        sparse: only None or False.
+        batch_shape: dimensions with the batch's, instead of ``shape``.
+        name: its name.
+        tensor: a symbolic tensor to return as it is.
+        optional: accepted for compatibility.
+
+    Example:
+        >>> Input((8,)).shape
+        (None, 8)
+    """
+    if sparse:
+        raise ValueError("sparse inputs are not supported. Received: sparse=True")
+    if tensor is not None:
+        return tensor  # type: ignore[no-any-return]
+    return InputLayer(shape, batch_size, dtype, name, batch_shape).output  # type: ignore[no-any-return]

@@ -1,0 +1,187 @@
+"""Layers that join several inputs, and their function forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import ops
+from hornbeam.layers.layer import Layer
+
+
+class _Merge(Layer):
+    least = 1
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """True where every input's mask is."""
+        masks = [m for m in previous_mask or [] if m is not None]
+        out = None
+        for m in masks:
+            out = m if out is None else ops.logical_and(out, m)
+        return out
+
+    def call(self, inputs: Any) -> Any:
+        """The joined inputs."""
+        if not isinstance(inputs, (list, tuple)) or len(inputs) < self.least:
+            raise ValueError(f"layer {self.name!r} needs a list of at least {self.least} inputs. Received: {inputs!r}")
+        rank = max(x.ndim for x in inputs)
+        out = []
+        for x in inputs:  # missing axes go after the batch's, as in Keras
+            while x.ndim < rank:
+                x = ops.expand_dims(x, 1)
+            out.append(x)
+        return self._merge(out)
+
+    def _merge(self, xs: list[Any]) -> Any:
+        raise NotImplementedError
+
+
+def _fold(fn: Any, xs: list[Any]) -> Any:
+    y = xs[0]
+    for x in xs[1:]:
+        y = fn(y, x)
+    return y
+
+
+class Add(_Merge):
+    """The sum of the inputs."""
+
+    def _merge(self, xs: list[Any]) -> Any:
+        return _fold(ops.add, xs)
+
+
+class Subtract(_Merge):
+    """The first of two inputs minus the second."""
+
+    least = 2
+
+    def _merge(self, xs: list[Any]) -> Any:
+        if len(xs) != 2:
+            raise ValueError(f"Subtract takes two inputs. Received: {len(xs)}")
+        return ops.subtract(xs[0], xs[1])
+
+
+class Multiply(_Merge):
+    """The product of the inputs."""
+
+    def _merge(self, xs: list[Any]) -> Any:
+        return _fold(ops.multiply, xs)
+
+
+class Average(_Merge):
+    """The mean of the inputs."""
+
+    def _merge(self, xs: list[Any]) -> Any:
+        return ops.multiply(_fold(ops.add, xs), 1.0 / len(xs))
+
+
+class Maximum(_Merge):
+    """The largest of the inputs."""
+
+    def _merge(self, xs: list[Any]) -> Any:
+        return _fold(ops.maximum, xs)
+
+
+class Minimum(_Merge):
+    """The smallest of the inputs."""
+
+    def _merge(self, xs: list[Any]) -> Any:
+        return _fold(ops.minimum, xs)
+
+
+class Concatenate(_Merge):
+    """The inputs joined along ``axis``.
+
+    Args:
+        axis: counted with the batch's.
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.supports_masking = False
+
+    def call(self, inputs: Any) -> Any:
+        """The joined inputs."""
+        if not isinstance(inputs, (list, tuple)) or not inputs:
+            raise ValueError(f"layer {self.name!r} needs a list of inputs. Received: {inputs!r}")
+        return ops.concatenate(list(inputs), axis=self.axis)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """None: joined masks are not kept."""
+        return None
+
+
+class Dot(Layer):
+    """The products of two inputs summed over an axis of each.
+
+    Args:
+        axes: an int or a pair.
+        normalize: whether to normalize along the axes first (cosine similarity).
+    """
+
+    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axes, self.normalize = axes, normalize
+
+    def call(self, inputs: Any) -> Any:
+        """The dot products, ``(batch, ...)`` with at least one further axis."""
+        a, b = inputs
+        i, j = (self.axes, self.axes) if hasattr(self.axes, "__index__") else self.axes
+        i, j = i % a.ndim, j % b.ndim
+        if self.normalize:
+            a, b = ops.normalize(a, i), ops.normalize(b, j)
+        a, b = ops.moveaxis(a, i, -1), ops.moveaxis(b, j, 1)
+        if a.ndim == 2:
+            a = ops.expand_dims(a, 1)
+        if b.ndim == 2:
+            b = ops.expand_dims(b, -1)
+        y = ops.matmul(a, b)
+        if inputs[0].ndim == 2:
+            y = ops.squeeze(y, 1)
+        if inputs[1].ndim == 2 and y.ndim > 2:
+            y = ops.squeeze(y, -1)
+        return y
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """The sum of the inputs."""
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs: Any, **kwargs: Any) -> Any:
+    """The first input minus the second."""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """The product of the inputs."""
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs: Any, **kwargs: Any) -> Any:
+    """The mean of the inputs."""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: Any, **kwargs: Any) -> Any:
+    """The largest of the inputs."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Any, **kwargs: Any) -> Any:
+    """The smallest of the inputs."""
+    return Minimum(**kwargs)(inputs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """The inputs joined along ``axis``."""
+    return Concatenate(axis, **kwargs)(inputs)
+
+
+def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+    """The dot products of two inputs."""
+    return Dot(axes, **kwargs)(inputs)

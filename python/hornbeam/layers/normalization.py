@@ -1,0 +1,210 @@
+"""Normalization layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import constraints, initializers, ops, regularizers
+from hornbeam._tensor import dims_of, emit
+from hornbeam._validation import positive_int
+from hornbeam.layers.layer import Layer
+
+
+class BatchNormalization(Layer):
+    """Normalizes each channel by the batch's mean and variance while training, by their moving means otherwise
+    (Ioffe and Szegedy 2015).
+
+    Args:
+        axis: the channels' axis.
+        momentum: of the moving means: ``moving * momentum + batch * (1 - momentum)``.
+        epsilon: added to the variance.
+        center: whether there is an offset ``beta``.
+        scale: whether there is a factor ``gamma``.
+        beta_initializer: how the offset begins.
+        gamma_initializer: how the factor begins.
+        moving_mean_initializer: how the moving mean begins.
+        moving_variance_initializer: how the moving variance begins.
+
+    Output shape: the input's. With ``trainable=False`` it uses the moving means in training too, as Keras.
+    """
+
+    def __init__(self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
+                 beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", moving_mean_initializer: Any = "zeros",
+                 moving_variance_initializer: Any = "ones", beta_regularizer: Any = None, gamma_regularizer: Any = None,
+                 beta_constraint: Any = None, gamma_constraint: Any = None, synchronized: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, momentum, epsilon, center, scale
+        self.beta_initializer, self.gamma_initializer = initializers.get(beta_initializer), initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta_regularizer), regularizers.get(gamma_regularizer)
+        self.beta_constraint, self.gamma_constraint = constraints.get(beta_constraint), constraints.get(gamma_constraint)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Makes gamma, beta and the moving statistics."""
+        n = input_shape[self.axis]
+        if n is None:
+            raise ValueError(f"the channels' axis must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}")
+        self.gamma = self.add_weight((n,), self.gamma_initializer, name="gamma", regularizer=self.gamma_regularizer,
+                                     constraint=self.gamma_constraint) if self.scale else None
+        self.beta = self.add_weight((n,), self.beta_initializer, name="beta", regularizer=self.beta_regularizer,
+                                    constraint=self.beta_constraint) if self.center else None
+        self.moving_mean = self.add_weight((n,), self.moving_mean_initializer, trainable=False, name="moving_mean")
+        self.moving_variance = self.add_weight((n,), self.moving_variance_initializer, trainable=False, name="moving_variance")
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        """The normalized input."""
+        if not training or not self.trainable:
+            return ops.batch_normalization(inputs, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon)
+        axis = self.axis % inputs.ndim
+        n = inputs.shape[axis]
+        if mask is None:
+            x = inputs if axis == inputs.ndim - 1 else ops.moveaxis(inputs, axis, -1)
+            gamma = self.gamma if self.gamma is not None else ops.ones((n,), inputs.dtype)
+            beta = self.beta if self.beta is not None else ops.zeros((n,), inputs.dtype)
+            y, mean, variance = emit("batch_norm", [x, gamma, beta], epsilon=float(self.epsilon))
+            y = y if axis == inputs.ndim - 1 else ops.moveaxis(y, -1, axis)
+        else:
+            w = ops.cast(mask, inputs.dtype)
+            while w.ndim < inputs.ndim:
+                w = ops.expand_dims(w, -1)
+            axes = [i for i in range(inputs.ndim) if i != axis]
+            total = ops.sum(ops.multiply(ops.ones_like(inputs), w), axis=axes)
+            mean = ops.divide(ops.sum(ops.multiply(inputs, w), axis=axes), total)
+            shape = [-1 if i == axis else 1 for i in range(inputs.ndim)]
+            centred = ops.multiply(ops.subtract(inputs, ops.reshape(mean, shape)), w)
+            variance = ops.divide(ops.sum(ops.square(centred), axis=axes), total)
+            y = ops.batch_normalization(inputs, mean, variance, axis, self.beta, self.gamma, self.epsilon)
+        keep = self.momentum
+        self.moving_mean.assign(ops.add(ops.multiply(self.moving_mean, keep), ops.multiply(ops.stop_gradient(mean), 1.0 - keep)))
+        self.moving_variance.assign(ops.add(ops.multiply(self.moving_variance, keep), ops.multiply(ops.stop_gradient(variance), 1.0 - keep)))
+        return y
+
+
+class LayerNormalization(Layer):
+    """Normalizes each sample along ``axis`` (Ba et al. 2016).
+
+    Args:
+        axis: an int or several.
+        epsilon: added to the variance.
+        center: whether there is an offset ``beta``.
+        scale: whether there is a factor ``gamma``.
+        beta_initializer: how the offset begins.
+        gamma_initializer: how the factor begins.
+    """
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True, beta_initializer: Any = "zeros",
+                 gamma_initializer: Any = "ones", beta_regularizer: Any = None, gamma_regularizer: Any = None,
+                 beta_constraint: Any = None, gamma_constraint: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+        self.beta_initializer, self.gamma_initializer = initializers.get(beta_initializer), initializers.get(gamma_initializer)
+        self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta_regularizer), regularizers.get(gamma_regularizer)
+        self.beta_constraint, self.gamma_constraint = constraints.get(beta_constraint), constraints.get(gamma_constraint)
+        self.supports_masking = True
+
+    def _axes(self, rank: int) -> list[int]:
+        return sorted(a % rank for a in ([self.axis] if hasattr(self.axis, "__index__") else self.axis))
+
+    def build(self, input_shape: Any) -> None:
+        """Makes gamma and beta, of the normalized axes' shape."""
+        shape = [input_shape[a] for a in self._axes(len(input_shape))]
+        self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma", regularizer=self.gamma_regularizer,
+                                     constraint=self.gamma_constraint) if self.scale else None
+        self.beta = self.add_weight(shape, self.beta_initializer, name="beta", regularizer=self.beta_regularizer,
+                                    constraint=self.beta_constraint) if self.center else None
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized input."""
+        axes = self._axes(inputs.ndim)
+        if axes == [inputs.ndim - 1]:
+            return ops.layer_normalization(inputs, self.gamma, self.beta, -1, self.epsilon)
+        mean, variance = ops.moments(inputs, axes, keepdims=True)
+        y = ops.multiply(ops.subtract(inputs, mean), ops.rsqrt(ops.add(variance, self.epsilon)))
+        shape = [inputs.shape[i] if i in axes else 1 for i in range(inputs.ndim)]
+        if self.gamma is not None:
+            y = ops.multiply(y, ops.reshape(self.gamma, shape))
+        return y if self.beta is None else ops.add(y, ops.reshape(self.beta, shape))
+
+
+class GroupNormalization(Layer):
+    """Normalizes groups of channels of each sample (Wu and He 2018).
+
+    Args:
+        groups: number of groups, -1 for one a channel.
+        axis: the channels' axis, the last.
+        epsilon: added to the variance.
+        center: whether there is an offset.
+        scale: whether there is a factor.
+    """
+
+    def __init__(self, groups: int = 32, axis: int = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
+                 beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups if groups == -1 else positive_int("groups", groups)
+        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+        self.beta_initializer, self.gamma_initializer = initializers.get(beta_initializer), initializers.get(gamma_initializer)
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Makes gamma and beta."""
+        n = input_shape[self.axis]
+        groups = n if self.groups == -1 else self.groups
+        if n is None or n % groups or self.axis % len(input_shape) != len(input_shape) - 1:
+            raise ValueError(f"the last axis must be the channels' and divisible by groups={self.groups}. Received: input_shape={tuple(input_shape)}")
+        self.gamma = self.add_weight((n,), self.gamma_initializer, name="gamma") if self.scale else None
+        self.beta = self.add_weight((n,), self.beta_initializer, name="beta") if self.center else None
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized input."""
+        dims, n = list(dims_of(inputs)), int(inputs.shape[-1])
+        groups = n if self.groups == -1 else self.groups
+        x = ops.reshape(inputs, [*dims[:-1], groups, n // groups])
+        axes = [*range(1, inputs.ndim - 1), inputs.ndim]
+        mean, variance = ops.moments(x, axes, keepdims=True)
+        y = ops.reshape(ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon))), dims)
+        if self.gamma is not None:
+            y = ops.multiply(y, self.gamma)
+        return y if self.beta is None else ops.add(y, self.beta)
+
+
+class RMSNormalization(Layer):
+    """Divides by the root mean square along ``axis`` (Zhang and Sennrich 2019).
+
+    Args:
+        axis: the normalized axis.
+        epsilon: added to the mean square.
+    """
+
+    def __init__(self, axis: int = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis, self.epsilon = axis, epsilon
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the scale."""
+        self.scale = self.add_weight((input_shape[self.axis],), "ones", name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized input."""
+        shape = [1] * inputs.ndim
+        shape[self.axis] = -1
+        return ops.rms_normalization(inputs, ops.reshape(self.scale, shape), self.axis, self.epsilon)
+
+
+class UnitNormalization(Layer):
+    """Divides by the Euclidean norm along ``axis``.
+
+    Args:
+        axis: the normalized axis.
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        """The normalized input."""
+        return ops.normalize(inputs, self.axis, epsilon=1e-12)

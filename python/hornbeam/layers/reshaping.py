@@ -1,0 +1,246 @@
+"""Layers that rearrange, pad, crop or repeat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import ops
+from hornbeam._tensor import dims_of
+from hornbeam._validation import choice, int_tuple, positive_int
+from hornbeam.layers.layer import Layer
+from hornbeam.ops.math import shape_product
+
+
+class Flatten(Layer):
+    """``(batch, ...)`` as ``(batch, features)``.
+
+    Args:
+        data_format: only "channels_last".
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = data_format
+
+    def call(self, inputs: Any) -> Any:
+        """The flattened input."""
+        dims = dims_of(inputs)
+        return ops.reshape(inputs, [dims[0], shape_product(dims[1:])])
+
+
+class Reshape(Layer):
+    """Another shape for each sample.
+
+    Args:
+        target_shape: dimensions without the batch's, one may be -1.
+    """
+
+    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """The reshaped input."""
+        return ops.reshape(inputs, [dims_of(inputs)[0], *self.target_shape])
+
+
+class Permute(Layer):
+    """The axes of each sample in another order.
+
+    Args:
+        dims: a permutation of 1, 2, ...
+    """
+
+    def __init__(self, dims: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dims = tuple(dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"`dims` must be a permutation of 1..{len(self.dims)}. Received: dims={self.dims}")
+
+    def call(self, inputs: Any) -> Any:
+        """The permuted input."""
+        return ops.transpose(inputs, [0, *self.dims])
+
+
+class RepeatVector(Layer):
+    """``(batch, features)`` repeated as ``(batch, n, features)``.
+
+    Args:
+        n: how often.
+    """
+
+    def __init__(self, n: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.n = positive_int("n", n)
+
+    def call(self, inputs: Any) -> Any:
+        """The repeated input."""
+        dims = dims_of(inputs)
+        return ops.broadcast_to(ops.expand_dims(inputs, 1), [dims[0], self.n, *dims[1:]])
+
+
+def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    if hasattr(value, "__index__"):
+        value = [value] * rank
+    if rank == 1 and len(value) == 2 and all(hasattr(v, "__index__") for v in value):
+        value = [value]
+    if len(value) != rank:
+        raise ValueError(f"`{name}` must be an int, or an int or a pair for each of {rank} axes. Received: {name}={value!r}")
+    return tuple(int_tuple(name, v, 2, 0) for v in value)  # type: ignore[misc]
+
+
+class _Padding(Layer):
+    rank = 2
+
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.padding = _pairs("padding", padding, self.rank)
+
+    def call(self, inputs: Any) -> Any:
+        """The padded input."""
+        return ops.pad(inputs, [(0, 0), *self.padding, (0, 0)])
+
+
+class ZeroPadding1D(_Padding):
+    """Zeros before and after each sequence.
+
+    Args:
+        padding: an int or a pair.
+    """
+
+    rank = 1
+
+
+class ZeroPadding2D(_Padding):
+    """Zeros around each image.
+
+    Args:
+        padding: an int, or an int or a pair for each axis.
+    """
+
+
+class ZeroPadding3D(_Padding):
+    """Zeros around each volume.
+
+    Args:
+        padding: an int, or an int or a pair for each axis.
+    """
+
+    rank = 3
+
+
+class _Cropping(Layer):
+    rank = 2
+
+    def __init__(self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cropping = _pairs("cropping", cropping, self.rank)
+
+    def call(self, inputs: Any) -> Any:
+        """The cropped input."""
+        dims = dims_of(inputs)
+        begin = [0, *(c[0] for c in self.cropping), 0]
+        size = [dims[0], *(d - c[0] - c[1] for d, c in zip(dims[1:], self.cropping)), dims[-1]]
+        return ops.slice(inputs, begin, size)
+
+
+class Cropping1D(_Cropping):
+    """Cuts steps off each sequence.
+
+    Args:
+        cropping: an int or a pair.
+    """
+
+    rank = 1
+
+
+class Cropping2D(_Cropping):
+    """Cuts rows and columns off each image.
+
+    Args:
+        cropping: an int, or an int or a pair for each axis.
+    """
+
+
+class Cropping3D(_Cropping):
+    """Cuts the borders off each volume.
+
+    Args:
+        cropping: an int, or an int or a pair for each axis.
+    """
+
+    rank = 3
+
+
+class UpSampling1D(Layer):
+    """Repeats each step.
+
+    Args:
+        size: how often.
+    """
+
+    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = positive_int("size", size)
+
+    def call(self, inputs: Any) -> Any:
+        """The longer sequence."""
+        return ops.repeat(inputs, self.size, axis=1)
+
+
+class UpSampling2D(Layer):
+    """Enlarges images.
+
+    Args:
+        size: an int or (rows, columns).
+        data_format: only "channels_last".
+        interpolation: "nearest" or "bilinear".
+    """
+
+    def __init__(self, size: Any = 2, data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = int_tuple("size", size, 2)
+        self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
+
+    def call(self, inputs: Any) -> Any:
+        """The larger images."""
+        if self.interpolation == "nearest":
+            return ops.repeat(ops.repeat(inputs, self.size[0], axis=1), self.size[1], axis=2)
+        return ops.resize(inputs, (inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]), "bilinear")
+
+
+class UpSampling3D(Layer):
+    """Enlarges volumes by repetition.
+
+    Args:
+        size: an int or one for each axis.
+    """
+
+    def __init__(self, size: Any = 2, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = int_tuple("size", size, 3)
+
+    def call(self, inputs: Any) -> Any:
+        """The larger volumes."""
+        for axis, n in enumerate(self.size, 1):
+            inputs = ops.repeat(inputs, n, axis=axis)
+        return inputs
+
+
+class Resizing(Layer):
+    """Images at another size.
+
+    Args:
+        height: rows.
+        width: columns.
+        interpolation: "nearest" or "bilinear".
+    """
+
+    def __init__(self, height: int, width: int, interpolation: str = "bilinear", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height, self.width = positive_int("height", height), positive_int("width", width)
+        self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
+
+    def call(self, inputs: Any) -> Any:
+        """The resized images."""
+        return ops.resize(inputs, (self.height, self.width), self.interpolation)

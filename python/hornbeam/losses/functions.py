@@ -1,0 +1,175 @@
+"""Loss functions: one value for each sample, reduced over the last axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import config, ops
+from hornbeam._tensor import to_tensor
+from hornbeam.losses.loss import check_shapes, same_rank
+from hornbeam.ops.math import to_float
+
+
+def _pair(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    y_pred = to_float(y_pred)
+    y_true = to_tensor(y_true, y_pred.dtype)
+    y_true, y_pred = same_rank(y_true, y_pred)
+    check_shapes(name, y_true, y_pred)
+    return y_true, y_pred
+
+
+def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+    """mean((y_true - y_pred)^2) over the last axis."""
+    a, b = _pair("mean_squared_error", y_true, y_pred)
+    return ops.mean(ops.square(ops.subtract(a, b)), axis=-1)
+
+
+def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+    """mean(|y_true - y_pred|) over the last axis."""
+    a, b = _pair("mean_absolute_error", y_true, y_pred)
+    return ops.mean(ops.abs(ops.subtract(a, b)), axis=-1)
+
+
+def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+    """100 mean(|y_true - y_pred| / |y_true|) over the last axis."""
+    a, b = _pair("mean_absolute_percentage_error", y_true, y_pred)
+    return ops.multiply(ops.mean(ops.abs(ops.divide(ops.subtract(a, b), ops.maximum(ops.abs(a), config.epsilon()))), axis=-1), 100.0)
+
+
+def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+    """mean((log(1 + y_true) - log(1 + y_pred))^2) over the last axis."""
+    a, b = _pair("mean_squared_logarithmic_error", y_true, y_pred)
+    eps = config.epsilon()
+    return ops.mean(ops.square(ops.subtract(ops.log1p(ops.maximum(a, eps)), ops.log1p(ops.maximum(b, eps)))), axis=-1)
+
+
+def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+    """Squares of small errors, absolute values of large ones (Huber 1964), meaned over the last axis."""
+    a, b = _pair("huber", y_true, y_pred)
+    e = ops.abs(ops.subtract(a, b))
+    return ops.mean(ops.where(ops.less_equal(e, delta), ops.multiply(ops.square(e), 0.5), ops.subtract(ops.multiply(e, delta), 0.5 * delta * delta)), axis=-1)
+
+
+def log_cosh(y_true: Any, y_pred: Any) -> Any:
+    """mean(log(cosh(y_pred - y_true))) over the last axis."""
+    a, b = _pair("log_cosh", y_true, y_pred)
+    e = ops.subtract(b, a)
+    return ops.mean(ops.subtract(ops.add(e, ops.softplus(ops.multiply(e, -2.0))), 0.6931471805599453), axis=-1)
+
+
+def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    """Minus the cosine of the angle between the vectors: -1 when they point the same way."""
+    a, b = _pair("cosine_similarity", y_true, y_pred)
+    return ops.negative(ops.sum(ops.multiply(ops.normalize(a, axis), ops.normalize(b, axis)), axis=axis))
+
+
+def _signed(y_true: Any) -> Any:
+    """0/1 labels as -1/1; other labels as they are."""
+    binary = ops.all(ops.logical_or(ops.equal(y_true, 0.0), ops.equal(y_true, 1.0)))
+    return ops.where(binary, ops.subtract(ops.multiply(y_true, 2.0), 1.0), y_true)
+
+
+def hinge(y_true: Any, y_pred: Any) -> Any:
+    """mean(max(1 - y_true y_pred, 0)) over the last axis; labels are -1/1 or 0/1."""
+    a, b = _pair("hinge", y_true, y_pred)
+    return ops.mean(ops.maximum(ops.subtract(1.0, ops.multiply(_signed(a), b)), 0.0), axis=-1)
+
+
+def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+    """mean(max(1 - y_true y_pred, 0)^2) over the last axis."""
+    a, b = _pair("squared_hinge", y_true, y_pred)
+    return ops.mean(ops.square(ops.maximum(ops.subtract(1.0, ops.multiply(_signed(a), b)), 0.0)), axis=-1)
+
+
+def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+    """max(best wrong score - right score + 1, 0)."""
+    a, b = _pair("categorical_hinge", y_true, y_pred)
+    right = ops.sum(ops.multiply(a, b), axis=-1)
+    wrong = ops.max(ops.multiply(ops.subtract(1.0, a), b), axis=-1)
+    return ops.maximum(ops.add(ops.subtract(wrong, right), 1.0), 0.0)
+
+
+def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+    """sum(y_true log(y_true / y_pred)) over the last axis."""
+    a, b = _pair("kl_divergence", y_true, y_pred)
+    a, b = ops.clip(a, config.epsilon(), 1.0), ops.clip(b, config.epsilon(), 1.0)
+    return ops.sum(ops.multiply(a, ops.log(ops.divide(a, b))), axis=-1)
+
+
+def poisson(y_true: Any, y_pred: Any) -> Any:
+    """mean(y_pred - y_true log(y_pred)) over the last axis."""
+    a, b = _pair("poisson", y_true, y_pred)
+    return ops.mean(ops.subtract(b, ops.multiply(a, ops.log(ops.add(b, config.epsilon())))), axis=-1)
+
+
+def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+    """-sum(y_true log(y_pred)) for one-hot targets."""
+    a, b = _pair("categorical_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        n = b.shape[axis]
+        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / n)
+    return ops.categorical_crossentropy(a, b, from_logits, axis)
+
+
+def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1) -> Any:
+    """-log(y_pred[y_true]) for integer targets; ``ignore_class`` costs nothing."""
+    if ignore_class is None:
+        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
+    y_true = to_tensor(y_true, "int32") if to_tensor(y_true).dtype not in ("int32", "int64") else to_tensor(y_true)
+    if y_true.ndim == len(y_pred.shape):
+        y_true = ops.squeeze(y_true, axis)
+    valid = ops.not_equal(y_true, ignore_class)
+    loss = ops.sparse_categorical_crossentropy(ops.where(valid, y_true, 0), y_pred, from_logits, axis)
+    return ops.where(valid, loss, 0.0)
+
+
+def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+    """Cross-entropy of independent yes/no targets, meaned over ``axis``."""
+    a, b = _pair("binary_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), 0.5 * label_smoothing)
+    return ops.mean(ops.binary_crossentropy(a, b, from_logits), axis=axis)
+
+
+def binary_focal_crossentropy(y_true: Any, y_pred: Any, apply_class_balancing: bool = False, alpha: float = 0.25, gamma: float = 2.0,
+                              from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+    """Binary cross-entropy that counts easy examples less (Lin et al. 2018)."""
+    a, b = _pair("binary_focal_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), 0.5 * label_smoothing)
+    p = ops.sigmoid(b) if from_logits else b
+    right = ops.add(ops.multiply(a, p), ops.multiply(ops.subtract(1.0, a), ops.subtract(1.0, p)))
+    loss = ops.multiply(ops.power(ops.maximum(ops.subtract(1.0, right), 0.0), gamma), ops.binary_crossentropy(a, p))
+    if apply_class_balancing:
+        loss = ops.multiply(loss, ops.add(ops.multiply(a, alpha), ops.multiply(ops.subtract(1.0, a), 1 - alpha)))
+    return ops.mean(loss, axis=axis)
+
+
+def categorical_focal_crossentropy(y_true: Any, y_pred: Any, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False,
+                                   label_smoothing: float = 0.0, axis: int = -1) -> Any:
+    """Cross-entropy that counts easy examples less (Lin et al. 2018)."""
+    a, b = _pair("categorical_focal_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / b.shape[axis])
+    p = ops.softmax(b, axis) if from_logits else ops.divide(b, ops.sum(b, axis, True))
+    p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
+    focal = ops.multiply(ops.power(ops.subtract(1.0, p), gamma), alpha)
+    return ops.sum(ops.negative(ops.multiply(focal, ops.multiply(a, ops.log(p)))), axis=axis)
+
+
+def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
+    """1 - 2 |A B| / (|A| + |B|), over everything or ``axis``."""
+    a, b = _pair("dice", y_true, y_pred)
+    eps = config.epsilon()
+    both = ops.sum(ops.multiply(a, b), axis=axis)
+    return ops.subtract(1.0, ops.divide(ops.add(ops.multiply(both, 2.0), eps), ops.add(ops.add(ops.sum(a, axis=axis), ops.sum(b, axis=axis)), eps)))
+
+
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
+    """1 - the Tversky index; ``alpha`` weighs false positives, ``beta`` false negatives."""
+    a, b = _pair("tversky", y_true, y_pred)
+    eps = config.epsilon()
+    both = ops.sum(ops.multiply(a, b), axis=axis)
+    fp, fn = ops.subtract(ops.sum(b, axis=axis), both), ops.subtract(ops.sum(a, axis=axis), both)
+    below = ops.add(both, ops.add(ops.multiply(fp, alpha), ops.multiply(fn, beta)))
+    return ops.subtract(1.0, ops.divide(ops.add(both, eps), ops.add(below, eps)))

@@ -1,0 +1,35 @@
+"""Metrics: classes, functions and ``get``."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from hornbeam.losses import functions as _f
+from hornbeam.losses.functions import *  # noqa: F403
+from hornbeam.metrics import accuracy as _a
+from hornbeam.metrics.accuracy import *  # noqa: F403
+from hornbeam.metrics.accuracy import Accuracy, accuracy  # noqa: F401
+from hornbeam.metrics.confusion import *  # noqa: F403
+from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum  # noqa: F401
+from hornbeam.metrics.regression import *  # noqa: F403
+from hornbeam.saving.registry import lookup, serialize_keras_object
+
+_TABLE: dict[str, Any] = {n: f for source in (_f, _a) for n, f in vars(source).items()
+                          if inspect.isfunction(f) and f.__module__ == source.__name__ and not n.startswith("_")}
+_TABLE.update({"mse": _f.mean_squared_error, "mae": _f.mean_absolute_error, "mape": _f.mean_absolute_percentage_error,
+               "msle": _f.mean_squared_logarithmic_error, "bce": _f.binary_crossentropy})
+_TABLE.update({n: c for n, c in list(globals().items()) if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")})
+
+
+def get(identifier: Any) -> Any:
+    """The metric a name, config, function or object stands for; None gives None."""
+    return lookup("metric", identifier, _TABLE)
+
+
+def serialize(metric: Any) -> Any:
+    """Its config."""
+    return serialize_keras_object(metric)
+
+
+deserialize = get

@@ -1,0 +1,132 @@
+"""Accuracies: functions giving 0 or 1 a sample, and their means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import ops
+from hornbeam._tensor import to_tensor
+from hornbeam.metrics.metric import MeanMetricWrapper, same_rank
+
+
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Where the prediction equals the target, meaned over the last axis."""
+    y_true, y_pred = same_rank(to_tensor(y_true), to_tensor(y_pred))
+    hit = ops.cast(ops.equal(to_tensor(y_true, y_pred.dtype), y_pred), "float32")
+    return ops.mean(hit, axis=-1) if hit.ndim > 1 else hit
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+    """Where the prediction is on the target's side of the threshold, meaned over the last axis."""
+    y_true, y_pred = same_rank(to_tensor(y_true), to_tensor(y_pred))
+    hit = ops.equal(to_tensor(y_true, y_pred.dtype), ops.cast(ops.greater(y_pred, threshold), y_pred.dtype))
+    return ops.mean(ops.cast(hit, "float32"), axis=-1)
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Where the most probable class is the one-hot target's."""
+    return ops.cast(ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1)), "float32")
+
+
+def _sparse(y_true: Any, y_pred: Any) -> Any:
+    y_true = to_tensor(y_true)
+    if y_true.ndim == len(y_pred.shape) and y_true.shape[-1] == 1:
+        y_true = ops.squeeze(y_true, -1)
+    return to_tensor(y_true, "int32")
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """Where the most probable class is the integer target."""
+    return ops.cast(ops.equal(_sparse(y_true, y_pred), ops.argmax(y_pred, axis=-1)), "float32")
+
+
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+    """Where the one-hot target's class is among the k most probable."""
+    return ops.cast(ops.in_top_k(ops.argmax(y_true, axis=-1), y_pred, k), "float32")
+
+
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+    """Where the integer target is among the k most probable classes."""
+    return ops.cast(ops.in_top_k(_sparse(y_true, y_pred), y_pred, k), "float32")
+
+
+class _Accuracy(MeanMetricWrapper):
+    _function: Any = None
+
+    def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        fn = type(self).__dict__.get("_function") or self._function
+        fn = getattr(fn, "__func__", fn)
+        super().__init__(fn, name or fn.__name__, **kwargs)
+        self._direction = "up"
+
+
+class Accuracy(_Accuracy):
+    """How often predictions equal targets.
+
+    Args:
+        name: its name.
+    """
+
+    _function = staticmethod(accuracy)
+
+
+class BinaryAccuracy(_Accuracy):
+    """How often predictions are on the target's side of the threshold.
+
+    Args:
+        name: its name.
+        threshold: between the classes.
+    """
+
+    _function = staticmethod(binary_accuracy)
+
+    def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
+        super().__init__(name, threshold=threshold)
+
+
+class CategoricalAccuracy(_Accuracy):
+    """How often the most probable class is the one-hot target's.
+
+    Args:
+        name: its name.
+    """
+
+    _function = staticmethod(categorical_accuracy)
+
+
+class SparseCategoricalAccuracy(_Accuracy):
+    """How often the most probable class is the integer target.
+
+    Args:
+        name: its name.
+    """
+
+    _function = staticmethod(sparse_categorical_accuracy)
+
+
+class TopKCategoricalAccuracy(_Accuracy):
+    """How often the one-hot target's class is among the k most probable.
+
+    Args:
+        k: how many.
+        name: its name.
+    """
+
+    _function = staticmethod(top_k_categorical_accuracy)
+
+    def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, k=k)
+
+
+class SparseTopKCategoricalAccuracy(_Accuracy):
+    """How often the integer target is among the k most probable classes.
+
+    Args:
+        k: how many.
+        name: its name.
+    """
+
+    _function = staticmethod(sparse_top_k_categorical_accuracy)
+
+    def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: Any = None, from_sorted_ids: bool = False) -> None:
+        super().__init__(name, k=k)

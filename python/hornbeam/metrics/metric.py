@@ -1,0 +1,177 @@
+"""The base of all metrics, and those that are means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import initializers, ops
+from hornbeam._tensor import Variable, dims_of, to_tensor
+from hornbeam.losses.loss import reduce_weighted, same_rank
+from hornbeam.ops.math import shape_product, to_float
+from hornbeam.saving.registry import register_builtin
+
+
+class Metric:
+    """A running figure: ``update_state`` takes a batch, ``result`` gives the figure, ``reset_state`` starts over.
+
+    Args:
+        dtype: dtype of the state.
+        name: its name.
+
+    The state lives in variables made with ``add_variable``; inside a compiled step it is part of the graph.
+    """
+
+    _direction: str | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("hornbeam."):
+            register_builtin(cls)
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        from hornbeam.layers.layer import auto_name, to_snake_case
+
+        self.name = name or auto_name(to_snake_case(type(self).__name__))
+        self.dtype = "float32"
+        self._variables: list[Variable] = []
+
+    def add_variable(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None) -> Variable:
+        """Makes a piece of state."""
+        v = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, False, name or "variable")
+        v._path = f"{self.name}/{v.name}"
+        self._variables.append(v)
+        return v
+
+    add_weight = add_variable
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state."""
+        out = list(self._variables)
+        for value in vars(self).values():
+            if isinstance(value, Metric):
+                out += value.variables
+        return out
+
+    def reset_state(self) -> None:
+        """Zeroes the state."""
+        for v in self.variables:
+            v.assign(ops.zeros(v.shape, v.dtype))
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Takes a batch in. Override it."""
+        raise NotImplementedError(f"{type(self).__name__} must define update_state()")
+
+    def result(self) -> Any:
+        """The figure so far. Override it."""
+        raise NotImplementedError(f"{type(self).__name__} must define result()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """The metric a config describes."""
+        return cls(**config)
+
+
+def divide_no_nan(a: Any, b: Any) -> Any:
+    """a / b, 0 where b is 0."""
+    zero = ops.equal(b, 0.0)
+    return ops.where(zero, 0.0, ops.divide(a, ops.where(zero, 1.0, b)))
+
+
+class Sum(Metric):
+    """The sum of all values.
+
+    Args:
+        name: its name.
+    """
+
+    def __init__(self, name: str = "sum", dtype: Any = None) -> None:
+        super().__init__(name=name)
+        self.total = self.add_variable(name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Adds the values, weighted."""
+        self.total.assign_add(reduce_weighted(to_float(values), sample_weight, None, "sum"))
+
+    def result(self) -> Any:
+        """The sum."""
+        return self.total.value
+
+
+class Mean(Metric):
+    """The weighted mean of all values.
+
+    Args:
+        name: its name.
+    """
+
+    def __init__(self, name: str = "mean", dtype: Any = None) -> None:
+        super().__init__(name=name)
+        self.total = self.add_variable(name="total")
+        self.count = self.add_variable(name="count")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Takes values in; a scalar weight for a scalar value counts that many samples."""
+        values = to_tensor(to_float(values), "float32")
+        if sample_weight is None:
+            count = to_tensor(shape_product(dims_of(values)), "float32")
+            total = ops.sum(values) if values.ndim else values
+        else:
+            w = to_tensor(sample_weight, "float32")
+            while w.ndim > values.ndim and w.shape[-1] == 1:
+                w = ops.squeeze(w, -1)
+            while w.ndim < values.ndim:
+                w = ops.expand_dims(w, -1)
+            weighted = ops.multiply(values, w)
+            total = ops.sum(weighted) if weighted.ndim else weighted
+            full = ops.multiply(ops.ones_like(values), w)
+            count = ops.sum(full) if full.ndim else full
+        self.total.assign_add(total)
+        self.count.assign_add(count)
+
+    def result(self) -> Any:
+        """The mean so far, 0 before any value."""
+        return divide_no_nan(self.total, self.count)
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function ``fn(y_true, y_pred, **kwargs)``.
+
+    Args:
+        fn: gives one value a sample.
+        name: its name.
+        **kwargs: passed to the function.
+    """
+
+    def __init__(self, fn: Any, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+        super().__init__(name=name or getattr(fn, "__name__", "mean_metric"))
+        self._fn, self._fn_kwargs = fn, kwargs
+        self._direction = getattr(fn, "_direction", None)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes a batch of targets and predictions in."""
+        mask = getattr(y_pred, "_keras_mask", None)
+        values = self._fn(to_tensor(y_true), to_tensor(y_pred), **self._fn_kwargs)
+        if mask is not None:
+            m = ops.cast(mask, "float32")
+            if m.ndim > values.ndim:
+                m = ops.squeeze(m, -1)
+            sample_weight = m if sample_weight is None else ops.multiply(to_tensor(sample_weight, "float32"), m)
+        super().update_state(values, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"name": self.name, **self._fn_kwargs}
+        if type(self) is MeanMetricWrapper:
+            config["fn"] = self._fn
+        return config
+
+
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "divide_no_nan", "same_rank"]

@@ -1,0 +1,5 @@
+"""Models."""
+
+from hornbeam.models.cloning import clone_model, model_from_json  # noqa: F401
+from hornbeam.models.model import Functional, Model  # noqa: F401
+from hornbeam.models.sequential import Sequential  # noqa: F401

@@ -1,0 +1,106 @@
+"""Configs of functional models: each layer with its calls, tensors named by (layer, call, output), as in Keras."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import _core
+from hornbeam._tensor import KerasTensor
+from hornbeam._tree import flatten
+from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
+
+
+def _key(model: Any, t: KerasTensor) -> list[Any]:
+    if any(t is e for e in model._entry):
+        layer = next(x for x in model._layers if getattr(x, "_tensor", None) is t)
+        return [layer.name, 0, 0]
+    node, index = t._keras_history
+    calls = [n for n in model._nodes if n.operation is node.operation]
+    return [node.operation.name, next(i for i, n in enumerate(calls) if n is node), index]
+
+
+def _encode(model: Any, x: Any) -> Any:
+    if isinstance(x, KerasTensor):
+        return {"class_name": "__keras_tensor__", "config": {"shape": list(x.shape), "dtype": x.dtype, "keras_history": _key(model, x)}}
+    if isinstance(x, _core.Dim):
+        raise ValueError("a symbolic dimension cannot be written to a config")
+    if isinstance(x, tuple):
+        return {"class_name": "__tuple__", "items": [_encode(model, i) for i in x]}
+    if isinstance(x, list):
+        return [_encode(model, i) for i in x]
+    if isinstance(x, dict):
+        return {k: _encode(model, v) for k, v in x.items()}
+    return serialize_keras_object(x)
+
+
+def functional_config(model: Any) -> dict[str, Any]:
+    """The config: name, layers with their calls, inputs and outputs."""
+    layers = []
+    for layer in model._layers:
+        calls = [n for n in model._nodes if n.operation is layer]
+        if not calls and not hasattr(layer, "batch_shape"):
+            continue
+        entry = serialize_keras_object(layer)
+        entry["name"] = layer.name
+        entry["inbound_nodes"] = [{"args": [_encode(model, a) for a in n.args], "kwargs": _encode(model, n.kwargs)} for n in calls]
+        layers.append(entry)
+
+    def structure(x: Any) -> Any:
+        if isinstance(x, dict):
+            return {k: structure(v) for k, v in x.items()}
+        if isinstance(x, (list, tuple)):
+            return [structure(v) for v in x]
+        return _key(model, x)
+
+    return {"name": model.name, "trainable": model.trainable, "layers": layers,
+            "input_layers": structure(model._inputs_structure), "output_layers": structure(model._outputs_structure)}
+
+
+def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
+    """The model such a config describes."""
+    made: dict[str, Any] = {}
+    tensors: dict[tuple[str, int, int], Any] = {}
+    pending = []
+    for entry in config["layers"]:
+        layer = deserialize_keras_object({k: entry[k] for k in ("class_name", "config", "registered_name") if k in entry})
+        made[entry["name"]] = layer
+        if hasattr(layer, "batch_shape"):
+            tensors[(entry["name"], 0, 0)] = layer.output
+        pending += [(entry["name"], i, call) for i, call in enumerate(entry["inbound_nodes"])]
+
+    def decode(x: Any) -> Any:
+        if isinstance(x, dict) and x.get("class_name") == "__keras_tensor__":
+            return tensors[tuple(x["config"]["keras_history"])]
+        if isinstance(x, dict) and x.get("class_name") == "__tuple__":
+            return tuple(decode(i) for i in x["items"])
+        if isinstance(x, dict):
+            return {k: decode(v) for k, v in x.items()} if "class_name" not in x else deserialize_keras_object(x)
+        if isinstance(x, list):
+            return [decode(i) for i in x]
+        return x
+
+    while pending:
+        left = []
+        for name, index, call in pending:
+            try:
+                args, kwargs = decode(call["args"]), decode(call["kwargs"])
+            except KeyError:
+                left.append((name, index, call))
+                continue
+            for k, t in enumerate(flatten(made[name](*args, **kwargs))):
+                tensors[(name, index, k)] = t
+        if len(left) == len(pending):
+            raise ValueError(f"the config's calls do not form a graph: {[n for n, _, _ in left][:5]} wait for tensors nobody makes")
+        pending = left
+
+    def structure(x: Any) -> Any:
+        if isinstance(x, dict):
+            return {k: structure(v) for k, v in x.items()}
+        if len(x) == 3 and isinstance(x[0], str):
+            return tensors[tuple(x)]
+        return [structure(v) for v in x]
+
+    model = cls(structure(config["input_layers"]), structure(config["output_layers"]), name=config.get("name"))
+    if config.get("trainable") is False:
+        model.trainable = False
+    return model

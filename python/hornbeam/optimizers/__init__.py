@@ -1,0 +1,25 @@
+"""Optimizers, their schedules and ``get``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam.optimizers import schedules  # noqa: F401
+from hornbeam.optimizers.algorithms import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
+from hornbeam.optimizers.optimizer import Optimizer  # noqa: F401
+from hornbeam.saving.registry import lookup, serialize_keras_object
+
+_TABLE = {c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion)}
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer a name, config or object stands for."""
+    return lookup("optimizer", identifier, _TABLE)
+
+
+def serialize(optimizer: Any) -> Any:
+    """Its config."""
+    return serialize_keras_object(optimizer)
+
+
+deserialize = get

@@ -1,0 +1,280 @@
+"""The base of all optimizers: slots, clipping, weight decay, schedules, moving averages."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from hornbeam import _core, ops
+from hornbeam._tensor import Variable, current_trace, to_tensor
+from hornbeam._tree import flatten
+from hornbeam.optimizers.schedules import LearningRateSchedule
+from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
+
+
+class Optimizer:
+    """Base class: override ``build`` (make slots with ``add_variable_from_reference``) and ``update_step``.
+
+    Args:
+        learning_rate: a number, a schedule, or a callable without arguments.
+        weight_decay: share of each weight subtracted per step, times the learning rate (decoupled).
+        clipnorm: bound of each gradient's norm.
+        clipvalue: bound of each gradient's elements.
+        global_clipnorm: bound of the norm of all gradients together.
+        use_ema: whether to keep moving averages of the weights.
+        ema_momentum: of those averages.
+        ema_overwrite_frequency: after how many steps the weights become the averages.
+        gradient_accumulation_steps: how many steps' gradients are meaned before an update.
+        loss_scale_factor: accepted for compatibility.
+        name: its name.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("hornbeam."):
+            register_builtin(cls)
+
+    def __init__(self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None, clipvalue: float | None = None,
+                 global_clipnorm: float | None = None, use_ema: bool = False, ema_momentum: float = 0.99,
+                 ema_overwrite_frequency: int | None = None, loss_scale_factor: float | None = None,
+                 gradient_accumulation_steps: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+        if kwargs:
+            raise ValueError(f"{type(self).__name__} has no argument {next(iter(kwargs))!r}")
+        clips = [c for c in (clipnorm, clipvalue, global_clipnorm) if c is not None]
+        if len(clips) > 1:
+            raise ValueError(f"only one of `clipnorm`, `clipvalue` and `global_clipnorm` may be set. Received: clipnorm={clipnorm}, "
+                             f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}")
+        if clips and clips[0] <= 0:
+            raise ValueError(f"a clipping bound must be positive. Received: {clips[0]}")
+        if not isinstance(ema_momentum, (int, float)) or not 0 <= ema_momentum <= 1:
+            raise ValueError(f"`ema_momentum` must be in [0, 1]. Received: ema_momentum={ema_momentum}")
+        if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
+            raise ValueError(f"`gradient_accumulation_steps` must be at least 2. Received: {gradient_accumulation_steps}")
+        self.name = name or type(self).__name__.lower()
+        self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = weight_decay, clipnorm, clipvalue, global_clipnorm
+        self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = use_ema, ema_momentum, ema_overwrite_frequency
+        self.gradient_accumulation_steps, self.loss_scale_factor = gradient_accumulation_steps, loss_scale_factor
+        self.built = False
+        self._iterations = Variable(np.zeros((), "int64"), trainable=False, name="iteration")
+        self._slots: list[Variable] = []
+        self._trainable: list[Variable] = []
+        self._excluded: list[Any] = []
+        self._schedule: Any = None
+        if isinstance(learning_rate, dict):
+            learning_rate = deserialize_keras_object(learning_rate)
+        if isinstance(learning_rate, LearningRateSchedule) or (callable(learning_rate) and not isinstance(learning_rate, Variable)):
+            self._schedule = learning_rate
+            self._rate: Any = None
+        else:
+            value = float(learning_rate)
+            if not np.isfinite(value) or value < 0:
+                raise ValueError(f"`learning_rate` must be a finite number >= 0. Received: learning_rate={learning_rate}")
+            self._rate = Variable(np.float32(value), trainable=False, name="learning_rate")
+
+    # ---- state ----
+    @property
+    def variables(self) -> list[Variable]:
+        """Iterations, learning rate, then the slots."""
+        return [self._iterations] + ([self._rate] if self._rate is not None else []) + self._slots
+
+    @property
+    def iterations(self) -> Variable:
+        """Number of updates so far, int64."""
+        return self._iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate now: a variable, or the schedule's value."""
+        return self._rate if self._rate is not None else self._current_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if isinstance(value, LearningRateSchedule):
+            self._schedule, self._rate = value, None
+            return
+        if self._rate is None:
+            raise TypeError("the learning rate is a schedule: it cannot be set to a number")
+        self._rate.assign(np.float32(value))
+
+    def _current_rate(self) -> Any:
+        if self._schedule is None:
+            return self._rate.value
+        if isinstance(self._schedule, LearningRateSchedule):
+            return to_tensor(self._schedule(self._iterations), "float32")
+        return to_tensor(self._schedule(), "float32")
+
+    def add_variable_from_reference(self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros") -> Variable:
+        """Makes a slot of a weight's shape."""
+        fill = 0.0 if initializer == "zeros" else 1.0 if initializer == "ones" else initializer
+        array = fill(reference_variable.shape) if callable(fill) else np.full(reference_variable.shape, fill, reference_variable.dtype)
+        v = Variable(array, dtype=reference_variable.dtype, trainable=False, name=name or "slot")
+        v._path = f"{self.name}/{reference_variable.path.replace('/', '_')}_{v.name}"
+        self._slots.append(v)
+        return v
+
+    def add_variable(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None) -> Variable:
+        """Makes a variable of the optimizer's own."""
+        from hornbeam import initializers
+
+        v = Variable(initializers.get(initializer), tuple(shape), dtype or "float32", False, name or "variable")
+        v._path = f"{self.name}/{v.name}"
+        self._slots.append(v)
+        return v
+
+    def build(self, variables: list[Variable]) -> None:
+        """Makes the slots of these weights, and lays weights and slots out side by side."""
+        self._trainable = list(variables)
+        self._index = {id(v): i for i, v in enumerate(variables)}
+        if self.use_ema:
+            self._averages = [self.add_variable_from_reference(v, "average", lambda _, v=v: v.numpy()) for v in variables]
+        if self.gradient_accumulation_steps:
+            self._accumulated = [self.add_variable_from_reference(v, "gradient_accumulator") for v in variables]
+        self.built = True
+
+    def _finish_build(self) -> None:
+        _core.place_in_slab([v._core for v in self._trainable])
+        _core.place_in_slab([v._core for v in self._slots])
+
+    def _get_variable_index(self, variable: Variable) -> int:
+        return self._index[id(variable)]
+
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
+        """Leaves weights out of weight decay, by object or by part of their name."""
+        self._excluded += list(var_list or []) + list(var_names or [])
+
+    # ---- updates ----
+    def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
+        """Updates one weight (and its slots) from its gradient. Override it."""
+        raise NotImplementedError(f"{type(self).__name__} must define update_step()")
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Sets a variable."""
+        variable.assign(value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """Adds to a variable."""
+        variable.assign(ops.add(variable, value))
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """Subtracts from a variable."""
+        variable.assign(ops.subtract(variable, value))
+
+    def apply_gradients(self, grads_and_vars: Any) -> Any:
+        """Updates weights from ``(gradient, variable)`` pairs."""
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [v for _, v in pairs])
+        return self._iterations
+
+    def apply(self, grads: Any, trainable_variables: list[Variable] | None = None) -> None:
+        """Updates weights from their gradients (None is skipped).
+
+        Args:
+            grads: one for each weight.
+            trainable_variables: the weights; None for those it was built with.
+        """
+        grads = flatten(grads)
+        if trainable_variables is None:
+            trainable_variables = self._trainable
+        if len(grads) != len(trainable_variables):
+            raise ValueError(f"apply() needs one gradient for each variable. Received: {len(grads)} and {len(trainable_variables)}")
+        if not self.built:
+            from hornbeam._tensor import eager_scope
+
+            with eager_scope():
+                self.build(list(trainable_variables))
+                self._finish_build()
+        for v in trainable_variables:
+            if id(v) not in self._index:
+                raise ValueError(f"variable {v.path} was not among those the optimizer was built with")
+        pairs = [(g, v) for g, v in zip(grads, trainable_variables) if g is not None]
+        if not pairs:
+            raise ValueError(f"no gradients for any variable: {[v.path for v in trainable_variables][:5]}")
+        if self.gradient_accumulation_steps:
+            self._accumulate(pairs)
+        else:
+            self._update(pairs)
+        self._iterations.assign(ops.add(self._iterations, 1))
+
+    def _accumulate(self, pairs: list[tuple[Any, Variable]]) -> None:
+        n = self.gradient_accumulation_steps
+        assert n is not None
+        last = ops.equal(ops.mod(ops.add(self._iterations, 1), n), 0)
+        total = [(ops.add(self._accumulated[self._get_variable_index(v)], g), v) for g, v in pairs]
+
+        def update() -> Any:
+            self._update([(ops.divide(g, float(n)), v) for g, v in total])
+            for g, v in total:
+                self._accumulated[self._get_variable_index(v)].assign(ops.zeros(v.shape, v.dtype))
+            return ()
+
+        def keep() -> Any:
+            for g, v in total:
+                self._accumulated[self._get_variable_index(v)].assign(g)
+            return ()
+
+        ops.cond(last, update, keep)
+
+    def _update(self, pairs: list[tuple[Any, Variable]]) -> None:
+        rate = self._current_rate()
+        trace = current_trace()
+        if trace is not None:
+            trace.graph.scope = self.name
+        grads = self._clip([g for g, _ in pairs])
+        self._before_updates(rate)
+        for g, (_, v) in zip(grads, pairs):
+            if self.weight_decay and not self._is_excluded(v):
+                v.assign(ops.subtract(v, ops.multiply(v, ops.multiply(rate, self.weight_decay))))
+            self.update_step(to_tensor(g, v.dtype), v, to_tensor(rate, v.dtype))
+            if v.constraint is not None:
+                v.assign(v.constraint(v.value))
+        if self.use_ema:
+            self._move_averages()
+
+    def _before_updates(self, learning_rate: Any) -> None:
+        """Values that all of a step's updates share; optimizers override it."""
+
+    def _is_excluded(self, v: Variable) -> bool:
+        return any(e is v or (isinstance(e, str) and e in v.path) for e in self._excluded)
+
+    def _clip(self, grads: list[Any]) -> list[Any]:
+        if self.clipvalue is not None:
+            return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
+        if self.clipnorm is not None:
+            return [self._scale_down(g, ops.norm(g), self.clipnorm) for g in grads]
+        if self.global_clipnorm is not None:
+            total = ops.sqrt(sum((ops.sum(ops.square(g)) for g in grads[1:]), ops.sum(ops.square(grads[0]))))
+            return [self._scale_down(g, total, self.global_clipnorm) for g in grads]
+        return grads
+
+    @staticmethod
+    def _scale_down(g: Any, norm: Any, bound: float) -> Any:
+        return ops.multiply(g, ops.divide(bound, ops.maximum(norm, bound)))
+
+    def _move_averages(self) -> None:
+        for v in self._trainable:
+            a = self._averages[self._get_variable_index(v)]
+            a.assign(ops.add(ops.multiply(a, self.ema_momentum), ops.multiply(v, 1.0 - self.ema_momentum)))
+            if self.ema_overwrite_frequency:
+                now = ops.equal(ops.mod(ops.add(self._iterations, 1), self.ema_overwrite_frequency), 0)
+                v.assign(ops.where(now, a, v))
+
+    def finalize_variable_values(self, var_list: Any = None) -> None:
+        """Replaces the weights by their moving averages, with ``use_ema``."""
+        if self.use_ema and self.built:
+            for v in self._trainable:
+                v.assign(self._averages[self._get_variable_index(v)].value)
+
+    # ---- configs ----
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        names = [n for c in type(self).__mro__ if "__init__" in vars(c) for n in inspect.signature(c.__init__).parameters]
+        out = {n: getattr(self, n) for n in dict.fromkeys(names) if n not in ("self", "kwargs", "args", "learning_rate") and hasattr(self, n)}
+        rate = self._schedule if self._rate is None else float(self._rate.numpy())
+        return {"name": self.name, "learning_rate": serialize_keras_object(rate), **{k: v for k, v in out.items() if k != "name"}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Optimizer:
+        """The optimizer a config describes."""
+        return cls(**config)

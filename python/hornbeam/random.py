@@ -1,0 +1,157 @@
+"""Random tensors from Philox: pure functions of a seed and the element's index, the same for any number of threads.
+
+``seed`` may be None (the global generator), an int (always the same numbers) or a ``SeedGenerator`` (the next numbers of
+its stream).
+"""
+
+from __future__ import annotations
+
+import random as _python_random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hornbeam import config
+from hornbeam._tensor import Variable, dims_of, emit1, to_tensor
+from hornbeam.ops import math as m
+from hornbeam.ops import arrays as s
+
+
+class SeedGenerator:
+    """A stream of seeds whose counter is a variable, so that each step of a compiled program draws new numbers.
+
+    Args:
+        seed: an int; None takes one from the global generator.
+        name: a name for the variable.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None, **_: Any) -> None:
+        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
+            raise ValueError(f"`seed` must be an int or None. Received: seed={seed!r}")
+        self._initial_seed = make_seed() if seed is None else int(seed)
+        self.name = name or "seed_generator"
+        self.state = Variable(np.array([self._initial_seed, 0], "int64"), trainable=False, name="seed_generator_state")
+
+    def next(self) -> Any:
+        """The seed for one draw, int64 of shape (2,); advances the stream."""
+        value = self.state.value
+        self.state.assign(m.add(value, np.array([0, 1], "int64")))
+        return value
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"seed": self._initial_seed}
+
+
+_global_seed = 0
+_made = 0
+_global: SeedGenerator | None = None
+
+
+def set_global_seed(seed: int) -> None:
+    """Restarts the global generator and the seeds handed to new layers and initializers."""
+    global _global_seed, _made, _global
+    _global_seed, _made, _global = int(seed), 0, None
+
+
+set_global_seed(_python_random.SystemRandom().randrange(2**31))
+
+
+def make_seed() -> int:
+    """A fresh seed from the global sequence."""
+    global _made
+    _made += 1
+    return int(np.random.SeedSequence([_global_seed, _made]).generate_state(1)[0])
+
+
+def _seed(seed: Any) -> Any:
+    global _global
+    if seed is None:
+        if _global is None:
+            _global = SeedGenerator(_global_seed)
+        return _global.next()
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    return to_tensor(np.array([int(seed), 0], "int64"))
+
+
+def _uniform01(shape: Sequence[Any], dtype: str, state: Any, stream: int = 0) -> Any:
+    return emit1("random_uniform", [state], shape=list(shape), dtype=dtype, stream=stream)
+
+
+def _float(dtype: Any) -> str:
+    name = config.standardize_dtype(dtype)
+    if name not in ("float32", "float64"):
+        raise ValueError(f"`dtype` must be float32 or float64. Received: dtype={dtype!r}")
+    return name
+
+
+def uniform(shape: Sequence[Any], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Numbers drawn evenly from [minval, maxval)."""
+    u = _uniform01(shape, _float(dtype), _seed(seed))
+    return u if (minval, maxval) == (0.0, 1.0) else m.add(m.multiply(u, maxval - minval), minval)
+
+
+def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Normally distributed numbers (Box and Muller 1958)."""
+    dtype, state = _float(dtype), _seed(seed)
+    radius = m.sqrt(m.multiply(m.log(m.subtract(1.0, _uniform01(shape, dtype, state))), -2.0))
+    z = m.multiply(radius, m.cos(m.multiply(_uniform01(shape, dtype, state, 1), 2 * np.pi)))
+    return m.add(m.multiply(z, stddev), mean)
+
+
+def truncated_normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Normal numbers within two standard deviations of the mean, by inversion."""
+    edge = 0.9544997361036416  # erf(2 / sqrt 2)
+    u = _uniform01(shape, _float(dtype), _seed(seed))
+    z = m.multiply(m.erfinv(m.multiply(m.subtract(m.multiply(u, 2.0), 1.0), edge)), 2**0.5)
+    return m.add(m.multiply(m.clip(z, -2.0, 2.0), stddev), mean)
+
+
+def bernoulli(shape: Sequence[Any], p: Any = 0.5, dtype: Any = None, seed: Any = None) -> Any:
+    """1 with probability p, else 0."""
+    return m.cast(m.less(_uniform01(shape, "float32", _seed(seed)), p), dtype or config.floatx())
+
+
+def randint(shape: Sequence[Any], minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> Any:
+    """Ints drawn evenly from [minval, maxval)."""
+    u = _uniform01(shape, "float64", _seed(seed))
+    span = float(maxval - minval)
+    return m.add(m.cast(m.minimum(m.floor(m.multiply(u, span)), span - 1), dtype), minval)
+
+
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
+    """Class indices drawn with probabilities softmax(logits), by the Gumbel trick.
+
+    Input shape: ``(batch, classes)``. Output shape: ``(batch, num_samples)``.
+    """
+    logits = m.to_float(logits)
+    batch, classes = dims_of(logits)
+    u = _uniform01([batch, num_samples, classes], logits.dtype, _seed(seed))
+    gumbel = m.negative(m.log(m.add(m.negative(m.log(m.add(u, 1e-20))), 1e-20)))
+    return m.cast(m.argmax(m.add(s.expand_dims(logits, 1), gumbel), axis=-1), dtype)
+
+
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
+    """The slices along ``axis`` in random order."""
+    x = to_tensor(x)
+    order = s.argsort(_uniform01([dims_of(x)[axis]], "float64", _seed(seed)))
+    return s.take(x, order, axis=axis)
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, seed: Any = None) -> Any:
+    """Zeroes elements with probability ``rate`` and scales the others by 1 / (1 - rate) (Srivastava et al. 2014)."""
+    x = m.to_float(inputs)
+    if rate >= 1:
+        return s.zeros_like(x)
+    dims = dims_of(x) if noise_shape is None else [d if n is None else n for d, n in zip(dims_of(x), noise_shape)]
+    keep = m.greater_equal(_uniform01(dims, "float32", _seed(seed)), rate)
+    return m.where(keep, m.multiply(x, 1.0 / (1.0 - rate)), 0.0)
+
+
+def gamma(shape: Sequence[Any], alpha: float, dtype: Any = None, seed: Any = None) -> Any:
+    """Gamma-distributed numbers of shape parameter alpha (eager only)."""
+    state = np.asarray(_seed(seed))
+    return to_tensor(np.random.Generator(np.random.Philox(key=[int(state[0]), int(state[1])])).gamma(alpha, size=tuple(shape)),
+                     _float(dtype))

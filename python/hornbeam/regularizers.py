@@ -1,0 +1,133 @@
+"""Regularizers: penalties on weights or activations, added to the loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam.ops import arrays as s
+from hornbeam.ops import math as m
+from hornbeam.saving.registry import lookup, register_builtin
+
+
+class Regularizer:
+    """Base class: override ``__call__`` (tensor -> scalar) and ``get_config``."""
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty, a scalar."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__")
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Regularizer:
+        """The regularizer a config describes."""
+        return cls(**config)
+
+
+def _factor(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0 or value == float("inf"):
+        raise ValueError(f"`{name}` must be a finite number >= 0. Received: {name}={value!r}")
+    return float(value)
+
+
+@register_builtin
+class L1L2(Regularizer):
+    """``l1 * sum(|x|) + l2 * sum(x^2)``.
+
+    Args:
+        l1: the first factor.
+        l2: the second.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1, self.l2 = _factor("l1", l1 or 0.0), _factor("l2", l2 or 0.0)
+
+    def __call__(self, x: Any) -> Any:
+        total: Any = 0.0
+        if self.l1:
+            total = m.multiply(m.sum(m.abs(x)), self.l1)
+        if self.l2:
+            total = m.add(total, m.multiply(m.sum(m.square(x)), self.l2))
+        return total
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+@register_builtin
+class L1(L1L2):
+    """``l1 * sum(|x|)``.
+
+    Args:
+        l1: the factor.
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        super().__init__(l1=l1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1}
+
+
+@register_builtin
+class L2(L1L2):
+    """``l2 * sum(x^2)``.
+
+    Args:
+        l2: the factor.
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        super().__init__(l2=l2)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l2": self.l2}
+
+
+@register_builtin
+class OrthogonalRegularizer(Regularizer):
+    """Penalizes rows (or columns) of a matrix that are not orthogonal to each other.
+
+    Args:
+        factor: the strength.
+        mode: "rows" or "columns".
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor, self.mode = factor, mode
+
+    def __call__(self, x: Any) -> Any:
+        x = m.divide(x, m.add(m.norm(x, axis=1 if self.mode == "rows" else 0, keepdims=True), 1e-12))
+        p = m.matmul(x, s.transpose(x)) if self.mode == "rows" else m.matmul(s.transpose(x), x)
+        n = int(p.shape[0])
+        off = m.multiply(p, m.subtract(1.0, s.eye(n)))
+        return m.divide(m.multiply(m.sum(m.abs(off)), 0.5 * self.factor), max(n * (n - 1) / 2.0, 1.0))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"factor": self.factor, "mode": self.mode}
+
+
+def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """``L1L2`` with Keras' function's defaults."""
+    return L1L2(l1, l2)
+
+
+l1, l2, orthogonal_regularizer = L1, L2, OrthogonalRegularizer
+_TABLE = {"l1": L1, "l2": L2, "l1_l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2, "orthogonal_regularizer": OrthogonalRegularizer}
+
+
+def get(identifier: Any) -> Any:
+    """The regularizer a name, config or object stands for; None gives None."""
+    return lookup("regularizer", identifier, _TABLE)
+
+
+def serialize(regularizer: Any) -> Any:
+    """Its config."""
+    from hornbeam.saving.registry import serialize_keras_object
+
+    return serialize_keras_object(regularizer)
+
+
+deserialize = get

@@ -1,0 +1,10 @@
+"""Configs, files and the registry of classes that configs may name."""
+
+from hornbeam.saving.registry import (  # noqa: F401
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    register_keras_serializable,
+    serialize_keras_object,
+)
