@@ -1,3 +1,28 @@
+// Model files.
 #include "convert.hpp"
+#include "hornbeam/model_file.hpp"
 
-void bind_files(py::module_&) {}
+using namespace hornbeam;
+
+void bind_files(py::module_& m) {
+  m.def("write_model", [](const std::string& path, const std::map<std::string, std::string>& metadata,
+                          const std::vector<std::pair<std::string, VariablePtr>>& variables,
+                          const std::map<std::string, std::shared_ptr<Graph>>& functions) {
+    ModelFile f;
+    f.metadata = metadata;
+    f.variables = variables;
+    for (const auto& [name, g] : functions) f.functions[name] = g;
+    py::gil_scoped_release release;
+    write_model_file(path, f);
+  });
+  m.def("read_model", [](const std::string& path) {
+    ModelFile f;
+    {
+      py::gil_scoped_release release;
+      f = read_model_file(path);
+    }
+    py::dict functions;
+    for (const auto& [name, g] : f.functions) functions[py::str(name)] = std::make_shared<Graph>(*g);
+    return py::make_tuple(f.metadata, f.variables, functions);
+  });
+}

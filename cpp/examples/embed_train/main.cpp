@@ -1,0 +1,30 @@
+// Goes on training a model that Python trained. Usage: embed_train MODEL.hornbeam INPUT.f32 LABELS.i32 SAMPLES OUTPUT.hornbeam
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <hornbeam/hornbeam.hpp>
+
+int main(int argc, char** argv) {
+  if (argc != 6) return std::fprintf(stderr, "usage: embed_train MODEL INPUT LABELS SAMPLES OUTPUT\n"), 2;
+  try {
+    hornbeam::Model model = hornbeam::Model::load(argv[1]);
+    const int64_t n = std::atol(argv[4]);
+    hornbeam::Tensor x(hornbeam::DType::f32, {n, 8, 8, 1}), y(hornbeam::DType::i32, {n});
+    std::ifstream(argv[2], std::ios::binary).read(x.data<char>(), std::streamsize(x.bytes()));
+    std::ifstream(argv[3], std::ios::binary).read(y.data<char>(), std::streamsize(y.bytes()));
+    hornbeam::FitOptions options;
+    options.epochs = 2;
+    options.batch_size = 64;
+    options.on_epoch = [](int epoch, const hornbeam::Logs& logs) {
+      std::printf("epoch %d", epoch + 1);
+      for (const auto& [name, value] : logs) std::printf(" %s=%.5f", name.c_str(), value);
+      std::printf("\n");
+      return true;
+    };
+    model.set_learning_rate(5e-4);
+    model.fit({x}, {y}, options);
+    model.save(argv[5]);
+  } catch (const hornbeam::Error& e) {
+    return std::fprintf(stderr, "%s\n", e.what()), 1;
+  }
+}

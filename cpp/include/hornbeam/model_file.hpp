@@ -1,0 +1,27 @@
+// Model files: one file in the safetensors layout holding weights, state and compiled steps. See src/io/format.md.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hornbeam/graph.hpp"
+
+namespace hornbeam {
+
+/// What a file holds. Graphs refer to the variables by identity.
+struct ModelFile {
+  std::map<std::string, std::string> metadata;                     ///< "config" and whatever else the writer adds
+  std::vector<std::pair<std::string, VariablePtr>> variables;      ///< names are unique
+  std::map<std::string, std::shared_ptr<const Graph>> functions;   ///< "predict", "train", ...
+};
+
+/// Writes to a temporary file beside `path`, syncs it and renames it: a failure leaves an old file as it was.
+/// Throws FileError.
+HB_API void write_model_file(const std::string& path, const ModelFile& file);
+/// Reads and checks everything: lengths, offsets, checksums, every node's shapes. Throws FileError or FormatError.
+HB_API ModelFile read_model_file(const std::string& path);
+
+}  // namespace hornbeam

@@ -1,0 +1,76 @@
+#include "hornbeam/nn.hpp"
+
+#include <cmath>
+
+#include "base/check.hpp"
+#include "base/philox.hpp"
+
+namespace hornbeam::nn {
+
+VariablePtr Parameters::glorot_uniform(const std::string& name, Shape shape) {
+  HB_CHECK(shape.size() >= 2, "glorot_uniform needs at least two axes; got ", shape_text(shape));
+  double window = 1;
+  for (size_t i = 0; i + 2 < shape.size(); ++i) window *= double(shape[i]);
+  const double limit = std::sqrt(6.0 / (window * double(shape[shape.size() - 2] + shape.back())));
+  Tensor t(DType::f32, shape);
+  for (int64_t i = 0; i < t.size(); ++i)
+    t.data<float>()[i] = float((double(philox(seed_, made_, uint64_t(i)).word[0]) / 4294967296.0 * 2 - 1) * limit);
+  ++made_;
+  all_.push_back(std::make_shared<Variable>(name, t));
+  return all_.back();
+}
+VariablePtr Parameters::zeros(const std::string& name, Shape shape) {
+  all_.push_back(std::make_shared<Variable>(name, Tensor::zeros(DType::f32, std::move(shape))));
+  return all_.back();
+}
+
+Dense::Dense(Parameters& p, const std::string& name, int64_t in, int64_t out)
+    : kernel(p.glorot_uniform(name + "/kernel", {in, out})), bias(p.zeros(name + "/bias", {out})) {}
+Value Dense::operator()(Ops& o, Value x) const { return o.add(o.matmul(x, o.g.read(kernel)), o.g.read(bias)); }
+
+Conv2D::Conv2D(Parameters& p, const std::string& name, int64_t in, int64_t out, int64_t k)
+    : kernel(p.glorot_uniform(name + "/kernel", {k, k, in, out})), bias(p.zeros(name + "/bias", {out})), size(k) {}
+Value Conv2D::operator()(Ops& o, Value x) const {
+  const Dim low = (size - 1) / 2, high = size / 2;
+  Value y = o.g.add1("conv", {x, o.g.read(kernel)},
+                     {{"strides", Ints{1, 1}}, {"low", SymShape{low, low}}, {"high", SymShape{high, high}}, {"dilations", Ints{1, 1}}});
+  return o.add(y, o.g.read(bias));
+}
+
+Value sparse_cross_entropy(Ops& o, Value logits, Value labels) {
+  return o.mean(o.g.add1("sparse_softmax_cross_entropy", {logits, labels}));
+}
+
+void Sgd::minimize(Graph& g, Value loss, const std::vector<VariablePtr>& variables) const {
+  Ops o(g);
+  std::vector<Value> sources;
+  for (const auto& v : variables) sources.push_back(g.read(v));
+  const auto d = gradients(g, {loss}, sources);
+  for (size_t i = 0; i < d.size(); ++i)
+    if (d[i].defined()) g.assign(variables[i], o.sub(sources[i], o.mul(d[i], learning_rate)));
+}
+
+void Adam::minimize(Graph& g, Value loss, const std::vector<VariablePtr>& variables) const {
+  Ops o(g);
+  std::vector<Value> sources;
+  for (const auto& v : variables) sources.push_back(g.read(v));
+  const auto d = gradients(g, {loss}, sources);
+  auto step = std::make_shared<Variable>("adam/step", Tensor::zeros(DType::f32, {}), false);
+  Value t = o.add(g.read(step), 1);
+  g.assign(step, t);
+  auto correction = [&](double beta) { return o.rsub(1, o.exp(o.mul(t, std::log(beta)))); };
+  Value alpha = o.mul(o.div(o.sqrt(correction(beta_2)), correction(beta_1)), learning_rate);
+  for (size_t i = 0; i < d.size(); ++i) {
+    if (!d[i].defined()) continue;
+    auto slot = [&](const char* name) {
+      return std::make_shared<Variable>(variables[i]->name() + name, Tensor::zeros(DType::f32, variables[i]->value().shape()), false);
+    };
+    VariablePtr m = slot("/momentum"), v = slot("/velocity");
+    Value new_m = o.add(g.read(m), o.mul(o.sub(d[i], g.read(m)), 1 - beta_1));
+    Value new_v = o.add(g.read(v), o.mul(o.sub(o.square(d[i]), g.read(v)), 1 - beta_2));
+    g.assign(m, new_m);
+    g.assign(v, new_v);
+    g.assign(variables[i], o.sub(sources[i], o.div(o.mul(new_m, alpha), o.add(o.sqrt(new_v), epsilon))));
+  }
+}
+}  // namespace hornbeam::nn
