@@ -1,6 +1,7 @@
 // The static graph: values, nodes, and the state a step reads and writes.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -106,7 +107,7 @@ class HB_API Graph {
   void verify() const;
 
  private:
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // references to nodes stay valid while the graph grows
   std::unordered_map<const Variable*, int> variable_index_;
   std::unordered_map<int, Value> current_;  // variable index -> current value
   std::string scope_;
@@ -169,7 +170,7 @@ struct OpDef {
   bool differentiable = true; // false: the gradient is zero by definition (comparisons, integer results)
   int elementwise = -1;       // opcode when the op is elementwise, else -1
   bool view = false;          // output i is input i's memory
-  bool optional_outputs = false;  // the kernel takes a null buffer for an output that nobody reads
+  bool optional_outputs = false;  // the kernel takes a null buffer for an output, but the first, that nobody reads
 };
 
 /// Finds an op; throws ValueError when there is none.

@@ -26,7 +26,7 @@ void check_same_type(const InferContext& c, const ValueType& a, const ValueType&
 Types infer_scan(const InferContext& c) {
   const Graph& body = c.attrs.graph("body");
   const size_t n = size_t(c.attrs.integer("carries")), m = size_t(c.attrs.integer("xs"));
-  if (n + m > c.inputs.size() || body.outputs.size() < n) c.fail("the body does not fit the carries");
+  if (n + m > c.inputs.size() || body.outputs.size() < n || c.attrs.dims("length").size() != 1) c.fail("the body does not fit the carries");
   const Dim length = c.attrs.dims("length")[0];
   Types given;
   for (size_t i = 0; i < c.inputs.size(); ++i) {

@@ -36,6 +36,13 @@ SymShape pooled(const InferContext& c) {
   return y;
 }
 
+// The winners' indices and the gradient go together.
+void check_index(const InferContext& c) {
+  if (c.dtype(0) != DType::i32) c.fail_type("the index must be int32");
+  if (c.rank(0) != c.rank(1)) c.fail("the index and the gradient must have one shape");
+  for (int i = 0; i < c.rank(0); ++i) c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "the index and the gradient must have one shape");
+}
+
 std::vector<AttrSpec> with_shape(std::vector<AttrSpec> attrs) {
   attrs.push_back({"shape", AttrType::dims, false, true});  // of the pooled input
   return attrs;
@@ -64,7 +71,10 @@ HB_DEFINE_OP(max_pool_grad) {  // inputs index, dy
   d.name = "max_pool_grad";
   d.min_inputs = d.max_inputs = 2;
   d.attrs = with_shape({});
-  d.infer = [](const InferContext& c) -> Types { return {{c.dtype(1), c.attrs.dims("shape")}}; };
+  d.infer = [](const InferContext& c) -> Types {
+    check_index(c);
+    return {{c.dtype(1), c.attrs.dims("shape")}};
+  };
   d.gradient = [](const GradContext& c) -> Values { return {Value{}, c.graph.add1("max_pool_pick", {c.in(0), c.dy()})}; };
   d.cpu = plan_max_pool_grad;
   return d;
@@ -74,7 +84,10 @@ HB_DEFINE_OP(max_pool_pick) {  // inputs index [N, out.., C], x [N, in.., C]: x 
   OpDef d;
   d.name = "max_pool_pick";
   d.min_inputs = d.max_inputs = 2;
-  d.infer = [](const InferContext& c) -> Types { return {{c.dtype(1), c.shape(0)}}; };
+  d.infer = [](const InferContext& c) -> Types {
+    if (c.dtype(0) != DType::i32) c.fail_type("the index must be int32");
+    return {{c.dtype(1), c.shape(0)}};
+  };
   d.gradient = [](const GradContext& c) -> Values {
     return {Value{}, c.graph.add1("max_pool_grad", {c.in(0), c.dy()}, {{"shape", c.graph.shape(c.in(1))}})};
   };
@@ -100,7 +113,15 @@ HB_DEFINE_OP(average_pool_grad) {
   OpDef d;
   d.name = "average_pool_grad";
   d.attrs = with_shape(kPoolAttrs);
-  d.infer = [](const InferContext& c) -> Types { return {{c.dtype(0), c.attrs.dims("shape")}}; };
+  d.infer = [](const InferContext& c) -> Types {
+    const size_t n = c.attrs.dims("shape").size();
+    if (n < 3 || n > 5 || c.attrs.ints("window").size() != n - 2 || c.attrs.ints("strides").size() != n - 2 ||
+        c.attrs.dims("low").size() != n - 2 || c.attrs.dims("high").size() != n - 2)
+      c.fail("needs a shape of 1 to 3 spatial axes, with window, strides and padding for each");
+    for (size_t i = 0; i < n - 2; ++i)
+      if (c.attrs.ints("window")[i] < 1 || c.attrs.ints("strides")[i] < 1) c.fail("window and strides must be >= 1");
+    return {{c.dtype(0), c.attrs.dims("shape")}};
+  };
   d.gradient = [](const GradContext& c) -> Values {
     Attrs a = c.attrs();
     a.erase("shape");

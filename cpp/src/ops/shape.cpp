@@ -169,7 +169,15 @@ HB_DEFINE_OP(slice_grad) {  // zeros of `shape`, with the input at [begin:end:st
   OpDef d = make("slice_grad",
                  {need("begin", AttrType::dims), need("end", AttrType::dims), need("strides", AttrType::ints),
                   need("shape", AttrType::dims)},
-                 [](const InferContext& c) -> Types { return {{c.dtype(0), c.attrs.dims("shape")}}; }, plan_pad);
+                 [](const InferContext& c) -> Types {
+                   const size_t n = c.attrs.dims("shape").size();
+                   if (size_t(c.rank(0)) != n || c.attrs.dims("begin").size() != n || c.attrs.ints("strides").size() != n)
+                     c.fail("needs begin, stride and size for each axis");
+                   for (int64_t s : c.attrs.ints("strides"))
+                     if (s < 1) c.fail("strides must be positive");
+                   return {{c.dtype(0), c.attrs.dims("shape")}};
+                 },
+                 plan_pad);
   d.gradient = [](const GradContext& c) -> Values {
     Attrs a = c.attrs();
     a.erase("shape");
@@ -225,6 +233,7 @@ HB_DEFINE_OP(custom_gradient) {
   OpDef d = make("custom_gradient", {need("outputs", AttrType::integer), need("rule", AttrType::gradient)},
                  [](const InferContext& c) -> Types {
                    Types t;
+                   if (c.attrs.integer("outputs") < 0 || size_t(c.attrs.integer("outputs")) > c.inputs.size()) c.fail("bad number of outputs");
                    for (size_t i = 0; i < size_t(c.attrs.integer("outputs")); ++i) t.push_back(c.type(i));
                    return t;
                  },
@@ -266,7 +275,11 @@ HB_DEFINE_OP(iota) {  // counts along `axis`, constant along the others
 
 HB_DEFINE_OP(dim_value) {
   OpDef d = make("dim_value", {need("dim", AttrType::dims), {"dtype", AttrType::dtype, DType::i32}},
-                 [](const InferContext& c) -> Types { return {{c.attrs.dtype("dtype"), {}}}; }, plan_dim_value);
+                 [](const InferContext& c) -> Types {
+                   if (c.attrs.dims("dim").size() != 1) c.fail("takes one dimension");
+                   return {{c.attrs.dtype("dtype"), {}}};
+                 },
+                 plan_dim_value);
   d.min_inputs = d.max_inputs = 0;
   d.differentiable = false;
   return d;

@@ -139,7 +139,7 @@ class Builder {
   Arg target(Value v, const std::vector<int>& aliases, std::vector<int>& taken) {
     const TensorSpec s = spec(v);
     const Node& n = g_.node(v.node);
-    if (!wanted(v) && (n.op->optional_outputs && (n.op->cpu || v.out >= control_outputs(v.node)))) return {};
+    if (!wanted(v) && n.op->optional_outputs && v.out >= (n.op->cpu ? 1 : control_outputs(v.node))) return {};
     if (reuse_ && committed_.count(v.node)) {
       const int variable = update_of_.at(v)[0];
       if (may_write_in_place(v.node, variable) && reads_safely(v.node, variable, aliases)) {

@@ -21,6 +21,8 @@ struct ConvGeometry {
   /// x, kernel and y are the shapes of the forward convolution.
   static ConvGeometry make(const Shape& x, const Shape& kernel, const Shape& y, const Attrs& attrs) {
     ConvGeometry g;
+    HB_CHECK(x.size() >= 3 && x.size() <= 5 && kernel.size() == x.size() && y.size() == x.size(),
+             "[conv] needs 1 to 3 spatial axes on all of its tensors");
     const size_t n = x.size() - 2, skip = 3 - n;
     g.batch = x[0];
     for (size_t i = 0; i < n; ++i) {
@@ -40,6 +42,9 @@ struct ConvGeometry {
     g.channels = x.back();
     g.filters = y.back();
     g.groups = attrs.integer("groups");
+    HB_CHECK(g.batch == y[0] && kernel.back() == g.filters && kernel[n] * g.groups == g.channels && g.filters % g.groups == 0,
+             "[conv] the shapes do not belong together: input ", shape_text(x), ", kernel ", shape_text(kernel), ", output ",
+             shape_text(y), ", groups ", g.groups);
     return g;
   }
 };

@@ -15,6 +15,7 @@ struct PoolParams {
 };
 
 PoolParams geometry(const KernelRequest& r, const Shape& x, const Shape& y) {
+  HB_CHECK(x.size() >= 3 && x.size() <= 5 && y.size() == x.size(), "[", r.op, "] needs 1 to 3 spatial axes");
   PoolParams p;
   p.batch = x[0];
   p.channels = x.back();
@@ -30,7 +31,11 @@ PoolParams geometry(const KernelRequest& r, const Shape& x, const Shape& y) {
     p.low[skip + i] = r.attrs.ints("low")[i];
     HB_CHECK(x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] >= p.window[skip + i], "[", r.op, "] the window (",
              p.window[skip + i], ") is larger than the padded input on spatial axis ", i);
+    HB_CHECK((x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] - p.window[skip + i]) / p.stride[skip + i] + 1 == y[i + 1], "[",
+             r.op, "] the shapes do not belong together: input ", shape_text(x), ", output ", shape_text(y));
   }
+  HB_CHECK(x[0] == y[0] && x.back() == y.back(), "[", r.op, "] the shapes do not belong together: input ", shape_text(x), ", output ",
+           shape_text(y));
   return p;
 }
 

@@ -1,0 +1,15 @@
+"""Every test starts from the same seed and automatic names."""
+
+import os
+
+os.environ.setdefault("HB_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+
+import hornbeam as hb  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    hb.utils.clear_session()
+    hb.utils.set_random_seed(1234)

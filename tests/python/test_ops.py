@@ -1,0 +1,189 @@
+"""Every op: forward against NumPy on every instruction set and in float64, first and second gradients against central
+differences, equal bits for any number of threads, with and without each pass."""
+
+import numpy as np
+import pytest
+from op_cases import CASES, ELSEWHERE
+
+import hornbeam as hb
+from hornbeam import _core, ops
+from hornbeam._tensor import Trace, to_tensor
+from hornbeam._tree import flatten
+
+IDS = [c.name.replace(" ", "+") for c in CASES]
+ISAS = _core.isa_names()
+
+
+def compiled(case, arrays, **options):
+    with Trace() as trace:
+        xs = [trace.input(f"x{i}", a.dtype.name, a.shape) for i, a in enumerate(arrays)]
+        y = to_tensor(case.call(*xs))
+        trace.graph.output("y", trace.value_of(y))
+    return _core.Executable(trace.graph, **options)
+
+
+def in_float64(case):
+    return [a.astype("float64") if a.dtype == np.float32 else a for a in case.arrays]
+
+
+def test_every_op_has_a_case():
+    covered = {name for c in CASES for name in c.op.split()} | ELSEWHERE
+    assert sorted(set(_core.list_ops()) - covered) == []
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_forward(case, isa):
+    y = compiled(case, case.arrays, isa=isa).run(case.arrays)[0]
+    if case.reference is None:
+        wide = [a.astype("float64") if a.dtype == np.float32 else a for a in case.arrays]
+        want = compiled(case, wide).run(wide)[0]
+    else:
+        want = case.reference(*[a.astype("float64") if a.dtype == np.float32 else a for a in case.arrays])
+    want = np.asarray(want)
+    assert y.shape == want.shape
+    np.testing.assert_allclose(y.astype("float64"), want.astype("float64"), rtol=max(case.tol, 1e-6) * 4, atol=case.tol * max(1, np.abs(want[np.isfinite(want)]).max(initial=0)))
+
+
+def scalarize(case, arrays, weights):
+    """sum(weights * call(arrays)), whose gradient exercises every output element."""
+    def f(*xs):
+        full = list(arrays)
+        for i, x in zip([i for i, a in enumerate(arrays) if a.dtype == np.float64], xs):
+            full[i] = x
+        return ops.sum(ops.multiply(case.call(*full), weights))
+
+    return f
+
+
+def central(f, xs, i, eps=1e-5):
+    d = np.zeros_like(xs[i])
+    for at in np.ndindex(*xs[i].shape):
+        up, down = [x.copy() for x in xs], [x.copy() for x in xs]
+        up[i][at] += eps
+        down[i][at] -= eps
+        d[at] = (float(f(*up)) - float(f(*down))) / (2 * eps)
+    return d
+
+
+DIFF = [c for c in CASES if c.grad and any(a.dtype == np.float32 for a in c.arrays)]
+
+
+@pytest.mark.parametrize("case", DIFF, ids=[c.name.replace(" ", "+") for c in DIFF])
+def test_gradients(case):
+    arrays = in_float64(case)
+    xs = [a for a in arrays if a.dtype == np.float64]
+    shape = compiled(case, arrays).run(arrays)[0].shape
+    w = np.random.default_rng(5).uniform(0.5, 1.5, shape)
+    f = hb.function(scalarize(case, arrays, w))
+    g = hb.grad(scalarize(case, arrays, w), argnums=tuple(range(len(xs))))
+    grads = [np.asarray(d) for d in g(*xs)]
+    for i, d in enumerate(grads):
+        if xs[i].size <= 400:
+            np.testing.assert_allclose(d, central(f, xs, i), rtol=2e-5, atol=2e-6)
+    # second order: the gradient of sum(cos-weighted first gradients), along one random direction
+    rng = np.random.default_rng(6)
+    dirs = [rng.standard_normal(x.shape) for x in xs]
+    inner = hb.grad(scalarize(case, arrays, w), argnums=tuple(range(len(xs))))
+
+    def slope(*zs):
+        out = inner(*zs)
+        return sum((ops.sum(ops.multiply(d, np.cos(np.arange(v.size)).reshape(v.shape))) for d, v in zip(out[1:], dirs[1:])),
+                   ops.sum(ops.multiply(out[0], np.cos(np.arange(dirs[0].size)).reshape(dirs[0].shape))))
+
+    second = [np.asarray(d) for d in hb.grad(slope, argnums=tuple(range(len(xs))))(*xs)]
+    got = sum((d * v).sum() for d, v in zip(second, dirs))
+    fs = hb.function(slope)
+    eps = 1e-5
+    want = (float(fs(*[x + eps * v for x, v in zip(xs, dirs)])) - float(fs(*[x - eps * v for x, v in zip(xs, dirs)]))) / (2 * eps)
+    np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
+
+
+BIG = [("matmul", lambda a: ops.matmul(a, ops.transpose(a)), (300, 170)), ("sum", lambda a: ops.sum(a, axis=0), (4000, 33)),
+       ("softmax", ops.softmax, (900, 77)), ("chain", lambda a: ops.tanh(a * 2 + 1) * a, (700, 301)),
+       ("mean", lambda a: ops.mean(a), (100000,)), ("var", lambda a: ops.var(a, axis=1), (300, 700)),
+       ("conv", lambda a: ops.conv(ops.reshape(a, [4, 30, 30, 20]), np.ones((3, 3, 20, 24), "float32") * 0.01, padding="same"), (4 * 900, 20)),
+       ("gather", lambda a: ops.take(a, np.arange(5000) % 99, axis=0), (100, 64))]
+
+
+@pytest.mark.parametrize("name,fn,shape", BIG, ids=[b[0] for b in BIG])
+def test_same_bits_for_any_number_of_threads(name, fn, shape):
+    x = np.random.default_rng(1).standard_normal(shape).astype("float32")
+
+    def step(a):
+        w = hb.gradients(ops.sum(ops.square(fn(a))), a)
+        return fn(a), w
+
+    results = []
+    for threads in (1, 2, 3, 4, 8):
+        f = hb.function(step, threads=threads)
+        results.append([np.asarray(t) for t in flatten(f(x))])
+    for r in results[1:]:
+        for a, b in zip(results[0], r):
+            np.testing.assert_array_equal(a.view("uint32"), b.view("uint32"))
+
+
+@pytest.mark.parametrize("name", _core.pass_names())
+def test_passes_keep_the_result(name):
+    x = np.random.default_rng(2).standard_normal((64, 40)).astype("float32")
+    w = np.random.default_rng(3).standard_normal((40, 24)).astype("float32")
+
+    def step(x, w):
+        h = ops.relu(ops.matmul(x, w) + 1.0) * 1.0
+        y = ops.softmax(ops.transpose(ops.transpose(h)) + ops.sin(h) * ops.sin(h))
+        return y, hb.gradients(ops.sum(y * y), w)
+
+    on = [np.asarray(t) for t in hb.function(step)(x, w)]
+    off = [np.asarray(t) for t in hb.function(step, disable=[name])(x, w)]
+    for a, b in zip(on, off):
+        if name in ("dead_code", "cse", "in_place"):
+            np.testing.assert_array_equal(a, b)
+        else:
+            np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 255, 256, 257, 1031])
+def test_tails(n):
+    x = np.linspace(0.1, 3, n).astype("float32")
+    for isa in ISAS:
+        y = hb.function(lambda a: ops.exp(a) + ops.sum(a) * 0.5, isa=isa)(x)
+        np.testing.assert_allclose(np.asarray(y), np.exp(x) + x.sum() * 0.5, rtol=2e-6)
+
+
+def test_extreme_values():
+    x = np.array([-np.inf, -200, -1e-30, 0.0, 1e-30, 89.5, 200, np.inf, np.nan], "float32")
+    with np.errstate(all="ignore"):
+        for fn, ref in [(ops.exp, np.exp), (ops.tanh, np.tanh), (ops.relu, lambda v: np.where(v < 0, 0, v)), (ops.log1p, np.log1p)]:
+            want = ref(x.astype("float64")).astype("float32")
+            for isa in ISAS:
+                np.testing.assert_allclose(np.asarray(hb.function(fn, isa=isa)(x)), want, rtol=1e-5, atol=1e-30)
+    np.testing.assert_array_equal(np.asarray(ops.softmax(np.full((2, 5), -np.inf, "float32"))), np.zeros((2, 5)))
+
+
+ERRORS = [
+    (lambda: ops.matmul(np.ones((32, 100)), np.ones((128, 10))), ValueError, r"\[matmul\] inner dimensions must match; got a=f64\[32,100\], b=f64\[128,10\]"),
+    (lambda: ops.add(np.ones(3), np.ones(4)), ValueError, r"\[add\].*broadcast"),
+    (lambda: ops.reshape(np.ones(6), [-1, -1]), ValueError, r"\[reshape\] only one dimension may be -1"),
+    (lambda: ops.reshape(np.ones(6), [4, -1]), ValueError, r"\[reshape\] the size is not divisible"),
+    (lambda: ops.concatenate([np.ones((2, 3)), np.ones((3, 3))], 1), ValueError, r"\[concat\] dimensions other than axis 1"),
+    (lambda: ops.conv(np.ones((1, 2, 2, 1), "float32"), np.ones((3, 3, 1, 1), "float32")), ValueError, r"\[conv\] the dilated kernel \(3\) is larger"),
+    (lambda: ops.max(np.zeros((3, 0)), axis=1), ValueError, r"\[max\] an empty axis"),
+    (lambda: ops.take(np.ones((3, 2)), [0, 5], axis=0), ValueError, r"\[gather\] index must be in \[0, 3\); got 5 at row 1"),
+    (lambda: ops.sum(np.ones(3), axis=2), ValueError, r"\[sum\] axis must be in \[-1, 1\); axis=2"),
+    (lambda: ops.convert_to_tensor(np.array(["a"])), TypeError, "real numeric"),
+    (lambda: ops.convert_to_tensor(np.array([1j])), TypeError, "real numeric"),
+]
+
+
+@pytest.mark.parametrize("call,kind,message", ERRORS)
+def test_errors_name_the_op_and_the_values(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_awkward_arrays():
+    base = np.arange(24, dtype="float32").reshape(4, 6)
+    for a in (base[::-1], base[:, ::2], base.T, np.broadcast_to(np.float32(3), (2, 3)), base.astype(">f4")):
+        np.testing.assert_array_equal(np.asarray(ops.add(a, 1.0)), np.asarray(a, "float32") + 1)
+    base.setflags(write=False)
+    np.testing.assert_array_equal(np.asarray(ops.negative(base)), -base)
