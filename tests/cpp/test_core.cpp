@@ -1,0 +1,201 @@
+// Dimensions, graphs, the planner, the runtime's promises, and builders in C++.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include "hornbeam/hornbeam.hpp"
+#include "memory/planner.hpp"
+
+using namespace hornbeam;
+
+TEST(Dim, KeepsOneNormalForm) {
+  Dim b = Dim::symbol("batch"), t = Dim::symbol("t");
+  EXPECT_EQ(b * t + b, b + t * b);
+  EXPECT_EQ(floordiv(b * t * 4, b), t * 4);
+  EXPECT_EQ((b + 3) - 3, b);
+  EXPECT_EQ(b - b, Dim(0));
+  EXPECT_EQ(floordiv(b - 3, 2).eval({{"batch", 8}}), 2);
+  EXPECT_EQ(floordiv(b - 3, 2).eval({{"batch", 2}}), -1);
+  for (const Dim& d : {b * t * 2 + 7, floordiv(b * 3 + t, t + 1) * b - 5, Dim(0) - b})
+    EXPECT_EQ(Dim::parse(d.str()), d) << d.str();
+  EXPECT_THROW(Dim::parse("b+*2"), FormatError);
+  EXPECT_THROW((void)(b * t).eval({{"batch", 1}}), ValueError);
+  EXPECT_THROW((void)(b * b).eval({{"batch", int64_t(1) << 40}}), ValueError);
+}
+
+TEST(Planner, NoTwoLiveBuffersOverlap) {
+  std::mt19937 rng(3);
+  for (int trial = 0; trial < 200; ++trial) {
+    std::vector<Buffer> b(1 + rng() % 60);
+    for (auto& x : b) {
+      x.bytes = rng() % 5000;
+      x.first = int(rng() % 40);
+      x.last = x.first + int(rng() % 12);
+    }
+    const size_t total = plan_arena(b), bound = live_bytes(b);
+    EXPECT_GE(total, bound);
+    for (size_t i = 0; i < b.size(); ++i) {
+      EXPECT_EQ(b[i].offset % 64, 0u);
+      EXPECT_LE(b[i].offset + b[i].bytes, total);
+      for (size_t j = 0; j < i; ++j)
+        if (b[i].first <= b[j].last && b[j].first <= b[i].last)
+          EXPECT_TRUE(b[i].offset + b[i].bytes <= b[j].offset || b[j].offset + b[j].bytes <= b[i].offset || !b[i].bytes || !b[j].bytes);
+    }
+  }
+  std::vector<Buffer> stairs{{64, 0, 1, 0}, {128, 1, 2, 0}, {64, 2, 3, 0}};
+  EXPECT_EQ(plan_arena(stairs), 192u);  // the optimum
+}
+
+namespace {
+// loss = mean((x w - y)^2); w is updated by gradient descent, count by one.
+struct Line {
+  VariablePtr w = std::make_shared<Variable>("w", Tensor::zeros(DType::f32, {3, 1}));
+  VariablePtr count = std::make_shared<Variable>("count", Tensor::zeros(DType::f32, {}), false);
+  Graph g;
+  explicit Line(bool check = false) {
+    Ops o(g);
+    const Dim n = Dim::symbol("batch");
+    Value x = g.input("x", DType::f32, {n, 3}), y = g.input("y", DType::f32, {n, 1});
+    Value loss = o.mean(o.square(o.sub(o.matmul(x, g.read(w)), y)));
+    if (check) loss = g.add1("check_finite", {loss});
+    Value d = gradients(g, {loss}, {g.read(w)})[0];
+    g.assign(w, o.sub(g.read(w), o.mul(d, 0.1)));
+    g.assign(count, o.add(g.read(count), 1));
+    g.outputs.push_back({"loss", loss});
+  }
+};
+Tensor filled(Shape s, float v) {
+  Tensor t(DType::f32, std::move(s));
+  for (int64_t i = 0; i < t.size(); ++i) t.data<float>()[i] = v * float(i % 5 - 2);
+  return t;
+}
+}  // namespace
+
+TEST(Run, TrainsForAnyBatchSize) {
+  Line line;
+  Executable e(line.g);
+  double first = 0, last = 0;
+  for (int i = 0; i < 200; ++i) {
+    const int64_t n = 4 + i % 3;
+    Tensor x = filled({n, 3}, 0.5f), y(DType::f32, {n, 1});
+    for (int64_t k = 0; k < n; ++k) y.data<float>()[k] = x.data<float>()[3 * k] - 2 * x.data<float>()[3 * k + 1];
+    last = e.run({x, y})[0].at(0);
+    if (i == 0) first = last;
+  }
+  EXPECT_LT(last, first * 1e-3);
+  EXPECT_EQ(line.count->value().at(0), 200);
+}
+
+TEST(Run, AFailureLeavesAllStateAsItWas) {
+  Line line(true);
+  Executable e(line.g);
+  e.run({filled({4, 3}, 1), filled({4, 1}, 1)});
+  const Tensor before = line.w->value().copy();
+  Tensor bad = filled({4, 3}, 1);
+  bad.data<float>()[5] = NAN;
+  EXPECT_THROW(e.run({bad, filled({4, 1}, 1)}), ValueError);
+  EXPECT_EQ(line.count->value().at(0), 1);
+  for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(line.w->value().at(i), before.at(i));
+  e.run({filled({4, 3}, 1), filled({4, 1}, 1)});
+  EXPECT_EQ(line.count->value().at(0), 2);
+}
+
+TEST(Run, SaysWhichInputIsWrong) {
+  Line line;
+  Executable e(line.g);
+  try {
+    e.run({filled({4, 2}, 1), filled({4, 1}, 1)});
+    FAIL();
+  } catch (const ValueError& err) {
+    EXPECT_NE(std::string(err.what()).find("input 0 \"x\" must have shape [batch,3]; got shape [4,2]"), std::string::npos) << err.what();
+  }
+  EXPECT_THROW(e.run({filled({4, 3}, 1), filled({5, 1}, 1)}), ValueError);
+  EXPECT_THROW(e.run({filled({4, 3}, 1)}), ValueError);
+}
+
+TEST(Run, ManyThreadsPredictAtOnce) {
+  Graph g;
+  Ops o(g);
+  Value x = g.input("x", DType::f32, {Dim::symbol("n"), 64});
+  auto w = std::make_shared<Variable>("w", filled({64, 96}, 0.1f));
+  g.outputs.push_back({"y", o.softmax(o.relu(o.matmul(x, g.read(w))))});
+  Executable e(g, {"", 2, {}});
+  const Tensor in = filled({200, 64}, 0.3f), want = e.run({in})[0];
+  std::vector<std::thread> team;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 8; ++t)
+    team.emplace_back([&] {
+      for (int i = 0; i < 20; ++i) {
+        Tensor y = e.run({in})[0];
+        if (std::memcmp(y.raw(), want.raw(), y.bytes()) != 0) ++wrong;
+      }
+    });
+  for (auto& t : team) t.join();
+  EXPECT_EQ(wrong.load(), 0);
+}
+
+TEST(Run, SwapsVariables) {
+  auto a = std::make_shared<Variable>("a", Tensor::scalar(DType::f32, 1)), b = std::make_shared<Variable>("b", Tensor::scalar(DType::f32, 2));
+  Graph g;
+  Value va = g.read(a), vb = g.read(b);
+  g.assign(a, vb);
+  g.assign(b, va);
+  Executable e(g);
+  e.run({});
+  EXPECT_EQ(a->value().at(0), 2);
+  EXPECT_EQ(b->value().at(0), 1);
+}
+
+TEST(Ops, OutsideOpsTakePart) {
+  OpDef d;
+  d.name = "twice";
+  d.infer = [](const InferContext& c) -> std::vector<ValueType> { return {c.type(0)}; };
+  d.gradient = [](const GradContext& c) -> std::vector<Value> { return {Ops(c.graph).mul(c.dy(), 2)}; };
+  d.cpu = [](const KernelRequest&) {
+    KernelPlan p;
+    p.stages = {{[](const KernelCall& c) { *static_cast<float*>(c.buffers[1]) = 2 * *static_cast<const float*>(c.buffers[0]); }, 1}};
+    return p;
+  };
+  register_op(d);
+  EXPECT_THROW(register_op(d), ValueError);
+  Graph g;
+  Value x = g.input("x", DType::f32, {}), y = g.add1("twice", {x});
+  g.outputs = {{"y", y}, {"dx", gradients(g, {y}, {x})[0]}};
+  auto out = Executable(g).run({Tensor::scalar(DType::f32, 21)});
+  EXPECT_EQ(out[0].at(0), 42);
+  EXPECT_EQ(out[1].at(0), 2);
+}
+
+TEST(Nn, LearnsXor) {
+  nn::Parameters p(7);
+  nn::Dense hidden(p, "hidden", 2, 16), head(p, "head", 16, 2);
+  Graph g;
+  Ops o(g);
+  Value x = g.input("x", DType::f32, {Dim::symbol("batch"), 2}), y = g.input("y", DType::i32, {Dim::symbol("batch")});
+  Value loss = nn::sparse_cross_entropy(o, head(o, o.tanh(hidden(o, x))), y);
+  nn::Adam adam;
+  adam.learning_rate = 0.05;
+  adam.minimize(g, loss, p.all());
+  g.outputs.push_back({"loss", loss});
+  BatchLoop loop(std::make_shared<Executable>(g), {Tensor::of<float>(DType::f32, {4, 2}, {0, 0, 0, 1, 1, 0, 1, 1}), Tensor::of<int32_t>(DType::i32, {4}, {0, 1, 1, 0})}, 4);
+  for (int i = 0; i < 300; ++i) loop.run(0, 1, 1);
+  EXPECT_LT(loop.outputs()[0].at(0), 0.01);
+}
+
+TEST(BatchLoop, VisitsEachSampleOnce) {
+  Graph g;
+  Ops o(g);
+  auto sum = std::make_shared<Variable>("sum", Tensor::zeros(DType::f32, {}), false);
+  Value x = g.input("x", DType::f32, {Dim::symbol("batch")});
+  g.assign(sum, o.add(g.read(sum), o.sum(x)));
+  Tensor data(DType::f32, {103});
+  for (int i = 0; i < 103; ++i) data.data<float>()[i] = float(i);
+  BatchLoop loop(std::make_shared<Executable>(g), {data}, 10);
+  EXPECT_EQ(loop.steps(), 11);
+  loop.shuffle(5, 0);
+  for (int64_t at = 0; at < loop.steps();) at = loop.run(at, loop.steps(), 1e-9);
+  EXPECT_EQ(sum->value().at(0), 102 * 103 / 2);
+}
