@@ -336,11 +336,13 @@ class Layer:
         out: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
         if self.activity_regularizer is not None:
             out["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        if type(self).get_config is Layer.get_config and type(self).__init__ is not Layer.__init__:
+        builtin = type(self).__module__.startswith("hornbeam.")
+        if (builtin or type(self).get_config is Layer.get_config) and type(self).__init__ is not Layer.__init__:
             args, kwargs = self._init_args  # type: ignore[attr-defined]
             bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
             bound.apply_defaults()
-            out.update({k: v for k, v in bound.arguments.items() if k not in ("self", "kwargs", "args", "name")})
+            given = {**bound.arguments, **bound.arguments.get("kwargs", {})}
+            out.update({k: v for k, v in given.items() if k not in ("self", "kwargs", "args", "name", "weights", "input_shape")})
         return out
 
     @classmethod

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from hornbeam import _core
-from hornbeam._tensor import KerasTensor
+from hornbeam._tensor import KerasTensor, Tensor
 from hornbeam._tree import flatten
+from hornbeam.config import standardize_dtype
 from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
 
 
@@ -22,6 +25,9 @@ def _key(model: Any, t: KerasTensor) -> list[Any]:
 def _encode(model: Any, x: Any) -> Any:
     if isinstance(x, KerasTensor):
         return {"class_name": "__keras_tensor__", "config": {"shape": list(x.shape), "dtype": x.dtype, "keras_history": _key(model, x)}}
+    if isinstance(x, (Tensor, np.ndarray)):
+        array = np.asarray(x)
+        return {"class_name": "__numpy__", "config": {"value": array.tolist(), "dtype": array.dtype.name}}
     if isinstance(x, _core.Dim):
         raise ValueError("a symbolic dimension cannot be written to a config")
     if isinstance(x, tuple):
@@ -71,6 +77,8 @@ def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
     def decode(x: Any) -> Any:
         if isinstance(x, dict) and x.get("class_name") == "__keras_tensor__":
             return tensors[tuple(x["config"]["keras_history"])]
+        if isinstance(x, dict) and x.get("class_name") == "__numpy__":
+            return np.asarray(x["config"]["value"], dtype=standardize_dtype(x["config"]["dtype"]))
         if isinstance(x, dict) and x.get("class_name") == "__tuple__":
             return tuple(decode(i) for i in x["items"])
         if isinstance(x, dict):

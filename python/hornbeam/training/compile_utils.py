@@ -116,7 +116,7 @@ class CompileMetrics:
                     if m is None or t is None:
                         continue
                     metric = make_metric(m, t, p)
-                    key = m if isinstance(m, str) else metric.name
+                    key = m if isinstance(m, str) and type(metric) is MeanMetricWrapper else metric.name
                     made.append((f"{name}_{key}" if len(self.names) > 1 else key, metric, is_weighted))
             self.built.append(made)
 

@@ -216,8 +216,8 @@ class Trainer:
         if self.built and all(layer.built for layer in self._all_layers()):  # type: ignore[attr-defined]
             return
         x = sources.unpack_x_y_sample_weight(batch)[0]
-        if type(self).call.__qualname__.split(".")[0] in ("Trainer", "Layer"):  # type: ignore[attr-defined]
-            return
+        if type(self).call.__qualname__ == "Model.call" and not hasattr(self, "_nodes"):  # type: ignore[attr-defined]
+            return  # a model that only trains: its train_step calls the parts
         if getattr(self, "_functional", False) is None and not isinstance(x, (dict, list, tuple)):
             self.build((None, *x.shape[1:]))  # type: ignore[attr-defined]
             return
