@@ -10,7 +10,8 @@ namespace {
 void bind_dim(py::module_& m) {
   auto arithmetic = [](auto op) {
     return [op](const Dim& a, const py::object& b) -> py::object {
-      if (!py::isinstance<Dim>(b) && !PyIndex_Check(b.ptr())) return py::reinterpret_borrow<py::object>(Py_NotImplemented);
+      if (!py::isinstance<Dim>(b) && !PyIndex_Check(b.ptr()))
+        return py::reinterpret_borrow<py::object>(Py_NotImplemented);
       return to_object(op(a, to_dim(b)));
     };
   };
@@ -22,18 +23,22 @@ void bind_dim(py::module_& m) {
   auto rdiv = [](const Dim& a, const Dim& b) { return floordiv(b, a); };
   py::class_<Dim>(m, "Dim", "A dimension known only when a graph runs: an expression over named dimensions.")
       .def(py::init(&Dim::symbol), py::arg("name"))
-      .def("__add__", arithmetic(add)).def("__radd__", arithmetic(add))
-      .def("__sub__", arithmetic(sub)).def("__rsub__", arithmetic(rsub))
-      .def("__mul__", arithmetic(mul)).def("__rmul__", arithmetic(mul))
-      .def("__floordiv__", arithmetic(div)).def("__rfloordiv__", arithmetic(rdiv))
+      .def("__add__", arithmetic(add))
+      .def("__radd__", arithmetic(add))
+      .def("__sub__", arithmetic(sub))
+      .def("__rsub__", arithmetic(rsub))
+      .def("__mul__", arithmetic(mul))
+      .def("__rmul__", arithmetic(mul))
+      .def("__floordiv__", arithmetic(div))
+      .def("__rfloordiv__", arithmetic(rdiv))
       .def("__neg__", [](const Dim& a) { return to_object(Dim(0) - a); })
-      .def("__eq__", [](const Dim& a, const py::object& b) {
-        return (py::isinstance<Dim>(b) || PyIndex_Check(b.ptr())) && a == to_dim(b);
-      })
+      .def("__eq__",
+           [](const Dim& a, const py::object& b) {
+             return (py::isinstance<Dim>(b) || PyIndex_Check(b.ptr())) && a == to_dim(b);
+           })
       .def("__hash__", [](const Dim& a) { return std::hash<std::string>()(a.str()); })
-      .def("__bool__", [](const Dim& a) -> bool {
-        throw TypeError("the dimension " + a.str() + " is not known while tracing");
-      })
+      .def("__bool__",
+           [](const Dim& a) -> bool { throw TypeError("the dimension " + a.str() + " is not known while tracing"); })
       .def("__repr__", &Dim::str)
       .def("eval", [](const Dim& d, const DimEnv& env) { return d.eval(env); })
       .def_property_readonly("name", &Dim::symbol_name);
@@ -61,7 +66,8 @@ void bind_graph(py::module_& m) {
   py::class_<Variable, VariablePtr>(m, "Variable")
       .def(py::init([](const std::string& name, const py::array& value, bool trainable) {
              return std::make_shared<Variable>(name, to_tensor(value).copy(), trainable);
-           }), py::arg("name"), py::arg("value"), py::arg("trainable") = true)
+           }),
+           py::arg("name"), py::arg("value"), py::arg("trainable") = true)
       .def_property("name", &Variable::name, &Variable::set_name)
       .def_property("trainable", &Variable::trainable, &Variable::set_trainable)
       .def_property_readonly("shape", [](const Variable& v) { return py::tuple(py::cast(v.value().shape())); })
@@ -77,7 +83,8 @@ void bind_graph(py::module_& m) {
           py::gil_scoped_acquire gil;
           delete f;
         });
-        c->rule = [kept](Graph&, const std::vector<Value>& in, const std::vector<Value>& out, const std::vector<Value>& dy) {
+        c->rule = [kept](Graph&, const std::vector<Value>& in, const std::vector<Value>& out,
+                         const std::vector<Value>& dy) {
           py::gil_scoped_acquire gil;
           return values_of((*kept)(value_list(in), value_list(out), value_list(dy)));
         };
@@ -85,49 +92,56 @@ void bind_graph(py::module_& m) {
       }));
   py::class_<Graph, std::shared_ptr<Graph>>(m, "Graph")
       .def(py::init<>())
-      .def("input", [](Graph& g, const std::string& name, const std::string& dtype, const py::iterable& shape) {
-        return g.input(name, dtype_from_name(dtype), to_shape(shape));
-      })
+      .def("input", [](Graph& g, const std::string& name, const std::string& dtype,
+                       const py::iterable& shape) { return g.input(name, dtype_from_name(dtype), to_shape(shape)); })
       .def("constant", [](Graph& g, const py::array& a) { return g.constant(to_tensor(a).copy()); })
       .def("scalar", [](Graph& g, const std::string& dtype, double v) { return g.scalar(dtype_from_name(dtype), v); })
       .def("read", &Graph::read)
       .def("assign", &Graph::assign)
-      .def("add", [](Graph& g, const std::string& op, const std::vector<Value>& in, const py::dict& attrs) {
-        const OpDef& def = find_op(op);
-        return g.add(def, in, to_attrs(def, attrs));
-      })
-      .def("gradients", [](Graph& g, const std::vector<Value>& targets, const std::vector<Value>& sources, const py::iterable& seeds) {
-        return value_list(gradients(g, targets, sources, values_of(seeds)));
-      }, py::arg("targets"), py::arg("sources"), py::arg("seeds") = py::list())
+      .def("add",
+           [](Graph& g, const std::string& op, const std::vector<Value>& in, const py::dict& attrs) {
+             const OpDef& def = find_op(op);
+             return g.add(def, in, to_attrs(def, attrs));
+           })
+      .def(
+          "gradients",
+          [](Graph& g, const std::vector<Value>& targets, const std::vector<Value>& sources,
+             const py::iterable& seeds) { return value_list(gradients(g, targets, sources, values_of(seeds))); },
+          py::arg("targets"), py::arg("sources"), py::arg("seeds") = py::list())
       .def("shape", [](const Graph& g, Value v) { return to_tuple(g.shape(v)); })
       .def("dtype", [](const Graph& g, Value v) { return dtype_name(g.dtype(v)); })
-      .def("unify", [](Graph& g, const py::handle& a, const py::handle& b, const std::string& what) {
-        return to_object(g.unify(to_dim(a), to_dim(b), what));
-      })
+      .def("unify", [](Graph& g, const py::handle& a, const py::handle& b,
+                       const std::string& what) { return to_object(g.unify(to_dim(a), to_dim(b), what)); })
       .def("op_of", [](const Graph& g, Value v) { return g.node(v.node).op->name; })
       .def("inputs_of", [](const Graph& g, Value v) { return g.node(v.node).inputs; })
-      .def("output", [](Graph& g, const std::string& name, Value v) { g.outputs.push_back({name, v}); })
+      .def("output",
+           [](Graph& g, const std::string& name, Value v) {
+             g.outputs.push_back({name, v});
+           })
       .def("inline_graph", &Graph::inline_graph)
       .def("replay", &Graph::replay)
       .def_property("scope", &Graph::scope, &Graph::set_scope)
       .def_property_readonly("variables", [](const Graph& g) { return g.variables; })
-      .def_property_readonly("assigned", [](const Graph& g) {
-        std::vector<VariablePtr> v;
-        for (const auto& [index, value] : g.updates) v.push_back(g.variables[size_t(index)]);
-        return v;
-      })
+      .def_property_readonly("assigned",
+                             [](const Graph& g) {
+                               std::vector<VariablePtr> v;
+                               for (const auto& [index, value] : g.updates) v.push_back(g.variables[size_t(index)]);
+                               return v;
+                             })
       .def_property_readonly("size", &Graph::size)
-      .def_property_readonly("ops", [](const Graph& g) {
-        std::vector<std::string> names;
-        for (int i = 0; i < g.size(); ++i) names.push_back(g.node(i).op->name);
-        return names;
-      })
+      .def_property_readonly("ops",
+                             [](const Graph& g) {
+                               std::vector<std::string> names;
+                               for (int i = 0; i < g.size(); ++i) names.push_back(g.node(i).op->name);
+                               return names;
+                             })
       .def_property_readonly("input_names", [](const Graph& g) { return g.input_names; })
-      .def_property_readonly("output_names", [](const Graph& g) {
-        std::vector<std::string> names;
-        for (const auto& [name, v] : g.outputs) names.push_back(name);
-        return names;
-      })
+      .def_property_readonly("output_names",
+                             [](const Graph& g) {
+                               std::vector<std::string> names;
+                               for (const auto& [name, v] : g.outputs) names.push_back(name);
+                               return names;
+                             })
       .def("verify", &Graph::verify)
       .def("graphviz", &Graph::graphviz)
       .def("__str__", &Graph::str);

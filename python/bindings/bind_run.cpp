@@ -23,54 +23,64 @@ void bind_run(py::module_& m) {
       .def(py::init([](const Graph& g, const std::string& isa, int threads, const std::vector<std::string>& disable) {
              py::gil_scoped_release release;
              return std::make_shared<Executable>(g, CompileOptions{isa, threads, disable});
-           }), py::arg("graph"), py::arg("isa") = "", py::arg("threads") = 0, py::arg("disable") = std::vector<std::string>())
-      .def("run", [](Executable& e, const std::vector<py::array>& in) {
-        std::vector<Tensor> inputs = tensors(in), outputs;
-        {
-          py::gil_scoped_release release;
-          e.run(inputs, outputs);
-        }
-        return arrays(outputs);
-      })
-      .def("stats", [](Executable& e, const std::vector<Shape>& shapes) {
-        ProgramStats s = e.stats(shapes);
-        py::dict d;
-        d["items"] = s.items;
-        d["arena_bytes"] = s.arena_bytes;
-        d["live_bytes"] = s.live_bytes;
-        d["plan_seconds"] = s.plan_seconds;
-        return d;
-      })
-      .def("profile", [](Executable& e, const std::vector<py::array>& in, int repeats) {
-        std::vector<Tensor> inputs = tensors(in);
-        std::vector<ProfileRow> rows;
-        {
-          py::gil_scoped_release release;
-          rows = e.profile(inputs, repeats);
-        }
-        py::list out;
-        for (const auto& r : rows) out.append(py::make_tuple(r.op, r.layer, r.shape, r.seconds, r.flops, r.bytes, r.parts));
-        return out;
-      })
+           }),
+           py::arg("graph"), py::arg("isa") = "", py::arg("threads") = 0,
+           py::arg("disable") = std::vector<std::string>())
+      .def("run",
+           [](Executable& e, const std::vector<py::array>& in) {
+             std::vector<Tensor> inputs = tensors(in), outputs;
+             {
+               py::gil_scoped_release release;
+               e.run(inputs, outputs);
+             }
+             return arrays(outputs);
+           })
+      .def("stats",
+           [](Executable& e, const std::vector<Shape>& shapes) {
+             ProgramStats s = e.stats(shapes);
+             py::dict d;
+             d["items"] = s.items;
+             d["arena_bytes"] = s.arena_bytes;
+             d["live_bytes"] = s.live_bytes;
+             d["plan_seconds"] = s.plan_seconds;
+             return d;
+           })
+      .def("profile",
+           [](Executable& e, const std::vector<py::array>& in, int repeats) {
+             std::vector<Tensor> inputs = tensors(in);
+             std::vector<ProfileRow> rows;
+             {
+               py::gil_scoped_release release;
+               rows = e.profile(inputs, repeats);
+             }
+             py::list out;
+             for (const auto& r : rows)
+               out.append(py::make_tuple(r.op, r.layer, r.shape, r.seconds, r.flops, r.bytes, r.parts));
+             return out;
+           })
       .def_property_readonly("graph", [](const Executable& e) { return std::make_shared<Graph>(e.graph()); });
   py::class_<BatchLoop>(m, "BatchLoop")
       .def(py::init([](std::shared_ptr<Executable> e, const std::vector<py::array>& a, int64_t batch_size) {
         return std::make_unique<BatchLoop>(std::move(e), tensors(a), batch_size);
       }))
       .def_property_readonly("steps", &BatchLoop::steps)
-      .def("shuffle", [](BatchLoop& l, uint64_t key, uint64_t epoch) {
-        py::gil_scoped_release release;
-        l.shuffle(key, epoch);
-      })
-      .def("run", &BatchLoop::run, py::call_guard<py::gil_scoped_release>(), py::arg("first"), py::arg("last"), py::arg("seconds"))
-      .def("collect", [](BatchLoop& l, const std::vector<py::array>& a) {
-        std::vector<Tensor> t;
-        for (const auto& x : a) {
-          if (!x.writeable() || !(x.flags() & py::array::c_style)) throw ValueError("collect: arrays must be writable and contiguous");
-          t.push_back(to_tensor(x));
-        }
-        l.collect(t);
-      })
+      .def("shuffle",
+           [](BatchLoop& l, uint64_t key, uint64_t epoch) {
+             py::gil_scoped_release release;
+             l.shuffle(key, epoch);
+           })
+      .def("run", &BatchLoop::run, py::call_guard<py::gil_scoped_release>(), py::arg("first"), py::arg("last"),
+           py::arg("seconds"))
+      .def("collect",
+           [](BatchLoop& l, const std::vector<py::array>& a) {
+             std::vector<Tensor> t;
+             for (const auto& x : a) {
+               if (!x.writeable() || !(x.flags() & py::array::c_style))
+                 throw ValueError("collect: arrays must be writable and contiguous");
+               t.push_back(to_tensor(x));
+             }
+             l.collect(t);
+           })
       .def_property_readonly("outputs", [](const BatchLoop& l) { return arrays(l.outputs()); });
   m.def("isa_names", &isa_names);
   m.def("default_isa_name", &default_isa_name);

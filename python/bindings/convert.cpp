@@ -3,9 +3,9 @@
 using namespace hornbeam;
 
 namespace {
-const std::vector<std::pair<DType, const char*>> kFormats = {{DType::f32, "float32"}, {DType::f64, "float64"}, {DType::f16, "float16"},
-                                                             {DType::i32, "int32"},   {DType::i64, "int64"},   {DType::u8, "uint8"},
-                                                             {DType::boolean, "bool"}};
+const std::vector<std::pair<DType, const char*>> kFormats = {
+    {DType::f32, "float32"}, {DType::f64, "float64"}, {DType::f16, "float16"}, {DType::i32, "int32"},
+    {DType::i64, "int64"},   {DType::u8, "uint8"},    {DType::boolean, "bool"}};
 
 void release_with_gil(PyObject* object) {
   if (!Py_IsInitialized()) return;
@@ -53,7 +53,8 @@ py::object to_object(const Dim& d) {
 
 Dim to_dim(const py::handle& o) {
   if (py::isinstance<Dim>(o)) return o.cast<Dim>();
-  if (!PyIndex_Check(o.ptr())) throw TypeError("a dimension must be an integer or a Dim. Received: " + std::string(py::repr(o)));
+  if (!PyIndex_Check(o.ptr()))
+    throw TypeError("a dimension must be an integer or a Dim. Received: " + std::string(py::repr(o)));
   PyObject* n = PyNumber_Index(o.ptr());
   if (!n) throw py::error_already_set();
   const long long v = PyLong_AsLongLong(n);
@@ -86,16 +87,36 @@ Attrs to_attrs(const OpDef& op, const py::dict& values) {
       if (name == s.name) spec = &s;
     if (!spec) throw TypeError(std::string("[") + op.name + "] has no parameter `" + name + "`");
     switch (spec->type) {
-      case AttrType::boolean: attrs.set(name, value.cast<bool>()); break;
-      case AttrType::integer: attrs.set(name, value.cast<int64_t>()); break;
-      case AttrType::real: attrs.set(name, value.cast<double>()); break;
-      case AttrType::text: attrs.set(name, value.cast<std::string>()); break;
-      case AttrType::dtype: attrs.set(name, dtype_from_name(value.cast<std::string>())); break;
-      case AttrType::ints: attrs.set(name, value.cast<Ints>()); break;
-      case AttrType::dims: attrs.set(name, to_shape(value)); break;
-      case AttrType::tensor: attrs.set(name, to_tensor(value.cast<py::array>())); break;
-      case AttrType::graph: attrs.set(name, std::shared_ptr<const Graph>(value.cast<std::shared_ptr<Graph>>())); break;
-      case AttrType::gradient: attrs.set(name, std::shared_ptr<const CustomGradient>(value.cast<std::shared_ptr<CustomGradient>>())); break;
+      case AttrType::boolean:
+        attrs.set(name, value.cast<bool>());
+        break;
+      case AttrType::integer:
+        attrs.set(name, value.cast<int64_t>());
+        break;
+      case AttrType::real:
+        attrs.set(name, value.cast<double>());
+        break;
+      case AttrType::text:
+        attrs.set(name, value.cast<std::string>());
+        break;
+      case AttrType::dtype:
+        attrs.set(name, dtype_from_name(value.cast<std::string>()));
+        break;
+      case AttrType::ints:
+        attrs.set(name, value.cast<Ints>());
+        break;
+      case AttrType::dims:
+        attrs.set(name, to_shape(value));
+        break;
+      case AttrType::tensor:
+        attrs.set(name, to_tensor(value.cast<py::array>()));
+        break;
+      case AttrType::graph:
+        attrs.set(name, std::shared_ptr<const Graph>(value.cast<std::shared_ptr<Graph>>()));
+        break;
+      case AttrType::gradient:
+        attrs.set(name, std::shared_ptr<const CustomGradient>(value.cast<std::shared_ptr<CustomGradient>>()));
+        break;
     }
   }
   return attrs;

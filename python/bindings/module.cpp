@@ -23,7 +23,8 @@ PYBIND11_MODULE(_core, m) {
     } catch (const MemoryError& e) {
       PyErr_SetString(PyExc_MemoryError, e.what());
     } catch (const FileError& e) {  // OSError(errno, text) chooses FileNotFoundError and its like
-      py::object err = py::reinterpret_steal<py::object>(PyObject_CallFunction(PyExc_OSError, "is", e.code(), e.what()));
+      py::object err =
+          py::reinterpret_steal<py::object>(PyObject_CallFunction(PyExc_OSError, "is", e.code(), e.what()));
       PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(err.ptr())), err.ptr());
     }
   });

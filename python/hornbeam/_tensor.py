@@ -43,33 +43,87 @@ class TensorLike:
         """Number of axes."""
         return len(self.shape)
 
-    def __add__(self, o: Any) -> Any: return _ops().add(self, o)
-    def __radd__(self, o: Any) -> Any: return _ops().add(o, self)
-    def __sub__(self, o: Any) -> Any: return _ops().subtract(self, o)
-    def __rsub__(self, o: Any) -> Any: return _ops().subtract(o, self)
-    def __mul__(self, o: Any) -> Any: return _ops().multiply(self, o)
-    def __rmul__(self, o: Any) -> Any: return _ops().multiply(o, self)
-    def __truediv__(self, o: Any) -> Any: return _ops().divide(self, o)
-    def __rtruediv__(self, o: Any) -> Any: return _ops().divide(o, self)
-    def __floordiv__(self, o: Any) -> Any: return _ops().floor_divide(self, o)
-    def __rfloordiv__(self, o: Any) -> Any: return _ops().floor_divide(o, self)
-    def __mod__(self, o: Any) -> Any: return _ops().mod(self, o)
-    def __pow__(self, o: Any) -> Any: return _ops().power(self, o)
-    def __rpow__(self, o: Any) -> Any: return _ops().power(o, self)
-    def __matmul__(self, o: Any) -> Any: return _ops().matmul(self, o)
-    def __rmatmul__(self, o: Any) -> Any: return _ops().matmul(o, self)
-    def __neg__(self) -> Any: return _ops().negative(self)
-    def __abs__(self) -> Any: return _ops().abs(self)
-    def __invert__(self) -> Any: return _ops().logical_not(self)
-    def __and__(self, o: Any) -> Any: return _ops().logical_and(self, o)
-    def __or__(self, o: Any) -> Any: return _ops().logical_or(self, o)
-    def __xor__(self, o: Any) -> Any: return _ops().logical_xor(self, o)
-    def __eq__(self, o: Any) -> Any: return _ops().equal(self, o)
-    def __ne__(self, o: Any) -> Any: return _ops().not_equal(self, o)
-    def __lt__(self, o: Any) -> Any: return _ops().less(self, o)
-    def __le__(self, o: Any) -> Any: return _ops().less_equal(self, o)
-    def __gt__(self, o: Any) -> Any: return _ops().greater(self, o)
-    def __ge__(self, o: Any) -> Any: return _ops().greater_equal(self, o)
+    def __add__(self, o: Any) -> Any:
+        return _ops().add(self, o)
+
+    def __radd__(self, o: Any) -> Any:
+        return _ops().add(o, self)
+
+    def __sub__(self, o: Any) -> Any:
+        return _ops().subtract(self, o)
+
+    def __rsub__(self, o: Any) -> Any:
+        return _ops().subtract(o, self)
+
+    def __mul__(self, o: Any) -> Any:
+        return _ops().multiply(self, o)
+
+    def __rmul__(self, o: Any) -> Any:
+        return _ops().multiply(o, self)
+
+    def __truediv__(self, o: Any) -> Any:
+        return _ops().divide(self, o)
+
+    def __rtruediv__(self, o: Any) -> Any:
+        return _ops().divide(o, self)
+
+    def __floordiv__(self, o: Any) -> Any:
+        return _ops().floor_divide(self, o)
+
+    def __rfloordiv__(self, o: Any) -> Any:
+        return _ops().floor_divide(o, self)
+
+    def __mod__(self, o: Any) -> Any:
+        return _ops().mod(self, o)
+
+    def __pow__(self, o: Any) -> Any:
+        return _ops().power(self, o)
+
+    def __rpow__(self, o: Any) -> Any:
+        return _ops().power(o, self)
+
+    def __matmul__(self, o: Any) -> Any:
+        return _ops().matmul(self, o)
+
+    def __rmatmul__(self, o: Any) -> Any:
+        return _ops().matmul(o, self)
+
+    def __neg__(self) -> Any:
+        return _ops().negative(self)
+
+    def __abs__(self) -> Any:
+        return _ops().abs(self)
+
+    def __invert__(self) -> Any:
+        return _ops().logical_not(self)
+
+    def __and__(self, o: Any) -> Any:
+        return _ops().logical_and(self, o)
+
+    def __or__(self, o: Any) -> Any:
+        return _ops().logical_or(self, o)
+
+    def __xor__(self, o: Any) -> Any:
+        return _ops().logical_xor(self, o)
+
+    def __eq__(self, o: Any) -> Any:
+        return _ops().equal(self, o)
+
+    def __ne__(self, o: Any) -> Any:
+        return _ops().not_equal(self, o)
+
+    def __lt__(self, o: Any) -> Any:
+        return _ops().less(self, o)
+
+    def __le__(self, o: Any) -> Any:
+        return _ops().less_equal(self, o)
+
+    def __gt__(self, o: Any) -> Any:
+        return _ops().greater(self, o)
+
+    def __ge__(self, o: Any) -> Any:
+        return _ops().greater_equal(self, o)
+
     __hash__ = object.__hash__
 
     def __getitem__(self, key: Any) -> Any:
@@ -104,13 +158,26 @@ class Tensor(TensorLike):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self._array if dtype is None else self._array.astype(dtype)
 
-    def __float__(self) -> float: return float(self._array)
-    def __int__(self) -> int: return int(self._array)
-    def __index__(self) -> int: return self._array.__index__()
-    def __bool__(self) -> bool: return bool(self._array)
-    def __len__(self) -> int: return len(self._array)
-    def __format__(self, spec: str) -> str: return format(self._array.item() if self._array.ndim == 0 else self._array, spec)
-    def __repr__(self) -> str: return f"Tensor(shape={self.shape}, dtype={self.dtype}, value={self._array!r})"
+    def __float__(self) -> float:
+        return float(self._array)
+
+    def __int__(self) -> int:
+        return int(self._array)
+
+    def __index__(self) -> int:
+        return self._array.__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self._array)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._array.item() if self._array.ndim == 0 else self._array, spec)
+
+    def __repr__(self) -> str:
+        return f"Tensor(shape={self.shape}, dtype={self.dtype}, value={self._array!r})"
 
 
 class Traced(TensorLike):
@@ -123,7 +190,7 @@ class Traced(TensorLike):
     @property
     def dims(self) -> Shape:
         """Dimensions as ints, or expressions where they are known only when the graph runs."""
-        return self._trace.graph.shape(self._value)
+        return tuple(self._trace.graph.shape(self._value))
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
@@ -133,30 +200,49 @@ class Traced(TensorLike):
     @property
     def dtype(self) -> str:  # type: ignore[override]
         """Name of the element type."""
-        return self._trace.graph.dtype(self._value)
+        return str(self._trace.graph.dtype(self._value))
 
     def _no_value(self, what: str) -> TypeError:
-        frame = next((f for f in reversed(traceback.extract_stack()) if "/hornbeam/" not in f.filename.replace("\\", "/")
-                      or "/hornbeam/examples/" in f.filename), None)
+        frame = next(
+            (
+                f
+                for f in reversed(traceback.extract_stack())
+                if "/hornbeam/" not in f.filename.replace("\\", "/") or "/hornbeam/examples/" in f.filename
+            ),
+            None,
+        )
         where = f" at {frame.filename}:{frame.lineno}: {frame.line}" if frame else ""
         return TypeError(
             f"{what} was called on a traced value of shape {self.shape}, which has no numbers while the step is being "
             f"compiled{where}. Use `ops.cond` or `ops.while_loop`, or compile(..., run_eagerly=True)."
         )
 
-    def __bool__(self) -> bool: raise self._no_value("bool()")
-    def __float__(self) -> float: raise self._no_value("float()")
-    def __int__(self) -> int: raise self._no_value("int()")
-    def __index__(self) -> int: raise self._no_value("int()")
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: raise self._no_value("numpy()")
+    def __bool__(self) -> bool:
+        raise self._no_value("bool()")
+
+    def __float__(self) -> float:
+        raise self._no_value("float()")
+
+    def __int__(self) -> int:
+        raise self._no_value("int()")
+
+    def __index__(self) -> int:
+        raise self._no_value("int()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise self._no_value("numpy()")
+
     def numpy(self) -> Any:
         """Raises TypeError: a traced value has no numbers."""
         raise self._no_value("numpy()")
+
     def __len__(self) -> int:
         if not self.shape or self.shape[0] is None:
             raise self._no_value("len()")
         return int(self.shape[0])
-    def __repr__(self) -> str: return f"<Traced shape={self.shape} dtype={self.dtype}>"
+
+    def __repr__(self) -> str:
+        return f"<Traced shape={self.shape} dtype={self.dtype}>"
 
 
 class KerasTensor(TensorLike):
@@ -181,7 +267,8 @@ class KerasTensor(TensorLike):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise TypeError("a symbolic KerasTensor has no value; build a Model from it and call predict()")
 
-    def __repr__(self) -> str: return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
 
 
 class Trace:
@@ -190,10 +277,10 @@ class Trace:
     def __init__(self, parent: Trace | None = None) -> None:
         self.graph = _core.Graph()
         self.parent = parent
-        self.captures: list[Any] = []             # Traced of the parent, in the order of `capture_inputs`
+        self.captures: list[Any] = []  # Traced of the parent, in the order of `capture_inputs`
         self.capture_inputs: list[Any] = []
         self._capture_index: dict[Any, Any] = {}
-        self.reads: dict[int, tuple[Any, Any]] = {}      # id(variable) -> (variable, current value), sub-traces only
+        self.reads: dict[int, tuple[Any, Any]] = {}  # id(variable) -> (variable, current value), sub-traces only
         self.assigned: dict[int, tuple[Any, Any]] = {}
 
     def __enter__(self) -> Trace:
@@ -298,7 +385,9 @@ def as_array(x: Any, dtype: str | None = None) -> Any:
     if not a.dtype.isnative:
         a = a.astype(a.dtype.newbyteorder("="))
     if dtype is None and a.dtype.name not in ("float32", "float64", "float16", "int32", "int64", "uint8", "bool"):
-        dtype = "int32" if a.dtype.name in ("int8", "int16", "uint16") else "int64" if a.dtype.kind in "iu" else "float64"
+        dtype = (
+            "int32" if a.dtype.name in ("int8", "int16", "uint16") else "int64" if a.dtype.kind in "iu" else "float64"
+        )
     if dtype is not None and dtype != "bfloat16" and a.dtype.name != dtype:
         a = a.astype(dtype)
     return a
@@ -418,8 +507,15 @@ class Variable:
         [2.0, 3.0]
     """
 
-    def __init__(self, initializer: Any, shape: Shape | None = None, dtype: str | None = None, trainable: bool = True,
-                 name: str | None = None, **_: Any) -> None:
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Shape | None = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **_: Any,
+    ) -> None:
         with eager_scope():
             if callable(initializer):
                 if shape is None:
@@ -435,17 +531,17 @@ class Variable:
     @property
     def name(self) -> str:
         """The variable's own name, such as "kernel"."""
-        return self._core.name
+        return str(self._core.name)
 
     @property
     def path(self) -> str:
         """The name with its layers', such as "dense/kernel"."""
-        return self._path or self._core.name
+        return self._path or str(self._core.name)
 
     @property
     def shape(self) -> Shape:
         """Dimensions as ints."""
-        return self._core.shape
+        return tuple(self._core.shape)
 
     @property
     def ndim(self) -> int:
@@ -455,12 +551,12 @@ class Variable:
     @property
     def dtype(self) -> str:
         """Name of the element type."""
-        return self._core.dtype
+        return str(self._core.dtype)
 
     @property
     def trainable(self) -> bool:
         """Whether optimizers update it."""
-        return self._core.trainable
+        return bool(self._core.trainable)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
@@ -491,12 +587,16 @@ class Variable:
         trace = _state.trace
         if trace is not None:
             if tuple(value.shape) != tuple(self.shape) and None not in value.shape:
-                raise ValueError(f"cannot assign a value of shape {value.shape} to variable {self.path} of shape {self.shape}")
+                raise ValueError(
+                    f"cannot assign a value of shape {value.shape} to variable {self.path} of shape {self.shape}"
+                )
             trace.assign(self, value)
         else:
             array = np.asarray(value, dtype=self.dtype)
             if array.shape != tuple(self.shape):
-                raise ValueError(f"cannot assign a value of shape {array.shape} to variable {self.path} of shape {self.shape}")
+                raise ValueError(
+                    f"cannot assign a value of shape {array.shape} to variable {self.path} of shape {self.shape}"
+                )
             self._core.assign(array)
 
     def assign_add(self, value: Any) -> None:
@@ -511,15 +611,34 @@ class Variable:
         a = self.numpy()
         return a if dtype is None else a.astype(dtype)
 
-    def __getitem__(self, key: Any) -> Any: return self.value[key]
-    def __repr__(self) -> str: return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+    def __getitem__(self, key: Any) -> Any:
+        return self.value[key]
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
     __array_priority__ = 100
     __hash__ = object.__hash__
 
 
 def _add_operators() -> None:
-    names = [n for n in vars(TensorLike) if n.startswith("__") and n not in Variable.__dict__ and n not in (
-        "__module__", "__doc__", "__dict__", "__weakref__", "__array_priority__", "__hash__", "__iter__", "__annotations__")]
+    names = [
+        n
+        for n in vars(TensorLike)
+        if n.startswith("__")
+        and n not in Variable.__dict__
+        and n
+        not in (
+            "__module__",
+            "__doc__",
+            "__dict__",
+            "__weakref__",
+            "__array_priority__",
+            "__hash__",
+            "__iter__",
+            "__annotations__",
+        )
+    ]
     for name in names:
         if name in ("__eq__", "__ne__"):
             continue  # variables are compared by identity, so that they can be looked up in lists

@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam.ops.math import exp, relu as _relu
-from hornbeam.ops.math import minimum, multiply, sigmoid, softplus, subtract, tanh, where, less
+from hornbeam.ops.math import exp, less, minimum, multiply, sigmoid, softplus, subtract, tanh, where
+from hornbeam.ops.math import relu as _relu
 from hornbeam.ops.nn import (
-    celu, elu, gelu, glu, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, log_sigmoid, log_softmax, mish, relu6, selu,
-    silu, softmax, softsign, threshold,
+    celu,
+    elu,
+    gelu,
+    glu,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    relu6,
+    selu,
+    silu,
+    softmax,
+    softsign,
+    threshold,
 )
 from hornbeam.saving.registry import lookup
 
@@ -33,8 +48,30 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
 
 
 _TABLE: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (celu, elu, gelu, glu, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, linear, log_sigmoid, log_softmax,
-                            mish, relu, relu6, selu, sigmoid, silu, softmax, softplus, softsign, tanh)
+    f.__name__: f
+    for f in (
+        celu,
+        elu,
+        gelu,
+        glu,
+        hard_sigmoid,
+        hard_silu,
+        hard_tanh,
+        leaky_relu,
+        linear,
+        log_sigmoid,
+        log_softmax,
+        mish,
+        relu,
+        relu6,
+        selu,
+        sigmoid,
+        silu,
+        softmax,
+        softplus,
+        softsign,
+        tanh,
+    )
 }
 _TABLE.update(exponential=exponential, swish=silu, hard_swish=hard_silu)
 _REVERSE = {f: name for name, f in reversed(list(_TABLE.items()))}

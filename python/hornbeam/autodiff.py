@@ -26,8 +26,10 @@ def gradients(targets: Any, sources: Any, seeds: Any = None) -> Any:
     """
     trace = current_trace()
     if trace is None:
-        raise ValueError("gradients() works on traced values: call it inside hb.function or a train_step, or use "
-                         "hb.grad / hb.GradientTape")
+        raise ValueError(
+            "gradients() works on traced values: call it inside hb.function or a train_step, or use "
+            "hb.grad / hb.GradientTape"
+        )
     leaves = flatten(sources)
     values = [trace.value_of(x.value if isinstance(x, Variable) else x) for x in leaves]
     want = [trace.value_of(to_tensor(t)) for t in flatten(targets)]
@@ -36,7 +38,9 @@ def gradients(targets: Any, sources: Any, seeds: Any = None) -> Any:
     return pack_like(sources, [None if g is None else trace.wrap(g) for g in found])
 
 
-def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] | None = 0, variables: Any = None, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] | None = 0, variables: Any = None, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that returns ``f``'s scalar and its gradients.
 
     Args:
@@ -53,6 +57,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] | None = 
         >>> float(value), float(d)
         (9.0, 6.0)
     """
+
     def run(*args: Any) -> Any:
         if current_trace() is None:
             from hornbeam.function import function
@@ -102,6 +107,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     Returns:
         The function of the same arguments that returns ``outputs``.
     """
+
     def run(*args: Any) -> Any:
         inputs = [to_tensor(a) for a in args]
         out, rule = f(*inputs)
@@ -207,7 +213,11 @@ class GradientTape:
             return pack_like(sources, [None] * len(leaves))
         known = [v for v in values if v is not None]
         with trace:
-            seeds = [trace.constant(to_tensor_array(x))._value for x in flatten(output_gradients)] if output_gradients is not None else []
+            seeds = (
+                [trace.constant(to_tensor_array(x))._value for x in flatten(output_gradients)]
+                if output_gradients is not None
+                else []
+            )
             found = iter(trace.graph.gradients(targets, known, seeds))
         d = [None if v is None else next(found) for v in values]
         wanted = [g for g in d if g is not None]

@@ -65,7 +65,8 @@ def standardize_dtype(dtype: object) -> str:
     """
     if dtype is None:
         return _floatx
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
+    found = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
+    name = str(found)
     name = {"float": _floatx, "int": "int32", "bool_": "bool", "half": "float16", "double": "float64"}.get(name, name)
     if name not in _NAMES:
         raise TypeError(f"`dtype` must be one of {', '.join(_NAMES)}. Received: dtype={dtype!r}")

@@ -88,7 +88,9 @@ class MinMaxNorm(Constraint):
 
     def __call__(self, w: Any) -> Any:
         norms = m.norm(w, axis=self.axis, keepdims=True)
-        want = m.add(m.multiply(m.clip(norms, self.min_value, self.max_value), self.rate), m.multiply(norms, 1 - self.rate))
+        want = m.add(
+            m.multiply(m.clip(norms, self.min_value, self.max_value), self.rate), m.multiply(norms, 1 - self.rate)
+        )
         return m.multiply(w, m.divide(want, m.add(norms, config.epsilon())))
 
     def get_config(self) -> dict[str, Any]:
@@ -96,8 +98,13 @@ class MinMaxNorm(Constraint):
 
 
 max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
-_TABLE = {"max_norm": MaxNorm, "min_max_norm": MinMaxNorm, "non_neg": NonNeg, "unit_norm": UnitNorm,
-          **{c.__name__: c for c in (MaxNorm, MinMaxNorm, NonNeg, UnitNorm)}}
+_TABLE = {
+    "max_norm": MaxNorm,
+    "min_max_norm": MinMaxNorm,
+    "non_neg": NonNeg,
+    "unit_norm": UnitNorm,
+    **{c.__name__: c for c in (MaxNorm, MinMaxNorm, NonNeg, UnitNorm)},
+}
 
 
 def get(identifier: Any) -> Any:

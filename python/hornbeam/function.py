@@ -6,8 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from hornbeam import _core
 from hornbeam._tensor import Tensor, Trace, Variable, as_array, current_trace, to_tensor
 from hornbeam._tree import flatten, pack_like, signature
@@ -16,10 +14,18 @@ from hornbeam._tree import flatten, pack_like, signature
 class Compiled:
     """A traced function: its program, and how to rebuild its result."""
 
-    def __init__(self, fn: Callable[..., Any], structure: Any, specs: list[tuple[str, tuple[Any, ...]]], names: list[str] | None = None,
-                 **options: Any) -> None:
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        structure: Any,
+        specs: list[tuple[str, tuple[Any, ...]]],
+        names: list[str] | None = None,
+        **options: Any,
+    ) -> None:
         with Trace() as trace:
-            inputs = [trace.input(names[i] if names else f"x{i}", dtype, shape) for i, (dtype, shape) in enumerate(specs)]
+            inputs = [
+                trace.input(names[i] if names else f"x{i}", dtype, shape) for i, (dtype, shape) in enumerate(specs)
+            ]
             result = fn(*pack_like(structure, inputs))
             self.result = result
             self.is_none = []
@@ -49,7 +55,7 @@ def function(fn: Callable[..., Any] | None = None, **options: Any) -> Callable[.
 
     Example:
         >>> f = function(lambda x: x * 2 + 1)
-        >>> f(np.float32([1, 2])).numpy().tolist()
+        >>> f(to_tensor([1.0, 2.0])).numpy().tolist()
         [3.0, 5.0]
     """
     if fn is None:
@@ -70,5 +76,3 @@ def function(fn: Callable[..., Any] | None = None, **options: Any) -> Callable[.
 
     run._cache = cache  # type: ignore[attr-defined]
     return run
-
-

@@ -36,7 +36,7 @@ class Initializer:
 
 
 class _Random(Initializer):
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: Any = None) -> None:
         from hornbeam.random import make_seed
 
         self.seed = seed
@@ -101,7 +101,7 @@ class Identity(Initializer):
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         if len(shape) != 2:
             raise ValueError(f"Identity needs a shape of two axes. Received: shape={tuple(shape)}")
-        return (self.gain * np.eye(*shape)).astype(_dtype(dtype))
+        return (self.gain * np.eye(shape[0], shape[1])).astype(_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain}
@@ -197,14 +197,19 @@ class VarianceScaling(_Random):
         seed: None for a fresh one.
     """
 
-    def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None) -> None:
+    def __init__(
+        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None
+    ) -> None:
         super().__init__(seed)
         if scale <= 0:
             raise ValueError(f"`scale` must be positive. Received: scale={scale}")
         self.scale = scale
         self.mode = choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
-        self.distribution = choice("distribution", "truncated_normal" if distribution == "normal" else distribution,
-                                   ("truncated_normal", "untruncated_normal", "uniform"))
+        self.distribution = choice(
+            "distribution",
+            "truncated_normal" if distribution == "normal" else distribution,
+            ("truncated_normal", "untruncated_normal", "uniform"),
+        )
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         fan_in, fan_out = compute_fans(shape)
@@ -228,8 +233,13 @@ def _scaled(name: str, scale: float, mode: str, distribution: str, source: str) 
         VarianceScaling.__init__(self, scale, mode, distribution, seed)
 
     doc = f"VarianceScaling with scale {scale}, {mode!r} and {distribution!r} ({source}).\n\n    Args:\n        seed: None for a fresh one.\n    "
-    return register_builtin(type(name, (VarianceScaling,), {"__init__": __init__, "__doc__": doc, "__module__": __name__,
-                                                            "get_config": _Random.get_config}))
+    return register_builtin(
+        type(
+            name,
+            (VarianceScaling,),
+            {"__init__": __init__, "__doc__": doc, "__module__": __name__, "get_config": _Random.get_config},
+        )
+    )
 
 
 GlorotUniform = _scaled("GlorotUniform", 1.0, "fan_avg", "uniform", "Glorot and Bengio 2010")
@@ -267,13 +277,35 @@ class Orthogonal(_Random):
 
 OrthogonalInitializer, IdentityInitializer = Orthogonal, Identity
 zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
-random_uniform, random_normal, truncated_normal, variance_scaling = RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling
+random_uniform, random_normal, truncated_normal, variance_scaling = (
+    RandomUniform,
+    RandomNormal,
+    TruncatedNormal,
+    VarianceScaling,
+)
 glorot_uniform, glorot_normal, he_uniform, he_normal = GlorotUniform, GlorotNormal, HeUniform, HeNormal
 lecun_uniform, lecun_normal = LecunUniform, LecunNormal
 
-_TABLE = {name: globals()[name] for name in (
-    "zeros", "ones", "constant", "identity", "orthogonal", "random_uniform", "random_normal", "truncated_normal", "variance_scaling",
-    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal")}
+_TABLE = {
+    name: globals()[name]
+    for name in (
+        "zeros",
+        "ones",
+        "constant",
+        "identity",
+        "orthogonal",
+        "random_uniform",
+        "random_normal",
+        "truncated_normal",
+        "variance_scaling",
+        "glorot_uniform",
+        "glorot_normal",
+        "he_uniform",
+        "he_normal",
+        "lecun_uniform",
+        "lecun_normal",
+    )
+}
 _TABLE.update({cls.__name__: cls for cls in list(_TABLE.values())}, uniform=RandomUniform, normal=RandomNormal)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam._tensor import Variable, dims_of, emit1, to_tensor
-from hornbeam.ops import math as m
 from hornbeam.ops import arrays as s
+from hornbeam.ops import math as m
 
 
 class SeedGenerator:
@@ -101,7 +101,9 @@ def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: 
     return m.add(m.multiply(z, stddev), mean)
 
 
-def truncated_normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+def truncated_normal(
+    shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
     """Normal numbers within two standard deviations of the mean, by inversion."""
     edge = 0.9544997361036416  # erf(2 / sqrt 2)
     u = _uniform01(shape, _float(dtype), _seed(seed))
@@ -153,5 +155,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, 
 def gamma(shape: Sequence[Any], alpha: float, dtype: Any = None, seed: Any = None) -> Any:
     """Gamma-distributed numbers of shape parameter alpha (eager only)."""
     state = np.asarray(_seed(seed))
-    return to_tensor(np.random.Generator(np.random.Philox(key=[int(state[0]), int(state[1])])).gamma(alpha, size=tuple(shape)),
-                     _float(dtype))
+    return to_tensor(
+        np.random.Generator(np.random.Philox(key=[int(state[0]), int(state[1])])).gamma(alpha, size=tuple(shape)),
+        _float(dtype),
+    )

@@ -115,7 +115,15 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
 
 
 l1, l2, orthogonal_regularizer = L1, L2, OrthogonalRegularizer
-_TABLE = {"l1": L1, "l2": L2, "l1_l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2, "orthogonal_regularizer": OrthogonalRegularizer}
+_TABLE = {
+    "l1": L1,
+    "l2": L2,
+    "l1_l2": L1L2,
+    "L1": L1,
+    "L2": L2,
+    "L1L2": L1L2,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+}
 
 
 def get(identifier: Any) -> Any:

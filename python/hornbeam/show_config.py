@@ -14,8 +14,15 @@ def show_config(mode: str = "print") -> Any:
     Args:
         mode: "print", or "dicts" to return them.
     """
-    info = {"version": __version__, "isa": _core.default_isa_name(), "isas": _core.isa_names(), "threads": _core.thread_count(),
-            "team": _core.thread_kind(), "ops": len(_core.list_ops()), "passes": _core.pass_names()}
+    info = {
+        "version": __version__,
+        "isa": _core.default_isa_name(),
+        "isas": _core.isa_names(),
+        "threads": _core.thread_count(),
+        "team": _core.thread_kind(),
+        "ops": len(_core.list_ops()),
+        "passes": _core.pass_names(),
+    }
     if mode == "dicts":
         return info
     for k, v in info.items():

@@ -42,7 +42,8 @@ TEST(Planner, NoTwoLiveBuffersOverlap) {
       EXPECT_LE(b[i].offset + b[i].bytes, total);
       for (size_t j = 0; j < i; ++j)
         if (b[i].first <= b[j].last && b[j].first <= b[i].last)
-          EXPECT_TRUE(b[i].offset + b[i].bytes <= b[j].offset || b[j].offset + b[j].bytes <= b[i].offset || !b[i].bytes || !b[j].bytes);
+          EXPECT_TRUE(b[i].offset + b[i].bytes <= b[j].offset || b[j].offset + b[j].bytes <= b[i].offset ||
+                      !b[i].bytes || !b[j].bytes);
     }
   }
   std::vector<Buffer> stairs{{64, 0, 1, 0}, {128, 1, 2, 0}, {64, 2, 3, 0}};
@@ -110,7 +111,9 @@ TEST(Run, SaysWhichInputIsWrong) {
     e.run({filled({4, 2}, 1), filled({4, 1}, 1)});
     FAIL();
   } catch (const ValueError& err) {
-    EXPECT_NE(std::string(err.what()).find("input 0 \"x\" must have shape [batch,3]; got shape [4,2]"), std::string::npos) << err.what();
+    EXPECT_NE(std::string(err.what()).find("input 0 \"x\" must have shape [batch,3]; got shape [4,2]"),
+              std::string::npos)
+        << err.what();
   }
   EXPECT_THROW(e.run({filled({4, 3}, 1), filled({5, 1}, 1)}), ValueError);
   EXPECT_THROW(e.run({filled({4, 3}, 1)}), ValueError);
@@ -138,7 +141,8 @@ TEST(Run, ManyThreadsPredictAtOnce) {
 }
 
 TEST(Run, SwapsVariables) {
-  auto a = std::make_shared<Variable>("a", Tensor::scalar(DType::f32, 1)), b = std::make_shared<Variable>("b", Tensor::scalar(DType::f32, 2));
+  auto a = std::make_shared<Variable>("a", Tensor::scalar(DType::f32, 1)),
+       b = std::make_shared<Variable>("b", Tensor::scalar(DType::f32, 2));
   Graph g;
   Value va = g.read(a), vb = g.read(b);
   g.assign(a, vb);
@@ -156,7 +160,9 @@ TEST(Ops, OutsideOpsTakePart) {
   d.gradient = [](const GradContext& c) -> std::vector<Value> { return {Ops(c.graph).mul(c.dy(), 2)}; };
   d.cpu = [](const KernelRequest&) {
     KernelPlan p;
-    p.stages = {{[](const KernelCall& c) { *static_cast<float*>(c.buffers[1]) = 2 * *static_cast<const float*>(c.buffers[0]); }, 1}};
+    p.stages = {
+        {[](const KernelCall& c) { *static_cast<float*>(c.buffers[1]) = 2 * *static_cast<const float*>(c.buffers[0]); },
+         1}};
     return p;
   };
   register_op(d);
@@ -180,7 +186,10 @@ TEST(Nn, LearnsXor) {
   adam.learning_rate = 0.05;
   adam.minimize(g, loss, p.all());
   g.outputs.push_back({"loss", loss});
-  BatchLoop loop(std::make_shared<Executable>(g), {Tensor::of<float>(DType::f32, {4, 2}, {0, 0, 0, 1, 1, 0, 1, 1}), Tensor::of<int32_t>(DType::i32, {4}, {0, 1, 1, 0})}, 4);
+  BatchLoop loop(std::make_shared<Executable>(g),
+                 {Tensor::of<float>(DType::f32, {4, 2}, {0, 0, 0, 1, 1, 0, 1, 1}),
+                  Tensor::of<int32_t>(DType::i32, {4}, {0, 1, 1, 0})},
+                 4);
   for (int i = 0; i < 300; ++i) loop.run(0, 1, 1);
   EXPECT_LT(loop.outputs()[0].at(0), 0.01);
 }

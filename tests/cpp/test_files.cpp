@@ -93,7 +93,8 @@ TEST(Files, WhatIsNoFile) {
 
 TEST(Files, HostileJson) {
   auto parse = [](const std::string& s) { return Json::parse(s.data(), s.data() + s.size()); };
-  for (const char* s : {"{\"a\":1,\"a\":2}", "[1,", "\"\xff\"", "\"\\u0000\"", "\"\\ud800\"", "nul", "{\"a\" 1}", "1e", "--1", "\"abc", "[1] x"})
+  for (const char* s : {"{\"a\":1,\"a\":2}", "[1,", "\"\xff\"", "\"\\u0000\"", "\"\\ud800\"", "nul", "{\"a\" 1}", "1e",
+                        "--1", "\"abc", "[1] x"})
     EXPECT_THROW(parse(s), FormatError) << s;
   EXPECT_THROW(parse(std::string(200000, '[')), FormatError);
   EXPECT_EQ(parse("\"\\u00e9\\n\"").str("x"), "\xc3\xa9\n");

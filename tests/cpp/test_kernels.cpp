@@ -37,7 +37,8 @@ class Isa : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(All, Isa, testing::ValuesIn(isa_names()), [](const auto& i) { return i.param; });
 
 TEST_P(Isa, MatmulMatchesLoops) {
-  const int64_t sizes[][3] = {{1, 1, 1}, {2, 3, 1}, {13, 7, 17}, {15, 16, 15}, {17, 400, 33}, {31, 800, 49}, {64, 64, 64}, {97, 5, 101}, {3, 0, 4}};
+  const int64_t sizes[][3] = {{1, 1, 1},     {2, 3, 1},    {13, 7, 17},  {15, 16, 15}, {17, 400, 33},
+                              {31, 800, 49}, {64, 64, 64}, {97, 5, 101}, {3, 0, 4}};
   for (const auto& s : sizes) {
     const int64_t m = s[0], k = s[1], n = s[2];
     Graph g;
@@ -77,9 +78,10 @@ TEST_P(Isa, ElementwiseMathIsAccurate) {
     double (*exact)(double);
     double lo, hi, ulp;
   };
-  const Row rows[] = {{Ew::exp_, std::exp, -87, 88, 3},      {Ew::log_, std::log, 1e-30, 1e30, 3},    {Ew::tanh_, std::tanh, -9, 9, 5},
-                      {Ew::erf_, std::erf, -4, 4, 5},        {Ew::log1p_, std::log1p, -0.99, 100, 6}, {Ew::expm1_, std::expm1, -20, 80, 5},
-                      {Ew::sin_, std::sin, -3, 3, 4},        {Ew::cos_, std::cos, -1.5, 1.5, 4},      {Ew::sqrt_, std::sqrt, 0, 1e10, 1}};
+  const Row rows[] = {
+      {Ew::exp_, std::exp, -87, 88, 3}, {Ew::log_, std::log, 1e-30, 1e30, 3},    {Ew::tanh_, std::tanh, -9, 9, 5},
+      {Ew::erf_, std::erf, -4, 4, 5},   {Ew::log1p_, std::log1p, -0.99, 100, 6}, {Ew::expm1_, std::expm1, -20, 80, 5},
+      {Ew::sin_, std::sin, -3, 3, 4},   {Ew::cos_, std::cos, -1.5, 1.5, 4},      {Ew::sqrt_, std::sqrt, 0, 1e10, 1}};
   for (const Row& r : rows) {
     std::vector<float> x(4099), y(x.size());
     for (size_t i = 0; i < x.size(); ++i) x[i] = float(r.lo + (r.hi - r.lo) * double(i) / double(x.size()));

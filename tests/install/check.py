@@ -23,8 +23,14 @@ assert ((m.predict(x, verbose=0).ravel() > 0.5) == [0, 1, 1, 0]).all()
 size = sum(f.stat().st_size for f in pathlib.Path(hb.__file__).parent.rglob("*") if f.suffix != ".pyc")
 print(json.dumps({"installed_mb": round(size / 2**20, 2)}))
 root = pathlib.Path(__file__).resolve().parents[2]
-cmake_dir = subprocess.run([sys.executable, "-m", "hornbeam", "--cmake-dir"], check=True, capture_output=True, text=True).stdout.strip()
+cmake_dir = subprocess.run(
+    [sys.executable, "-m", "hornbeam", "--cmake-dir"], check=True, capture_output=True, text=True
+).stdout.strip()
 with tempfile.TemporaryDirectory() as build:
-    subprocess.run(["cmake", "-S", str(root / "cpp/examples/embed_infer"), "-B", build, f"-Dhornbeam_DIR={cmake_dir}"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["cmake", "-S", str(root / "cpp/examples/embed_infer"), "-B", build, f"-Dhornbeam_DIR={cmake_dir}"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     subprocess.run(["cmake", "--build", build], check=True, stdout=subprocess.DEVNULL)
 print("native project built against the wheel")

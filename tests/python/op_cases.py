@@ -58,21 +58,47 @@ _erf = np.vectorize(math.erf)
 ODD = (3, 17)  # not a multiple of any vector width
 
 for _name, _ref, _make in [
-    ("neg", np.negative, rnd), ("abs", np.abs, away), ("sign", np.sign, away), ("square", np.square, rnd), ("exp", np.exp, rnd),
-    ("expm1", np.expm1, rnd), ("log", np.log, pos), ("log1p", np.log1p, pos), ("sqrt", np.sqrt, pos),
-    ("rsqrt", lambda x: 1 / np.sqrt(x), pos), ("reciprocal", lambda x: 1 / x, away), ("sin", np.sin, rnd), ("cos", np.cos, rnd),
-    ("tan", np.tan, lambda *s: rnd(*s, lo=-1.2, hi=1.2)), ("asin", np.arcsin, lambda *s: rnd(*s, lo=-0.9, hi=0.9)),
-    ("acos", np.arccos, lambda *s: rnd(*s, lo=-0.9, hi=0.9)), ("atan", np.arctan, rnd), ("sinh", np.sinh, rnd), ("cosh", np.cosh, rnd),
-    ("tanh", np.tanh, rnd), ("asinh", np.arcsinh, rnd), ("acosh", np.arccosh, lambda *s: rnd(*s, lo=1.2, hi=4.0)),
-    ("atanh", np.arctanh, lambda *s: rnd(*s, lo=-0.9, hi=0.9)), ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), rnd),
-    ("softplus", lambda x: np.log1p(np.exp(x)), rnd), ("erf", _erf, rnd), ("relu", lambda x: np.maximum(x, 0), away),
-    ("floor", np.floor, rnd), ("ceil", np.ceil, rnd), ("round", np.round, rnd),
+    ("neg", np.negative, rnd),
+    ("abs", np.abs, away),
+    ("sign", np.sign, away),
+    ("square", np.square, rnd),
+    ("exp", np.exp, rnd),
+    ("expm1", np.expm1, rnd),
+    ("log", np.log, pos),
+    ("log1p", np.log1p, pos),
+    ("sqrt", np.sqrt, pos),
+    ("rsqrt", lambda x: 1 / np.sqrt(x), pos),
+    ("reciprocal", lambda x: 1 / x, away),
+    ("sin", np.sin, rnd),
+    ("cos", np.cos, rnd),
+    ("tan", np.tan, lambda *s: rnd(*s, lo=-1.2, hi=1.2)),
+    ("asin", np.arcsin, lambda *s: rnd(*s, lo=-0.9, hi=0.9)),
+    ("acos", np.arccos, lambda *s: rnd(*s, lo=-0.9, hi=0.9)),
+    ("atan", np.arctan, rnd),
+    ("sinh", np.sinh, rnd),
+    ("cosh", np.cosh, rnd),
+    ("tanh", np.tanh, rnd),
+    ("asinh", np.arcsinh, rnd),
+    ("acosh", np.arccosh, lambda *s: rnd(*s, lo=1.2, hi=4.0)),
+    ("atanh", np.arctanh, lambda *s: rnd(*s, lo=-0.9, hi=0.9)),
+    ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), rnd),
+    ("softplus", lambda x: np.log1p(np.exp(x)), rnd),
+    ("erf", _erf, rnd),
+    ("relu", lambda x: np.maximum(x, 0), away),
+    ("floor", np.floor, rnd),
+    ("ceil", np.ceil, rnd),
+    ("round", np.round, rnd),
 ]:
     case(_name, lambda x, n=_name: emit1(n, [x]), [_make(*ODD)], _ref, tol=4e-6)
 case("erfinv", ops.erfinv, [rnd(*ODD, lo=-0.9, hi=0.9)], None)
 
-for _name, _fn, _ref in [("add", ops.add, np.add), ("subtract", ops.subtract, np.subtract), ("multiply", ops.multiply, np.multiply),
-                         ("maximum", ops.maximum, np.maximum), ("minimum", ops.minimum, np.minimum)]:
+for _name, _fn, _ref in [
+    ("add", ops.add, np.add),
+    ("subtract", ops.subtract, np.subtract),
+    ("multiply", ops.multiply, np.multiply),
+    ("maximum", ops.maximum, np.maximum),
+    ("minimum", ops.minimum, np.minimum),
+]:
     case(_name, _fn, [rnd(*ODD), rnd(*ODD, seed=1)], _ref)
     case(_name, _fn, [rnd(2, 3, 5), rnd(3, 1, seed=1)], _ref)
     case(_name, _fn, [rnd(7, 1), rnd(1, 33, seed=1)], _ref)
@@ -81,9 +107,21 @@ case("power", ops.power, [pos(*ODD), rnd(*ODD, seed=1)], np.power, tol=1e-5)
 case("mod", ops.mod, [rnd(*ODD), pos(*ODD, seed=1)], np.mod, tol=1e-5, grad=False)
 case("floor_divide", ops.floor_divide, [rnd(*ODD), pos(*ODD, seed=1)], np.floor_divide, grad=False)
 case("arctan2", ops.arctan2, [away(*ODD), away(*ODD, seed=1)], np.arctan2)
-for _name, _ref in [("equal", np.equal), ("not_equal", np.not_equal), ("less", np.less), ("less_equal", np.less_equal),
-                    ("greater", np.greater), ("greater_equal", np.greater_equal)]:
-    case(_name, lambda a, b, n=_name: emit1(n, [a, b]), [np.round(rnd(*ODD)), np.round(rnd(*ODD, seed=1))], _ref, grad=False)
+for _name, _ref in [
+    ("equal", np.equal),
+    ("not_equal", np.not_equal),
+    ("less", np.less),
+    ("less_equal", np.less_equal),
+    ("greater", np.greater),
+    ("greater_equal", np.greater_equal),
+]:
+    case(
+        _name,
+        lambda a, b, n=_name: emit1(n, [a, b]),
+        [np.round(rnd(*ODD)), np.round(rnd(*ODD, seed=1))],
+        _ref,
+        grad=False,
+    )
 for _name, _ref in [("logical_and", np.logical_and), ("logical_or", np.logical_or), ("logical_xor", np.logical_xor)]:
     case(_name, lambda a, b, n=_name: emit1(n, [a, b]), [rnd(*ODD) > 0, rnd(*ODD, seed=1) > 0], _ref, grad=False)
 case("logical_not", ops.logical_not, [rnd(*ODD) > 0], np.logical_not, grad=False)
@@ -94,20 +132,52 @@ case("isfinite", ops.isfinite, [_weird], np.isfinite, grad=False)
 case("where", ops.where, [rnd(3, 1) > 0, rnd(*ODD, seed=1), rnd(17, seed=2)], np.where)
 case("cast", lambda x: ops.cast(x, "int32"), [rnd(*ODD, lo=-9, hi=9)], lambda x: x.astype("int32"), grad=False)
 case("cast", lambda x: ops.cast(x, "bool"), [np.round(rnd(*ODD))], lambda x: x.astype(bool), grad=False)
-case("cast", lambda x: ops.cast(ops.cast(x, "float16"), "float32"), [rnd(*ODD)], lambda x: x.astype("float16").astype("float32"), grad=False)
-for _name, _fn, _ref in [("gelu", ops.gelu, None), ("elu", ops.elu, lambda x: np.where(x > 0, x, np.expm1(x))),
-                         ("selu", ops.selu, None), ("silu", ops.silu, lambda x: x / (1 + np.exp(-x))),
-                         ("leaky_relu", ops.leaky_relu, lambda x: np.where(x > 0, x, 0.2 * x)), ("mish", ops.mish, None),
-                         ("softsign", ops.softsign, lambda x: x / (1 + np.abs(x))), ("hard_sigmoid", ops.hard_sigmoid, lambda x: np.clip(x / 6 + 0.5, 0, 1)),
-                         ("relu6", ops.relu6, lambda x: np.clip(x, 0, 6)), ("log_sigmoid", ops.log_sigmoid, lambda x: -np.log1p(np.exp(-x))),
-                         ("celu", ops.celu, None), ("glu", lambda x: ops.glu(ops.concatenate([x, x])), None)]:
+case(
+    "cast",
+    lambda x: ops.cast(ops.cast(x, "float16"), "float32"),
+    [rnd(*ODD)],
+    lambda x: x.astype("float16").astype("float32"),
+    grad=False,
+)
+for _name, _fn, _ref in [
+    ("gelu", ops.gelu, None),
+    ("elu", ops.elu, lambda x: np.where(x > 0, x, np.expm1(x))),
+    ("selu", ops.selu, None),
+    ("silu", ops.silu, lambda x: x / (1 + np.exp(-x))),
+    ("leaky_relu", ops.leaky_relu, lambda x: np.where(x > 0, x, 0.2 * x)),
+    ("mish", ops.mish, None),
+    ("softsign", ops.softsign, lambda x: x / (1 + np.abs(x))),
+    ("hard_sigmoid", ops.hard_sigmoid, lambda x: np.clip(x / 6 + 0.5, 0, 1)),
+    ("relu6", ops.relu6, lambda x: np.clip(x, 0, 6)),
+    ("log_sigmoid", ops.log_sigmoid, lambda x: -np.log1p(np.exp(-x))),
+    ("celu", ops.celu, None),
+    ("glu", lambda x: ops.glu(ops.concatenate([x, x])), None),
+]:
     case(_name, _fn, [away(*ODD)], _ref, tol=4e-6)
-case("gelu", lambda x: ops.gelu(x, approximate=False), [away(*ODD)], lambda x: x * 0.5 * (1 + _erf(x / np.sqrt(2))), tol=4e-6)
+case(
+    "gelu",
+    lambda x: ops.gelu(x, approximate=False),
+    [away(*ODD)],
+    lambda x: x * 0.5 * (1 + _erf(x / np.sqrt(2))),
+    tol=4e-6,
+)
 
-for _name, _fn, _ref in [("sum", ops.sum, np.sum), ("mean", ops.mean, np.mean), ("max", ops.max, np.max), ("min", ops.min, np.min), ("prod", ops.prod, np.prod)]:
+for _name, _fn, _ref in [
+    ("sum", ops.sum, np.sum),
+    ("mean", ops.mean, np.mean),
+    ("max", ops.max, np.max),
+    ("min", ops.min, np.min),
+    ("prod", ops.prod, np.prod),
+]:
     case(_name, lambda x, f=_fn: f(x), [rnd(5, 7)], lambda x, r=_ref: r(x), tol=1e-5)
     case(_name, lambda x, f=_fn: f(x, axis=-1), [rnd(3, 37)], lambda x, r=_ref: r(x, -1), tol=2e-5)
-    case(_name, lambda x, f=_fn: f(x, axis=(0, 2), keepdims=True), [rnd(3, 5, 4)], lambda x, r=_ref: r(x, (0, 2), keepdims=True), tol=1e-5)
+    case(
+        _name,
+        lambda x, f=_fn: f(x, axis=(0, 2), keepdims=True),
+        [rnd(3, 5, 4)],
+        lambda x, r=_ref: r(x, (0, 2), keepdims=True),
+        tol=1e-5,
+    )
     case(_name, lambda x, f=_fn: f(x, axis=1), [rnd(3, 5, 19)], lambda x, r=_ref: r(x, 1), tol=1e-5)
 case("sum", lambda x: ops.sum(x, axis=0), [rnd(2000, 33)], lambda x: x.sum(0, dtype="float64"), tol=1e-4, grad=False)
 case("any", lambda x: ops.any(x, axis=1), [rnd(*ODD) > 1.8], lambda x: x.any(1), grad=False)
@@ -118,16 +188,53 @@ case("argmin", lambda x: ops.argmin(x), [rnd(*ODD)], lambda x: x.argmin(), grad=
 case("logsumexp", lambda x: ops.logsumexp(x, axis=1), [rnd(*ODD)], lambda x: np.log(np.exp(x).sum(1)))
 case("var", lambda x: ops.var(x, axis=0), [rnd(*ODD)], lambda x: x.var(0))
 case("cumsum", lambda x: ops.cumsum(x, axis=0), [rnd(*ODD)], lambda x: x.cumsum(0))
-case("cumsum", lambda x: emit1("cumsum", [x], axis=1, exclusive=True, reverse=True), [rnd(2, 5)],
-     lambda x: np.flip(np.cumsum(np.flip(x, 1), 1), 1) - x)
+case(
+    "cumsum",
+    lambda x: emit1("cumsum", [x], axis=1, exclusive=True, reverse=True),
+    [rnd(2, 5)],
+    lambda x: np.flip(np.cumsum(np.flip(x, 1), 1), 1) - x,
+)
 case("cumprod", lambda x: ops.cumprod(x, axis=1), [away(*ODD)], lambda x: x.cumprod(1), tol=1e-4)
 
-for _a, _b in [((1, 1), (1, 1)), ((7, 13), (13, 5)), ((33, 70), (70, 49)), ((2, 5, 8), (8, 3)), ((2, 5, 8), (2, 8, 3)), ((4, 1, 5, 8), (3, 8, 2)), ((13,), (13, 3)), ((5, 13), (13,))]:
+for _a, _b in [
+    ((1, 1), (1, 1)),
+    ((7, 13), (13, 5)),
+    ((33, 70), (70, 49)),
+    ((2, 5, 8), (8, 3)),
+    ((2, 5, 8), (2, 8, 3)),
+    ((4, 1, 5, 8), (3, 8, 2)),
+    ((13,), (13, 3)),
+    ((5, 13), (13,)),
+]:
     case("matmul", ops.matmul, [rnd(*_a), rnd(*_b, seed=1)], np.matmul, tol=2e-5)
-case("matmul", lambda a, b: emit1("matmul", [a, b], transpose_a=True, transpose_b=True), [rnd(8, 5), rnd(3, 8, seed=1)], lambda a, b: a.T @ b.T, tol=1e-5)
-case("einsum", lambda a, b: ops.einsum("bij,bkj->bik", a, b), [rnd(2, 3, 5), rnd(2, 4, 5, seed=1)], lambda a, b: np.einsum("bij,bkj->bik", a, b), tol=1e-5)
-case("einsum", lambda a, b: ops.einsum("abc,cde->adeb", a, b), [rnd(2, 3, 5), rnd(5, 4, 2, seed=1)], lambda a, b: np.einsum("abc,cde->adeb", a, b), tol=1e-5)
-case("tensordot", lambda a, b: ops.tensordot(a, b, axes=[[1], [0]]), [rnd(3, 4, 5), rnd(4, 2, seed=1)], lambda a, b: np.tensordot(a, b, [[1], [0]]), tol=1e-5)
+case(
+    "matmul",
+    lambda a, b: emit1("matmul", [a, b], transpose_a=True, transpose_b=True),
+    [rnd(8, 5), rnd(3, 8, seed=1)],
+    lambda a, b: a.T @ b.T,
+    tol=1e-5,
+)
+case(
+    "einsum",
+    lambda a, b: ops.einsum("bij,bkj->bik", a, b),
+    [rnd(2, 3, 5), rnd(2, 4, 5, seed=1)],
+    lambda a, b: np.einsum("bij,bkj->bik", a, b),
+    tol=1e-5,
+)
+case(
+    "einsum",
+    lambda a, b: ops.einsum("abc,cde->adeb", a, b),
+    [rnd(2, 3, 5), rnd(5, 4, 2, seed=1)],
+    lambda a, b: np.einsum("abc,cde->adeb", a, b),
+    tol=1e-5,
+)
+case(
+    "tensordot",
+    lambda a, b: ops.tensordot(a, b, axes=[[1], [0]]),
+    [rnd(3, 4, 5), rnd(4, 2, seed=1)],
+    lambda a, b: np.tensordot(a, b, [[1], [0]]),
+    tol=1e-5,
+)
 
 
 def conv_reference(x: Any, k: Any, strides: Any, lo: Any, hi: Any, dilations: Any, groups: int = 1) -> Any:
@@ -138,46 +245,102 @@ def conv_reference(x: Any, k: Any, strides: Any, lo: Any, hi: Any, dilations: An
     cg, og = k.shape[-2], k.shape[-1] // groups
     y = np.zeros([x.shape[0], *out, k.shape[-1]])
     for tap in np.ndindex(*k.shape[:n]):
-        view = x[(slice(None), *(slice(t * d, t * d + (o - 1) * s + 1, s) for t, d, o, s in zip(tap, dilations, out, strides)))]
+        view = x[
+            (
+                slice(None),
+                *(slice(t * d, t * d + (o - 1) * s + 1, s) for t, d, o, s in zip(tap, dilations, out, strides)),
+            )
+        ]
         for g in range(groups):
-            y[..., g * og : (g + 1) * og] += view[..., g * cg : (g + 1) * cg] @ k[tap][:, g * og : (g + 1) * og].astype("float64")
+            y[..., g * og : (g + 1) * og] += view[..., g * cg : (g + 1) * cg] @ k[tap][:, g * og : (g + 1) * og].astype(
+                "float64"
+            )
     return y
 
 
 for _x, _k, _s, _lo, _hi, _d, _g in [
-    ((2, 7, 6, 3), (3, 3, 3, 5), (1, 1), (0, 0), (0, 0), (1, 1), 1), ((2, 7, 6, 3), (3, 3, 3, 5), (1, 1), (1, 1), (1, 1), (1, 1), 1),
-    ((1, 9, 8, 2), (3, 2, 2, 4), (2, 3), (1, 0), (0, 1), (1, 1), 1), ((2, 9, 9, 2), (3, 3, 2, 4), (1, 1), (2, 2), (2, 2), (2, 2), 1),
-    ((2, 6, 6, 4), (3, 3, 2, 6), (1, 1), (1, 1), (1, 1), (1, 1), 2), ((2, 6, 6, 5), (3, 3, 1, 5), (1, 1), (1, 1), (1, 1), (1, 1), 5),
-    ((2, 7, 7, 5), (3, 3, 1, 5), (2, 2), (1, 1), (1, 1), (1, 1), 5), ((2, 5, 5, 20), (1, 1, 20, 35), (1, 1), (0, 0), (0, 0), (1, 1), 1),
-    ((2, 11, 3), (4, 3, 5), (1,), (3,), (0,), (1,), 1), ((1, 4, 5, 6, 2), (2, 3, 2, 2, 3), (1, 2, 1), (0, 1, 1), (1, 1, 0), (1, 1, 1), 1),
+    ((2, 7, 6, 3), (3, 3, 3, 5), (1, 1), (0, 0), (0, 0), (1, 1), 1),
+    ((2, 7, 6, 3), (3, 3, 3, 5), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+    ((1, 9, 8, 2), (3, 2, 2, 4), (2, 3), (1, 0), (0, 1), (1, 1), 1),
+    ((2, 9, 9, 2), (3, 3, 2, 4), (1, 1), (2, 2), (2, 2), (2, 2), 1),
+    ((2, 6, 6, 4), (3, 3, 2, 6), (1, 1), (1, 1), (1, 1), (1, 1), 2),
+    ((2, 6, 6, 5), (3, 3, 1, 5), (1, 1), (1, 1), (1, 1), (1, 1), 5),
+    ((2, 7, 7, 5), (3, 3, 1, 5), (2, 2), (1, 1), (1, 1), (1, 1), 5),
+    ((2, 5, 5, 20), (1, 1, 20, 35), (1, 1), (0, 0), (0, 0), (1, 1), 1),
+    ((2, 11, 3), (4, 3, 5), (1,), (3,), (0,), (1,), 1),
+    ((1, 4, 5, 6, 2), (2, 3, 2, 2, 3), (1, 2, 1), (0, 1, 1), (1, 1, 0), (1, 1, 1), 1),
     ((1, 5, 5, 1), (2, 2, 1, 3), (3, 3), (0, 0), (0, 0), (1, 1), 1),
 ]:
     _at = dict(strides=list(_s), low=list(_lo), high=list(_hi), dilations=list(_d), groups=_g)
-    case("conv", lambda x, k, a=_at: emit1("conv", [x, k], **a), [rnd(*_x), rnd(*_k, seed=1)],
-         lambda x, k, a=_at: conv_reference(x, k, a["strides"], a["low"], a["high"], a["dilations"], a["groups"]), tol=3e-5)
-case("conv_input_grad", lambda x, k: ops.conv_transpose(x, k, strides=2, padding="same"), [rnd(2, 3, 4, 3), rnd(3, 3, 5, 3, seed=1)], None)
-case("conv_input_grad", lambda x, k: ops.conv_transpose(x, k, strides=2, padding="valid"), [rnd(2, 3, 3, 3), rnd(2, 2, 2, 3, seed=1)], None)
-case("conv_kernel_grad", lambda x, dy: emit1("conv_kernel_grad", [x, dy], strides=[1, 1], low=[1, 1], high=[1, 1], dilations=[1, 1], groups=1, shape=[3, 3, 2, 4]),
-     [rnd(2, 5, 5, 2), rnd(2, 5, 5, 4, seed=1)], None)
-case("conv", lambda x, k: ops.separable_conv(x, k, np.ones((1, 1, 6, 4), "float32"), padding="same"), [rnd(1, 5, 5, 3), rnd(3, 3, 3, 2, seed=1)], None)
+    case(
+        "conv",
+        lambda x, k, a=_at: emit1("conv", [x, k], **a),
+        [rnd(*_x), rnd(*_k, seed=1)],
+        lambda x, k, a=_at: conv_reference(x, k, a["strides"], a["low"], a["high"], a["dilations"], a["groups"]),
+        tol=3e-5,
+    )
+case(
+    "conv_input_grad",
+    lambda x, k: ops.conv_transpose(x, k, strides=2, padding="same"),
+    [rnd(2, 3, 4, 3), rnd(3, 3, 5, 3, seed=1)],
+    None,
+)
+case(
+    "conv_input_grad",
+    lambda x, k: ops.conv_transpose(x, k, strides=2, padding="valid"),
+    [rnd(2, 3, 3, 3), rnd(2, 2, 2, 3, seed=1)],
+    None,
+)
+case(
+    "conv_kernel_grad",
+    lambda x, dy: emit1(
+        "conv_kernel_grad",
+        [x, dy],
+        strides=[1, 1],
+        low=[1, 1],
+        high=[1, 1],
+        dilations=[1, 1],
+        groups=1,
+        shape=[3, 3, 2, 4],
+    ),
+    [rnd(2, 5, 5, 2), rnd(2, 5, 5, 4, seed=1)],
+    None,
+)
+case(
+    "conv",
+    lambda x, k: ops.separable_conv(x, k, np.ones((1, 1, 6, 4), "float32"), padding="same"),
+    [rnd(1, 5, 5, 3), rnd(3, 3, 3, 2, seed=1)],
+    None,
+)
 
 
 def pool_reference(x: Any, w: int, s: int, fn: Any) -> Any:
     out = [(n - w) // s + 1 for n in x.shape[1:-1]]
     y = np.zeros((x.shape[0], *out, x.shape[-1]))
     for at in np.ndindex(*out):
-        y[(slice(None), *at)] = fn(x[(slice(None), *(slice(a * s, a * s + w) for a in at))], axis=tuple(range(1, x.ndim - 1)))
+        y[(slice(None), *at)] = fn(
+            x[(slice(None), *(slice(a * s, a * s + w) for a in at))], axis=tuple(range(1, x.ndim - 1))
+        )
     return y
 
 
 for _sh in ((2, 7, 9, 5), (2, 9, 3), (1, 4, 5, 4, 2)):
     case("max_pool max_pool_grad", lambda x: ops.max_pool(x, 2), [rnd(*_sh)], lambda x: pool_reference(x, 2, 2, np.max))
     case("max_pool", lambda x: ops.max_pool(x, 3, strides=1), [rnd(*_sh)], lambda x: pool_reference(x, 3, 1, np.max))
-    case("average_pool average_pool_grad", lambda x: ops.average_pool(x, 2), [rnd(*_sh)], lambda x: pool_reference(x, 2, 2, np.mean))
+    case(
+        "average_pool average_pool_grad",
+        lambda x: ops.average_pool(x, 2),
+        [rnd(*_sh)],
+        lambda x: pool_reference(x, 2, 2, np.mean),
+    )
 case("max_pool", lambda x: ops.max_pool(x, 3, strides=2, padding="same"), [rnd(2, 7, 8, 3)], None)
 case("average_pool", lambda x: ops.average_pool(x, 3, strides=2, padding="same"), [rnd(2, 7, 8, 3)], None)
-case("max_pool_pick", lambda x: emit1("max_pool_pick", [emit("max_pool", [x], window=[2], strides=[2], low=[0], high=[0])[1], x]), [rnd(2, 6, 3)],
-     lambda x: pool_reference(x, 2, 2, np.max))
+case(
+    "max_pool_pick",
+    lambda x: emit1("max_pool_pick", [emit("max_pool", [x], window=[2], strides=[2], low=[0], high=[0])[1], x]),
+    [rnd(2, 6, 3)],
+    lambda x: pool_reference(x, 2, 2, np.max),
+)
 
 
 def np_softmax(x: Any, axis: int = -1) -> Any:
@@ -188,11 +351,26 @@ def np_softmax(x: Any, axis: int = -1) -> Any:
 case("softmax", ops.softmax, [rnd(*ODD)], np_softmax)
 case("softmax", lambda x: ops.softmax(x, axis=0), [rnd(4, 6)], lambda x: np_softmax(x, 0))
 case("log_softmax", ops.log_softmax, [rnd(*ODD)], lambda x: np.log(np_softmax(x)), tol=4e-6)
-case("sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad", lambda x: emit1("sparse_softmax_cross_entropy", [x, ids(17, 3)]), [rnd(*ODD)],
-     lambda x: -np.log(np_softmax(x))[np.arange(3), ids(17, 3)], tol=4e-6)
-case("binary_crossentropy", lambda x: ops.binary_crossentropy((ids(2, 3, 17) * 1.0).astype("float32"), x, from_logits=True), [rnd(*ODD)], None)
-case("categorical_crossentropy", lambda x: ops.categorical_crossentropy(np.eye(17, dtype="float32")[:3], ops.softmax(x)), [rnd(*ODD)],
-     lambda x: -np.log(np_softmax(x))[np.arange(3), np.arange(3)], tol=1e-5)
+case(
+    "sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad",
+    lambda x: emit1("sparse_softmax_cross_entropy", [x, ids(17, 3)]),
+    [rnd(*ODD)],
+    lambda x: -np.log(np_softmax(x))[np.arange(3), ids(17, 3)],
+    tol=4e-6,
+)
+case(
+    "binary_crossentropy",
+    lambda x: ops.binary_crossentropy((ids(2, 3, 17) * 1.0).astype("float32"), x, from_logits=True),
+    [rnd(*ODD)],
+    None,
+)
+case(
+    "categorical_crossentropy",
+    lambda x: ops.categorical_crossentropy(np.eye(17, dtype="float32")[:3], ops.softmax(x)),
+    [rnd(*ODD)],
+    lambda x: -np.log(np_softmax(x))[np.arange(3), np.arange(3)],
+    tol=1e-5,
+)
 
 
 def bn_reference(x: Any, g: Any, b: Any) -> Any:
@@ -201,24 +379,59 @@ def bn_reference(x: Any, g: Any, b: Any) -> Any:
 
 
 for _sh in ((6, 5), (3, 4, 2, 19)):
-    case("batch_norm batch_norm_grad", lambda x, g, b: emit("batch_norm", [x, g, b], epsilon=1e-3)[0], [rnd(*_sh), pos(_sh[-1], seed=1), rnd(_sh[-1], seed=2)],
-         bn_reference, tol=1e-5)
-    case("layer_norm layer_norm_grad", lambda x, g, b: emit("layer_norm", [x, g, b], epsilon=1e-3)[0], [rnd(*_sh), pos(_sh[-1], seed=1), rnd(_sh[-1], seed=2)],
-         lambda x, g, b: (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3) * g + b, tol=1e-5)
-case("rms_normalization", lambda x: ops.rms_normalization(x, epsilon=1e-6), [rnd(*ODD)], lambda x: x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6))
+    case(
+        "batch_norm batch_norm_grad",
+        lambda x, g, b: emit("batch_norm", [x, g, b], epsilon=1e-3)[0],
+        [rnd(*_sh), pos(_sh[-1], seed=1), rnd(_sh[-1], seed=2)],
+        bn_reference,
+        tol=1e-5,
+    )
+    case(
+        "layer_norm layer_norm_grad",
+        lambda x, g, b: emit("layer_norm", [x, g, b], epsilon=1e-3)[0],
+        [rnd(*_sh), pos(_sh[-1], seed=1), rnd(_sh[-1], seed=2)],
+        lambda x, g, b: (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3) * g + b,
+        tol=1e-5,
+    )
+case(
+    "rms_normalization",
+    lambda x: ops.rms_normalization(x, epsilon=1e-6),
+    [rnd(*ODD)],
+    lambda x: x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6),
+)
 
 case("reshape", lambda x: ops.reshape(x, [2, -1]), [rnd(4, 6)], lambda x: x.reshape(2, -1))
 case("transpose", lambda x: ops.transpose(x, [2, 0, 1]), [rnd(3, 4, 5)], lambda x: x.transpose(2, 0, 1))
 case("broadcast_to", lambda x: ops.broadcast_to(x, [3, 2, 5]), [rnd(2, 1)], lambda x: np.broadcast_to(x, (3, 2, 5)))
-case("concat", lambda a, b: ops.concatenate([a, b], axis=1), [rnd(3, 2, 4), rnd(3, 5, 4, seed=1)], lambda a, b: np.concatenate([a, b], 1))
+case(
+    "concat",
+    lambda a, b: ops.concatenate([a, b], axis=1),
+    [rnd(3, 2, 4), rnd(3, 5, 4, seed=1)],
+    lambda a, b: np.concatenate([a, b], 1),
+)
 case("stack", lambda a, b: ops.stack([a, b], axis=1), [rnd(3, 4), rnd(3, 4, seed=1)], lambda a, b: np.stack([a, b], 1))
 case("slice slice_grad", lambda x: x[1:, ::2, -1], [rnd(3, 7, 4)], lambda x: x[1:, ::2, -1])
 case("slice", lambda x: x[..., 1:3], [rnd(3, 7, 4)], lambda x: x[..., 1:3])
 case("flip", lambda x: ops.flip(x, axis=1), [rnd(3, 7, 4)], lambda x: np.flip(x, 1))
 case("flip", lambda x: x[::-1], [rnd(3, 7)], lambda x: x[::-1])
-case("pad", lambda x: ops.pad(x, [(1, 2), (0, 3)], constant_values=1.5), [rnd(3, 4)], lambda x: np.pad(x, [(1, 2), (0, 3)], constant_values=1.5))
-case("pad", lambda x: ops.pad(x, [(2, 1), (0, 0)], mode="reflect"), [rnd(4, 3)], lambda x: np.pad(x, [(2, 1), (0, 0)], mode="reflect"))
-case("pad", lambda x: ops.pad(x, [(2, 1), (1, 1)], mode="symmetric"), [rnd(4, 3)], lambda x: np.pad(x, [(2, 1), (1, 1)], mode="symmetric"))
+case(
+    "pad",
+    lambda x: ops.pad(x, [(1, 2), (0, 3)], constant_values=1.5),
+    [rnd(3, 4)],
+    lambda x: np.pad(x, [(1, 2), (0, 3)], constant_values=1.5),
+)
+case(
+    "pad",
+    lambda x: ops.pad(x, [(2, 1), (0, 0)], mode="reflect"),
+    [rnd(4, 3)],
+    lambda x: np.pad(x, [(2, 1), (0, 0)], mode="reflect"),
+)
+case(
+    "pad",
+    lambda x: ops.pad(x, [(2, 1), (1, 1)], mode="symmetric"),
+    [rnd(4, 3)],
+    lambda x: np.pad(x, [(2, 1), (1, 1)], mode="symmetric"),
+)
 case("tile", lambda x: ops.tile(x, (2, 3)), [rnd(2, 3)], lambda x: np.tile(x, (2, 3)))
 case("repeat", lambda x: ops.repeat(x, 3, axis=1), [rnd(2, 3)], lambda x: np.repeat(x, 3, 1))
 case("roll", lambda x: ops.roll(x, 2, axis=1), [rnd(3, 5)], lambda x: np.roll(x, 2, 1))
@@ -226,21 +439,61 @@ case("tril", lambda x: ops.tril(x, -1), [rnd(2, 4, 4)], lambda x: np.tril(x, -1)
 case("triu", lambda x: ops.triu(x, 1), [rnd(4, 5)], lambda x: np.triu(x, 1))
 case("gather scatter_add", lambda t: ops.take(t, ids(5, 4, 3), axis=0), [rnd(5, 7)], lambda t: t[ids(5, 4, 3)])
 case("gather", lambda t: ops.take(t, np.array([2, -1, 0]), axis=1), [rnd(5, 7)], lambda t: t[:, [2, -1, 0]])
-case("take_along_axis put_along_axis", lambda x: ops.take_along_axis(x, ids(7, 3, 4), axis=1), [rnd(3, 7)], lambda x: np.take_along_axis(x, ids(7, 3, 4), 1))
-case("scatter_add", lambda u: ops.segment_sum(u, np.array([0, 2, 0, 1, 2], "int32"), 4), [rnd(5, 3)], lambda u: np.stack([u[0] + u[2], u[3], u[1] + u[4], 0 * u[0]]))
+case(
+    "take_along_axis put_along_axis",
+    lambda x: ops.take_along_axis(x, ids(7, 3, 4), axis=1),
+    [rnd(3, 7)],
+    lambda x: np.take_along_axis(x, ids(7, 3, 4), 1),
+)
+case(
+    "scatter_add",
+    lambda u: ops.segment_sum(u, np.array([0, 2, 0, 1, 2], "int32"), 4),
+    [rnd(5, 3)],
+    lambda u: np.stack([u[0] + u[2], u[3], u[1] + u[4], 0 * u[0]]),
+)
 case("argsort", lambda x: ops.sort(x, axis=0), [rnd(*ODD)], lambda x: np.sort(x, 0))
 case("argsort", lambda x: ops.top_k(x, 3)[0], [rnd(*ODD)], lambda x: -np.sort(-x, 1)[:, :3])
 case("one_hot", lambda: ops.one_hot(ids(4, 5), 4), [], lambda: np.eye(4, dtype="float32")[ids(4, 5)], grad=False)
-case("iota", lambda: emit1("iota", [], shape=[3, 4], axis=1, dtype="int32"), [], lambda: np.broadcast_to(np.arange(4), (3, 4)), grad=False)
+case(
+    "iota",
+    lambda: emit1("iota", [], shape=[3, 4], axis=1, dtype="int32"),
+    [],
+    lambda: np.broadcast_to(np.arange(4), (3, 4)),
+    grad=False,
+)
 case("stop_gradient", ops.stop_gradient, [rnd(3)], lambda x: x, grad=False)
 case("check_finite", lambda x: emit1("check_finite", [x]), [rnd(*ODD)], lambda x: x)
 case("resize", lambda x: ops.resize(x, (6, 4), "bilinear"), [rnd(1, 3, 2, 2)], None)
-case("dot_product_attention", lambda q, k, v: ops.dot_product_attention(q, k, v, is_causal=True), [rnd(2, 4, 2, 3), rnd(2, 4, 2, 3, seed=1), rnd(2, 4, 2, 3, seed=2)], None)
+case(
+    "dot_product_attention",
+    lambda q, k, v: ops.dot_product_attention(q, k, v, is_causal=True),
+    [rnd(2, 4, 2, 3), rnd(2, 4, 2, 3, seed=1), rnd(2, 4, 2, 3, seed=2)],
+    None,
+)
 # int64 and other integers
 case("add", ops.add, [np.arange(6), np.arange(6) * 3], np.add, grad=False)
-case("floor_divide", ops.floor_divide, [np.array([7, -7, 5, 3]), np.array([2, 2, -3, 0])], lambda a, b: np.array([3, -4, -2, 0]), grad=False)
-case("mod", ops.mod, [np.array([7, -7, 5, 3]), np.array([2, 2, -3, 0])], lambda a, b: np.array([1, 1, -1, 0]), grad=False)
+case(
+    "floor_divide",
+    ops.floor_divide,
+    [np.array([7, -7, 5, 3]), np.array([2, 2, -3, 0])],
+    lambda a, b: np.array([3, -4, -2, 0]),
+    grad=False,
+)
+case(
+    "mod", ops.mod, [np.array([7, -7, 5, 3]), np.array([2, 2, -3, 0])], lambda a, b: np.array([1, 1, -1, 0]), grad=False
+)
 case("power", ops.power, [np.array([2, -3, 5]), np.array([10, 3, 0])], np.power, grad=False)
 
 # Ops with checks of their own, elsewhere: structural ones, control flow (test_control.py) and random numbers (test_random.py).
-ELSEWHERE = {"input", "variable", "constant", "fused", "dim_value", "custom_gradient", "scan", "cond", "while_loop", "random_uniform"}
+ELSEWHERE = {
+    "input",
+    "variable",
+    "constant",
+    "fused",
+    "dim_value",
+    "custom_gradient",
+    "scan",
+    "cond",
+    "while_loop",
+    "random_uniform",
+}

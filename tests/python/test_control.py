@@ -35,7 +35,9 @@ def test_scan_matches_a_loop_for_any_length():
 
 def test_scan_reverse_second_order_and_length_zero():
     def f(x):
-        last, _ = ops.scan(lambda c, v: (c * v + ops.sin(c), None), ops.convert_to_tensor(0.7, "float64"), x, reverse=True)
+        last, _ = ops.scan(
+            lambda c, v: (c * v + ops.sin(c), None), ops.convert_to_tensor(0.7, "float64"), x, reverse=True
+        )
         return last
 
     x = np.array([0.3, 1.1, -0.4])
@@ -45,7 +47,10 @@ def test_scan_reverse_second_order_and_length_zero():
     assert float(hb.function(f)(x)) == pytest.approx(c)
     g = hb.grad(lambda z: ops.sum(hb.grad(f)(z)))
     eps = 1e-5
-    fd = [(np.asarray(hb.grad(f)(x + eps * e)).sum() - np.asarray(hb.grad(f)(x - eps * e)).sum()) / (2 * eps) for e in np.eye(3)]
+    fd = [
+        (np.asarray(hb.grad(f)(x + eps * e)).sum() - np.asarray(hb.grad(f)(x - eps * e)).sum()) / (2 * eps)
+        for e in np.eye(3)
+    ]
     np.testing.assert_allclose(g(x), fd, rtol=1e-5)
     assert float(hb.function(f)(x[:0])) == pytest.approx(0.7)
 
@@ -63,7 +68,11 @@ def test_scan_carries_assigned_variables():
 
 
 def test_while_loop():
-    f = hb.function(lambda n: ops.while_loop(lambda i, s: i < n, lambda i, s: (i + 1, s + i), (ops.convert_to_tensor(0), ops.convert_to_tensor(0))))
+    f = hb.function(
+        lambda n: ops.while_loop(
+            lambda i, s: i < n, lambda i, s: (i + 1, s + i), (ops.convert_to_tensor(0), ops.convert_to_tensor(0))
+        )
+    )
     for n in (0, 1, 5, 6):
         assert int(f(np.int32(n))[1]) == sum(range(n))
     bounded = hb.grad(lambda x: ops.while_loop(lambda v: v < 10.0, lambda v: v * x, (x,), maximum_iterations=20)[0])
@@ -90,7 +99,9 @@ def test_cond_and_its_gradient():
 
 
 def test_unknown_batch_and_time():
-    m = hb.Sequential([hb.Input((None, 3)), hb.layers.LSTM(4, return_sequences=True), hb.layers.TimeDistributed(hb.layers.Dense(2))])
+    m = hb.Sequential(
+        [hb.Input((None, 3)), hb.layers.LSTM(4, return_sequences=True), hb.layers.TimeDistributed(hb.layers.Dense(2))]
+    )
     assert m.output_shape == (None, None, 2)
     m.compile("sgd", "mse")
     for b, t in ((2, 5), (3, 7)):

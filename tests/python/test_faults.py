@@ -41,12 +41,17 @@ def test_labels_out_of_range(label):
 @pytest.mark.parametrize("bad", [7, -1])
 def test_embedding_ids_out_of_range(bad):
     m = hb.Sequential([hb.Input((2,), dtype="int32"), L.Embedding(7, 3)])
-    with pytest.raises(ValueError, match=rf"\[gather\] index must be in \[0, 7\); got {bad} at row 3 \(layer \"sequential/embedding\"\)"):
+    with pytest.raises(
+        ValueError,
+        match=rf"\[gather\] index must be in \[0, 7\); got {bad} at row 3 \(layer \"sequential/embedding\"\)",
+    ):
         m.predict(np.array([[0, 1], [2, bad]]), verbose=0)
 
 
 def test_impossible_shapes_are_found_when_the_model_is_built():
-    with pytest.raises(ValueError, match=r"\[conv\] the dilated kernel \(5\) is larger than the padded input \(4\).*conv2d"):
+    with pytest.raises(
+        ValueError, match=r"\[conv\] the dilated kernel \(5\) is larger than the padded input \(4\).*conv2d"
+    ):
         L.Conv2D(2, 5)(hb.Input((4, 4, 1)))
     with pytest.raises(ValueError, match="overflow"):
         ops.conv(np.ones((1, 4, 4, 1), "float32"), np.ones((3, 3, 1, 1), "float32"), dilation_rate=4611686018427387904)
@@ -93,7 +98,16 @@ def test_dtypes():
     with pytest.raises(TypeError, match="real"):
         m.predict(np.ones((1, 4), "complex64"), verbose=0)
     want = m.predict(X, verbose=0)
-    for a in (X.astype("float64"), X.astype(">f4"), X.astype("int64"), X.astype("float16"), X.astype(bool), X[::-1], np.broadcast_to(np.float32(1), (8, 4)), np.asfortranarray(X)):
+    for a in (
+        X.astype("float64"),
+        X.astype(">f4"),
+        X.astype("int64"),
+        X.astype("float16"),
+        X.astype(bool),
+        X[::-1],
+        np.broadcast_to(np.float32(1), (8, 4)),
+        np.asfortranarray(X),
+    ):
         np.testing.assert_allclose(m.predict(a, verbose=0), want, rtol=1e-6)
 
 
@@ -115,7 +129,6 @@ def test_denormals_and_large_values():
     assert np.isinf(np.asarray(ops.multiply(np.float32(1e38), 10.0)))
     hb.function(lambda a: a * 0.5)(np.float32([1e-38]))
     assert np.float32(1e-40) * np.float32(0.5) > 0  # the host's own arithmetic still has denormals
-
 
 
 def test_fork_after_compute():
@@ -205,5 +218,3 @@ def test_memory_stays_flat():
     for _ in range(5):
         m.fit(x, np.zeros(64, "int32"), epochs=200, verbose=0)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * 1024
-
-

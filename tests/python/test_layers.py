@@ -17,37 +17,76 @@ def x(*shape):
 
 
 LAYERS = [
-    (L.Dense, {"units": 3, "activation": "relu"}, (2, 4), (2, 3), 2), (L.Dense, {"units": 3, "use_bias": False}, (2, 5, 4), (2, 5, 3), 1),
+    (L.Dense, {"units": 3, "activation": "relu"}, (2, 4), (2, 3), 2),
+    (L.Dense, {"units": 3, "use_bias": False}, (2, 5, 4), (2, 5, 3), 1),
     (L.EinsumDense, {"equation": "abc,cd->abd", "output_shape": (None, 6), "bias_axes": "d"}, (2, 3, 4), (2, 3, 6), 2),
-    (L.Activation, {"activation": "tanh"}, (2, 3), (2, 3), 0), (L.ReLU, {"max_value": 1.0}, (2, 3), (2, 3), 0), (L.LeakyReLU, {}, (2, 3), (2, 3), 0),
-    (L.ELU, {}, (2, 3), (2, 3), 0), (L.PReLU, {}, (2, 3), (2, 3), 1), (L.Softmax, {}, (2, 3), (2, 3), 0),
-    (L.Flatten, {}, (2, 3, 4), (2, 12), 0), (L.Reshape, {"target_shape": (2, -1)}, (2, 6), (2, 2, 3), 0), (L.Permute, {"dims": (2, 1)}, (2, 3, 4), (2, 4, 3), 0),
-    (L.RepeatVector, {"n": 3}, (2, 4), (2, 3, 4), 0), (L.Dropout, {"rate": 0.5}, (2, 3), (2, 3), 0), (L.SpatialDropout1D, {"rate": 0.5}, (2, 3, 4), (2, 3, 4), 0),
-    (L.GaussianNoise, {"stddev": 0.1}, (2, 3), (2, 3), 0), (L.GaussianDropout, {"rate": 0.1}, (2, 3), (2, 3), 0),
+    (L.Activation, {"activation": "tanh"}, (2, 3), (2, 3), 0),
+    (L.ReLU, {"max_value": 1.0}, (2, 3), (2, 3), 0),
+    (L.LeakyReLU, {}, (2, 3), (2, 3), 0),
+    (L.ELU, {}, (2, 3), (2, 3), 0),
+    (L.PReLU, {}, (2, 3), (2, 3), 1),
+    (L.Softmax, {}, (2, 3), (2, 3), 0),
+    (L.Flatten, {}, (2, 3, 4), (2, 12), 0),
+    (L.Reshape, {"target_shape": (2, -1)}, (2, 6), (2, 2, 3), 0),
+    (L.Permute, {"dims": (2, 1)}, (2, 3, 4), (2, 4, 3), 0),
+    (L.RepeatVector, {"n": 3}, (2, 4), (2, 3, 4), 0),
+    (L.Dropout, {"rate": 0.5}, (2, 3), (2, 3), 0),
+    (L.SpatialDropout1D, {"rate": 0.5}, (2, 3, 4), (2, 3, 4), 0),
+    (L.GaussianNoise, {"stddev": 0.1}, (2, 3), (2, 3), 0),
+    (L.GaussianDropout, {"rate": 0.1}, (2, 3), (2, 3), 0),
     (L.Conv1D, {"filters": 3, "kernel_size": 3, "padding": "causal"}, (2, 6, 2), (2, 6, 3), 2),
     (L.Conv2D, {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 5, 6, 2), (2, 3, 3, 3), 2),
-    (L.Conv2D, {"filters": 4, "kernel_size": 3, "groups": 2}, (2, 5, 6, 2), (2, 3, 4, 4), 2), (L.Conv3D, {"filters": 2, "kernel_size": 2}, (1, 3, 4, 3, 2), (1, 2, 3, 2, 2), 2),
+    (L.Conv2D, {"filters": 4, "kernel_size": 3, "groups": 2}, (2, 5, 6, 2), (2, 3, 4, 4), 2),
+    (L.Conv3D, {"filters": 2, "kernel_size": 2}, (1, 3, 4, 3, 2), (1, 2, 3, 2, 2), 2),
     (L.Conv1DTranspose, {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 4, 2), (2, 8, 3), 2),
-    (L.Conv2DTranspose, {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 4, 5, 2), (2, 8, 10, 3), 2),
+    (
+        L.Conv2DTranspose,
+        {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"},
+        (2, 4, 5, 2),
+        (2, 8, 10, 3),
+        2,
+    ),
     (L.Conv2DTranspose, {"filters": 3, "kernel_size": 3, "strides": 2}, (2, 4, 5, 2), (2, 9, 11, 3), 2),
-    (L.DepthwiseConv2D, {"kernel_size": 3, "depth_multiplier": 2}, (2, 5, 5, 3), (2, 3, 3, 6), 2), (L.SeparableConv2D, {"filters": 4, "kernel_size": 3}, (2, 5, 5, 3), (2, 3, 3, 4), 3),
+    (L.DepthwiseConv2D, {"kernel_size": 3, "depth_multiplier": 2}, (2, 5, 5, 3), (2, 3, 3, 6), 2),
+    (L.SeparableConv2D, {"filters": 4, "kernel_size": 3}, (2, 5, 5, 3), (2, 3, 3, 4), 3),
     (L.SeparableConv1D, {"filters": 4, "kernel_size": 3}, (2, 5, 3), (2, 3, 4), 3),
-    (L.MaxPooling1D, {}, (2, 6, 3), (2, 3, 3), 0), (L.MaxPooling2D, {"pool_size": 3, "strides": 2, "padding": "same"}, (2, 5, 6, 3), (2, 3, 3, 3), 0),
-    (L.AveragePooling2D, {}, (2, 4, 6, 3), (2, 2, 3, 3), 0), (L.AveragePooling3D, {}, (2, 4, 4, 2, 3), (2, 2, 2, 1, 3), 0),
-    (L.GlobalMaxPooling1D, {}, (2, 4, 3), (2, 3), 0), (L.GlobalAveragePooling2D, {"keepdims": True}, (2, 4, 5, 3), (2, 1, 1, 3), 0), (L.GlobalAveragePooling1D, {}, (2, 4, 3), (2, 3), 0),
-    (L.BatchNormalization, {}, (4, 3), (4, 3), 4), (L.BatchNormalization, {"axis": 1}, (4, 3, 5), (4, 3, 5), 4), (L.LayerNormalization, {}, (2, 3, 4), (2, 3, 4), 2),
-    (L.LayerNormalization, {"axis": [1, 2]}, (2, 3, 4), (2, 3, 4), 2), (L.GroupNormalization, {"groups": 2}, (2, 3, 4), (2, 3, 4), 2), (L.RMSNormalization, {}, (2, 4), (2, 4), 1),
-    (L.UnitNormalization, {}, (2, 4), (2, 4), 0), (L.ZeroPadding1D, {}, (2, 3, 4), (2, 5, 4), 0), (L.ZeroPadding2D, {"padding": ((1, 0), (2, 1))}, (2, 3, 4, 1), (2, 4, 7, 1), 0),
-    (L.Cropping2D, {"cropping": ((1, 0), (0, 1))}, (2, 3, 4, 1), (2, 2, 3, 1), 0), (L.Cropping1D, {}, (2, 4, 1), (2, 2, 1), 0), (L.UpSampling1D, {}, (2, 3, 4), (2, 6, 4), 0),
-    (L.UpSampling2D, {"size": (2, 3)}, (2, 2, 2, 1), (2, 4, 6, 1), 0), (L.UpSampling2D, {"interpolation": "bilinear"}, (2, 2, 2, 1), (2, 4, 4, 1), 0),
-    (L.SimpleRNN, {"units": 3}, (2, 4, 5), (2, 3), 3), (L.LSTM, {"units": 3, "return_sequences": True}, (2, 4, 5), (2, 4, 3), 3),
-    (L.LSTM, {"units": 3, "dropout": 0.2, "recurrent_dropout": 0.2}, (2, 4, 5), (2, 3), 3), (L.GRU, {"units": 3}, (2, 4, 5), (2, 3), 3), (L.GRU, {"units": 3, "reset_after": False, "go_backwards": True}, (2, 4, 5), (2, 3), 3),
-    (L.Rescaling, {"scale": 0.5, "offset": 1.0}, (2, 3), (2, 3), 0), (L.Masking, {}, (2, 3, 4), (2, 3, 4), 0), (L.Identity, {}, (2, 3), (2, 3), 0),
-    (L.ActivityRegularization, {"l2": 0.1}, (2, 3), (2, 3), 0), (L.Resizing, {"height": 3, "width": 2}, (2, 4, 4, 1), (2, 3, 2, 1), 0),
+    (L.MaxPooling1D, {}, (2, 6, 3), (2, 3, 3), 0),
+    (L.MaxPooling2D, {"pool_size": 3, "strides": 2, "padding": "same"}, (2, 5, 6, 3), (2, 3, 3, 3), 0),
+    (L.AveragePooling2D, {}, (2, 4, 6, 3), (2, 2, 3, 3), 0),
+    (L.AveragePooling3D, {}, (2, 4, 4, 2, 3), (2, 2, 2, 1, 3), 0),
+    (L.GlobalMaxPooling1D, {}, (2, 4, 3), (2, 3), 0),
+    (L.GlobalAveragePooling2D, {"keepdims": True}, (2, 4, 5, 3), (2, 1, 1, 3), 0),
+    (L.GlobalAveragePooling1D, {}, (2, 4, 3), (2, 3), 0),
+    (L.BatchNormalization, {}, (4, 3), (4, 3), 4),
+    (L.BatchNormalization, {"axis": 1}, (4, 3, 5), (4, 3, 5), 4),
+    (L.LayerNormalization, {}, (2, 3, 4), (2, 3, 4), 2),
+    (L.LayerNormalization, {"axis": [1, 2]}, (2, 3, 4), (2, 3, 4), 2),
+    (L.GroupNormalization, {"groups": 2}, (2, 3, 4), (2, 3, 4), 2),
+    (L.RMSNormalization, {}, (2, 4), (2, 4), 1),
+    (L.UnitNormalization, {}, (2, 4), (2, 4), 0),
+    (L.ZeroPadding1D, {}, (2, 3, 4), (2, 5, 4), 0),
+    (L.ZeroPadding2D, {"padding": ((1, 0), (2, 1))}, (2, 3, 4, 1), (2, 4, 7, 1), 0),
+    (L.Cropping2D, {"cropping": ((1, 0), (0, 1))}, (2, 3, 4, 1), (2, 2, 3, 1), 0),
+    (L.Cropping1D, {}, (2, 4, 1), (2, 2, 1), 0),
+    (L.UpSampling1D, {}, (2, 3, 4), (2, 6, 4), 0),
+    (L.UpSampling2D, {"size": (2, 3)}, (2, 2, 2, 1), (2, 4, 6, 1), 0),
+    (L.UpSampling2D, {"interpolation": "bilinear"}, (2, 2, 2, 1), (2, 4, 4, 1), 0),
+    (L.SimpleRNN, {"units": 3}, (2, 4, 5), (2, 3), 3),
+    (L.LSTM, {"units": 3, "return_sequences": True}, (2, 4, 5), (2, 4, 3), 3),
+    (L.LSTM, {"units": 3, "dropout": 0.2, "recurrent_dropout": 0.2}, (2, 4, 5), (2, 3), 3),
+    (L.GRU, {"units": 3}, (2, 4, 5), (2, 3), 3),
+    (L.GRU, {"units": 3, "reset_after": False, "go_backwards": True}, (2, 4, 5), (2, 3), 3),
+    (L.Rescaling, {"scale": 0.5, "offset": 1.0}, (2, 3), (2, 3), 0),
+    (L.Masking, {}, (2, 3, 4), (2, 3, 4), 0),
+    (L.Identity, {}, (2, 3), (2, 3), 0),
+    (L.ActivityRegularization, {"l2": 0.1}, (2, 3), (2, 3), 0),
+    (L.Resizing, {"height": 3, "width": 2}, (2, 4, 4, 1), (2, 3, 2, 1), 0),
 ]
 
 
-@pytest.mark.parametrize("cls,kwargs,shape,out,weights", LAYERS, ids=[f"{c.__name__}-{i}" for i, (c, *_) in enumerate(LAYERS)])
+@pytest.mark.parametrize(
+    "cls,kwargs,shape,out,weights", LAYERS, ids=[f"{c.__name__}-{i}" for i, (c, *_) in enumerate(LAYERS)]
+)
 def test_layer(cls, kwargs, shape, out, weights):
     layer = cls(**kwargs)
     symbolic = layer(hb.Input(shape[1:]))
@@ -129,7 +168,9 @@ def test_attention_matches_numpy():
     mha = L.MultiHeadAttention(2, 3)
     y, scores = mha(q, v, return_attention_scores=True)
     (wq, bq, wk, bk, wv, bv, wo, bo) = mha.get_weights()
-    qq, kk, vv = (np.einsum("btd,dhk->bhtk", t, w) + b[None, :, None] for t, w, b in ((q, wq, bq), (v, wk, bk), (v, wv, bv)))
+    qq, kk, vv = (
+        np.einsum("btd,dhk->bhtk", t, w) + b[None, :, None] for t, w, b in ((q, wq, bq), (v, wk, bk), (v, wv, bv))
+    )
     e = np.exp(qq @ kk.swapaxes(-1, -2) / np.sqrt(3))
     p = e / e.sum(-1, keepdims=True)
     np.testing.assert_allclose(scores, p, rtol=1e-4, atol=1e-6)
@@ -157,17 +198,35 @@ def test_batch_norm_moves_its_means_and_freezes():
 
 def test_dropout_scales_and_changes_each_step():
     d = L.Dropout(0.4, seed=1)
-    a, b = np.asarray(d(np.ones((100, 100), "float32"), training=True)), np.asarray(d(np.ones((100, 100), "float32"), training=True))
-    assert not np.array_equal(a, b) and abs(a.mean() - 1) < 0.02 and set(np.unique(a).round(4)) == {0.0, np.float32(1 / 0.6).round(4)}
+    a, b = (
+        np.asarray(d(np.ones((100, 100), "float32"), training=True)),
+        np.asarray(d(np.ones((100, 100), "float32"), training=True)),
+    )
+    assert (
+        not np.array_equal(a, b)
+        and abs(a.mean() - 1) < 0.02
+        and set(np.unique(a).round(4)) == {0.0, np.float32(1 / 0.6).round(4)}
+    )
     np.testing.assert_array_equal(d(np.ones((3, 3), "float32")), np.ones((3, 3)))
 
 
-BAD = [(L.Dense, {"units": 0}, ValueError), (L.Dense, {"units": -3}, ValueError), (L.Dense, {"units": 2.5}, TypeError), (L.Dense, {"units": True}, TypeError),
-       (L.Dense, {"units": "3"}, TypeError), (L.Conv2D, {"filters": 3, "kernel_size": 0}, ValueError), (L.Conv2D, {"filters": 3, "kernel_size": 3, "strides": 0}, ValueError),
-       (L.Conv2D, {"filters": 3, "kernel_size": 3, "dilation_rate": 0}, ValueError), (L.Conv2D, {"filters": 3, "kernel_size": 3, "groups": 2}, ValueError),
-       (L.Conv2D, {"filters": 3, "kernel_size": 3, "padding": "sam"}, ValueError), (L.MaxPooling2D, {"pool_size": 0}, ValueError), (L.Dropout, {"rate": 1.5}, ValueError),
-       (L.Embedding, {"input_dim": 0, "output_dim": 2}, ValueError), (L.Dense, {"units": 3, "activation": "rellu"}, ValueError),
-       (L.Conv2D, {"filters": 3, "kernel_size": 3, "data_format": "channels_first"}, ValueError)]
+BAD = [
+    (L.Dense, {"units": 0}, ValueError),
+    (L.Dense, {"units": -3}, ValueError),
+    (L.Dense, {"units": 2.5}, TypeError),
+    (L.Dense, {"units": True}, TypeError),
+    (L.Dense, {"units": "3"}, TypeError),
+    (L.Conv2D, {"filters": 3, "kernel_size": 0}, ValueError),
+    (L.Conv2D, {"filters": 3, "kernel_size": 3, "strides": 0}, ValueError),
+    (L.Conv2D, {"filters": 3, "kernel_size": 3, "dilation_rate": 0}, ValueError),
+    (L.Conv2D, {"filters": 3, "kernel_size": 3, "groups": 2}, ValueError),
+    (L.Conv2D, {"filters": 3, "kernel_size": 3, "padding": "sam"}, ValueError),
+    (L.MaxPooling2D, {"pool_size": 0}, ValueError),
+    (L.Dropout, {"rate": 1.5}, ValueError),
+    (L.Embedding, {"input_dim": 0, "output_dim": 2}, ValueError),
+    (L.Dense, {"units": 3, "activation": "rellu"}, ValueError),
+    (L.Conv2D, {"filters": 3, "kernel_size": 3, "data_format": "channels_first"}, ValueError),
+]
 
 
 @pytest.mark.parametrize("cls,kwargs,error", BAD, ids=[f"{c.__name__}-{i}" for i, (c, *_) in enumerate(BAD)])

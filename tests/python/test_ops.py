@@ -42,11 +42,17 @@ def test_forward(case, isa):
         want = case.reference(*[a.astype("float64") if a.dtype == np.float32 else a for a in case.arrays])
     want = np.asarray(want)
     assert y.shape == want.shape
-    np.testing.assert_allclose(y.astype("float64"), want.astype("float64"), rtol=max(case.tol, 1e-6) * 4, atol=case.tol * max(1, np.abs(want[np.isfinite(want)]).max(initial=0)))
+    np.testing.assert_allclose(
+        y.astype("float64"),
+        want.astype("float64"),
+        rtol=max(case.tol, 1e-6) * 4,
+        atol=case.tol * max(1, np.abs(want[np.isfinite(want)]).max(initial=0)),
+    )
 
 
 def scalarize(case, arrays, weights):
     """sum(weights * call(arrays)), whose gradient exercises every output element."""
+
     def f(*xs):
         full = list(arrays)
         for i, x in zip([i for i, a in enumerate(arrays) if a.dtype == np.float64], xs):
@@ -88,22 +94,35 @@ def test_gradients(case):
 
     def slope(*zs):
         out = inner(*zs)
-        return sum((ops.sum(ops.multiply(d, np.cos(np.arange(v.size)).reshape(v.shape))) for d, v in zip(out[1:], dirs[1:])),
-                   ops.sum(ops.multiply(out[0], np.cos(np.arange(dirs[0].size)).reshape(dirs[0].shape))))
+        return sum(
+            (ops.sum(ops.multiply(d, np.cos(np.arange(v.size)).reshape(v.shape))) for d, v in zip(out[1:], dirs[1:])),
+            ops.sum(ops.multiply(out[0], np.cos(np.arange(dirs[0].size)).reshape(dirs[0].shape))),
+        )
 
     second = [np.asarray(d) for d in hb.grad(slope, argnums=tuple(range(len(xs))))(*xs)]
     got = sum((d * v).sum() for d, v in zip(second, dirs))
     fs = hb.function(slope)
     eps = 1e-5
-    want = (float(fs(*[x + eps * v for x, v in zip(xs, dirs)])) - float(fs(*[x - eps * v for x, v in zip(xs, dirs)]))) / (2 * eps)
+    want = (
+        float(fs(*[x + eps * v for x, v in zip(xs, dirs)])) - float(fs(*[x - eps * v for x, v in zip(xs, dirs)]))
+    ) / (2 * eps)
     np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
 
 
-BIG = [("matmul", lambda a: ops.matmul(a, ops.transpose(a)), (300, 170)), ("sum", lambda a: ops.sum(a, axis=0), (4000, 33)),
-       ("softmax", ops.softmax, (900, 77)), ("chain", lambda a: ops.tanh(a * 2 + 1) * a, (700, 301)),
-       ("mean", lambda a: ops.mean(a), (100000,)), ("var", lambda a: ops.var(a, axis=1), (300, 700)),
-       ("conv", lambda a: ops.conv(ops.reshape(a, [4, 30, 30, 20]), np.ones((3, 3, 20, 24), "float32") * 0.01, padding="same"), (4 * 900, 20)),
-       ("gather", lambda a: ops.take(a, np.arange(5000) % 99, axis=0), (100, 64))]
+BIG = [
+    ("matmul", lambda a: ops.matmul(a, ops.transpose(a)), (300, 170)),
+    ("sum", lambda a: ops.sum(a, axis=0), (4000, 33)),
+    ("softmax", ops.softmax, (900, 77)),
+    ("chain", lambda a: ops.tanh(a * 2 + 1) * a, (700, 301)),
+    ("mean", lambda a: ops.mean(a), (100000,)),
+    ("var", lambda a: ops.var(a, axis=1), (300, 700)),
+    (
+        "conv",
+        lambda a: ops.conv(ops.reshape(a, [4, 30, 30, 20]), np.ones((3, 3, 20, 24), "float32") * 0.01, padding="same"),
+        (4 * 900, 20),
+    ),
+    ("gather", lambda a: ops.take(a, np.arange(5000) % 99, axis=0), (100, 64)),
+]
 
 
 @pytest.mark.parametrize("name,fn,shape", BIG, ids=[b[0] for b in BIG])
@@ -153,7 +172,12 @@ def test_tails(n):
 def test_extreme_values():
     x = np.array([-np.inf, -200, -1e-30, 0.0, 1e-30, 89.5, 200, np.inf, np.nan], "float32")
     with np.errstate(all="ignore"):
-        for fn, ref in [(ops.exp, np.exp), (ops.tanh, np.tanh), (ops.relu, lambda v: np.where(v < 0, 0, v)), (ops.log1p, np.log1p)]:
+        for fn, ref in [
+            (ops.exp, np.exp),
+            (ops.tanh, np.tanh),
+            (ops.relu, lambda v: np.where(v < 0, 0, v)),
+            (ops.log1p, np.log1p),
+        ]:
             want = ref(x.astype("float64")).astype("float32")
             for isa in ISAS:
                 np.testing.assert_allclose(np.asarray(hb.function(fn, isa=isa)(x)), want, rtol=1e-5, atol=1e-30)
@@ -161,14 +185,30 @@ def test_extreme_values():
 
 
 ERRORS = [
-    (lambda: ops.matmul(np.ones((32, 100)), np.ones((128, 10))), ValueError, r"\[matmul\] inner dimensions must match; got a=f64\[32,100\], b=f64\[128,10\]"),
+    (
+        lambda: ops.matmul(np.ones((32, 100)), np.ones((128, 10))),
+        ValueError,
+        r"\[matmul\] inner dimensions must match; got a=f64\[32,100\], b=f64\[128,10\]",
+    ),
     (lambda: ops.add(np.ones(3), np.ones(4)), ValueError, r"\[add\].*broadcast"),
     (lambda: ops.reshape(np.ones(6), [-1, -1]), ValueError, r"\[reshape\] only one dimension may be -1"),
     (lambda: ops.reshape(np.ones(6), [4, -1]), ValueError, r"\[reshape\] the size is not divisible"),
-    (lambda: ops.concatenate([np.ones((2, 3)), np.ones((3, 3))], 1), ValueError, r"\[concat\] dimensions other than axis 1"),
-    (lambda: ops.conv(np.ones((1, 2, 2, 1), "float32"), np.ones((3, 3, 1, 1), "float32")), ValueError, r"\[conv\] the dilated kernel \(3\) is larger"),
+    (
+        lambda: ops.concatenate([np.ones((2, 3)), np.ones((3, 3))], 1),
+        ValueError,
+        r"\[concat\] dimensions other than axis 1",
+    ),
+    (
+        lambda: ops.conv(np.ones((1, 2, 2, 1), "float32"), np.ones((3, 3, 1, 1), "float32")),
+        ValueError,
+        r"\[conv\] the dilated kernel \(3\) is larger",
+    ),
     (lambda: ops.max(np.zeros((3, 0)), axis=1), ValueError, r"\[max\] an empty axis"),
-    (lambda: ops.take(np.ones((3, 2)), [0, 5], axis=0), ValueError, r"\[gather\] index must be in \[0, 3\); got 5 at row 1"),
+    (
+        lambda: ops.take(np.ones((3, 2)), [0, 5], axis=0),
+        ValueError,
+        r"\[gather\] index must be in \[0, 3\); got 5 at row 1",
+    ),
     (lambda: ops.sum(np.ones(3), axis=2), ValueError, r"\[sum\] axis must be in \[-1, 1\); axis=2"),
     (lambda: ops.convert_to_tensor(np.array(["a"])), TypeError, "real numeric"),
     (lambda: ops.convert_to_tensor(np.array([1j])), TypeError, "real numeric"),

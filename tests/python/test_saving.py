@@ -15,7 +15,15 @@ R = np.random.default_rng(0)
 
 
 def small():
-    return hb.Sequential([hb.Input((4,)), L.Dense(8, activation="tanh"), L.BatchNormalization(), L.Dropout(0.2), L.Dense(3, activation="softmax")])
+    return hb.Sequential(
+        [
+            hb.Input((4,)),
+            L.Dense(8, activation="tanh"),
+            L.BatchNormalization(),
+            L.Dropout(0.2),
+            L.Dense(3, activation="softmax"),
+        ]
+    )
 
 
 def data(n=64):
@@ -120,27 +128,53 @@ def test_a_native_program_predicts_and_trains_on(tmp_path):
     m.compile(hb.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     m.fit(xt, yt, epochs=2, batch_size=64, verbose=0)
     m.save(tmp_path / "digits.hornbeam")
-    cmake_dir = subprocess.run([sys.executable, "-m", "hornbeam", "--cmake-dir"], check=True, capture_output=True, text=True).stdout.strip()
+    cmake_dir = subprocess.run(
+        [sys.executable, "-m", "hornbeam", "--cmake-dir"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     if not os.path.isdir(cmake_dir):
         pytest.skip("hornbeam is not installed from a wheel")
     root = os.path.join(os.path.dirname(__file__), "..", "..", "cpp", "examples")
     for name in ("embed_infer", "embed_train"):
         build_dir = tmp_path / name
-        subprocess.run(["cmake", "-S", os.path.join(root, name), "-B", build_dir, f"-Dhornbeam_DIR={cmake_dir}"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["cmake", "-S", os.path.join(root, name), "-B", build_dir, f"-Dhornbeam_DIR={cmake_dir}"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         subprocess.run(["cmake", "--build", build_dir], check=True, stdout=subprocess.DEVNULL)
     xv[:50].tofile(tmp_path / "x.f32")
-    out = subprocess.run([tmp_path / "embed_infer/embed_infer", tmp_path / "digits.hornbeam", tmp_path / "x.f32", "50"], check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(
+        [tmp_path / "embed_infer/embed_infer", tmp_path / "digits.hornbeam", tmp_path / "x.f32", "50"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     native = np.array([[float.fromhex(v) for v in line.split()] for line in out.splitlines()], "float32")
     np.testing.assert_array_equal(native.view("uint32"), m.predict(xv[:50], verbose=0, batch_size=50).view("uint32"))
     xt.tofile(tmp_path / "xt.f32")
     yt.tofile(tmp_path / "yt.i32")
-    out = subprocess.run([tmp_path / "embed_train/embed_train", tmp_path / "digits.hornbeam", tmp_path / "xt.f32", tmp_path / "yt.i32", str(len(xt)), tmp_path / "on.hornbeam"],
-                         check=True, capture_output=True, text=True).stdout
+    out = subprocess.run(
+        [
+            tmp_path / "embed_train/embed_train",
+            tmp_path / "digits.hornbeam",
+            tmp_path / "xt.f32",
+            tmp_path / "yt.i32",
+            str(len(xt)),
+            tmp_path / "on.hornbeam",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     losses = [float(line.split("loss=")[1].split()[0]) for line in out.splitlines()]
     assert len(losses) == 2 and losses[1] < losses[0]
     further = hb.load_model(tmp_path / "on.hornbeam")
     before = m.evaluate(xv, yv, verbose=0, return_dict=True)["loss"]
     assert further.evaluate(xv, yv, verbose=0, return_dict=True)["loss"] < before
     assert float(np.asarray(further.optimizer.learning_rate)) == pytest.approx(5e-4)
-    bad = subprocess.run([tmp_path / "embed_infer/embed_infer", tmp_path / "x.f32", tmp_path / "x.f32", "1"], capture_output=True, text=True)
+    bad = subprocess.run(
+        [tmp_path / "embed_infer/embed_infer", tmp_path / "x.f32", tmp_path / "x.f32", "1"],
+        capture_output=True,
+        text=True,
+    )
     assert bad.returncode == 1 and "model file" in bad.stderr

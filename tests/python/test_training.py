@@ -36,7 +36,9 @@ def test_logistic_regression_and_mlp():
     assert h.history["val_accuracy"][-1] > 0.95 and h.history["val_auc"][-1] > 0.98
     assert list(h.history) == ["accuracy", "auc", "loss", "val_accuracy", "val_auc", "val_loss"]
     x, y = blobs()
-    m = hb.Sequential([hb.Input((6,)), L.Dense(32, activation="relu", kernel_regularizer="l2"), L.Dense(3, activation="softmax")])
+    m = hb.Sequential(
+        [hb.Input((6,)), L.Dense(32, activation="relu", kernel_regularizer="l2"), L.Dense(3, activation="softmax")]
+    )
     m.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
     m.fit(x, y, epochs=20, verbose=0)
     assert m.evaluate(x, y, verbose=0, return_dict=True)["accuracy"] > 0.95
@@ -57,8 +59,17 @@ def digits():
 
 def test_lenet_and_a_residual_net_read_digits():
     xt, yt, xv, yv = digits()
-    lenet = hb.Sequential([hb.Input((8, 8, 1)), L.Conv2D(6, 3, padding="same", activation="tanh"), L.AveragePooling2D(), L.Conv2D(16, 3, activation="tanh"),
-                           L.Flatten(), L.Dense(64, activation="tanh"), L.Dense(10, activation="softmax")])
+    lenet = hb.Sequential(
+        [
+            hb.Input((8, 8, 1)),
+            L.Conv2D(6, 3, padding="same", activation="tanh"),
+            L.AveragePooling2D(),
+            L.Conv2D(16, 3, activation="tanh"),
+            L.Flatten(),
+            L.Dense(64, activation="tanh"),
+            L.Dense(10, activation="softmax"),
+        ]
+    )
     lenet.compile(hb.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
     lenet.fit(xt, yt, epochs=12, verbose=0)
     assert lenet.evaluate(xv, yv, verbose=0, return_dict=True)["accuracy"] > 0.95
@@ -73,7 +84,11 @@ def test_lenet_and_a_residual_net_read_digits():
     i = hb.Input((8, 8, 1))
     t = block(block(L.Conv2D(8, 3, padding="same")(i), 8), 16, 2)
     resnet = hb.Model(i, L.Dense(10)(L.GlobalAveragePooling2D()(t)))
-    resnet.compile(hb.optimizers.SGD(0.05, momentum=0.9, nesterov=True), hb.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    resnet.compile(
+        hb.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+        hb.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
     resnet.fit(xt, yt, epochs=8, verbose=0)
     assert resnet.evaluate(xv, yv, verbose=0, return_dict=True)["accuracy"] > 0.93
 
@@ -94,7 +109,11 @@ def test_lstm_remembers_and_a_transformer_finds_the_larger_count():
         t = L.LayerNormalization()(L.Add()([t, L.MultiHeadAttention(2, 8)(t, t)]))
         t = L.LayerNormalization()(L.Add()([t, L.Dense(16)(L.Dense(32, activation="gelu")(t))]))
     m = hb.Model(i, L.Dense(2)(L.GlobalAveragePooling1D()(t)))
-    m.compile(hb.optimizers.AdamW(3e-3, weight_decay=1e-4), hb.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    m.compile(
+        hb.optimizers.AdamW(3e-3, weight_decay=1e-4),
+        hb.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
     assert m.fit(ids, label, epochs=12, verbose=0).history["accuracy"][-1] > 0.95
 
 
@@ -133,7 +152,9 @@ def test_gan_step_with_two_optimizers():
     data = (R.standard_normal((512, 2)) * 0.3 + [3, -2]).astype("float32")
     before = [w.copy() for w in gan.g.get_weights()]
     h = gan.fit(data, epochs=40, batch_size=64, verbose=0)
-    assert set(h.history) >= {"g_loss", "d_loss"} and all(not np.array_equal(a, b) for a, b in zip(before, gan.g.get_weights()))
+    assert set(h.history) >= {"g_loss", "d_loss"} and all(
+        not np.array_equal(a, b) for a, b in zip(before, gan.g.get_weights())
+    )
     made = np.asarray(gan.g(R.standard_normal((400, 4)).astype("float32")))
     assert np.abs(made.mean(0) - [3, -2]).max() < 1.5
 
@@ -164,19 +185,44 @@ def test_several_inputs_and_outputs():
     a, b = hb.Input((3,), name="a"), hb.Input((2,), name="b")
     t = L.Concatenate()([L.Dense(4)(a), b])
     m = hb.Model([a, b], {"cls": L.Dense(3, activation="softmax", name="cls")(t), "reg": L.Dense(1, name="reg")(t)})
-    m.compile("adam", {"cls": "sparse_categorical_crossentropy", "reg": "mse"}, loss_weights={"reg": 0.5}, metrics={"cls": ["accuracy"], "reg": ["mae"]})
+    m.compile(
+        "adam",
+        {"cls": "sparse_categorical_crossentropy", "reg": "mse"},
+        loss_weights={"reg": 0.5},
+        metrics={"cls": ["accuracy"], "reg": ["mae"]},
+    )
     x = [R.standard_normal((40, 3)).astype("float32"), R.standard_normal((40, 2)).astype("float32")]
     y = {"cls": R.integers(0, 3, 40), "reg": R.standard_normal((40, 1))}
     h = m.fit(x, y, epochs=2, verbose=0, validation_data=(x, y))
-    assert set(h.history) == {p + k for p in ("", "val_") for k in ("cls_accuracy", "cls_loss", "loss", "reg_loss", "reg_mae")}
+    assert set(h.history) == {
+        p + k for p in ("", "val_") for k in ("cls_accuracy", "cls_loss", "loss", "reg_loss", "reg_mae")
+    }
     assert h.history["loss"][-1] == pytest.approx(h.history["cls_loss"][-1] + 0.5 * h.history["reg_loss"][-1], rel=1e-4)
     out = m.predict({"a": x[0], "b": x[1]}, verbose=0)
     assert out["cls"].shape == (40, 3) and out["reg"].shape == (40, 1)
 
 
-OPTIMIZERS = [("SGD", {}), ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "nesterov": True}), ("RMSprop", {}), ("RMSprop", {"centered": True, "momentum": 0.5}), ("Adagrad", {}), ("Adadelta", {"learning_rate": 1.0}),
-              ("Adam", {}), ("Adam", {"amsgrad": True}), ("AdamW", {}), ("Nadam", {}), ("Adamax", {}), ("Lion", {}), ("Adam", {"clipnorm": 1.0}), ("Adam", {"global_clipnorm": 1.0}),
-              ("Adam", {"clipvalue": 0.1}), ("Adam", {"use_ema": True}), ("SGD", {"gradient_accumulation_steps": 2}), ("Adam", {"learning_rate": "cosine"})]
+OPTIMIZERS = [
+    ("SGD", {}),
+    ("SGD", {"momentum": 0.9}),
+    ("SGD", {"momentum": 0.9, "nesterov": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"centered": True, "momentum": 0.5}),
+    ("Adagrad", {}),
+    ("Adadelta", {"learning_rate": 1.0}),
+    ("Adam", {}),
+    ("Adam", {"amsgrad": True}),
+    ("AdamW", {}),
+    ("Nadam", {}),
+    ("Adamax", {}),
+    ("Lion", {}),
+    ("Adam", {"clipnorm": 1.0}),
+    ("Adam", {"global_clipnorm": 1.0}),
+    ("Adam", {"clipvalue": 0.1}),
+    ("Adam", {"use_ema": True}),
+    ("SGD", {"gradient_accumulation_steps": 2}),
+    ("Adam", {"learning_rate": "cosine"}),
+]
 
 
 @pytest.mark.parametrize("name,kwargs", OPTIMIZERS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(OPTIMIZERS)])
@@ -206,7 +252,7 @@ def test_adam_and_sgd_follow_their_formulas():
     ref = np.array([1.0, -2.0])
     for t in range(1, 4):
         g = 2 * ref
-        opt.apply([ops.convert_to_tensor((2 * w.numpy()))], [w])
+        opt.apply([ops.convert_to_tensor(2 * w.numpy())], [w])
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         ref = ref - 0.1 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t) * m / (np.sqrt(v) + 1e-7)
         np.testing.assert_allclose(w.numpy(), ref, rtol=1e-5)
@@ -218,9 +264,20 @@ def test_callbacks(tmp_path):
     m.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     seen = []
     stop = hb.callbacks.EarlyStopping(monitor="loss", min_delta=10.0, patience=1, restore_best_weights=True)
-    h = m.fit(x, y, epochs=10, verbose=0, validation_split=0.1, callbacks=[
-        stop, hb.callbacks.CSVLogger(tmp_path / "log.csv"), hb.callbacks.ModelCheckpoint(tmp_path / "m-{epoch:02d}.hornbeam"),
-        hb.callbacks.ReduceLROnPlateau(monitor="loss", min_delta=10.0, patience=1, factor=0.5), hb.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: seen.append(b))])
+    h = m.fit(
+        x,
+        y,
+        epochs=10,
+        verbose=0,
+        validation_split=0.1,
+        callbacks=[
+            stop,
+            hb.callbacks.CSVLogger(tmp_path / "log.csv"),
+            hb.callbacks.ModelCheckpoint(tmp_path / "m-{epoch:02d}.hornbeam"),
+            hb.callbacks.ReduceLROnPlateau(monitor="loss", min_delta=10.0, patience=1, factor=0.5),
+            hb.callbacks.LambdaCallback(on_train_batch_end=lambda b, logs: seen.append(b)),
+        ],
+    )
     assert len(h.history["loss"]) == 2 and len(seen) == 2 * 6
     assert [r[0] for r in csv.reader((tmp_path / "log.csv").read_text().splitlines())] == ["epoch", "0", "1"]
     assert (tmp_path / "m-01.hornbeam").exists()
@@ -289,7 +346,18 @@ def test_same_bits_for_any_number_of_threads():
     results = []
     for threads in (1, 2, 3):
         hb.utils.set_random_seed(7)
-        m = hb.Sequential([hb.Input((8, 8, 1)), L.Conv2D(24, 3, padding="same"), L.BatchNormalization(), L.ReLU(), L.MaxPooling2D(), L.Dropout(0.2), L.Flatten(), L.Dense(10, activation="softmax")])
+        m = hb.Sequential(
+            [
+                hb.Input((8, 8, 1)),
+                L.Conv2D(24, 3, padding="same"),
+                L.BatchNormalization(),
+                L.ReLU(),
+                L.MaxPooling2D(),
+                L.Dropout(0.2),
+                L.Flatten(),
+                L.Dense(10, activation="softmax"),
+            ]
+        )
         m.compile("adam", "sparse_categorical_crossentropy", threads=threads)
         m.fit(xt[:300], yt[:300], epochs=2, batch_size=64, verbose=0)
         results.append(m.get_weights())

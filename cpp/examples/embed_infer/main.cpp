@@ -1,6 +1,6 @@
 // Predicts with a model that Python trained. Usage: embed_infer MODEL.hornbeam INPUT.f32 SAMPLES
-// INPUT holds SAMPLES x 8 x 8 x 1 raw float32 images; the class probabilities are printed in hexadecimal floats, so that
-// they can be compared bit for bit.
+// INPUT holds SAMPLES x 8 x 8 x 1 raw float32 images; the class probabilities are printed in hexadecimal floats, so
+// that they can be compared bit for bit.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
     hornbeam::Tensor x(hornbeam::DType::f32, {std::atol(argv[3]), 8, 8, 1});
     std::ifstream(argv[2], std::ios::binary).read(x.data<char>(), std::streamsize(x.bytes()));
     hornbeam::Tensor y = model.predict({x})[0];
-    for (int64_t i = 0; i < y.size(); ++i) std::printf("%a%c", double(y.data<float>()[i]), (i + 1) % y.shape()[1] ? ' ' : '\n');
+    for (int64_t i = 0; i < y.size(); ++i)
+      std::printf("%a%c", double(y.data<float>()[i]), (i + 1) % y.shape()[1] ? ' ' : '\n');
   } catch (const hornbeam::Error& e) {
     return std::fprintf(stderr, "%s\n", e.what()), 1;
   }

@@ -1,4 +1,5 @@
-// Goes on training a model that Python trained. Usage: embed_train MODEL.hornbeam INPUT.f32 LABELS.i32 SAMPLES OUTPUT.hornbeam
+// Goes on training a model that Python trained. Usage: embed_train MODEL.hornbeam INPUT.f32 LABELS.i32 SAMPLES
+// OUTPUT.hornbeam
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>

@@ -18,9 +18,9 @@ struct CompileOptions {
 
 /// What a plan costs.
 struct ProgramStats {
-  int items = 0;              ///< kernels and copies
-  size_t arena_bytes = 0;     ///< working memory
-  size_t live_bytes = 0;      ///< the least any plan could use
+  int items = 0;           ///< kernels and copies
+  size_t arena_bytes = 0;  ///< working memory
+  size_t live_bytes = 0;   ///< the least any plan could use
   double plan_seconds = 0;
 };
 
@@ -41,7 +41,8 @@ class HB_API Executable {
   ~Executable();
   Executable(Executable&&) noexcept;
 
-  /// Runs once and returns the outputs. Writes the variables that the graph assigns, all of them or, when it throws, none.
+  /// Runs once and returns the outputs. Writes the variables that the graph assigns, all of them or, when it throws,
+  /// none.
   std::vector<Tensor> run(const std::vector<Tensor>& inputs);
   /// The same, into outputs whose memory is given (undefined tensors are allocated).
   void run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs);

@@ -92,13 +92,14 @@ class HB_API Graph {
   std::vector<Value> inline_graph(const Graph& source, const std::vector<Value>& inputs);
 
   /// Copies what `wanted` needs of `source` into this graph; `known` values are already here as the given ones.
-  std::vector<Value> replay(const Graph& source, const std::vector<std::pair<Value, Value>>& known, const std::vector<Value>& wanted);
+  std::vector<Value> replay(const Graph& source, const std::vector<std::pair<Value, Value>>& known,
+                            const std::vector<Value>& wanted);
 
-  std::vector<int> inputs;                                // node ids of op "input", in order
+  std::vector<int> inputs;  // node ids of op "input", in order
   std::vector<std::string> input_names;
-  std::vector<VariablePtr> variables;                     // node attr "index" of op "variable" points here
-  std::vector<std::pair<std::string, Value>> outputs;     // what a run returns
-  std::vector<std::pair<int, Value>> updates;             // variable index -> its final value
+  std::vector<VariablePtr> variables;                  // node attr "index" of op "variable" points here
+  std::vector<std::pair<std::string, Value>> outputs;  // what a run returns
+  std::vector<std::pair<int, Value>> updates;          // variable index -> its final value
   std::vector<DimCheck> checks;
 
   std::string str() const;       // one node a line
@@ -166,10 +167,10 @@ struct OpDef {
   std::vector<Value> (*decompose)(Graph&, const std::vector<Value>& inputs, const Attrs&) = nullptr;
   /// Plans the CPU kernel for concrete shapes. Null: the runtime treats the op itself (input, variable, loops).
   PlanKernel cpu = nullptr;
-  bool pure = true;           // may be merged, moved and dropped
-  bool differentiable = true; // false: the gradient is zero by definition (comparisons, integer results)
-  int elementwise = -1;       // opcode when the op is elementwise, else -1
-  bool view = false;          // output i is input i's memory
+  bool pure = true;               // may be merged, moved and dropped
+  bool differentiable = true;     // false: the gradient is zero by definition (comparisons, integer results)
+  int elementwise = -1;           // opcode when the op is elementwise, else -1
+  bool view = false;              // output i is input i's memory
   bool optional_outputs = false;  // the kernel takes a null buffer for an output, but the first, that nobody reads
 };
 

@@ -13,9 +13,9 @@ namespace hornbeam {
 
 /// What a file holds. Graphs refer to the variables by identity.
 struct ModelFile {
-  std::map<std::string, std::string> metadata;                     ///< "config" and whatever else the writer adds
-  std::vector<std::pair<std::string, VariablePtr>> variables;      ///< names are unique
-  std::map<std::string, std::shared_ptr<const Graph>> functions;   ///< "predict", "train", ...
+  std::map<std::string, std::string> metadata;                    ///< "config" and whatever else the writer adds
+  std::vector<std::pair<std::string, VariablePtr>> variables;     ///< names are unique
+  std::map<std::string, std::shared_ptr<const Graph>> functions;  ///< "predict", "train", ...
 };
 
 /// Writes to a temporary file beside `path`, syncs it and renames it: a failure leaves an old file as it was.

@@ -43,7 +43,8 @@ struct HB_API Conv2D {
 /// mean(-log softmax(logits)[label]) for logits [N, C] and labels i32 [N].
 HB_API Value sparse_cross_entropy(Ops& o, Value logits, Value labels);
 
-/// Appends one step of gradient descent, or of Adam (Kingma and Ba 2014), to the graph: gradients, slots and assignments.
+/// Appends one step of gradient descent, or of Adam (Kingma and Ba 2014), to the graph: gradients, slots and
+/// assignments.
 struct HB_API Sgd {
   double learning_rate = 0.01;
   void minimize(Graph& g, Value loss, const std::vector<VariablePtr>& variables) const;

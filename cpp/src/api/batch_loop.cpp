@@ -25,7 +25,8 @@ BatchLoop::BatchLoop(std::shared_ptr<Executable> step, std::vector<Tensor> array
   for (const Tensor& t : arrays_) {
     HB_CHECK(!t.shape().empty(), "arrays need a leading axis of samples");
     if (&t == &arrays_[0]) samples_ = t.shape()[0];
-    HB_CHECK(t.shape()[0] == samples_, "arrays must have the same number of samples; got ", samples_, " and ", t.shape()[0]);
+    HB_CHECK(t.shape()[0] == samples_, "arrays must have the same number of samples; got ", samples_, " and ",
+             t.shape()[0]);
   }
 }
 
@@ -35,7 +36,7 @@ void BatchLoop::shuffle(uint64_t key, uint64_t epoch) {  // Fisher-Yates, one Ph
   for (int64_t i = samples_ - 1; i > 0; --i) {
     const PhiloxWords w = philox(key, epoch, uint64_t(i));
     const uint64_t r = (uint64_t(w.word[0]) << 32) | w.word[1];
-    const auto j = int64_t((unsigned __int128)(r) * uint64_t(i + 1) >> 64);
+    const auto j = int64_t((unsigned __int128)(r)*uint64_t(i + 1) >> 64);
     std::swap(order_[size_t(i)], order_[size_t(j)]);
   }
 }
@@ -58,7 +59,8 @@ std::vector<Tensor> BatchLoop::batch(int64_t step) {
       staging_[k] = Tensor(t.dtype(), shape);
     }
     for (int64_t i = 0; i < n; ++i)
-      std::memcpy(staging_[k].data<char>() + size_t(i) * row, t.data<char>() + size_t(order_[size_t(first + i)]) * row, row);
+      std::memcpy(staging_[k].data<char>() + size_t(i) * row, t.data<char>() + size_t(order_[size_t(first + i)]) * row,
+                  row);
   }
   return staging_;
 }

@@ -11,9 +11,9 @@ struct Model::Impl {
   ModelFile file;
   CompileOptions options;
   std::shared_ptr<Executable> predict, train;
-  std::vector<std::string> logs;             // names of the training step's outputs
-  std::vector<VariablePtr> metric_state;     // zeroed before each epoch
-  std::string learning_rate;                 // name of the variable, or empty
+  std::vector<std::string> logs;          // names of the training step's outputs
+  std::vector<VariablePtr> metric_state;  // zeroed before each epoch
+  std::string learning_rate;              // name of the variable, or empty
   std::atomic<bool> cancelled{false};
 };
 
@@ -58,7 +58,8 @@ std::vector<Logs> Model::fit(const std::vector<Tensor>& x, const std::vector<Ten
   impl_->cancelled.store(false);
   auto logs = [&] {
     Logs out;
-    for (size_t i = 0; i < impl_->logs.size() && i < loop.outputs().size(); ++i) out[impl_->logs[i]] = loop.outputs()[i].at(0);
+    for (size_t i = 0; i < impl_->logs.size() && i < loop.outputs().size(); ++i)
+      out[impl_->logs[i]] = loop.outputs()[i].at(0);
     return out;
   };
   std::vector<Logs> history;

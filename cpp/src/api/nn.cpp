@@ -33,7 +33,10 @@ Conv2D::Conv2D(Parameters& p, const std::string& name, int64_t in, int64_t out, 
 Value Conv2D::operator()(Ops& o, Value x) const {
   const Dim low = (size - 1) / 2, high = size / 2;
   Value y = o.g.add1("conv", {x, o.g.read(kernel)},
-                     {{"strides", Ints{1, 1}}, {"low", SymShape{low, low}}, {"high", SymShape{high, high}}, {"dilations", Ints{1, 1}}});
+                     {{"strides", Ints{1, 1}},
+                      {"low", SymShape{low, low}},
+                      {"high", SymShape{high, high}},
+                      {"dilations", Ints{1, 1}}});
   return o.add(y, o.g.read(bias));
 }
 
@@ -63,7 +66,8 @@ void Adam::minimize(Graph& g, Value loss, const std::vector<VariablePtr>& variab
   for (size_t i = 0; i < d.size(); ++i) {
     if (!d[i].defined()) continue;
     auto slot = [&](const char* name) {
-      return std::make_shared<Variable>(variables[i]->name() + name, Tensor::zeros(DType::f32, variables[i]->value().shape()), false);
+      return std::make_shared<Variable>(variables[i]->name() + name,
+                                        Tensor::zeros(DType::f32, variables[i]->value().shape()), false);
     };
     VariablePtr m = slot("/momentum"), v = slot("/velocity");
     Value new_m = o.add(g.read(m), o.mul(o.sub(d[i], g.read(m)), 1 - beta_1));

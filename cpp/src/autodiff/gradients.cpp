@@ -98,8 +98,8 @@ class ReverseWalk {
 }  // namespace
 
 std::vector<Value> gradients(Graph& g, const Values& targets, const Values& sources, Values seeds) {
-  HB_CHECK(seeds.empty() || seeds.size() == targets.size(), "gradients: needs one seed for each of the ", targets.size(),
-           " targets; got ", seeds.size());
+  HB_CHECK(seeds.empty() || seeds.size() == targets.size(), "gradients: needs one seed for each of the ",
+           targets.size(), " targets; got ", seeds.size());
   const std::string scope = g.scope();
   Ops o(g);
   ReverseWalk walk(g, sources, 0);

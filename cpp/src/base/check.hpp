@@ -15,13 +15,13 @@ std::string concat_text(const Pieces&... pieces) {
   return out.str();
 }
 
-#define HB_CHECK(condition, ...) \
-  do {                           \
+#define HB_CHECK(condition, ...)                                                          \
+  do {                                                                                    \
     if (!(condition)) throw ::hornbeam::ValueError(::hornbeam::concat_text(__VA_ARGS__)); \
   } while (0)
 
-#define HB_CHECK_TYPE(condition, ...) \
-  do {                                \
+#define HB_CHECK_TYPE(condition, ...)                                                    \
+  do {                                                                                   \
     if (!(condition)) throw ::hornbeam::TypeError(::hornbeam::concat_text(__VA_ARGS__)); \
   } while (0)
 

@@ -239,9 +239,12 @@ class DimParser {
     Dim d = product(depth);
     if (minus) d = Dim(0) - d;
     for (;;) {
-      if (eat("+")) d = d + product(depth);
-      else if (eat("-")) d = d - product(depth);
-      else return d;
+      if (eat("+"))
+        d = d + product(depth);
+      else if (eat("-"))
+        d = d - product(depth);
+      else
+        return d;
     }
   }
   Dim product(int depth) {

@@ -8,8 +8,8 @@
 namespace hornbeam {
 namespace {
 const char* attr_type_name(AttrType t) {
-  const char* names[] = {"bool", "int", "float", "str", "dtype", "list of int", "list of dimensions", "tensor", "graph",
-                         "gradient"};
+  const char* names[] = {"bool",   "int",   "float",   "str", "dtype", "list of int", "list of dimensions",
+                         "tensor", "graph", "gradient"};
   return names[int(t)];
 }
 
@@ -29,7 +29,8 @@ std::string where(const Graph& g) { return g.scope().empty() ? "" : " (layer \""
 }  // namespace
 
 void InferContext::fail(const std::string& text) const {
-  throw ValueError(concat_text("[", op.name, "] ", text, inputs.empty() ? "" : "; got ", got(graph, inputs), where(graph)));
+  throw ValueError(
+      concat_text("[", op.name, "] ", text, inputs.empty() ? "" : "; got ", got(graph, inputs), where(graph)));
 }
 void InferContext::fail_type(const std::string& text) const {
   throw TypeError(concat_text("[", op.name, "] ", text, "; got ", got(graph, inputs), where(graph)));
@@ -52,7 +53,8 @@ Dim Graph::unify(const Dim& a, const Dim& b, const std::string& what) {
 }
 
 Value Graph::input(const std::string& name, DType dtype, SymShape shape) {
-  int id = append(Node{&find_op("input"), {{"index", int64_t(inputs.size())}}, {}, {{dtype, std::move(shape)}}, scope_});
+  int id =
+      append(Node{&find_op("input"), {{"index", int64_t(inputs.size())}}, {}, {{dtype, std::move(shape)}}, scope_});
   inputs.push_back(id);
   input_names.push_back(name);
   return {id, 0};
@@ -93,8 +95,9 @@ void Graph::assign(const VariablePtr& variable, Value value) {
   HB_CHECK(got.shape.size() == shape.size(), "[assign] variable \"", variable->name(), "\" has shape ",
            shape_text(shape), "; got ", shape_text(got.shape), where(*this));
   for (size_t i = 0; i < shape.size(); ++i)
-    unify(shape[i], got.shape[i], "[assign] variable \"" + variable->name() + "\" has shape " + shape_text(shape) +
-                                      "; got " + shape_text(got.shape));
+    unify(shape[i], got.shape[i],
+          "[assign] variable \"" + variable->name() + "\" has shape " + shape_text(shape) + "; got " +
+              shape_text(got.shape));
   current_[index] = value;
   for (auto& [i, v] : updates)
     if (i == index) {
@@ -136,7 +139,8 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
       const Ints ints = std::get<Ints>(v);
       attrs.set(spec.name, SymShape(ints.begin(), ints.end()));
     } else if (size_t(spec.type) != v.index())
-      c.fail_type(concat_text("parameter `", spec.name, "` must be a ", attr_type_name(spec.type), ", not ", attr_text(v)));
+      c.fail_type(
+          concat_text("parameter `", spec.name, "` must be a ", attr_type_name(spec.type), ", not ", attr_text(v)));
   }
   if (attrs.items().size() > op.attrs.size())
     for (const auto& [name, value] : attrs.items()) {

@@ -24,7 +24,8 @@ std::string Graph::str() const {
     s << "\n";
   }
   for (const auto& [name, v] : outputs) s << "return " << name << " = " << value_text(v) << "\n";
-  for (const auto& [index, v] : updates) s << "write " << variables[size_t(index)]->name() << " = " << value_text(v) << "\n";
+  for (const auto& [index, v] : updates)
+    s << "write " << variables[size_t(index)]->name() << " = " << value_text(v) << "\n";
   return s.str();
 }
 
@@ -39,8 +40,8 @@ std::string Graph::graphviz() const {
     for (Value v : n.inputs) s << "  n" << v.node << " -> n" << id << ";\n";
   }
   for (size_t i = 0; i < outputs.size(); ++i)
-    s << "  o" << i << " [label=\"" << outputs[i].first << "\", shape=ellipse];\n  n" << outputs[i].second.node << " -> o" << i
-      << ";\n";
+    s << "  o" << i << " [label=\"" << outputs[i].first << "\", shape=ellipse];\n  n" << outputs[i].second.node
+      << " -> o" << i << ";\n";
   s << "}\n";
   return s.str();
 }

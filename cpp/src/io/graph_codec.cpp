@@ -58,29 +58,37 @@ Json attr_json(const AttrValue& value, const VariableIndex& index, const StoreTe
   return std::visit(Encode{index, store}, value);
 }
 
-AttrValue attr_of(AttrType type, const Json& j, const std::vector<VariablePtr>& variables, const FindTensor& find, int depth) {
+AttrValue attr_of(AttrType type, const Json& j, const std::vector<VariablePtr>& variables, const FindTensor& find,
+                  int depth) {
   switch (type) {
     case AttrType::boolean:
       if (j.kind != Json::boolean) bad("a parameter must be true or false");
       return j.flag;
-    case AttrType::integer: return int64_t(j.integer("a parameter"));
+    case AttrType::integer:
+      return int64_t(j.integer("a parameter"));
     case AttrType::real:
       if (j.kind == Json::string) return j.text == "inf" ? INFINITY : j.text == "-inf" ? -INFINITY : NAN;
       return j.real("a parameter");
-    case AttrType::text: return j.str("a parameter");
-    case AttrType::dtype: return dtype_from_name(j.str("a dtype"));
+    case AttrType::text:
+      return j.str("a parameter");
+    case AttrType::dtype:
+      return dtype_from_name(j.str("a dtype"));
     case AttrType::ints: {
       Ints v;
       for (const Json& i : j.arr("a parameter")) v.push_back(i.integer("a parameter"));
       return v;
     }
-    case AttrType::dims: return shape_of(j);
-    case AttrType::tensor: return find(j.str("a tensor's name"));
-    case AttrType::graph: return std::shared_ptr<const Graph>(decode_graph(j, variables, find, depth + 1));
+    case AttrType::dims:
+      return shape_of(j);
+    case AttrType::tensor:
+      return find(j.str("a tensor's name"));
+    case AttrType::graph:
+      return std::shared_ptr<const Graph>(decode_graph(j, variables, find, depth + 1));
     case AttrType::gradient: {
       auto c = std::make_shared<CustomGradient>();
       c->name = j.str("a gradient's name");
-      c->rule = [name = c->name](Graph&, const std::vector<Value>&, const std::vector<Value>&, const std::vector<Value>&) -> std::vector<Value> {
+      c->rule = [name = c->name](Graph&, const std::vector<Value>&, const std::vector<Value>&,
+                                 const std::vector<Value>&) -> std::vector<Value> {
         throw GradientError("the gradient of \"" + name + "\" is code, which a file does not hold");
       };
       return std::shared_ptr<const CustomGradient>(c);
@@ -131,7 +139,8 @@ Json encode_graph(const Graph& g, const VariableIndex& index, const StoreTensor&
   return j;
 }
 
-std::shared_ptr<Graph> decode_graph(const Json& j, const std::vector<VariablePtr>& variables, const FindTensor& find, int depth) {
+std::shared_ptr<Graph> decode_graph(const Json& j, const std::vector<VariablePtr>& variables, const FindTensor& find,
+                                    int depth) {
   if (depth > 16) bad("graphs are nested too deeply");
   auto g = std::make_shared<Graph>();
   const auto& nodes = j.at("nodes").arr("nodes");
@@ -159,11 +168,13 @@ std::shared_ptr<Graph> decode_graph(const Json& j, const std::vector<VariablePtr
     try {
       const OpDef& op = find_op(name);
       if (node.at("version").integer("a version") > op.version)
-        bad(concat_text("op ", name, " version ", node.at("version").text, " is newer than this library's ", op.version));
+        bad(concat_text("op ", name, " version ", node.at("version").text, " is newer than this library's ",
+                        op.version));
       const Json& attrs = node.at("attrs");
       if (name == "input") {
         if (inputs >= names.size()) bad("more inputs than names");
-        made.push_back({g->input(names[inputs++].str("an input's name"), dtype_from_name(node.at("dtype").str("a dtype")), shape_of(node.at("shape")))});
+        made.push_back({g->input(names[inputs++].str("an input's name"),
+                                 dtype_from_name(node.at("dtype").str("a dtype")), shape_of(node.at("shape")))});
         continue;
       }
       if (name == "variable") {

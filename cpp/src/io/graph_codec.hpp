@@ -17,5 +17,6 @@ using VariableIndex = std::function<int(const Variable*)>;
 
 Json encode_graph(const Graph& g, const VariableIndex& index, const StoreTensor& store);
 /// Throws FormatError.
-std::shared_ptr<Graph> decode_graph(const Json& j, const std::vector<VariablePtr>& variables, const FindTensor& find, int depth = 0);
+std::shared_ptr<Graph> decode_graph(const Json& j, const std::vector<VariablePtr>& variables, const FindTensor& find,
+                                    int depth = 0);
 }  // namespace hornbeam

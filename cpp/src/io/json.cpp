@@ -40,9 +40,12 @@ class Parser {
     if (depth > kDeepest) bad("JSON is nested too deeply");
     space();
     switch (peek()) {
-      case '{': return object(depth);
-      case '[': return array(depth);
-      case '"': return Json::of(string());
+      case '{':
+        return object(depth);
+      case '[':
+        return array(depth);
+      case '"':
+        return Json::of(string());
       case 't':
       case 'f': {
         const bool v = peek() == 't';
@@ -52,7 +55,8 @@ class Parser {
       case 'n':
         if (!word("null")) bad("bad JSON literal");
         return Json();
-      default: return number();
+      default:
+        return number();
     }
   }
   Json object(int depth) {
@@ -85,7 +89,9 @@ class Parser {
   }
   Json number() {
     const char* start = p_;
-    while (p_ < end_ && (std::isdigit(static_cast<unsigned char>(*p_)) || *p_ == '-' || *p_ == '+' || *p_ == '.' || *p_ == 'e' || *p_ == 'E')) ++p_;
+    while (p_ < end_ && (std::isdigit(static_cast<unsigned char>(*p_)) || *p_ == '-' || *p_ == '+' || *p_ == '.' ||
+                         *p_ == 'e' || *p_ == 'E'))
+      ++p_;
     if (p_ == start || p_ - start > 64) bad("bad JSON value");
     Json j = Json::make(Json::number);
     j.text.assign(start, p_);
@@ -96,7 +102,10 @@ class Parser {
     unsigned v = 0;
     for (int i = 0; i < 4; ++i) {
       const char c = peek();
-      const int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int d = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
       if (d < 0) bad("bad \\u escape");
       v = v * 16 + unsigned(d);
       ++p_;
@@ -104,10 +113,15 @@ class Parser {
     return v;
   }
   static void utf8(std::string& s, unsigned c) {
-    if (c < 0x80) s += char(c);
-    else if (c < 0x800) s += char(0xC0 | (c >> 6)), s += char(0x80 | (c & 63));
-    else if (c < 0x10000) s += char(0xE0 | (c >> 12)), s += char(0x80 | ((c >> 6) & 63)), s += char(0x80 | (c & 63));
-    else s += char(0xF0 | (c >> 18)), s += char(0x80 | ((c >> 12) & 63)), s += char(0x80 | ((c >> 6) & 63)), s += char(0x80 | (c & 63));
+    if (c < 0x80)
+      s += char(c);
+    else if (c < 0x800)
+      s += char(0xC0 | (c >> 6)), s += char(0x80 | (c & 63));
+    else if (c < 0x10000)
+      s += char(0xE0 | (c >> 12)), s += char(0x80 | ((c >> 6) & 63)), s += char(0x80 | (c & 63));
+    else
+      s += char(0xF0 | (c >> 18)), s += char(0x80 | ((c >> 12) & 63)), s += char(0x80 | ((c >> 6) & 63)),
+          s += char(0x80 | (c & 63));
   }
   std::string string() {
     expect('"');
@@ -122,12 +136,26 @@ class Parser {
         const char e = peek();
         ++p_;
         switch (e) {
-          case '"': case '\\': case '/': s += e; break;
-          case 'b': s += '\b'; break;
-          case 'f': s += '\f'; break;
-          case 'n': s += '\n'; break;
-          case 'r': s += '\r'; break;
-          case 't': s += '\t'; break;
+          case '"':
+          case '\\':
+          case '/':
+            s += e;
+            break;
+          case 'b':
+            s += '\b';
+            break;
+          case 'f':
+            s += '\f';
+            break;
+          case 'n':
+            s += '\n';
+            break;
+          case 'r':
+            s += '\r';
+            break;
+          case 't':
+            s += '\t';
+            break;
           case 'u': {
             unsigned v = hex4();
             if (v >= 0xD800 && v < 0xDC00) {
@@ -142,11 +170,16 @@ class Parser {
             utf8(s, v);
             break;
           }
-          default: bad("bad escape in a JSON string");
+          default:
+            bad("bad escape in a JSON string");
         }
         continue;
       }
-      const int more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : -1;
+      const int more = c < 0x80                ? 0
+                       : c >= 0xC2 && c < 0xE0 ? 1
+                       : c >= 0xE0 && c < 0xF0 ? 2
+                       : c >= 0xF0 && c < 0xF5 ? 3
+                                               : -1;
       if (more < 0 || end_ - p_ <= more) bad("a JSON string is not UTF-8");
       for (int i = 1; i <= more; ++i)
         if ((static_cast<unsigned char>(p_[i]) & 0xC0) != 0x80) bad("a JSON string is not UTF-8");
@@ -214,20 +247,28 @@ const Json* Json::find(const std::string& key) const {
 
 void Json::write(std::string& out) const {
   switch (kind) {
-    case null: out += "null"; return;
-    case boolean: out += flag ? "true" : "false"; return;
-    case number: out += text; return;
+    case null:
+      out += "null";
+      return;
+    case boolean:
+      out += flag ? "true" : "false";
+      return;
+    case number:
+      out += text;
+      return;
     case string: {
       out += '"';
       for (char c : text) {
         const auto u = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') out += '\\', out += c;
+        if (c == '"' || c == '\\')
+          out += '\\', out += c;
         else if (u < 0x20) {
           const char* hex = "0123456789abcdef";
           out += "\\u00";
           out += hex[u >> 4];
           out += hex[u & 15];
-        } else out += c;
+        } else
+          out += c;
       }
       out += '"';
       return;

@@ -225,8 +225,10 @@ ModelFile read_model_file(const std::string& path) {
   if (bytes.size() < 8) bad(concat_text("truncated at byte ", bytes.size(), ", expected at least 8"));
   uint64_t length = 0;
   for (int i = 0; i < 8; ++i) length |= uint64_t(static_cast<unsigned char>(bytes[size_t(i)])) << (8 * i);
-  if (length > kLongestHeader || length < 2 || bytes[8 % bytes.size()] != '{') bad("this is no Hornbeam file (bad header length)");
-  if (length > bytes.size() - 8) bad(concat_text("truncated at byte ", bytes.size(), ", expected at least ", length + 8));
+  if (length > kLongestHeader || length < 2 || bytes[8 % bytes.size()] != '{')
+    bad("this is no Hornbeam file (bad header length)");
+  if (length > bytes.size() - 8)
+    bad(concat_text("truncated at byte ", bytes.size(), ", expected at least ", length + 8));
   std::string head(bytes.data() + 8, size_t(length));
   const size_t place = checksum_place(head);
   const std::string sum = head.substr(place, 8);
@@ -236,7 +238,8 @@ ModelFile read_model_file(const std::string& path) {
   const Json& meta = header.at("__metadata__");
   if (meta.at("format").str("the format") != "hornbeam") bad("this is no Hornbeam file");
   if (meta.at("format_version").str("the version") != std::to_string(kFormat))
-    bad("format version " + meta.at("format_version").text.substr(0, 10) + " needs a newer Hornbeam; this one reads version 1");
+    bad("format version " + meta.at("format_version").text.substr(0, 10) +
+        " needs a newer Hornbeam; this one reads version 1");
   const char* data = bytes.data() + 8 + length;
   const uint64_t size = bytes.size() - 8 - length;
 
@@ -260,7 +263,8 @@ ModelFile read_model_file(const std::string& path) {
       bad("tensor \"" + name + "\" overflows");
     }
     if (begin < 0 || end < begin || uint64_t(end) > size || uint64_t(end - begin) != want)
-      bad(concat_text("tensor \"", name, "\" has ", end - begin, " bytes at ", begin, " where ", want, " are needed, of ", size, " in the file"));
+      bad(concat_text("tensor \"", name, "\" has ", end - begin, " bytes at ", begin, " where ", want,
+                      " are needed, of ", size, " in the file"));
     if (want > 0 && !spans.emplace(uint64_t(begin), uint64_t(end)).second) bad("two tensors overlap");
     if (name.rfind("padding/", 0) == 0) continue;
     Tensor t(dtype, shape);
@@ -273,7 +277,8 @@ ModelFile read_model_file(const std::string& path) {
     at = end;
   }
   if (at != size) bad(concat_text("the file has ", size, " bytes of data where ", at, " are described"));
-  if (hex8(crc32(data, size)) != meta.at("data_checksum").str("a checksum")) bad("the data's checksum does not match: the file is damaged");
+  if (hex8(crc32(data, size)) != meta.at("data_checksum").str("a checksum"))
+    bad("the data's checksum does not match: the file is damaged");
 
   ModelFile file;
   for (const auto& [key, value] : meta.obj("metadata"))

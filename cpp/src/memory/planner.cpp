@@ -23,7 +23,9 @@ size_t place(std::vector<Buffer>& buffers, const std::vector<size_t>& order) {
     }
     b.offset = best == SIZE_MAX ? end : best;
     total = std::max(total, b.offset + need);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), i, [&](size_t x, size_t y) { return buffers[x].offset < buffers[y].offset; }), i);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), i,
+                                   [&](size_t x, size_t y) { return buffers[x].offset < buffers[y].offset; }),
+                  i);
   }
   return total;
 }

@@ -8,25 +8,31 @@
 
 namespace hornbeam {
 namespace {
-void check_body_inputs(const InferContext& c, const Graph& body, const std::vector<ValueType>& given, const char* what) {
-  if (body.inputs.size() != given.size()) c.fail(concat_text("the ", what, " takes ", body.inputs.size(), " values, not ", given.size()));
+void check_body_inputs(const InferContext& c, const Graph& body, const std::vector<ValueType>& given,
+                       const char* what) {
+  if (body.inputs.size() != given.size())
+    c.fail(concat_text("the ", what, " takes ", body.inputs.size(), " values, not ", given.size()));
   for (size_t i = 0; i < given.size(); ++i) {
     const ValueType& want = body.node(body.inputs[i]).outputs[0];
     if (want.dtype != given[i].dtype || want.shape.size() != given[i].shape.size())
       c.fail(concat_text("the ", what, " takes ", want.str(), " as value ", i, ", not ", given[i].str()));
-    for (size_t k = 0; k < want.shape.size(); ++k) c.same(want.shape[k], given[i].shape[k], concat_text("value ", i, " of the ", what));
+    for (size_t k = 0; k < want.shape.size(); ++k)
+      c.same(want.shape[k], given[i].shape[k], concat_text("value ", i, " of the ", what));
   }
 }
 
 void check_same_type(const InferContext& c, const ValueType& a, const ValueType& b, const std::string& what) {
-  if (a.dtype != b.dtype || a.shape.size() != b.shape.size()) c.fail(concat_text(what, ": ", a.str(), " and ", b.str()));
-  for (size_t k = 0; k < a.shape.size(); ++k) c.same(a.shape[k], b.shape[k], concat_text(what, ": ", a.str(), " and ", b.str()));
+  if (a.dtype != b.dtype || a.shape.size() != b.shape.size())
+    c.fail(concat_text(what, ": ", a.str(), " and ", b.str()));
+  for (size_t k = 0; k < a.shape.size(); ++k)
+    c.same(a.shape[k], b.shape[k], concat_text(what, ": ", a.str(), " and ", b.str()));
 }
 
 Types infer_scan(const InferContext& c) {
   const Graph& body = c.attrs.graph("body");
   const size_t n = size_t(c.attrs.integer("carries")), m = size_t(c.attrs.integer("xs"));
-  if (n + m > c.inputs.size() || body.outputs.size() < n || c.attrs.dims("length").size() != 1) c.fail("the body does not fit the carries");
+  if (n + m > c.inputs.size() || body.outputs.size() < n || c.attrs.dims("length").size() != 1)
+    c.fail("the body does not fit the carries");
   const Dim length = c.attrs.dims("length")[0];
   Types given;
   for (size_t i = 0; i < c.inputs.size(); ++i) {
@@ -66,12 +72,17 @@ Values grad_scan(const GradContext& c) {
                p = body.outputs.size() - n;
   auto floats = [&](Value v) { return is_float(g.dtype(v)); };
   std::vector<size_t> fc, fx, fk, fy;  // which carries, xs, captures and ys are differentiated
-  for (size_t i = 0; i < n; ++i) if (floats(ins[i])) fc.push_back(i);
-  for (size_t i = 0; i < m; ++i) if (floats(ins[n + i])) fx.push_back(i);
-  for (size_t i = 0; i < k; ++i) if (floats(ins[n + m + i]) && c.wanted[n + m + i]) fk.push_back(i);
-  for (size_t i = 0; i < p; ++i) if (floats(c.out(n + i)) && c.dy(n + i).defined()) fy.push_back(i);
+  for (size_t i = 0; i < n; ++i)
+    if (floats(ins[i])) fc.push_back(i);
+  for (size_t i = 0; i < m; ++i)
+    if (floats(ins[n + i])) fx.push_back(i);
+  for (size_t i = 0; i < k; ++i)
+    if (floats(ins[n + m + i]) && c.wanted[n + m + i]) fk.push_back(i);
+  for (size_t i = 0; i < p; ++i)
+    if (floats(c.out(n + i)) && c.dy(n + i).defined()) fy.push_back(i);
   std::vector<size_t> fs;  // carry stacks with a gradient (second order)
-  for (size_t i : fc) if (c.dy(n + p + i).defined()) fs.push_back(i);
+  for (size_t i : fc)
+    if (c.dy(n + p + i).defined()) fs.push_back(i);
 
   auto back = std::make_shared<Graph>();
   Ops o(*back), outer(g);
@@ -121,8 +132,12 @@ Values grad_scan(const GradContext& c) {
     back->outputs.push_back({"x", d[at].defined() ? d[at] : zeros_like(o, sources[at])});
 
   std::shared_ptr<const Graph> done = back;
-  Values r = g.add("scan", inputs, {{"body", done}, {"carries", int64_t(back_carries)}, {"xs", int64_t(back_xs)},
-                                    {"length", attrs.dims("length")}, {"reverse", !attrs.flag("reverse")}});
+  Values r = g.add("scan", inputs,
+                   {{"body", done},
+                    {"carries", int64_t(back_carries)},
+                    {"xs", int64_t(back_xs)},
+                    {"length", attrs.dims("length")},
+                    {"reverse", !attrs.flag("reverse")}});
   Values out(ins.size());
   at = 0;
   for (size_t i : fc) out[i] = r[at++];
@@ -138,10 +153,12 @@ Types infer_cond(const InferContext& c) {
   for (size_t i = 1; i < c.inputs.size(); ++i) given.push_back(c.type(i));
   check_body_inputs(c, a, given, "true branch");
   check_body_inputs(c, b, given, "false branch");
-  if (a.outputs.size() != b.outputs.size()) c.fail(concat_text("the branches return ", a.outputs.size(), " and ", b.outputs.size(), " values"));
+  if (a.outputs.size() != b.outputs.size())
+    c.fail(concat_text("the branches return ", a.outputs.size(), " and ", b.outputs.size(), " values"));
   Types out;
   for (size_t i = 0; i < a.outputs.size(); ++i) {
-    check_same_type(c, a.type(a.outputs[i].second), b.type(b.outputs[i].second), concat_text("the branches differ in value ", i));
+    check_same_type(c, a.type(a.outputs[i].second), b.type(b.outputs[i].second),
+                    concat_text("the branches differ in value ", i));
     out.push_back(a.type(a.outputs[i].second));
   }
   return out;
@@ -161,14 +178,16 @@ Values grad_cond(const GradContext& c) {
     auto b = std::make_shared<Graph>();
     Ops o(*b);
     Values args;
-    for (size_t i = 1; i < inputs.size(); ++i) args.push_back(b->input("v" + std::to_string(i), g.dtype(inputs[i]), g.shape(inputs[i])));
+    for (size_t i = 1; i < inputs.size(); ++i)
+      args.push_back(b->input("v" + std::to_string(i), g.dtype(inputs[i]), g.shape(inputs[i])));
     Values captures(args.begin(), args.begin() + long(ins.size() - 1));
     Values y = b->inline_graph(attrs.graph(name), captures);
     Values targets, seeds, sources;
     for (size_t j = 0; j < ys.size(); ++j) targets.push_back(y[ys[j]]), seeds.push_back(args[ins.size() - 1 + j]);
     for (size_t i : wanted) sources.push_back(captures[i - 1]);
     Values d = gradients(*b, targets, sources, seeds);
-    for (size_t j = 0; j < d.size(); ++j) b->outputs.push_back({"d", d[j].defined() ? d[j] : zeros_like(o, sources[j])});
+    for (size_t j = 0; j < d.size(); ++j)
+      b->outputs.push_back({"d", d[j].defined() ? d[j] : zeros_like(o, sources[j])});
     return b;
   };
   Values out(ins.size());
@@ -186,8 +205,11 @@ HB_DEFINE_OP(scan) {
   d.name = "scan";
   d.min_inputs = 0;
   d.max_inputs = -1;
-  d.attrs = {graph_attr("body"), {"carries", AttrType::integer, false, true}, {"xs", AttrType::integer, false, true},
-             {"length", AttrType::dims, false, true}, {"reverse", AttrType::boolean, false}};
+  d.attrs = {graph_attr("body"),
+             {"carries", AttrType::integer, false, true},
+             {"xs", AttrType::integer, false, true},
+             {"length", AttrType::dims, false, true},
+             {"reverse", AttrType::boolean, false}};
   d.infer = infer_scan;
   d.gradient = grad_scan;
   d.optional_outputs = true;
@@ -221,7 +243,8 @@ HB_DEFINE_OP(while_loop) {
       c.fail("the condition must return one bool scalar");
     if (body.outputs.size() != n) c.fail(concat_text("the body must return ", n, " values, not ", body.outputs.size()));
     for (size_t i = 0; i < n; ++i) {
-      check_same_type(c, c.type(i), body.type(body.outputs[i].second), concat_text("loop value ", i, " must keep its type"));
+      check_same_type(c, c.type(i), body.type(body.outputs[i].second),
+                      concat_text("loop value ", i, " must keep its type"));
       out.push_back(c.type(i));
     }
     return out;

@@ -24,7 +24,8 @@ int spatial_axes(const InferContext& c, int rank) {
   if (int(s.size()) != n || int(d.size()) != n || int(lo.size()) != n || int(hi.size()) != n)
     c.fail(concat_text("needs strides, padding and dilations for ", n, " spatial axes"));
   for (int i = 0; i < n; ++i)
-    if (s[size_t(i)] < 1 || d[size_t(i)] < 1) c.fail(concat_text("strides and dilations must be >= 1; strides=", shape_text(s), " dilations=", shape_text(d)));
+    if (s[size_t(i)] < 1 || d[size_t(i)] < 1)
+      c.fail(concat_text("strides and dilations must be >= 1; strides=", shape_text(s), " dilations=", shape_text(d)));
   for (const auto* p : {&lo, &hi})
     for (const Dim& v : *p)
       if (v.is_const() && v.value() < 0) c.fail(concat_text("padding must be >= 0; padding=", shape_text(*p)));
@@ -49,8 +50,10 @@ Types infer_conv(const InferContext& c) {
   const SymShape &x = c.shape(0), &k = c.shape(1);
   const int64_t groups = c.attrs.integer("groups");
   const Dim channels = x[size_t(n + 1)], outs = k[size_t(n + 1)];
-  c.same(channels, k[size_t(n)] * groups, concat_text("input channels must be groups x kernel channels; groups=", groups));
-  if (outs.is_const() && outs.value() % groups != 0) c.fail(concat_text("output channels must be divisible by groups=", groups));
+  c.same(channels, k[size_t(n)] * groups,
+         concat_text("input channels must be groups x kernel channels; groups=", groups));
+  if (outs.is_const() && outs.value() % groups != 0)
+    c.fail(concat_text("output channels must be divisible by groups=", groups));
   SymShape y{x[0]};
   for (int i = 0; i < n; ++i) {
     const size_t s = size_t(i);
@@ -58,7 +61,8 @@ Types infer_conv(const InferContext& c) {
     Dim window = extent(k[s], c.attrs.ints("dilations")[s]);
     if (k[s] == Dim(0)) c.fail("the kernel is empty");
     if (padded.is_const() && window.is_const() && window.value() > padded.value())
-      c.fail(concat_text("the dilated kernel (", window.str(), ") is larger than the padded input (", padded.str(), ") on spatial axis ", i));
+      c.fail(concat_text("the dilated kernel (", window.str(), ") is larger than the padded input (", padded.str(),
+                         ") on spatial axis ", i));
     y.push_back(floordiv(padded - window, c.attrs.ints("strides")[s]) + 1);
   }
   y.push_back(outs);
@@ -115,7 +119,8 @@ HB_DEFINE_OP(conv_input_grad) {  // inputs dy, kernel
     const SymShape& out = c.attrs.dims("shape");
     if (int(out.size()) != n + 2) c.fail(concat_text("the result needs ", n + 2, " axes; shape=", shape_text(out)));
     c.same(c.shape(0)[size_t(n + 1)], c.shape(1)[size_t(n + 1)], "channels of the gradient must match the kernel's");
-    c.same(out[size_t(n + 1)], c.shape(1)[size_t(n)] * c.attrs.integer("groups"), "result channels must be groups x kernel channels");
+    c.same(out[size_t(n + 1)], c.shape(1)[size_t(n)] * c.attrs.integer("groups"),
+           "result channels must be groups x kernel channels");
     return {{c.dtype(0), out}};
   };
   d.gradient = [](const GradContext& c) -> Values {

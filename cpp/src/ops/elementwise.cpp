@@ -41,7 +41,8 @@ Types infer_elementwise(const InferContext& c) {
       if (c.dtype(0) != DType::boolean) c.fail_type("the condition must be bool");
       break;
     case EwKind::compare:
-    case EwKind::convert: break;
+    case EwKind::convert:
+      break;
   }
   SymShape shape = c.shape(0);
   for (size_t i = 1; i < c.inputs.size(); ++i) shape = broadcast_shapes(c, shape, c.shape(i));
@@ -67,8 +68,8 @@ Values extremum(Ops& o, const GradContext& c, const char* wins) {
 }
 
 Rule rule_of(const std::string& op) {
-#define HB_RULE(opname, ...) \
-  if (op == #opname)         \
+#define HB_RULE(opname, ...)                            \
+  if (op == #opname)                                    \
     return [](Ops& o, const GradContext& c) -> Values { \
       Value x = c.in(0), y = c.out(0), dy = c.dy();     \
       (void)o, (void)x, (void)y, (void)dy;              \
@@ -106,12 +107,10 @@ Rule rule_of(const std::string& op) {
   HB_RULE(multiply, o.mul(dy, c.in(1)), o.mul(dy, x))
   HB_RULE(divide, o.div(dy, c.in(1)), o.neg(o.mul(dy, o.div(y, c.in(1)))))
   HB_RULE(mod, dy, o.neg(o.mul(dy, o.unary("floor", o.div(x, c.in(1))))))
-  HB_RULE(power,
-          o.mul(dy, o.mul(c.in(1), o.binary("power", x, o.sub(c.in(1), 1)))),
+  HB_RULE(power, o.mul(dy, o.mul(c.in(1), o.binary("power", x, o.sub(c.in(1), 1)))),
           // x <= 0 has no real logarithm: its term is zero, as in NumPy-like frameworks
           o.mul(dy, o.mul(y, o.where(o.compare("greater", x, 0),
-                                     o.log(o.where(o.compare("greater", x, 0), x, o.scalar(1, x))),
-                                     o.scalar(0, x)))))
+                                     o.log(o.where(o.compare("greater", x, 0), x, o.scalar(1, x))), o.scalar(0, x)))))
   HB_RULE(arctan2, o.div(o.mul(dy, c.in(1)), o.add(o.square(x), o.square(c.in(1)))),
           o.neg(o.div(o.mul(dy, x), o.add(o.square(x), o.square(c.in(1))))))
   HB_RULE(where, Value{}, o.where(x, dy, o.scalar(0, dy)), o.where(x, o.scalar(0, dy), dy))

@@ -25,8 +25,10 @@ HB_DEFINE_OP(fused) {
         t.shape = broadcast_shapes(c, t.shape, regs[size_t(r)].shape);
         t.dtype = regs[size_t(r)].dtype;
       }
-      if (info.kind == EwKind::compare || info.kind == EwKind::test || info.kind == EwKind::logic) t.dtype = DType::boolean;
-      else t.dtype = DType::f32;
+      if (info.kind == EwKind::compare || info.kind == EwKind::test || info.kind == EwKind::logic)
+        t.dtype = DType::boolean;
+      else
+        t.dtype = DType::f32;
       regs.push_back(t);
     }
     Types out;

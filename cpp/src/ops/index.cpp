@@ -31,7 +31,8 @@ HB_DEFINE_OP(gather) {  // inputs table [R, inner..], ids [..]: rows of the tabl
   return d;
 }
 
-HB_DEFINE_OP(scatter_add) {  // inputs ids [..], updates [.., inner..]: a [rows, inner..] of sums, zero where no id points
+HB_DEFINE_OP(
+    scatter_add) {  // inputs ids [..], updates [.., inner..]: a [rows, inner..] of sums, zero where no id points
   OpDef d;
   d.name = "scatter_add";
   d.min_inputs = d.max_inputs = 2;
@@ -40,7 +41,8 @@ HB_DEFINE_OP(scatter_add) {  // inputs ids [..], updates [.., inner..]: a [rows,
     check_ids(c, 0);
     if (c.dtype(1) == DType::boolean) c.fail_type("needs numeric updates");
     if (c.rank(1) < c.rank(0)) c.fail("updates must have the ids' axes first");
-    for (int i = 0; i < c.rank(0); ++i) c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' axes first");
+    for (int i = 0; i < c.rank(0); ++i)
+      c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' axes first");
     if (c.attrs.dims("rows").size() != 1) c.fail("takes one number of rows");
     SymShape out{c.attrs.dims("rows")[0]};
     out.insert(out.end(), c.shape(1).begin() + c.rank(0), c.shape(1).end());
@@ -81,8 +83,10 @@ HB_DEFINE_OP(put_along_axis) {  // inputs ids, updates: zeros with the updates a
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)}, {"size", AttrType::dims, false, true}};
   d.infer = [](const InferContext& c) -> Types {
     check_ids(c, 0);
-    if (c.attrs.dims("size").size() != 1 || c.rank(0) != c.rank(1)) c.fail("takes one size, and updates of the ids' shape");
-    for (int i = 0; i < c.rank(0); ++i) c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' shape");
+    if (c.attrs.dims("size").size() != 1 || c.rank(0) != c.rank(1))
+      c.fail("takes one size, and updates of the ids' shape");
+    for (int i = 0; i < c.rank(0); ++i)
+      c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' shape");
     SymShape out = c.shape(1);
     out[size_t(c.axis(c.attrs.integer("axis"), c.rank(1)))] = c.attrs.dims("size")[0];
     return {{c.dtype(1), out}};

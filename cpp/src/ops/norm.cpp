@@ -25,7 +25,8 @@ void check_norm(const InferContext& c, size_t params) {
 void check_like(const InferContext& c, size_t i, const SymShape& shape) {
   if (c.dtype(i) != c.dtype(0)) c.fail_type("inputs must have one dtype");
   if (c.shape(i).size() != shape.size()) c.fail(concat_text("input ", i, " must have shape ", shape_text(shape)));
-  for (size_t k = 0; k < shape.size(); ++k) c.same(c.shape(i)[k], shape[k], concat_text("input ", i, " must have shape ", shape_text(shape)));
+  for (size_t k = 0; k < shape.size(); ++k)
+    c.same(c.shape(i)[k], shape[k], concat_text("input ", i, " must have shape ", shape_text(shape)));
 }
 
 Ints leading_axes(int rank) {
@@ -134,8 +135,8 @@ HB_DEFINE_OP(layer_norm_grad) {  // inputs x, gamma, mean, rstd, dy; outputs dx,
     Value centred = o.sub(x, o.mean(x, {-1}, true));
     Value rstd = o.rsqrt(o.add(o.mean(o.square(centred), {-1}, true), a.real("epsilon")));
     Value xhat = o.mul(centred, rstd), dxhat = o.mul(dy, gamma);
-    Value dx = o.mul(rstd, o.sub(o.sub(dxhat, o.mean(dxhat, {-1}, true)),
-                                 o.mul(xhat, o.mean(o.mul(dxhat, xhat), {-1}, true))));
+    Value dx = o.mul(
+        rstd, o.sub(o.sub(dxhat, o.mean(dxhat, {-1}, true)), o.mul(xhat, o.mean(o.mul(dxhat, xhat), {-1}, true))));
     return {dx, sum_leading(o, o.mul(dy, xhat)), sum_leading(o, dy)};
   };
   d.cpu = plan_layer_norm_grad;

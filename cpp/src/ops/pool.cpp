@@ -26,10 +26,12 @@ SymShape pooled(const InferContext& c) {
   SymShape y{c.shape(0)[0]};
   for (int i = 0; i < n; ++i) {
     const size_t k = size_t(i);
-    if (w[k] < 1 || s[k] < 1) c.fail(concat_text("window and strides must be >= 1; window=", shape_text(w), " strides=", shape_text(s)));
+    if (w[k] < 1 || s[k] < 1)
+      c.fail(concat_text("window and strides must be >= 1; window=", shape_text(w), " strides=", shape_text(s)));
     Dim padded = c.shape(0)[k + 1] + lo[k] + hi[k];
     if (padded.is_const() && padded.value() < w[k])
-      c.fail(concat_text("the window (", w[k], ") is larger than the padded input (", padded.str(), ") on spatial axis ", i));
+      c.fail(concat_text("the window (", w[k], ") is larger than the padded input (", padded.str(),
+                         ") on spatial axis ", i));
     y.push_back(floordiv(padded - w[k], s[k]) + 1);
   }
   y.push_back(c.shape(0).back());
@@ -40,7 +42,8 @@ SymShape pooled(const InferContext& c) {
 void check_index(const InferContext& c) {
   if (c.dtype(0) != DType::i32) c.fail_type("the index must be int32");
   if (c.rank(0) != c.rank(1)) c.fail("the index and the gradient must have one shape");
-  for (int i = 0; i < c.rank(0); ++i) c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "the index and the gradient must have one shape");
+  for (int i = 0; i < c.rank(0); ++i)
+    c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "the index and the gradient must have one shape");
 }
 
 std::vector<AttrSpec> with_shape(std::vector<AttrSpec> attrs) {
@@ -75,7 +78,9 @@ HB_DEFINE_OP(max_pool_grad) {  // inputs index, dy
     check_index(c);
     return {{c.dtype(1), c.attrs.dims("shape")}};
   };
-  d.gradient = [](const GradContext& c) -> Values { return {Value{}, c.graph.add1("max_pool_pick", {c.in(0), c.dy()})}; };
+  d.gradient = [](const GradContext& c) -> Values {
+    return {Value{}, c.graph.add1("max_pool_pick", {c.in(0), c.dy()})};
+  };
   d.cpu = plan_max_pool_grad;
   return d;
 }

@@ -36,8 +36,10 @@ Types infer_reduce(const InferContext& c) {
     bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
     if (reduced && (op == "max" || op == "min") && c.shape(0)[size_t(i)] == Dim(0))
       c.fail("an empty axis has no maximum or minimum");
-    if (!reduced) out.push_back(c.shape(0)[size_t(i)]);
-    else if (c.attrs.flag("keepdims")) out.push_back(1);
+    if (!reduced)
+      out.push_back(c.shape(0)[size_t(i)]);
+    else if (c.attrs.flag("keepdims"))
+      out.push_back(1);
   }
   return {{d, out}};
 }

@@ -20,7 +20,8 @@ Types infer_reshape(const InferContext& c) {
       if (unknown >= 0) c.fail(concat_text("only one dimension may be -1; shape=", shape_text(shape)));
       unknown = int(i);
     } else {
-      if (shape[i].is_const() && shape[i].value() < 0) c.fail(concat_text("dimensions must be >= 0 or -1; shape=", shape_text(shape)));
+      if (shape[i].is_const() && shape[i].value() < 0)
+        c.fail(concat_text("dimensions must be >= 0 or -1; shape=", shape_text(shape)));
       rest = rest * shape[i];
     }
   }
@@ -57,7 +58,8 @@ Types infer_broadcast(const InferContext& c) {
   if (shape.size() < in.size()) c.fail(concat_text("cannot broadcast to fewer axes; shape=", shape_text(shape)));
   for (size_t i = 0; i < in.size(); ++i) {
     const Dim& have = in[in.size() - 1 - i];
-    if (have != Dim(1)) c.same(have, shape[shape.size() - 1 - i], concat_text("cannot be broadcast to shape=", shape_text(shape)));
+    if (have != Dim(1))
+      c.same(have, shape[shape.size() - 1 - i], concat_text("cannot be broadcast to shape=", shape_text(shape)));
   }
   return {{c.dtype(0), shape}};
 }
@@ -70,8 +72,11 @@ Types infer_concat(const InferContext& c) {
     if (c.dtype(i) != c.dtype(0)) c.fail_type("inputs must have one dtype");
     if (c.rank(i) != c.rank(0)) c.fail("inputs must have the same number of axes");
     for (int k = 0; k < c.rank(0); ++k)
-      if (k == axis) out[size_t(k)] = out[size_t(k)] + c.shape(i)[size_t(k)];
-      else out[size_t(k)] = c.same(out[size_t(k)], c.shape(i)[size_t(k)], concat_text("dimensions other than axis ", axis, " must match"));
+      if (k == axis)
+        out[size_t(k)] = out[size_t(k)] + c.shape(i)[size_t(k)];
+      else
+        out[size_t(k)] = c.same(out[size_t(k)], c.shape(i)[size_t(k)],
+                                concat_text("dimensions other than axis ", axis, " must match"));
   }
   return {{c.dtype(0), out}};
 }
@@ -79,7 +84,8 @@ Types infer_concat(const InferContext& c) {
 Types infer_slice(const InferContext& c) {
   const SymShape &b = dims(c, "begin"), &e = dims(c, "end");
   const Ints& s = c.attrs.ints("strides");
-  if (b.size() != size_t(c.rank(0)) || e.size() != b.size() || s.size() != b.size()) c.fail("needs begin, end and stride for each axis");
+  if (b.size() != size_t(c.rank(0)) || e.size() != b.size() || s.size() != b.size())
+    c.fail("needs begin, end and stride for each axis");
   SymShape out;
   for (size_t i = 0; i < b.size(); ++i) {
     if (s[i] < 1) c.fail(concat_text("strides must be positive; strides=", shape_text(s)));
@@ -92,13 +98,13 @@ Types infer_slice(const InferContext& c) {
   return {{c.dtype(0), out}};
 }
 
-
 Types infer_pad(const InferContext& c) {
   const SymShape &lo = dims(c, "low"), &hi = dims(c, "high");
   if (lo.size() != size_t(c.rank(0)) || hi.size() != lo.size()) c.fail("needs low and high padding for each axis");
   SymShape out;
   for (size_t i = 0; i < lo.size(); ++i) {
-    if ((lo[i].is_const() && lo[i].value() < 0) || (hi[i].is_const() && hi[i].value() < 0)) c.fail("padding must be >= 0");
+    if ((lo[i].is_const() && lo[i].value() < 0) || (hi[i].is_const() && hi[i].value() < 0))
+      c.fail("padding must be >= 0");
     out.push_back(c.shape(0)[i] + lo[i] + hi[i]);
   }
   return {{c.dtype(0), out}};
@@ -142,12 +148,13 @@ HB_DEFINE_OP(broadcast_to) {
 }
 
 HB_DEFINE_OP(flip) {
-  OpDef d = make("flip", {need("axis", AttrType::integer)},
-                 [](const InferContext& c) -> Types {
-                   c.axis(c.attrs.integer("axis"), c.rank(0));
-                   return {c.type(0)};
-                 },
-                 plan_strided_copy);
+  OpDef d = make(
+      "flip", {need("axis", AttrType::integer)},
+      [](const InferContext& c) -> Types {
+        c.axis(c.attrs.integer("axis"), c.rank(0));
+        return {c.type(0)};
+      },
+      plan_strided_copy);
   d.gradient = [](const GradContext& c) -> Values {
     return {c.graph.add1("flip", {c.dy()}, {{"axis", c.attrs().integer("axis")}})};
   };
@@ -166,18 +173,19 @@ HB_DEFINE_OP(slice) {
 }
 
 HB_DEFINE_OP(slice_grad) {  // zeros of `shape`, with the input at [begin:end:strides]
-  OpDef d = make("slice_grad",
-                 {need("begin", AttrType::dims), need("end", AttrType::dims), need("strides", AttrType::ints),
-                  need("shape", AttrType::dims)},
-                 [](const InferContext& c) -> Types {
-                   const size_t n = c.attrs.dims("shape").size();
-                   if (size_t(c.rank(0)) != n || c.attrs.dims("begin").size() != n || c.attrs.ints("strides").size() != n)
-                     c.fail("needs begin, stride and size for each axis");
-                   for (int64_t s : c.attrs.ints("strides"))
-                     if (s < 1) c.fail("strides must be positive");
-                   return {{c.dtype(0), c.attrs.dims("shape")}};
-                 },
-                 plan_pad);
+  OpDef d = make(
+      "slice_grad",
+      {need("begin", AttrType::dims), need("end", AttrType::dims), need("strides", AttrType::ints),
+       need("shape", AttrType::dims)},
+      [](const InferContext& c) -> Types {
+        const size_t n = c.attrs.dims("shape").size();
+        if (size_t(c.rank(0)) != n || c.attrs.dims("begin").size() != n || c.attrs.ints("strides").size() != n)
+          c.fail("needs begin, stride and size for each axis");
+        for (int64_t s : c.attrs.ints("strides"))
+          if (s < 1) c.fail("strides must be positive");
+        return {{c.dtype(0), c.attrs.dims("shape")}};
+      },
+      plan_pad);
   d.gradient = [](const GradContext& c) -> Values {
     Attrs a = c.attrs();
     a.erase("shape");
@@ -230,14 +238,16 @@ HB_DEFINE_OP(stop_gradient) {
 
 HB_DEFINE_OP(custom_gradient) {
   // Inputs: the forward outputs, then the function's inputs. Outputs: the forward outputs, unchanged.
-  OpDef d = make("custom_gradient", {need("outputs", AttrType::integer), need("rule", AttrType::gradient)},
-                 [](const InferContext& c) -> Types {
-                   Types t;
-                   if (c.attrs.integer("outputs") < 0 || size_t(c.attrs.integer("outputs")) > c.inputs.size()) c.fail("bad number of outputs");
-                   for (size_t i = 0; i < size_t(c.attrs.integer("outputs")); ++i) t.push_back(c.type(i));
-                   return t;
-                 },
-                 nullptr);
+  OpDef d = make(
+      "custom_gradient", {need("outputs", AttrType::integer), need("rule", AttrType::gradient)},
+      [](const InferContext& c) -> Types {
+        Types t;
+        if (c.attrs.integer("outputs") < 0 || size_t(c.attrs.integer("outputs")) > c.inputs.size())
+          c.fail("bad number of outputs");
+        for (size_t i = 0; i < size_t(c.attrs.integer("outputs")); ++i) t.push_back(c.type(i));
+        return t;
+      },
+      nullptr);
   d.view = true;
   d.max_inputs = -1;
   d.gradient = [](const GradContext& c) -> Values {
@@ -251,12 +261,12 @@ HB_DEFINE_OP(custom_gradient) {
     }
     auto rule = c.attrs().get<std::shared_ptr<const CustomGradient>>("rule");
     Values d_ins = rule->rule(c.graph, ins, outs, dys);
-    HB_CHECK(d_ins.size() == ins.size(), "[custom_gradient] the gradient of \"", rule->name, "\" must return ", ins.size(),
-             " values, one for each input; got ", d_ins.size());
+    HB_CHECK(d_ins.size() == ins.size(), "[custom_gradient] the gradient of \"", rule->name, "\" must return ",
+             ins.size(), " values, one for each input; got ", d_ins.size());
     for (size_t i = 0; i < ins.size(); ++i)
       if (d_ins[i].defined())
-        HB_CHECK(c.graph.shape(d_ins[i]).size() == c.graph.shape(ins[i]).size(), "[custom_gradient] gradient ", i, " of \"",
-                 rule->name, "\" must have its input's shape; got ", c.graph.type(d_ins[i]).str(), " for ",
+        HB_CHECK(c.graph.shape(d_ins[i]).size() == c.graph.shape(ins[i]).size(), "[custom_gradient] gradient ", i,
+                 " of \"", rule->name, "\" must have its input's shape; got ", c.graph.type(d_ins[i]).str(), " for ",
                  c.graph.type(ins[i]).str());
     Values result(n);  // the forward outputs' own path is cut
     result.insert(result.end(), d_ins.begin(), d_ins.end());
@@ -266,20 +276,26 @@ HB_DEFINE_OP(custom_gradient) {
 }
 
 HB_DEFINE_OP(iota) {  // counts along `axis`, constant along the others
-  OpDef d = make("iota", {need("shape", AttrType::dims), {"axis", AttrType::integer, int64_t(0)}, {"dtype", AttrType::dtype, DType::i32}},
-                 [](const InferContext& c) -> Types { return {{c.attrs.dtype("dtype"), c.attrs.dims("shape")}}; }, plan_iota);
+  OpDef d = make(
+      "iota",
+      {need("shape", AttrType::dims), {"axis", AttrType::integer, int64_t(0)}, {"dtype", AttrType::dtype, DType::i32}},
+      [](const InferContext& c) -> Types {
+        return {{c.attrs.dtype("dtype"), c.attrs.dims("shape")}};
+      },
+      plan_iota);
   d.min_inputs = d.max_inputs = 0;
   d.differentiable = false;
   return d;
 }
 
 HB_DEFINE_OP(dim_value) {
-  OpDef d = make("dim_value", {need("dim", AttrType::dims), {"dtype", AttrType::dtype, DType::i32}},
-                 [](const InferContext& c) -> Types {
-                   if (c.attrs.dims("dim").size() != 1) c.fail("takes one dimension");
-                   return {{c.attrs.dtype("dtype"), {}}};
-                 },
-                 plan_dim_value);
+  OpDef d = make(
+      "dim_value", {need("dim", AttrType::dims), {"dtype", AttrType::dtype, DType::i32}},
+      [](const InferContext& c) -> Types {
+        if (c.attrs.dims("dim").size() != 1) c.fail("takes one dimension");
+        return {{c.attrs.dtype("dtype"), {}}};
+      },
+      plan_dim_value);
   d.min_inputs = d.max_inputs = 0;
   d.differentiable = false;
   return d;

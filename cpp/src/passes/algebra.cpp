@@ -16,8 +16,10 @@ class Algebra {
       const Node& n = w_.source().node(id);
       g_.set_scope(n.scope);
       Value v = n.outputs.size() == 1 ? simplify(n) : Value{};
-      if (v.defined()) w_.replace(id, {v});
-      else w_.keep(id);
+      if (v.defined())
+        w_.replace(id, {v});
+      else
+        w_.keep(id);
     }
     return w_.finish();
   }
@@ -26,7 +28,9 @@ class Algebra {
   const Node& node(Value v) const { return g_.node(v.node); }
   bool is(Value v, const char* op) const { return op_is(node(v), op); }
   // The value `v` when it already has the result's type.
-  Value same(const Node& n, Value v) const { return g_.type(v).shape == n.outputs[0].shape && g_.dtype(v) == n.outputs[0].dtype ? v : Value{}; }
+  Value same(const Node& n, Value v) const {
+    return g_.type(v).shape == n.outputs[0].shape && g_.dtype(v) == n.outputs[0].dtype ? v : Value{};
+  }
 
   Value simplify(const Node& n) {
     std::vector<Value> in = w_.at(n.inputs);
@@ -82,7 +86,8 @@ class Algebra {
       if (covered) in[i] = inner, changed = true;
     }
     const bool rc = in.size() == 2 && scalar_constant(g_, in[1], &c);
-    if (rc && ((op == "multiply" && c == 1) || (op == "divide" && c == 1) || (op == "subtract" && c == 0) || (op == "power" && c == 1)))
+    if (rc && ((op == "multiply" && c == 1) || (op == "divide" && c == 1) || (op == "subtract" && c == 0) ||
+               (op == "power" && c == 1)))
       if (Value v = same(n, in[0]); v.defined()) return v;
     if (rc && op == "power" && c == 2) return same_shape(n, ops_.square(in[0]));
     if (rc && op == "power" && c == 0.5) return same_shape(n, ops_.sqrt(in[0]));
@@ -94,7 +99,9 @@ class Algebra {
     if (changed) return g_.add(*n.op, in, n.attrs)[0];
     return {};
   }
-  Value same_shape(const Node& n, Value v) const { return g_.shape(v) == n.outputs[0].shape && is_float(g_.dtype(v)) ? v : Value{}; }
+  Value same_shape(const Node& n, Value v) const {
+    return g_.shape(v) == n.outputs[0].shape && is_float(g_.dtype(v)) ? v : Value{};
+  }
 
   Value matmul(const Node& n, std::vector<Value> in) {
     bool flags[2] = {n.attrs.flag("transpose_a"), n.attrs.flag("transpose_b")};

@@ -73,7 +73,8 @@ bool evaluate(const Node& n, const std::vector<Tensor>& inputs, std::vector<Tens
   Status status;
   for (const Stage& s : plan.stages)
     for (int part = 0; part < s.parts; ++part)
-      s.fn(KernelCall{plan.params.get(), buffers.data(), int(inputs.size()), int(buffers.size()) - 1, part, s.parts, 0, &status});
+      s.fn(KernelCall{plan.params.get(), buffers.data(), int(inputs.size()), int(buffers.size()) - 1, part, s.parts, 0,
+                      &status});
   return status.kind.load() == Status::ok;
 }
 
@@ -108,7 +109,8 @@ Graph fold_constants(const Graph& g) {
     }
     fold = fold && !n.outputs.empty();
     if (fold && n.op->view) {
-      for (size_t i = 0; i < n.outputs.size(); ++i) outputs.push_back(inputs[i].reshaped(eval_shape(n.outputs[i].shape, {})));
+      for (size_t i = 0; i < n.outputs.size(); ++i)
+        outputs.push_back(inputs[i].reshaped(eval_shape(n.outputs[i].shape, {})));
     } else if (fold) {
       fold = evaluate(n, inputs, &outputs);
     }

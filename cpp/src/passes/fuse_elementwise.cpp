@@ -92,7 +92,9 @@ class Fuser {
     std::set<Value> inputs;
     for (int m : group.nodes) external_inputs(m, k, &inputs);
     external_inputs(id, k, &inputs);
-    if (inputs.size() + 2 * (group.nodes.size() + 1) > 2 * kLargestGroup || inputs.size() + group.nodes.size() + 1 > kLargestGroup) return false;
+    if (inputs.size() + 2 * (group.nodes.size() + 1) > 2 * kLargestGroup ||
+        inputs.size() + group.nodes.size() + 1 > kLargestGroup)
+      return false;
     if (late_[size_t(id)]) {  // a group is worth its items only if it shares something
       bool shares = false;
       for (Value v : n.inputs) shares = shares || group_[size_t(v.node)] == k || reads(group, v);
@@ -170,8 +172,10 @@ class Fuser {
           if (!done[size_t(v.node)] && (k < 0 || group_[size_t(v.node)] != k)) stack.push_back(v.node), ready = false;
       if (!ready) continue;
       stack.pop_back();
-      if (k >= 0) emit_group(groups_[size_t(k)], k, w, outside);
-      else w.keep(id);
+      if (k >= 0)
+        emit_group(groups_[size_t(k)], k, w, outside);
+      else
+        w.keep(id);
       for (int m : members) done[size_t(m)] = true;
     }
   }

@@ -10,12 +10,9 @@ struct Pass {
   const char* name;
   Graph (*run)(const Graph&);
 };
-constexpr Pass kPasses[] = {{"dead_code", dead_code},
-                            {"fold_constants", fold_constants},
-                            {"algebra", algebra},
-                            {"cse", common_subexpressions},
-                            {"fuse_elementwise", fuse_elementwise},
-                            {"fuse_epilogue", fuse_epilogue}};
+constexpr Pass kPasses[] = {
+    {"dead_code", dead_code},       {"fold_constants", fold_constants},     {"algebra", algebra},
+    {"cse", common_subexpressions}, {"fuse_elementwise", fuse_elementwise}, {"fuse_epilogue", fuse_epilogue}};
 
 // Optimizes the sub-graphs of scan, cond and while_loop.
 Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable) {

@@ -10,7 +10,6 @@
 namespace hornbeam {
 namespace {
 
-
 class Builder {
  public:
   Builder(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place)
@@ -18,12 +17,14 @@ class Builder {
 
   std::unique_ptr<Program> build() {
     for (const DimCheck& c : g_.checks)
-      if (c.a.eval(env_) != c.b.eval(env_)) throw ValueError(concat_text(c.what, ": ", c.a.eval(env_), " and ", c.b.eval(env_)));
+      if (c.a.eval(env_) != c.b.eval(env_))
+        throw ValueError(concat_text(c.what, ": ", c.a.eval(env_), " and ", c.b.eval(env_)));
     p_->inputs = int(g_.inputs.size());
     p_->outputs = int(g_.outputs.size());
     p_->variables = int(g_.variables.size());
     for (int id = 0; id < g_.size(); ++id)
-      if (is(id, "constant")) constant_index_[id] = int(p_->constants.size()), p_->constants.push_back(g_.node(id).attrs.tensor("value"));
+      if (is(id, "constant"))
+        constant_index_[id] = int(p_->constants.size()), p_->constants.push_back(g_.node(id).attrs.tensor("value"));
     find_uses();
     schedule();
     for (const auto& [name, v] : g_.outputs) p_->output_specs.push_back(spec(v));
@@ -83,7 +84,8 @@ class Builder {
       for (size_t i = 0; i < n.outputs.size(); ++i) {
         const Value v{id, int(i)};
         auto u = update_of_.find(v);
-        only_updates = only_updates && u != update_of_.end() && u->second.size() == 1 && !readers_.count(v) && !output_count_.count(v);
+        only_updates = only_updates && u != update_of_.end() && u->second.size() == 1 && !readers_.count(v) &&
+                       !output_count_.count(v);
       }
       (only_updates ? commit : order_).push_back(id);
     }
@@ -127,10 +129,14 @@ class Builder {
     if (it != where_.end()) return it->second;
     const Node& n = g_.node(v.node);
     Arg a;
-    if (is(v.node, "input")) a = {p_->input_base(int(n.attrs.integer("index"))), 0};
-    else if (is(v.node, "variable")) a = {p_->variable_base(int(n.attrs.integer("index"))), 0};
-    else if (is(v.node, "constant")) a = {p_->constant_base(constant_index_.at(v.node)), 0};
-    else throw std::logic_error("a value is read before it is made");
+    if (is(v.node, "input"))
+      a = {p_->input_base(int(n.attrs.integer("index"))), 0};
+    else if (is(v.node, "variable"))
+      a = {p_->variable_base(int(n.attrs.integer("index"))), 0};
+    else if (is(v.node, "constant"))
+      a = {p_->constant_base(constant_index_.at(v.node)), 0};
+    else
+      throw std::logic_error("a value is read before it is made");
     where_[v] = a;
     return a;
   }
@@ -153,7 +159,8 @@ class Builder {
     for (int i : reuse_ ? aliases : std::vector<int>{}) {
       const Value in = root(n.inputs[size_t(i)]);
       const Arg a = address(in);
-      if (a.base != 1 || last_use_.at(in) != step_ || bytes(spec(in)) != bytes(s) || count_reads(v.node, in) != 1) continue;
+      if (a.base != 1 || last_use_.at(in) != step_ || bytes(spec(in)) != bytes(s) || count_reads(v.node, in) != 1)
+        continue;
       if (std::find(taken.begin(), taken.end(), int(a.offset)) != taken.end()) continue;
       taken.push_back(int(a.offset));
       Buffer& b = buffers_[size_t(a.offset)];
@@ -197,8 +204,10 @@ class Builder {
   // ---- items ----
   void place(int id) {
     const Node& n = g_.node(id);
-    if (n.op->cpu) place_kernel(id, n);
-    else place_control(id, n);
+    if (n.op->cpu)
+      place_kernel(id, n);
+    else
+      place_control(id, n);
   }
 
   void place_kernel(int id, const Node& n) {
@@ -225,7 +234,9 @@ class Builder {
       where_[v] = a;
       args.push_back(a);
     }
-    if (plan.workspace > 0) check_memory(plan.workspace, concat_text("the workspace of ", n.op->name, n.scope.empty() ? "" : " of layer " + n.scope));
+    if (plan.workspace > 0)
+      check_memory(plan.workspace,
+                   concat_text("the workspace of ", n.op->name, n.scope.empty() ? "" : " of layer " + n.scope));
     args.push_back(plan.workspace ? new_buffer(plan.workspace, step_, step_) : Arg{});
     if (plan.params) p_->params.push_back(plan.params);
     const int first = push_args(args);

@@ -21,7 +21,9 @@ struct Plan {
   std::vector<std::unique_ptr<Workspace>> idle;
 };
 
-std::string input_name(const Graph& g, size_t i) { return "input " + std::to_string(i) + " \"" + g.input_names[i] + "\""; }
+std::string input_name(const Graph& g, size_t i) {
+  return "input " + std::to_string(i) + " \"" + g.input_names[i] + "\"";
+}
 }  // namespace
 
 struct Executable::Impl {
@@ -35,18 +37,20 @@ struct Executable::Impl {
   // The dimensions these shapes stand for.
   DimEnv bind(const std::vector<Shape>& shapes) const {
     DimEnv env;
-    HB_CHECK(shapes.size() == graph.inputs.size(), "the graph takes ", graph.inputs.size(), " inputs; got ", shapes.size());
+    HB_CHECK(shapes.size() == graph.inputs.size(), "the graph takes ", graph.inputs.size(), " inputs; got ",
+             shapes.size());
     for (int pass = 0; pass < 2; ++pass)
       for (size_t i = 0; i < shapes.size(); ++i) {
         const SymShape& want = graph.node(graph.inputs[i]).outputs[0].shape;
-        HB_CHECK(want.size() == shapes[i].size(), input_name(graph, i), " must have ", want.size(), " axes, shape ", shape_text(want),
-                 "; got shape ", shape_text(shapes[i]));
+        HB_CHECK(want.size() == shapes[i].size(), input_name(graph, i), " must have ", want.size(), " axes, shape ",
+                 shape_text(want), "; got shape ", shape_text(shapes[i]));
         for (size_t k = 0; k < want.size(); ++k) {
           const std::string name = want[k].symbol_name();
           if (pass == 0 && !name.empty()) env.emplace(name, shapes[i][k]);
           if (pass == 1)
-            HB_CHECK(want[k].eval(env) == shapes[i][k], input_name(graph, i), " must have shape ", shape_text(want), "; got shape ",
-                     shape_text(shapes[i]), name.empty() ? "" : concat_text(" where ", name, "=", env[name]));
+            HB_CHECK(want[k].eval(env) == shapes[i][k], input_name(graph, i), " must have shape ", shape_text(want),
+                     "; got shape ", shape_text(shapes[i]),
+                     name.empty() ? "" : concat_text(" where ", name, "=", env[name]));
         }
       }
     return env;
@@ -92,7 +96,8 @@ struct Executable::Impl {
     p.idle.push_back(std::move(w));
   }
 
-  void bind_pointers(const Program& p, Workspace& w, const std::vector<Tensor>& in, const std::vector<Tensor>& out) const {
+  void bind_pointers(const Program& p, Workspace& w, const std::vector<Tensor>& in,
+                     const std::vector<Tensor>& out) const {
     for (Scratch& s : w.scratch) {
       for (size_t i = 0; i < in.size(); ++i) s.bases[size_t(p.input_base(int(i)))] = static_cast<char*>(in[i].raw());
       for (size_t i = 0; i < out.size(); ++i) s.bases[size_t(p.output_base(int(i)))] = static_cast<char*>(out[i].raw());
@@ -107,7 +112,8 @@ struct Executable::Impl {
     std::vector<Shape> shapes;
     for (size_t i = 0; i < in.size(); ++i) {
       const DType want = graph.node(graph.inputs[i]).outputs[0].dtype;
-      HB_CHECK_TYPE(in[i].dtype() == want, input_name(graph, i), " must be ", dtype_name(want), "; got ", dtype_name(in[i].dtype()));
+      HB_CHECK_TYPE(in[i].dtype() == want, input_name(graph, i), " must be ", dtype_name(want), "; got ",
+                    dtype_name(in[i].dtype()));
       shapes.push_back(in[i].shape());
     }
     auto p = plan(shapes);
@@ -115,8 +121,8 @@ struct Executable::Impl {
     for (size_t i = 0; i < out.size(); ++i) {
       const TensorSpec& s = p->program->output_specs[i];
       if (!out[i].defined()) out[i] = Tensor(s.dtype, s.shape);
-      HB_CHECK(out[i].dtype() == s.dtype && out[i].shape() == s.shape, "output ", i, " must be ", dtype_name(s.dtype), shape_text(s.shape),
-               "; got ", dtype_name(out[i].dtype()), shape_text(out[i].shape()));
+      HB_CHECK(out[i].dtype() == s.dtype && out[i].shape() == s.shape, "output ", i, " must be ", dtype_name(s.dtype),
+               shape_text(s.shape), "; got ", dtype_name(out[i].dtype()), shape_text(out[i].shape()));
     }
     return p;
   }
@@ -126,8 +132,10 @@ struct Executable::Impl {
     const std::string layer = n.scope.empty() ? "" : " (layer \"" + n.scope + "\")";
     const auto value = (long long)s.value, limit = (long long)s.limit;
     if (s.kind.load() == Status::index_out_of_range)
-      throw ValueError(concat_text("[", n.op->name, "] index must be in [0, ", limit, "); got ", value, " at row ", s.row, layer));
-    throw ValueError(concat_text("[", n.op->name, "] values must be finite; got ", s.value, " at element ", s.row, layer));
+      throw ValueError(
+          concat_text("[", n.op->name, "] index must be in [0, ", limit, "); got ", value, " at row ", s.row, layer));
+    throw ValueError(
+        concat_text("[", n.op->name, "] values must be finite; got ", s.value, " at element ", s.row, layer));
   }
 
   struct Run {
@@ -137,7 +145,8 @@ struct Executable::Impl {
   static void run_thread(void* context, int thread, int threads) {
     Run& r = *static_cast<Run*>(context);
     FlushDenormals flush;
-    run_items(*r.program, r.workspace->scratch[size_t(thread)], {&r.workspace->barrier, &r.workspace->status, thread, threads});
+    run_items(*r.program, r.workspace->scratch[size_t(thread)],
+              {&r.workspace->barrier, &r.workspace->status, thread, threads});
   }
 };
 
@@ -149,7 +158,8 @@ Executable::Executable(const Graph& graph, CompileOptions options) : impl_(std::
     impl_->isa = find_isa(options.isa.c_str());
     HB_CHECK(impl_->isa, "this CPU or build has no kernels for isa=\"", options.isa, "\"");
   }
-  HB_CHECK(options.threads >= 0 && options.threads <= 1024, "threads must be in [0, 1024]. Received: threads=", options.threads);
+  HB_CHECK(options.threads >= 0 && options.threads <= 1024,
+           "threads must be in [0, 1024]. Received: threads=", options.threads);
   impl_->threads = options.threads ? options.threads : default_threads();
   impl_->graph = optimize(graph, options.disable);
 }
@@ -196,7 +206,8 @@ double node_flops(const Graph& g, const Node& n, const DimEnv& env) {
   if (op.rfind("conv", 0) == 0) {  // y elements x kernel elements a filter
     const bool forward = op == "conv", to_kernel = op == "conv_kernel_grad";
     const Shape kernel = eval_shape(to_kernel ? n.outputs[0].shape : g.shape(n.inputs[1]), env);
-    const double y = forward ? double(shape_product(eval_shape(n.outputs[0].shape, env))) : size(n.inputs[to_kernel ? 1 : 0]);
+    const double y =
+        forward ? double(shape_product(eval_shape(n.outputs[0].shape, env))) : size(n.inputs[to_kernel ? 1 : 0]);
     return 2 * y * double(shape_product(kernel)) / double(std::max<int64_t>(1, kernel.back()));
   }
   return 0;
@@ -237,7 +248,8 @@ std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, i
       row.layer = n.scope;
       auto bytes = [&](const ValueType& v) { return double(tensor_bytes(v.dtype, eval_shape(v.shape, env))); };
       for (Value v : n.inputs) row.bytes += bytes(impl_->graph.type(v));
-      for (const auto& o : n.outputs) row.bytes += bytes(o), row.shape += (row.shape.empty() ? "" : " ") + shape_text(eval_shape(o.shape, env));
+      for (const auto& o : n.outputs)
+        row.bytes += bytes(o), row.shape += (row.shape.empty() ? "" : " ") + shape_text(eval_shape(o.shape, env));
       row.flops = node_flops(impl_->graph, n, env);
     } else {
       row.op = item.kind == Item::check ? "check" : "copy";

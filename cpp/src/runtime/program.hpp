@@ -1,5 +1,5 @@
-// A Program: a graph planned for concrete shapes, as a flat list of items over a table of base addresses. Immutable once
-// built; everything a run needs beside it is in a Workspace.
+// A Program: a graph planned for concrete shapes, as a flat list of items over a table of base addresses. Immutable
+// once built; everything a run needs beside it is in a Workspace.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@ struct Item {
   KernelFn fn = nullptr;
   const void* params = nullptr;
   int parts = 1;
-  int args = 0;       // first of its args
+  int args = 0;  // first of its args
   int arg_count = 0;
   int out = 0, work = 0;  // positions of the first output and of the workspace among them
   int node = -1;
@@ -42,7 +42,7 @@ struct Control {
   int carries = 0, xs = 0, captures = 0, ys = 0;
   int64_t length = 0;
   bool reverse = false;
-  std::vector<int64_t> bytes;   // of each carry, then x slice, then y slice, (cond: each output)
+  std::vector<int64_t> bytes;                     // of each carry, then x slice, then y slice, (cond: each output)
   std::shared_ptr<std::vector<int32_t>> counter;  // 0, 1, 2, ..: the index a scan's body reads
 };
 

@@ -14,7 +14,8 @@ void Status::raise(Kind k, int n, int64_t r, double v, double l) {
 }
 
 Scratch::Scratch(const Program& p) : bases(size_t(p.base_count()), nullptr), pointers(p.args.size(), nullptr) {
-  for (size_t i = 0; i < p.constants.size(); ++i) bases[size_t(p.constant_base(int(i)))] = static_cast<char*>(p.constants[i].raw());
+  for (size_t i = 0; i < p.constants.size(); ++i)
+    bases[size_t(p.constant_base(int(i)))] = static_cast<char*>(p.constants[i].raw());
   for (const Control& c : p.controls) {
     subs.emplace_back();
     for (const auto& sub : c.subs) subs.back().emplace_back(*sub);
@@ -66,7 +67,8 @@ void run_scan(const Control& k, void* const* a, const Item& item, Scratch& s, co
       }
     }
     for (int i = 0; i < m; ++i) s.bases[size_t(body.input_base(n + i))] = at(a[n + i], t, k.bytes[size_t(n + i)]);
-    for (int i = 0; i < k.ys; ++i) s.bases[size_t(body.output_base(n + i))] = at(out[n + i], t, k.bytes[size_t(n + m + i)]);
+    for (int i = 0; i < k.ys; ++i)
+      s.bases[size_t(body.output_base(n + i))] = at(out[n + i], t, k.bytes[size_t(n + m + i)]);
     s.bases[size_t(body.input_base(n + m + k.captures))] = reinterpret_cast<char*>(k.counter->data() + t);
     if (step == 0) meet(c);  // the first stack entries
     run_items(body, s, c);
@@ -96,8 +98,11 @@ void run_loop(const Control& k, void* const* a, const Item& item, std::vector<Sc
   for (int i = 0; i < k.captures; ++i)
     st.bases[size_t(test.input_base(n + i))] = sb.bases[size_t(body.input_base(n + i))] = static_cast<char*>(a[n + i]);
   for (int64_t step = 0;; ++step) {
-    auto held = [&](int i, int64_t when) { return static_cast<char*>(when == 0 ? a[i] : when % 2 ? a[item.out + i] : spare[i]); };
-    for (int i = 0; i < n; ++i) st.bases[size_t(test.input_base(i))] = sb.bases[size_t(body.input_base(i))] = held(i, step);
+    auto held = [&](int i, int64_t when) {
+      return static_cast<char*>(when == 0 ? a[i] : when % 2 ? a[item.out + i] : spare[i]);
+    };
+    for (int i = 0; i < n; ++i)
+      st.bases[size_t(test.input_base(i))] = sb.bases[size_t(body.input_base(i))] = held(i, step);
     st.bases[size_t(test.output_base(0))] = reinterpret_cast<char*>(go);
     run_items(test, st, c);
     meet(c);
@@ -121,11 +126,20 @@ bool run_item(const Program& p, Scratch& s, const Item& item, const RunContext& 
       for (call.part = c.thread; call.part < item.parts; call.part += c.threads) item.fn(call);
       return true;
     }
-    case Item::copy: copy_once(c, a[1], a[0], item.bytes); return true;
-    case Item::check: return c.status->kind.load(std::memory_order_relaxed) == Status::ok;
-    case Item::scan: run_scan(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)][0], c); return true;
-    case Item::cond: run_cond(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)], c); return true;
-    case Item::loop: run_loop(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)], c); return true;
+    case Item::copy:
+      copy_once(c, a[1], a[0], item.bytes);
+      return true;
+    case Item::check:
+      return c.status->kind.load(std::memory_order_relaxed) == Status::ok;
+    case Item::scan:
+      run_scan(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)][0], c);
+      return true;
+    case Item::cond:
+      run_cond(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)], c);
+      return true;
+    case Item::loop:
+      run_loop(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)], c);
+      return true;
   }
   return true;
 }

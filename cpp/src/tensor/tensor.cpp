@@ -38,8 +38,7 @@ size_t tensor_bytes(DType dtype, const Shape& shape) {
 
 void check_memory(size_t bytes, const std::string& what) {
   size_t limit = memory_limit();
-  if (bytes > limit)
-    throw MemoryError(concat_text(what, " needs ", human(bytes), "; this machine has ", human(limit)));
+  if (bytes > limit) throw MemoryError(concat_text(what, " needs ", human(bytes), "; this machine has ", human(limit)));
 }
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
@@ -64,28 +63,51 @@ Tensor Tensor::zeros(DType dtype, Shape shape) {
 Tensor Tensor::scalar(DType dtype, double v) {
   Tensor t(dtype, {});
   switch (dtype) {
-    case DType::f32: *t.data<float>() = float(v); break;
-    case DType::f64: *t.data<double>() = v; break;
-    case DType::f16: *t.data<Half>() = to_half(float(v)); break;
-    case DType::bf16: *t.data<BFloat16>() = to_bfloat16(float(v)); break;
-    case DType::i32: *t.data<int32_t>() = int32_t(v); break;
-    case DType::i64: *t.data<int64_t>() = int64_t(v); break;
-    case DType::u8: *t.data<uint8_t>() = uint8_t(v); break;
-    case DType::boolean: *t.data<uint8_t>() = v != 0; break;
+    case DType::f32:
+      *t.data<float>() = float(v);
+      break;
+    case DType::f64:
+      *t.data<double>() = v;
+      break;
+    case DType::f16:
+      *t.data<Half>() = to_half(float(v));
+      break;
+    case DType::bf16:
+      *t.data<BFloat16>() = to_bfloat16(float(v));
+      break;
+    case DType::i32:
+      *t.data<int32_t>() = int32_t(v);
+      break;
+    case DType::i64:
+      *t.data<int64_t>() = int64_t(v);
+      break;
+    case DType::u8:
+      *t.data<uint8_t>() = uint8_t(v);
+      break;
+    case DType::boolean:
+      *t.data<uint8_t>() = v != 0;
+      break;
   }
   return t;
 }
 
 double Tensor::at(int64_t i) const {
   switch (dtype_) {
-    case DType::f32: return data<float>()[i];
-    case DType::f64: return data<double>()[i];
-    case DType::f16: return to_float(data<Half>()[i]);
-    case DType::bf16: return to_float(data<BFloat16>()[i]);
-    case DType::i32: return data<int32_t>()[i];
-    case DType::i64: return double(data<int64_t>()[i]);
+    case DType::f32:
+      return data<float>()[i];
+    case DType::f64:
+      return data<double>()[i];
+    case DType::f16:
+      return to_float(data<Half>()[i]);
+    case DType::bf16:
+      return to_float(data<BFloat16>()[i]);
+    case DType::i32:
+      return data<int32_t>()[i];
+    case DType::i64:
+      return double(data<int64_t>()[i]);
     case DType::u8:
-    case DType::boolean: return data<uint8_t>()[i];
+    case DType::boolean:
+      return data<uint8_t>()[i];
   }
   return 0;
 }

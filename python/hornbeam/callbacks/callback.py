@@ -76,8 +76,10 @@ class Callback:
         """After prediction."""
 
 
-_BATCH_HOOKS = {"train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
-                "test": ("on_test_batch_begin", "on_test_batch_end")}
+_BATCH_HOOKS = {
+    "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+}
 
 
 class History(Callback):
@@ -142,7 +144,11 @@ class ProgbarLogger(Callback):
         per = (now - self._first) / rest if rest > 0 else elapsed / max(done, 1)
         unit = f"{per:.0f}s" if per >= 1 else f"{per * 1e3:.0f}ms" if per >= 1e-3 else f"{per * 1e6:.0f}us"
         total = self.steps
-        values = "".join(f" - {k}: " + (f"{v:.4f}" if abs(v) > 1e-3 else f"{v:.4e}") for k, v in (logs or {}).items() if isinstance(v, (int, float)))
+        values = "".join(
+            f" - {k}: " + (f"{v:.4f}" if abs(v) > 1e-3 else f"{v:.4e}")
+            for k, v in (logs or {}).items()
+            if isinstance(v, (int, float))
+        )
         width = len(str(total)) if total else 1
         count = f"{done:>{width}}/{total}" if total else f"{done}/Unknown"
         if self.verbose == 2:
@@ -163,7 +169,9 @@ class CallbackList:
     """Calls all callbacks: the user's in order, then History, then the progress bar."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], history: bool = True) -> None:
-        given = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks is not None else []
+        given = (
+            list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks is not None else []
+        )
         for c in given:
             if not isinstance(c, Callback):
                 raise TypeError(f"`callbacks` must be Callback objects. Received: {c!r}")
@@ -178,8 +186,10 @@ class CallbackList:
         for c in self.callbacks:
             c.set_params(params)
             c.set_model(model)
-        self._hooks = {kind: [c for c in self.callbacks if any(getattr(type(c), n) is not getattr(Callback, n) for n in names)]
-                       for kind, names in _BATCH_HOOKS.items()}
+        self._hooks = {
+            kind: [c for c in self.callbacks if any(getattr(type(c), n) is not getattr(Callback, n) for n in names)]
+            for kind, names in _BATCH_HOOKS.items()
+        }
         self._steps = 0
         self._nested = not history
 

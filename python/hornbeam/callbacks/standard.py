@@ -53,7 +53,9 @@ class _Monitor(Callback):
                     if key == name and metric._direction is not None:
                         self._greater = metric._direction == "up"
             if self._greater is None:
-                raise ValueError(f"{type(self).__name__} cannot tell whether {self.monitor!r} should rise or fall: give mode='min' or mode='max'")
+                raise ValueError(
+                    f"{type(self).__name__} cannot tell whether {self.monitor!r} should rise or fall: give mode='min' or mode='max'"
+                )
         return self._greater
 
     def _better(self, value: float, best: float | None) -> bool:
@@ -67,7 +69,9 @@ class _Monitor(Callback):
         if value is None:
             import warnings
 
-            warnings.warn(f"{type(self).__name__}: {self.monitor!r} is not among the logs: {sorted(logs or {})}", stacklevel=2)
+            warnings.warn(
+                f"{type(self).__name__}: {self.monitor!r} is not among the logs: {sorted(logs or {})}", stacklevel=2
+            )
         return None if value is None else float(value)
 
 
@@ -85,8 +89,17 @@ class EarlyStopping(_Monitor):
         start_from_epoch: epochs to let pass first.
     """
 
-    def __init__(self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0, verbose: int = 0, mode: str = "auto",
-                 baseline: float | None = None, restore_best_weights: bool = False, start_from_epoch: int = 0) -> None:
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ) -> None:
         super().__init__(monitor, mode, min_delta)
         self.patience, self.verbose, self.baseline = patience, verbose, baseline
         self.restore_best_weights, self.start_from_epoch = restore_best_weights, start_from_epoch
@@ -136,8 +149,17 @@ class ModelCheckpoint(_Monitor):
         initial_value_threshold: the figure to beat first.
     """
 
-    def __init__(self, filepath: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, save_weights_only: bool = False,
-                 mode: str = "auto", save_freq: Any = "epoch", initial_value_threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        filepath: Any,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: Any = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
         super().__init__(monitor, mode)
         if save_freq != "epoch" and (not hasattr(save_freq, "__index__") or save_freq < 1):
             raise ValueError(f"`save_freq` must be 'epoch' or a positive int. Received: save_freq={save_freq!r}")
@@ -145,7 +167,9 @@ class ModelCheckpoint(_Monitor):
         self.save_weights_only, self.save_freq, self.best = save_weights_only, save_freq, initial_value_threshold
         self._epoch, self._seen = 0, 0
         if save_freq != "epoch":
-            self.__class__ = type("ModelCheckpoint", (ModelCheckpoint,), {"on_train_batch_end": ModelCheckpoint._on_batch})
+            self.__class__ = type(
+                "ModelCheckpoint", (ModelCheckpoint,), {"on_train_batch_end": ModelCheckpoint._on_batch}
+            )
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remembers the epoch."""
@@ -191,16 +215,32 @@ class ReduceLROnPlateau(_Monitor):
         min_lr: the learning rate's lower bound.
     """
 
-    def __init__(self, monitor: str = "val_loss", factor: float = 0.1, patience: int = 10, verbose: int = 0, mode: str = "auto",
-                 min_delta: float = 1e-4, cooldown: int = 0, min_lr: float = 0.0) -> None:
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
         super().__init__(monitor, mode, min_delta)
         if factor >= 1.0:
             raise ValueError(f"`factor` must be < 1. Received: factor={factor}")
-        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = factor, patience, verbose, cooldown, min_lr
+        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = (
+            factor,
+            patience,
+            verbose,
+            cooldown,
+            min_lr,
+        )
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Starts over."""
-        self.wait, self._resting, self.best = 0, 0, None
+        self.wait, self._resting = 0, 0
+        self.best: float | None = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Looks at the figure."""

@@ -31,21 +31,23 @@ def load() -> tuple[Any, Any, Any, Any]:
 
 def build() -> hb.Sequential:
     """Two convolutions with batch normalization, pooling, and two dense layers."""
-    return hb.Sequential([
-        hb.Input((8, 8, 1)),
-        layers.Conv2D(32, 3, padding="same", use_bias=False),
-        layers.BatchNormalization(momentum=0.9),
-        layers.ReLU(),
-        layers.Conv2D(64, 3, padding="same", use_bias=False),
-        layers.BatchNormalization(momentum=0.9),
-        layers.ReLU(),
-        layers.MaxPooling2D(2),
-        layers.Dropout(0.3),
-        layers.Flatten(),
-        layers.Dense(64, activation="relu"),
-        layers.Dropout(0.3),
-        layers.Dense(10, activation="softmax"),
-    ])
+    return hb.Sequential(
+        [
+            hb.Input((8, 8, 1)),
+            layers.Conv2D(32, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            layers.Conv2D(64, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            layers.MaxPooling2D(2),
+            layers.Dropout(0.3),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dropout(0.3),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
 
 
 def train(seed: int, epochs: int = 15, verbose: Any = 0) -> tuple[hb.Sequential, dict[str, list[float]], float]:

@@ -51,16 +51,34 @@ class MultiHeadAttention(Layer):
     ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too.
     """
 
-    def __init__(self, num_heads: int, key_dim: int, value_dim: int | None = None, dropout: float = 0.0, use_bias: bool = True,
-                 output_shape: Any = None, attention_axes: Any = None, kernel_initializer: Any = "glorot_uniform",
-                 bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None, seed: Any = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        output_shape: Any = None,
+        attention_axes: Any = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads, self.key_dim = positive_int("num_heads", num_heads), positive_int("key_dim", key_dim)
         self.value_dim = self.key_dim if value_dim is None else positive_int("value_dim", value_dim)
         self.dropout, self.use_bias, self.output_size = fraction("dropout", dropout), use_bias, output_shape
-        self.kernel_initializer, self.bias_initializer = initializers.get(kernel_initializer), initializers.get(bias_initializer)
-        self.kernel_regularizer, self.bias_regularizer = regularizers.get(kernel_regularizer), regularizers.get(bias_regularizer)
+        self.kernel_initializer, self.bias_initializer = (
+            initializers.get(kernel_initializer),
+            initializers.get(bias_initializer),
+        )
+        self.kernel_regularizer, self.bias_regularizer = (
+            regularizers.get(kernel_regularizer),
+            regularizers.get(bias_regularizer),
+        )
         self.seed_generator = random.SeedGenerator(seed)
         self.supports_masking = True
 
@@ -72,8 +90,14 @@ class MultiHeadAttention(Layer):
         bias = {"initializer": self.bias_initializer, "regularizer": self.bias_regularizer}
 
         def heads(name: str, d: int, size: int) -> _Projection:
-            layer = _Projection((d, self.num_heads, size), 1, (self.num_heads, size) if self.use_bias else None, name=name,
-                                kernel={**kernel, "initializer": _fresh(self.kernel_initializer)}, bias=bias)
+            layer = _Projection(
+                (d, self.num_heads, size),
+                1,
+                (self.num_heads, size) if self.use_bias else None,
+                name=name,
+                kernel={**kernel, "initializer": _fresh(self.kernel_initializer)},
+                bias=bias,
+            )
             layer.build()
             layer.built = True
             return layer
@@ -83,13 +107,30 @@ class MultiHeadAttention(Layer):
         self.value_dense = heads("value", value_shape[-1], self.value_dim)
         out = self.output_size or query_shape[-1]
         out = out if hasattr(out, "__index__") else out[-1]
-        self.output_dense = _Projection((self.num_heads, self.value_dim, out), 2, (out,) if self.use_bias else None,
-                                        name="attention_output", kernel={**kernel, "initializer": _fresh(self.kernel_initializer)}, bias=bias)
+        self.output_dense = _Projection(
+            (self.num_heads, self.value_dim, out),
+            2,
+            (out,) if self.use_bias else None,
+            name="attention_output",
+            kernel={**kernel, "initializer": _fresh(self.kernel_initializer)},
+            bias=bias,
+        )
         self.output_dense.build()
         self.output_dense.built = True
 
-    def call(self, query: Any, value: Any, key: Any = None, query_mask: Any = None, value_mask: Any = None, key_mask: Any = None,
-             attention_mask: Any = None, return_attention_scores: bool = False, training: bool = False, use_causal_mask: bool = False) -> Any:
+    def call(
+        self,
+        query: Any,
+        value: Any,
+        key: Any = None,
+        query_mask: Any = None,
+        value_mask: Any = None,
+        key_mask: Any = None,
+        attention_mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
         """The attended values, and the weights ``(batch, heads, T, S)`` when asked for."""
         key = value if key is None else key
         mask = _combine(query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
@@ -100,7 +141,9 @@ class MultiHeadAttention(Layer):
         if mask is not None:
             scores = ops.where(ops.expand_dims(mask, 1) if mask.ndim == 3 else mask, scores, -1e9)
         weights = ops.softmax(scores)
-        used = random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
+        used = (
+            random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
+        )
         y = self.output_dense(ops.transpose(ops.matmul(used, v), [0, 2, 1, 3]))
         return (y, weights) if return_attention_scores else y
 
@@ -119,7 +162,9 @@ def _fresh(initializer: Any) -> Any:
     return initializer.clone() if hasattr(initializer, "clone") else initializer
 
 
-def _combine(query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any, causal: bool) -> Any:
+def _combine(
+    query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any, causal: bool
+) -> Any:
     query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
     value_mask = getattr(value, "_keras_mask", None) if value_mask is None else value_mask
     key_mask = getattr(key, "_keras_mask", None) if key_mask is None else key_mask
@@ -151,7 +196,9 @@ class Attention(Layer):
         dropout: fraction of the weights dropped while training.
     """
 
-    def __init__(self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.use_scale, self.score_mode, self.dropout = use_scale, score_mode, fraction("dropout", dropout)
         self.seed_generator = random.SeedGenerator(seed)
@@ -159,7 +206,9 @@ class Attention(Layer):
     def build(self, input_shape: Any) -> None:
         """Makes the factor."""
         self.scale = self.add_weight((), "ones", name="scale") if self.use_scale else None
-        self.concat_score_weight = self.add_weight((), "ones", name="concat_score_weight") if self.score_mode == "concat" else None
+        self.concat_score_weight = (
+            self.add_weight((), "ones", name="concat_score_weight") if self.score_mode == "concat" else None
+        )
 
     def _scores(self, q: Any, k: Any) -> Any:
         if self.score_mode == "concat":
@@ -168,7 +217,14 @@ class Attention(Layer):
         s = ops.matmul(q, ops.swapaxes(k, -1, -2))
         return s if self.scale is None else ops.multiply(s, self.scale)
 
-    def call(self, inputs: Any, mask: Any = None, return_attention_scores: bool = False, training: bool = False, use_causal_mask: bool = False) -> Any:
+    def call(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool = False,
+        use_causal_mask: bool = False,
+    ) -> Any:
         """The attended values."""
         q, v = inputs[0], inputs[1]
         k = inputs[2] if len(inputs) > 2 else v
@@ -177,7 +233,9 @@ class Attention(Layer):
         if keep is not None:
             scores = ops.where(keep, scores, -1e9)
         weights = ops.softmax(scores)
-        used = random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
+        used = (
+            random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
+        )
         y = ops.matmul(used, v)
         return (y, weights) if return_attention_scores else y
 

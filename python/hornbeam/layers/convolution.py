@@ -28,18 +28,38 @@ _DOC = """{title}
 
 def _document(title: str, rank: int, filters: bool = True, more: str = "") -> str:
     axes = {1: "steps", 2: "rows, columns", 3: "planes, rows, columns"}[rank]
-    return _DOC.format(title=title, axes=axes, more=more, causal=' or "causal"' if rank == 1 else "",
-                       filters="\n        filters: number of output channels." if filters else "")
+    return _DOC.format(
+        title=title,
+        axes=axes,
+        more=more,
+        causal=' or "causal"' if rank == 1 else "",
+        filters="\n        filters: number of output channels." if filters else "",
+    )
 
 
 class _Conv(Layer):
     rank = 2
 
-    def __init__(self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: str | None = None,
-                 dilation_rate: Any = 1, groups: int = 1, activation: Any = None, use_bias: bool = True,
-                 kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
-                 bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
-                 bias_constraint: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        groups: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int("filters", filters)
         self.groups = positive_int("groups", groups)
@@ -47,11 +67,22 @@ class _Conv(Layer):
             raise ValueError(f"`filters` must be divisible by `groups`. Received: filters={filters}, groups={groups}")
         self._geometry(kernel_size, strides, padding, data_format, dilation_rate)
         self.activation, self.use_bias = activations.get(activation), use_bias
-        self.kernel_initializer, self.bias_initializer = initializers.get(kernel_initializer), initializers.get(bias_initializer)
-        self.kernel_regularizer, self.bias_regularizer = regularizers.get(kernel_regularizer), regularizers.get(bias_regularizer)
-        self.kernel_constraint, self.bias_constraint = constraints.get(kernel_constraint), constraints.get(bias_constraint)
+        self.kernel_initializer, self.bias_initializer = (
+            initializers.get(kernel_initializer),
+            initializers.get(bias_initializer),
+        )
+        self.kernel_regularizer, self.bias_regularizer = (
+            regularizers.get(kernel_regularizer),
+            regularizers.get(bias_regularizer),
+        )
+        self.kernel_constraint, self.bias_constraint = (
+            constraints.get(kernel_constraint),
+            constraints.get(bias_constraint),
+        )
 
-    def _geometry(self, kernel_size: Any, strides: Any, padding: str, data_format: str | None, dilation_rate: Any) -> None:
+    def _geometry(
+        self, kernel_size: Any, strides: Any, padding: str, data_format: str | None, dilation_rate: Any
+    ) -> None:
         if data_format not in (None, "channels_last"):
             raise ValueError(f"`data_format` must be 'channels_last'. Received: data_format={data_format!r}")
         self.kernel_size = int_tuple("kernel_size", kernel_size, self.rank)
@@ -61,21 +92,39 @@ class _Conv(Layer):
 
     def _channels(self, input_shape: Any) -> int:
         if len(input_shape) != self.rank + 2 or input_shape[-1] is None:
-            raise ValueError(f"layer {self.name!r} expects {self.rank + 2} axes with a known number of channels. Received: "
-                             f"input_shape={tuple(input_shape)}")
+            raise ValueError(
+                f"layer {self.name!r} expects {self.rank + 2} axes with a known number of channels. Received: "
+                f"input_shape={tuple(input_shape)}"
+            )
         return int(input_shape[-1])
 
     def _kernel_shape(self, channels: int) -> tuple[int, ...]:
         if channels % self.groups:
-            raise ValueError(f"the {channels} input channels of layer {self.name!r} must be divisible by groups={self.groups}")
+            raise ValueError(
+                f"the {channels} input channels of layer {self.name!r} must be divisible by groups={self.groups}"
+            )
         return (*self.kernel_size, channels // self.groups, self.filters)
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel and the bias."""
-        self.kernel = self.add_weight(self._kernel_shape(self._channels(input_shape)), self.kernel_initializer, name="kernel",
-                                      regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)
-        self.bias = self.add_weight((self.filters,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer,
-                                    constraint=self.bias_constraint) if self.use_bias else None
+        self.kernel = self.add_weight(
+            self._kernel_shape(self._channels(input_shape)),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = (
+            self.add_weight(
+                (self.filters,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+            if self.use_bias
+            else None
+        )
 
     def _finish(self, y: Any) -> Any:
         return self.activation(y if self.bias is None else ops.add(y, self.bias))
@@ -104,10 +153,22 @@ class Conv3D(_Conv):
 
 
 class _ConvTranspose(_Conv):
-    def __init__(self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None,
-                 data_format: str | None = None, dilation_rate: Any = 1, activation: Any = None, use_bias: bool = True,
-                 **kwargs: Any) -> None:
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias, **kwargs)
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias, **kwargs
+        )
         self.output_padding = output_padding
 
     def _kernel_shape(self, channels: int) -> tuple[int, ...]:
@@ -115,8 +176,11 @@ class _ConvTranspose(_Conv):
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""
-        return self._finish(ops.conv_transpose(inputs, self.kernel, self.strides, self.padding, self.output_padding, None,
-                                               self.dilation_rate))
+        return self._finish(
+            ops.conv_transpose(
+                inputs, self.kernel, self.strides, self.padding, self.output_padding, None, self.dilation_rate
+            )
+        )
 
 
 _OUT = "\n        output_padding: added to the output's size, as Keras'."
@@ -138,26 +202,64 @@ class Conv3DTranspose(_ConvTranspose):
 
 
 class _DepthwiseConv(_Conv):
-    def __init__(self, kernel_size: Any, strides: Any = 1, padding: str = "valid", depth_multiplier: int = 1,
-                 data_format: str | None = None, dilation_rate: Any = 1, activation: Any = None, use_bias: bool = True,
-                 depthwise_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros", depthwise_regularizer: Any = None,
-                 bias_regularizer: Any = None, depthwise_constraint: Any = None, **kwargs: Any) -> None:
-        super().__init__(1, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias, depthwise_initializer,
-                         bias_initializer, depthwise_regularizer, bias_regularizer, kernel_constraint=depthwise_constraint, **kwargs)
+    def __init__(
+        self,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            1,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            1,
+            activation,
+            use_bias,
+            depthwise_initializer,
+            bias_initializer,
+            depthwise_regularizer,
+            bias_regularizer,
+            kernel_constraint=depthwise_constraint,
+            **kwargs,
+        )
         self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel ``(window..., channels, depth_multiplier)`` and the bias."""
         channels = self._channels(input_shape)
         self.filters = channels * self.depth_multiplier
-        self.kernel = self.add_weight((*self.kernel_size, channels, self.depth_multiplier), self.kernel_initializer, name="kernel",
-                                      regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)
-        self.bias = self.add_weight((self.filters,), self.bias_initializer, name="bias",
-                                    regularizer=self.bias_regularizer) if self.use_bias else None
+        self.kernel = self.add_weight(
+            (*self.kernel_size, channels, self.depth_multiplier),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = (
+            self.add_weight((self.filters,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
+            if self.use_bias
+            else None
+        )
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""
-        return self._finish(ops.depthwise_conv(inputs, self.kernel, self.strides, self.padding, None, self.dilation_rate))
+        return self._finish(
+            ops.depthwise_conv(inputs, self.kernel, self.strides, self.padding, None, self.dilation_rate)
+        )
 
 
 _DEPTH = "\n        depth_multiplier: output channels for each input channel."
@@ -174,13 +276,39 @@ class DepthwiseConv2D(_DepthwiseConv):
 
 
 class _SeparableConv(_Conv):
-    def __init__(self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: str | None = None,
-                 dilation_rate: Any = 1, depth_multiplier: int = 1, activation: Any = None, use_bias: bool = True,
-                 depthwise_initializer: Any = "glorot_uniform", pointwise_initializer: Any = "glorot_uniform",
-                 bias_initializer: Any = "zeros", depthwise_regularizer: Any = None, pointwise_regularizer: Any = None,
-                 bias_regularizer: Any = None, **kwargs: Any) -> None:
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias,
-                         bias_initializer=bias_initializer, bias_regularizer=bias_regularizer, **kwargs)
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Any,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+        depth_multiplier: int = 1,
+        activation: Any = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            1,
+            activation,
+            use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            **kwargs,
+        )
         self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)
@@ -190,17 +318,37 @@ class _SeparableConv(_Conv):
     def build(self, input_shape: Any) -> None:
         """Makes both kernels and the bias."""
         channels = self._channels(input_shape)
-        self.depthwise_kernel = self.add_weight((*self.kernel_size, channels, self.depth_multiplier), self.depthwise_initializer,
-                                                name="depthwise_kernel", regularizer=self.depthwise_regularizer)
-        self.pointwise_kernel = self.add_weight((*[1] * self.rank, channels * self.depth_multiplier, self.filters),
-                                                self.pointwise_initializer, name="pointwise_kernel", regularizer=self.pointwise_regularizer)
-        self.bias = self.add_weight((self.filters,), self.bias_initializer, name="bias",
-                                    regularizer=self.bias_regularizer) if self.use_bias else None
+        self.depthwise_kernel = self.add_weight(
+            (*self.kernel_size, channels, self.depth_multiplier),
+            self.depthwise_initializer,
+            name="depthwise_kernel",
+            regularizer=self.depthwise_regularizer,
+        )
+        self.pointwise_kernel = self.add_weight(
+            (*[1] * self.rank, channels * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+            name="pointwise_kernel",
+            regularizer=self.pointwise_regularizer,
+        )
+        self.bias = (
+            self.add_weight((self.filters,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
+            if self.use_bias
+            else None
+        )
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""
-        return self._finish(ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, self.strides, self.padding, None,
-                                               self.dilation_rate))
+        return self._finish(
+            ops.separable_conv(
+                inputs,
+                self.depthwise_kernel,
+                self.pointwise_kernel,
+                self.strides,
+                self.padding,
+                None,
+                self.dilation_rate,
+            )
+        )
 
 
 class SeparableConv1D(_SeparableConv):

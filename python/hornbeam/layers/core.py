@@ -38,9 +38,20 @@ class Dense(Layer):
         (3, 2)
     """
 
-    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
-                 bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None,
-                 activity_regularizer: Any = None, kernel_constraint: Any = None, bias_constraint: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int("units", units)
         self.activation = activations.get(activation)
@@ -56,18 +67,36 @@ class Dense(Layer):
     def build(self, input_shape: Any) -> None:
         """Makes the kernel ``(features, units)`` and the bias ``(units,)``."""
         if len(input_shape) < 2 or input_shape[-1] is None:
-            raise ValueError(f"Dense needs an input of at least two axes with a known last one. Received: input_shape={input_shape}")
-        self.kernel = self.add_weight((input_shape[-1], self.units), self.kernel_initializer, name="kernel",
-                                      regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)
-        self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer,
-                                    constraint=self.bias_constraint) if self.use_bias else None
+            raise ValueError(
+                f"Dense needs an input of at least two axes with a known last one. Received: input_shape={input_shape}"
+            )
+        self.kernel = self.add_weight(
+            (input_shape[-1], self.units),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.bias = (
+            self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                name="bias",
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+            if self.use_bias
+            else None
+        )
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""
         if inputs.shape[-1] != self.kernel.shape[0]:
-            raise ValueError(f"layer {self.name!r} expects {self.kernel.shape[0]} features on the last axis. Received: "
-                             f"input shape={tuple(inputs.shape)}")
+            raise ValueError(
+                f"layer {self.name!r} expects {self.kernel.shape[0]} features on the last axis. Received: "
+                f"input shape={tuple(inputs.shape)}"
+            )
         y = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
             y = ops.add(y, self.bias)
@@ -86,23 +115,44 @@ class EinsumDense(Layer):
         bias_initializer: how the bias begins.
     """
 
-    def __init__(self, equation: str, output_shape: Any, activation: Any = None, bias_axes: str | None = None,
-                 kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
-                 bias_regularizer: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        equation: str,
+        output_shape: Any,
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.equation, self.partial_output_shape, self.bias_axes = equation, output_shape, bias_axes
         self.activation = activations.get(activation)
-        self.kernel_initializer, self.bias_initializer = initializers.get(kernel_initializer), initializers.get(bias_initializer)
-        self.kernel_regularizer, self.bias_regularizer = regularizers.get(kernel_regularizer), regularizers.get(bias_regularizer)
+        self.kernel_initializer, self.bias_initializer = (
+            initializers.get(kernel_initializer),
+            initializers.get(bias_initializer),
+        )
+        self.kernel_regularizer, self.bias_regularizer = (
+            regularizers.get(kernel_regularizer),
+            regularizers.get(bias_regularizer),
+        )
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel and the bias."""
         inputs, rest = self.equation.replace(" ", "").split(",")
         kernel, output = rest.split("->")
-        out = [self.partial_output_shape] if hasattr(self.partial_output_shape, "__index__") else list(self.partial_output_shape)
+        out = (
+            [self.partial_output_shape]
+            if hasattr(self.partial_output_shape, "__index__")
+            else list(self.partial_output_shape)
+        )
         size = dict(zip(inputs, input_shape))
-        size.update({c: d for c, d in zip(output[len(output) - len(out):], out) if d is not None})
-        self.kernel = self.add_weight([size[c] for c in kernel], self.kernel_initializer, name="kernel", regularizer=self.kernel_regularizer)
+        size.update({c: d for c, d in zip(output[len(output) - len(out) :], out) if d is not None})
+        self.kernel = self.add_weight(
+            [size[c] for c in kernel], self.kernel_initializer, name="kernel", regularizer=self.kernel_regularizer
+        )
         self.bias = None
         if self.bias_axes:
             first = min(output.index(c) for c in self.bias_axes)
@@ -137,9 +187,18 @@ class Embedding(Layer):
         ValueError: when an id is out of range, naming it.
     """
 
-    def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: Any = "uniform", embeddings_regularizer: Any = None,
-                 embeddings_constraint: Any = None, mask_zero: bool = False, weights: Any = None, input_length: Any = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        input_length: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.input_dim, self.output_dim = positive_int("input_dim", input_dim), positive_int("output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -151,8 +210,13 @@ class Embedding(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Makes the table ``(input_dim, output_dim)``."""
-        self.embeddings = self.add_weight((self.input_dim, self.output_dim), self.embeddings_initializer, name="embeddings",
-                                          regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint)
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            name="embeddings",
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+        )
         if self._initial is not None:
             self.embeddings.assign(self._initial)
 
@@ -192,7 +256,9 @@ class ReLU(Layer):
         threshold: where it begins.
     """
 
-    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         for name, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
             if value is not None and value < 0:
@@ -252,12 +318,23 @@ class PReLU(Layer):
         shared_axes: axes along which one slope serves.
     """
 
-    def __init__(self, alpha_initializer: Any = "Zeros", alpha_regularizer: Any = None, alpha_constraint: Any = None,
-                 shared_axes: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer, self.alpha_constraint = regularizers.get(alpha_regularizer), constraints.get(alpha_constraint)
-        self.shared_axes = None if shared_axes is None else [shared_axes] if hasattr(shared_axes, "__index__") else list(shared_axes)
+        self.alpha_regularizer, self.alpha_constraint = (
+            regularizers.get(alpha_regularizer),
+            constraints.get(alpha_constraint),
+        )
+        self.shared_axes = (
+            None if shared_axes is None else [shared_axes] if hasattr(shared_axes, "__index__") else list(shared_axes)
+        )
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -265,7 +342,13 @@ class PReLU(Layer):
         shape = list(input_shape[1:])
         for a in self.shared_axes or []:
             shape[a - 1] = 1
-        self.alpha = self.add_weight(shape, self.alpha_initializer, name="alpha", regularizer=self.alpha_regularizer, constraint=self.alpha_constraint)
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            name="alpha",
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
 
     def call(self, inputs: Any) -> Any:
         """The activation of the input."""
@@ -410,11 +493,15 @@ class Lambda(Layer):
         arguments: keyword arguments for the function.
     """
 
-    def __init__(self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
-            raise TypeError("a Lambda layer cannot be rebuilt from a config: its function is Python code. Use a Layer subclass "
-                            f"registered with register_keras_serializable. Received: function={function!r}")
+            raise TypeError(
+                "a Lambda layer cannot be rebuilt from a config: its function is Python code. Use a Layer subclass "
+                f"registered with register_keras_serializable. Received: function={function!r}"
+            )
         self.function, self.arguments = function, arguments or {}
         self.supports_masking = True
 
@@ -463,8 +550,8 @@ class Rescaling(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The rescaled input, as floats."""
-        scale = np.asarray(self.scale, "float32") if not np.isscalar(self.scale) else float(self.scale)
-        offset = np.asarray(self.offset, "float32") if not np.isscalar(self.offset) else float(self.offset)
+        scale = np.asarray(self.scale, "float32") if np.ndim(self.scale) else float(self.scale)
+        offset = np.asarray(self.offset, "float32") if np.ndim(self.offset) else float(self.offset)
         return ops.add(ops.multiply(ops.cast(inputs, self.dtype), scale), offset)
 
 
@@ -487,5 +574,3 @@ class ActivityRegularization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "l1": self.l1, "l2": self.l2}
-
-

@@ -20,12 +20,25 @@ class InputLayer(Layer):
         batch_shape: dimensions with the batch's, instead of ``shape``.
     """
 
-    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None,
-                 batch_shape: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+        batch_shape: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name or auto_name("input_layer"), dtype=dtype)
         if (shape is None) == (batch_shape is None):
-            raise ValueError(f"exactly one of `shape` and `batch_shape` is needed. Received: shape={shape}, batch_shape={batch_shape}")
-        dims = tuple(batch_shape) if batch_shape is not None else (batch_size, *([shape] if hasattr(shape, "__index__") else shape))
+            raise ValueError(
+                f"exactly one of `shape` and `batch_shape` is needed. Received: shape={shape}, batch_shape={batch_shape}"
+            )
+        dims = (
+            tuple(batch_shape)
+            if batch_shape is not None
+            else (batch_size, *([shape] if hasattr(shape, "__index__") else shape))
+        )
         for d in dims:
             if d is not None and (not hasattr(d, "__index__") or int(d) < 0):
                 raise ValueError(f"an input's dimensions must be ints >= 0 or None. Received: shape={dims}")
@@ -48,8 +61,16 @@ class InputLayer(Layer):
         return {"batch_shape": list(self.batch_shape), "dtype": self._dtype, "name": self.name}
 
 
-def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, sparse: bool | None = None, batch_shape: Any = None,
-          name: str | None = None, tensor: Any = None, optional: bool = False) -> KerasTensor:
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> KerasTensor:
     """A symbolic tensor to call layers on.
 
     Args:

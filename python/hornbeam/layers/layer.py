@@ -26,7 +26,7 @@ def auto_name(prefix: str) -> str:
 
 
 def to_snake_case(name: str) -> str:
-    """"MultiHeadAttention" as "multi_head_attention"."""
+    """ "MultiHeadAttention" as "multi_head_attention"."""
     name = re.sub(r"\W+", "", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)).lower()
 
@@ -61,26 +61,59 @@ class Layer:
         if cls.__module__.startswith("hornbeam."):
             register_builtin(cls)
 
+    _init_args: tuple[Any, Any]
+    _weights: list[Variable]
+    _layers: list[Layer]
+    _seeds: list[Any]
+    _metrics: list[Any]
+    _losses: list[Any]
+    built: bool
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
         object.__setattr__(self, "_init_args", (args, kwargs))
-        for name, value in (("_weights", []), ("_layers", []), ("_seeds", []), ("_metrics", []), ("_losses", []), ("built", False)):
+        for name, value in (
+            ("_weights", []),
+            ("_layers", []),
+            ("_seeds", []),
+            ("_metrics", []),
+            ("_losses", []),
+            ("built", False),
+        ):
             object.__setattr__(self, name, value)
         return self
 
-    def __init__(self, *, trainable: bool = True, dtype: Any = None, name: str | None = None, activity_regularizer: Any = None,
-                 input_shape: Any = None, input_dim: int | None = None, batch_input_shape: Any = None, autocast: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        trainable: bool = True,
+        dtype: Any = None,
+        name: str | None = None,
+        activity_regularizer: Any = None,
+        input_shape: Any = None,
+        input_dim: int | None = None,
+        batch_input_shape: Any = None,
+        autocast: bool = True,
+    ) -> None:
         self.name = name or auto_name(to_snake_case(type(self).__name__))
         if not isinstance(self.name, str):
             raise ValueError(f"`name` must be a string. Received: name={name!r}")
         self._trainable = bool(trainable)
-        self._dtype = config.standardize_dtype(dtype.name if hasattr(dtype, "name") and not isinstance(dtype, np.dtype) else dtype)
+        self._dtype = config.standardize_dtype(
+            dtype.name if hasattr(dtype, "name") and not isinstance(dtype, np.dtype) else dtype
+        )
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking = False
         self._inbound: list[Any] = []
         if input_dim is not None:
             input_shape = (input_dim,)
-        self._input_shape_arg = tuple(input_shape) if input_shape is not None else tuple(batch_input_shape[1:]) if batch_input_shape else None
+        self._input_shape_arg = (
+            tuple(input_shape)
+            if input_shape is not None
+            else tuple(batch_input_shape[1:])
+            if batch_input_shape
+            else None
+        )
 
     # ---- state ----
     def __setattr__(self, key: str, value: Any) -> None:
@@ -90,13 +123,32 @@ class Layer:
         object.__setattr__(self, key, value)
 
     def _track(self, item: Any) -> None:
-        table = (self._weights if isinstance(item, Variable) else self._layers if isinstance(item, Layer)
-                 else self._seeds if isinstance(item, SeedGenerator) else self._metrics if hasattr(type(item), "update_state") else None)
+        table = (
+            self._weights
+            if isinstance(item, Variable)
+            else self._layers
+            if isinstance(item, Layer)
+            else self._seeds
+            if isinstance(item, SeedGenerator)
+            else self._metrics
+            if hasattr(type(item), "update_state")
+            else None
+        )
         if table is not None and not any(x is item for x in table):
             table.append(item)
 
-    def add_weight(self, shape: Any = None, initializer: Any = None, dtype: Any = None, trainable: bool = True, autocast: bool = True,
-                   regularizer: Any = None, constraint: Any = None, name: str | None = None, aggregation: Any = None) -> Variable:
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+        aggregation: Any = None,
+    ) -> Variable:
         """Makes a weight.
 
         Args:
@@ -207,7 +259,9 @@ class Layer:
             raise ValueError(f"layer {self.name!r} has {len(own)} weights. Received: {len(weights)} arrays")
         for v, w in zip(own, weights):
             if tuple(np.shape(w)) != tuple(v.shape):
-                raise ValueError(f"weight {v.path} has shape {tuple(v.shape)}. Received: an array of shape {np.shape(w)}")
+                raise ValueError(
+                    f"weight {v.path} has shape {tuple(v.shape)}. Received: an array of shape {np.shape(w)}"
+                )
         for v, w in zip(own, weights):
             v.assign(np.asarray(w))
 
@@ -267,11 +321,22 @@ class Layer:
     def _maybe_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.built:
             return
-        shapes = [map_structure(lambda t: tuple(t.shape) if t is not None else None, a) for a in args
-                  if any(isinstance(t, (TensorLike, Variable)) for t in flatten(a))]
+        shapes = [
+            map_structure(lambda t: tuple(t.shape) if t is not None else None, a)
+            for a in args
+            if any(isinstance(t, (TensorLike, Variable)) for t in flatten(a))
+        ]
         if not shapes:
-            shapes = [map_structure(lambda t: tuple(t.shape), a) for a in kwargs.values() if isinstance(a, (TensorLike, Variable))]
-        wanted = [p for p in inspect.signature(self.build).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+            shapes = [
+                map_structure(lambda t: tuple(t.shape), a)
+                for a in kwargs.values()
+                if isinstance(a, (TensorLike, Variable))
+            ]
+        wanted = [
+            p
+            for p in inspect.signature(self.build).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
         saved, _state.trace = _state.trace, None
         try:
             self.build(*shapes[: max(1, len(wanted))])
@@ -342,7 +407,13 @@ class Layer:
             bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
             bound.apply_defaults()
             given = {**bound.arguments, **bound.arguments.get("kwargs", {})}
-            out.update({k: v for k, v in given.items() if k not in ("self", "kwargs", "args", "name", "weights", "input_shape")})
+            out.update(
+                {
+                    k: v
+                    for k, v in given.items()
+                    if k not in ("self", "kwargs", "args", "name", "weights", "input_shape")
+                }
+            )
         return out
 
     @classmethod
@@ -406,5 +477,7 @@ def _check_memory(shape: tuple[Any, ...], dtype: str, name: str) -> None:
         size *= int(d)
     have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if size > have:
-        raise MemoryError(f"{name} of shape {list(shape)} and dtype {dtype} needs {size / 2**30:.1f} GiB; this machine has "
-                          f"{have / 2**30:.1f} GiB")
+        raise MemoryError(
+            f"{name} of shape {list(shape)} and dtype {dtype} needs {size / 2**30:.1f} GiB; this machine has "
+            f"{have / 2**30:.1f} GiB"
+        )

@@ -28,35 +28,82 @@ class BatchNormalization(Layer):
     Output shape: the input's. With ``trainable=False`` it uses the moving means in training too, as Keras.
     """
 
-    def __init__(self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
-                 beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", moving_mean_initializer: Any = "zeros",
-                 moving_variance_initializer: Any = "ones", beta_regularizer: Any = None, gamma_regularizer: Any = None,
-                 beta_constraint: Any = None, gamma_constraint: Any = None, synchronized: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, momentum, epsilon, center, scale
-        self.beta_initializer, self.gamma_initializer = initializers.get(beta_initializer), initializers.get(gamma_initializer)
+        self.beta_initializer, self.gamma_initializer = (
+            initializers.get(beta_initializer),
+            initializers.get(gamma_initializer),
+        )
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta_regularizer), regularizers.get(gamma_regularizer)
-        self.beta_constraint, self.gamma_constraint = constraints.get(beta_constraint), constraints.get(gamma_constraint)
+        self.beta_regularizer, self.gamma_regularizer = (
+            regularizers.get(beta_regularizer),
+            regularizers.get(gamma_regularizer),
+        )
+        self.beta_constraint, self.gamma_constraint = (
+            constraints.get(beta_constraint),
+            constraints.get(gamma_constraint),
+        )
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Makes gamma, beta and the moving statistics."""
         n = input_shape[self.axis]
         if n is None:
-            raise ValueError(f"the channels' axis must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}")
-        self.gamma = self.add_weight((n,), self.gamma_initializer, name="gamma", regularizer=self.gamma_regularizer,
-                                     constraint=self.gamma_constraint) if self.scale else None
-        self.beta = self.add_weight((n,), self.beta_initializer, name="beta", regularizer=self.beta_regularizer,
-                                    constraint=self.beta_constraint) if self.center else None
+            raise ValueError(
+                f"the channels' axis must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}"
+            )
+        self.gamma = (
+            self.add_weight(
+                (n,),
+                self.gamma_initializer,
+                name="gamma",
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
+            if self.scale
+            else None
+        )
+        self.beta = (
+            self.add_weight(
+                (n,),
+                self.beta_initializer,
+                name="beta",
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
+            if self.center
+            else None
+        )
         self.moving_mean = self.add_weight((n,), self.moving_mean_initializer, trainable=False, name="moving_mean")
-        self.moving_variance = self.add_weight((n,), self.moving_variance_initializer, trainable=False, name="moving_variance")
+        self.moving_variance = self.add_weight(
+            (n,), self.moving_variance_initializer, trainable=False, name="moving_variance"
+        )
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """The normalized input."""
         if not training or not self.trainable:
-            return ops.batch_normalization(inputs, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon)
+            return ops.batch_normalization(
+                inputs, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
+            )
         axis = self.axis % inputs.ndim
         n = inputs.shape[axis]
         if mask is None:
@@ -77,8 +124,12 @@ class BatchNormalization(Layer):
             variance = ops.divide(ops.sum(ops.square(centred), axis=axes), total)
             y = ops.batch_normalization(inputs, mean, variance, axis, self.beta, self.gamma, self.epsilon)
         keep = self.momentum
-        self.moving_mean.assign(ops.add(ops.multiply(self.moving_mean, keep), ops.multiply(ops.stop_gradient(mean), 1.0 - keep)))
-        self.moving_variance.assign(ops.add(ops.multiply(self.moving_variance, keep), ops.multiply(ops.stop_gradient(variance), 1.0 - keep)))
+        self.moving_mean.assign(
+            ops.add(ops.multiply(self.moving_mean, keep), ops.multiply(ops.stop_gradient(mean), 1.0 - keep))
+        )
+        self.moving_variance.assign(
+            ops.add(ops.multiply(self.moving_variance, keep), ops.multiply(ops.stop_gradient(variance), 1.0 - keep))
+        )
         return y
 
 
@@ -94,14 +145,34 @@ class LayerNormalization(Layer):
         gamma_initializer: how the factor begins.
     """
 
-    def __init__(self, axis: Any = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True, beta_initializer: Any = "zeros",
-                 gamma_initializer: Any = "ones", beta_regularizer: Any = None, gamma_regularizer: Any = None,
-                 beta_constraint: Any = None, gamma_constraint: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
-        self.beta_initializer, self.gamma_initializer = initializers.get(beta_initializer), initializers.get(gamma_initializer)
-        self.beta_regularizer, self.gamma_regularizer = regularizers.get(beta_regularizer), regularizers.get(gamma_regularizer)
-        self.beta_constraint, self.gamma_constraint = constraints.get(beta_constraint), constraints.get(gamma_constraint)
+        self.beta_initializer, self.gamma_initializer = (
+            initializers.get(beta_initializer),
+            initializers.get(gamma_initializer),
+        )
+        self.beta_regularizer, self.gamma_regularizer = (
+            regularizers.get(beta_regularizer),
+            regularizers.get(gamma_regularizer),
+        )
+        self.beta_constraint, self.gamma_constraint = (
+            constraints.get(beta_constraint),
+            constraints.get(gamma_constraint),
+        )
         self.supports_masking = True
 
     def _axes(self, rank: int) -> list[int]:
@@ -110,10 +181,28 @@ class LayerNormalization(Layer):
     def build(self, input_shape: Any) -> None:
         """Makes gamma and beta, of the normalized axes' shape."""
         shape = [input_shape[a] for a in self._axes(len(input_shape))]
-        self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma", regularizer=self.gamma_regularizer,
-                                     constraint=self.gamma_constraint) if self.scale else None
-        self.beta = self.add_weight(shape, self.beta_initializer, name="beta", regularizer=self.beta_regularizer,
-                                    constraint=self.beta_constraint) if self.center else None
+        self.gamma = (
+            self.add_weight(
+                shape,
+                self.gamma_initializer,
+                name="gamma",
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
+            if self.scale
+            else None
+        )
+        self.beta = (
+            self.add_weight(
+                shape,
+                self.beta_initializer,
+                name="beta",
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
+            if self.center
+            else None
+        )
 
     def call(self, inputs: Any) -> Any:
         """The normalized input."""
@@ -139,12 +228,24 @@ class GroupNormalization(Layer):
         scale: whether there is a factor.
     """
 
-    def __init__(self, groups: int = 32, axis: int = -1, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
-                 beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.groups = groups if groups == -1 else positive_int("groups", groups)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
-        self.beta_initializer, self.gamma_initializer = initializers.get(beta_initializer), initializers.get(gamma_initializer)
+        self.beta_initializer, self.gamma_initializer = (
+            initializers.get(beta_initializer),
+            initializers.get(gamma_initializer),
+        )
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -152,7 +253,9 @@ class GroupNormalization(Layer):
         n = input_shape[self.axis]
         groups = n if self.groups == -1 else self.groups
         if n is None or n % groups or self.axis % len(input_shape) != len(input_shape) - 1:
-            raise ValueError(f"the last axis must be the channels' and divisible by groups={self.groups}. Received: input_shape={tuple(input_shape)}")
+            raise ValueError(
+                f"the last axis must be the channels' and divisible by groups={self.groups}. Received: input_shape={tuple(input_shape)}"
+            )
         self.gamma = self.add_weight((n,), self.gamma_initializer, name="gamma") if self.scale else None
         self.beta = self.add_weight((n,), self.beta_initializer, name="beta") if self.center else None
 

@@ -12,7 +12,14 @@ from hornbeam.layers.layer import Layer
 class _Pool(Layer):
     rank, kind = 2, "max"
 
-    def __init__(self, pool_size: Any = 2, strides: Any = None, padding: str = "valid", data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        pool_size: Any = 2,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.pool_size = int_tuple("pool_size", pool_size, self.rank)
         self.strides = self.pool_size if strides is None else int_tuple("strides", strides, self.rank)
@@ -23,7 +30,9 @@ class _Pool(Layer):
     def call(self, inputs: Any) -> Any:
         """The pooled input."""
         if inputs.ndim != self.rank + 2:
-            raise ValueError(f"layer {self.name!r} expects {self.rank + 2} axes. Received: input shape={tuple(inputs.shape)}")
+            raise ValueError(
+                f"layer {self.name!r} expects {self.rank + 2} axes. Received: input shape={tuple(inputs.shape)}"
+            )
         fn = ops.max_pool if self.kind == "max" else ops.average_pool
         return fn(inputs, self.pool_size, self.strides, self.padding)
 
@@ -38,7 +47,9 @@ class _GlobalPool(Layer):
     def call(self, inputs: Any) -> Any:
         """One value a channel."""
         if inputs.ndim != self.rank + 2:
-            raise ValueError(f"layer {self.name!r} expects {self.rank + 2} axes. Received: input shape={tuple(inputs.shape)}")
+            raise ValueError(
+                f"layer {self.name!r} expects {self.rank + 2} axes. Received: input shape={tuple(inputs.shape)}"
+            )
         axes = list(range(1, self.rank + 1))
         return (ops.max if self.kind == "max" else ops.mean)(inputs, axis=axes, keepdims=self.keepdims)
 
@@ -119,7 +130,9 @@ class GlobalAveragePooling1D(_GlobalPool):
         if mask is None:
             return super().call(inputs)
         w = ops.expand_dims(ops.cast(mask, inputs.dtype), -1)
-        return ops.divide(ops.sum(ops.multiply(inputs, w), axis=1, keepdims=self.keepdims), ops.sum(w, axis=1, keepdims=self.keepdims))
+        return ops.divide(
+            ops.sum(ops.multiply(inputs, w), axis=1, keepdims=self.keepdims), ops.sum(w, axis=1, keepdims=self.keepdims)
+        )
 
 
 class GlobalAveragePooling2D(_GlobalPool):
@@ -135,4 +148,8 @@ class GlobalAveragePooling3D(_GlobalPool):
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
-GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D
+GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+)

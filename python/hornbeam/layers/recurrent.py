@@ -15,22 +15,45 @@ class _Cell(Layer):
     gates = 1
     state_count = 1
 
-    def __init__(self, units: int, activation: Any = "tanh", use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
-                 recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
-                 recurrent_regularizer: Any = None, bias_regularizer: Any = None, kernel_constraint: Any = None,
-                 recurrent_constraint: Any = None, bias_constraint: Any = None, dropout: float = 0.0, recurrent_dropout: float = 0.0,
-                 seed: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.units = positive_int("units", units)
         self.activation, self.use_bias = activations.get(activation), use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer, self.recurrent_regularizer = regularizers.get(kernel_regularizer), regularizers.get(recurrent_regularizer)
+        self.kernel_regularizer, self.recurrent_regularizer = (
+            regularizers.get(kernel_regularizer),
+            regularizers.get(recurrent_regularizer),
+        )
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint, self.recurrent_constraint = constraints.get(kernel_constraint), constraints.get(recurrent_constraint)
+        self.kernel_constraint, self.recurrent_constraint = (
+            constraints.get(kernel_constraint),
+            constraints.get(recurrent_constraint),
+        )
         self.bias_constraint = constraints.get(bias_constraint)
-        self.dropout, self.recurrent_dropout = fraction("dropout", dropout), fraction("recurrent_dropout", recurrent_dropout)
+        self.dropout, self.recurrent_dropout = (
+            fraction("dropout", dropout),
+            fraction("recurrent_dropout", recurrent_dropout),
+        )
         self.seed = seed
         if self.dropout or self.recurrent_dropout:
             self.seed_generator = random.SeedGenerator(seed)
@@ -41,18 +64,33 @@ class _Cell(Layer):
         return (self.units * self.gates,)
 
     def _make_bias(self) -> Any:
-        return self.add_weight(self._bias_shape(), self.bias_initializer, name="bias", regularizer=self.bias_regularizer,
-                               constraint=self.bias_constraint)
+        return self.add_weight(
+            self._bias_shape(),
+            self.bias_initializer,
+            name="bias",
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+        )
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel, the recurrent kernel and the bias."""
         if input_shape[-1] is None:
             raise ValueError(f"the features' axis must be known. Received: input_shape={tuple(input_shape)}")
         n = self.units * self.gates
-        self.kernel = self.add_weight((input_shape[-1], n), self.kernel_initializer, name="kernel", regularizer=self.kernel_regularizer,
-                                      constraint=self.kernel_constraint)
-        self.recurrent_kernel = self.add_weight((self.units, n), self.recurrent_initializer, name="recurrent_kernel",
-                                                regularizer=self.recurrent_regularizer, constraint=self.recurrent_constraint)
+        self.kernel = self.add_weight(
+            (input_shape[-1], n),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            (self.units, n),
+            self.recurrent_initializer,
+            name="recurrent_kernel",
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
         self.bias = self._make_bias() if self.use_bias else None
         self.built = True
 
@@ -102,8 +140,15 @@ class LSTMCell(_Cell):
 
     gates, state_count = 4, 2
 
-    def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
-                 unit_forget_bias: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
         self.recurrent_activation, self.unit_forget_bias = activations.get(recurrent_activation), unit_forget_bias
 
@@ -119,7 +164,10 @@ class LSTMCell(_Cell):
         """One step from projected inputs."""
         h, c = states
         i, f, g, o = ops.split(ops.add(xp, ops.matmul(h, self.recurrent_kernel)), 4, axis=-1)
-        c = ops.add(ops.multiply(self.recurrent_activation(f), c), ops.multiply(self.recurrent_activation(i), self.activation(g)))
+        c = ops.add(
+            ops.multiply(self.recurrent_activation(f), c),
+            ops.multiply(self.recurrent_activation(i), self.activation(g)),
+        )
         h = ops.multiply(self.recurrent_activation(o), self.activation(c))
         return h, [h, c]
 
@@ -136,8 +184,15 @@ class GRUCell(_Cell):
 
     gates = 3
 
-    def __init__(self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
-                 reset_after: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        reset_after: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
         self.recurrent_activation, self.reset_after = activations.get(recurrent_activation), reset_after
 
@@ -227,12 +282,21 @@ class RNN(Layer):
     A masked step leaves the states as they were.
     """
 
-    def __init__(self, cell: Any, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
-                 stateful: bool = False, unroll: bool = False, zero_output_for_mask: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(cell, dict):
             cell = deserialize_keras_object(cell)
-        self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        self.cell: Any = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         self.return_sequences, self.return_state, self.go_backwards = return_sequences, return_state, go_backwards
         self.stateful, self.unroll = stateful, unroll
         self.states: Any = None
@@ -242,7 +306,9 @@ class RNN(Layer):
         """Builds the cell."""
         shape = sequences_shape[0] if isinstance(sequences_shape, list) else sequences_shape
         if len(shape) != 3:
-            raise ValueError(f"layer {self.name!r} expects (batch, steps, features). Received: input_shape={tuple(shape)}")
+            raise ValueError(
+                f"layer {self.name!r} expects (batch, steps, features). Received: input_shape={tuple(shape)}"
+            )
         if not self.cell.built:
             self.cell.build((shape[0], shape[2]))
             self.cell.built = True
@@ -250,7 +316,9 @@ class RNN(Layer):
             if shape[0] is None:
                 raise ValueError(f"stateful layer {self.name!r} needs a fixed batch size: use Input(batch_shape=...)")
             sizes = self.cell.state_size if isinstance(self.cell.state_size, list) else [self.cell.state_size]
-            self._state_variables = [self.add_weight((shape[0], n), "zeros", trainable=False, name="state") for n in sizes]
+            self._state_variables = [
+                self.add_weight((shape[0], n), "zeros", trainable=False, name="state") for n in sizes
+            ]
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The input's mask, when sequences are returned."""
@@ -285,9 +353,9 @@ class RNN(Layer):
             sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
             states = [ops.zeros((batch, n), self.dtype) for n in sizes]
         x, keep = sequences, None
-        if training and getattr(cell, "dropout", 0):
+        if training and getattr(cell, "dropout", None):
             x = random.dropout(x, cell.dropout, (None, 1, None), cell.seed_generator)
-        if training and getattr(cell, "recurrent_dropout", 0):  # one mask for all steps
+        if training and getattr(cell, "recurrent_dropout", None):  # one mask for all steps
             keep = random.dropout(ops.ones_like(states[0]), cell.recurrent_dropout, None, cell.seed_generator)
         native = hasattr(cell, "step")
         xs: Any = ops.transpose(cell.project(x) if native else x, [1, 0, 2])
@@ -327,15 +395,35 @@ class RNN(Layer):
 
     def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
         if initial_state is not None:
-            states = [initial_state] if is_tensor(initial_state) or isinstance(initial_state, KerasTensor) else list(initial_state)
+            states = (
+                [initial_state]
+                if is_tensor(initial_state) or isinstance(initial_state, KerasTensor)
+                else list(initial_state)
+            )
             sequences = [sequences, *states]
         return super().__call__(sequences, **kwargs)
 
 
 class _CellRNN(RNN):
     cell_class: Any = None
-    _own = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "name", "trainable",
-            "dtype", "activity_regularizer", "input_shape", "batch_input_shape", "input_dim", "use_cudnn", "time_major", "implementation")
+    _own = (
+        "return_sequences",
+        "return_state",
+        "go_backwards",
+        "stateful",
+        "unroll",
+        "zero_output_for_mask",
+        "name",
+        "trainable",
+        "dtype",
+        "activity_regularizer",
+        "input_shape",
+        "batch_input_shape",
+        "input_dim",
+        "use_cudnn",
+        "time_major",
+        "implementation",
+    )
 
     def __init__(self, units: int, *args: Any, **kwargs: Any) -> None:
         mine = {k: kwargs.pop(k) for k in self._own if k in kwargs}
@@ -347,7 +435,12 @@ class _CellRNN(RNN):
 
     def get_config(self) -> dict[str, Any]:
         config = {**self.cell.get_config()}
-        config.update({k: getattr(self, k) for k in ("name", "trainable", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")})
+        config.update(
+            {
+                k: getattr(self, k)
+                for k in ("name", "trainable", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+            }
+        )
         return config
 
     @property
@@ -379,14 +472,16 @@ class SimpleRNN(_CellRNN):
 
 
 class LSTM(_CellRNN):
-    __doc__ = ("Long short-term memory (Hochreiter and Schmidhuber 1997)."
-               + _ARGS.format(more="\n        recurrent_activation: of the gates.\n        unit_forget_bias: whether the forget bias begins at 1."))
+    __doc__ = "Long short-term memory (Hochreiter and Schmidhuber 1997)." + _ARGS.format(
+        more="\n        recurrent_activation: of the gates.\n        unit_forget_bias: whether the forget bias begins at 1."
+    )
     cell_class = LSTMCell
 
 
 class GRU(_CellRNN):
-    __doc__ = ("Gated recurrent unit (Cho et al. 2014)."
-               + _ARGS.format(more="\n        recurrent_activation: of the gates.\n        reset_after: whether the reset gate acts after the product."))
+    __doc__ = "Gated recurrent unit (Cho et al. 2014)." + _ARGS.format(
+        more="\n        recurrent_activation: of the gates.\n        reset_after: whether the reset gate acts after the product."
+    )
     cell_class = GRUCell
 
 
@@ -413,9 +508,18 @@ class Bidirectional(Wrapper):
         backward_layer: None for a copy of the forward one.
     """
 
-    def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None, backward_layer: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(layer, **kwargs)
-        self.merge_mode = None if merge_mode is None else choice("merge_mode", merge_mode, ("concat", "sum", "mul", "ave"))
+        self.merge_mode = (
+            None if merge_mode is None else choice("merge_mode", merge_mode, ("concat", "sum", "mul", "ave"))
+        )
         forward = self.layer
         if isinstance(backward_layer, dict):
             backward_layer = deserialize_keras_object(backward_layer)
@@ -460,7 +564,12 @@ class Bidirectional(Wrapper):
         return [out, *states] if states else out
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "layer": self.forward_layer, "merge_mode": self.merge_mode, "backward_layer": self.backward_layer}
+        return {
+            "name": self.name,
+            "layer": self.forward_layer,
+            "merge_mode": self.merge_mode,
+            "backward_layer": self.backward_layer,
+        }
 
 
 class TimeDistributed(Wrapper):

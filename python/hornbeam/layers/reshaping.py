@@ -85,7 +85,9 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     if rank == 1 and len(value) == 2 and all(hasattr(v, "__index__") for v in value):
         value = [value]
     if len(value) != rank:
-        raise ValueError(f"`{name}` must be an int, or an int or a pair for each of {rank} axes. Received: {name}={value!r}")
+        raise ValueError(
+            f"`{name}` must be an int, or an int or a pair for each of {rank} axes. Received: {name}={value!r}"
+        )
     return tuple(int_tuple(name, v, 2, 0) for v in value)  # type: ignore[misc]
 
 
@@ -197,7 +199,9 @@ class UpSampling2D(Layer):
         interpolation: "nearest" or "bilinear".
     """
 
-    def __init__(self, size: Any = 2, data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any) -> None:
+    def __init__(
+        self, size: Any = 2, data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.size = int_tuple("size", size, 2)
         self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))

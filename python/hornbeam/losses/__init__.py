@@ -14,8 +14,14 @@ from hornbeam.saving.registry import lookup, serialize_keras_object
 def _make(class_name: str, fn: Any, default_name: str | None = None) -> Any:
     parameters = [p for p in inspect.signature(fn).parameters.values()][2:]
 
-    def __init__(self: Any, *args: Any, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self: Any,
+        *args: Any,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         if len(args) > len(parameters):
             raise TypeError(f"{class_name} takes at most {len(parameters)} positional arguments. Received: {len(args)}")
         given = {**{p.name: a for p, a in zip(parameters, args)}, **kwargs}
@@ -31,9 +37,13 @@ def _make(class_name: str, fn: Any, default_name: str | None = None) -> Any:
         return fn(y_true, y_pred, **self._fn_kwargs)
 
     lines = "\n        ".join(f"{p.name}: as for the function, {p.default!r} by default." for p in parameters)
-    doc = (f"{(fn.__doc__ or '').strip()}\n\n    Args:\n        {lines}{chr(10) + '        ' if lines else ''}"
-           "reduction: how the values are reduced, the mean by default.\n        name: its name.\n    ")
-    return type(class_name, (LossFunctionWrapper,), {"__init__": __init__, "call": call, "__doc__": doc, "__module__": __name__})
+    doc = (
+        f"{(fn.__doc__ or '').strip()}\n\n    Args:\n        {lines}{chr(10) + '        ' if lines else ''}"
+        "reduction: how the values are reduced, the mean by default.\n        name: its name.\n    "
+    )
+    return type(
+        class_name, (LossFunctionWrapper,), {"__init__": __init__, "call": call, "__doc__": doc, "__module__": __name__}
+    )
 
 
 MeanSquaredError = _make("MeanSquaredError", _f.mean_squared_error)
@@ -56,12 +66,34 @@ CategoricalFocalCrossentropy = _make("CategoricalFocalCrossentropy", _f.categori
 Dice = _make("Dice", _f.dice)
 Tversky = _make("Tversky", _f.tversky)
 
-_CLASSES = [v for v in list(globals().values()) if isinstance(v, type) and issubclass(v, Loss) and v not in (Loss, LossFunctionWrapper)]
-_FUNCTIONS = {n: f for n, f in vars(_f).items() if inspect.isfunction(f) and f.__module__ == _f.__name__ and not n.startswith("_")}
-_ALIASES = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error",
-            "msle": "mean_squared_logarithmic_error", "bce": "binary_crossentropy", "kld": "kl_divergence", "logcosh": "log_cosh"}
-mse, mae, mape, msle = _f.mean_squared_error, _f.mean_absolute_error, _f.mean_absolute_percentage_error, _f.mean_squared_logarithmic_error
-_TABLE: dict[str, Any] = {**_FUNCTIONS, **{a: _FUNCTIONS[n] for a, n in _ALIASES.items()}, **{c.__name__: c for c in _CLASSES}}
+_CLASSES = [
+    v
+    for v in list(globals().values())
+    if isinstance(v, type) and issubclass(v, Loss) and v not in (Loss, LossFunctionWrapper)
+]
+_FUNCTIONS = {
+    n: f for n, f in vars(_f).items() if inspect.isfunction(f) and f.__module__ == _f.__name__ and not n.startswith("_")
+}
+_ALIASES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "logcosh": "log_cosh",
+}
+mse, mae, mape, msle = (
+    _f.mean_squared_error,
+    _f.mean_absolute_error,
+    _f.mean_absolute_percentage_error,
+    _f.mean_squared_logarithmic_error,
+)
+_TABLE: dict[str, Any] = {
+    **_FUNCTIONS,
+    **{a: _FUNCTIONS[n] for a, n in _ALIASES.items()},
+    **{c.__name__: c for c in _CLASSES},
+}
 
 
 def get(identifier: Any) -> Any:

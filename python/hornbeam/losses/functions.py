@@ -33,7 +33,9 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
     """100 mean(|y_true - y_pred| / |y_true|) over the last axis."""
     a, b = _pair("mean_absolute_percentage_error", y_true, y_pred)
-    return ops.multiply(ops.mean(ops.abs(ops.divide(ops.subtract(a, b), ops.maximum(ops.abs(a), config.epsilon()))), axis=-1), 100.0)
+    return ops.multiply(
+        ops.mean(ops.abs(ops.divide(ops.subtract(a, b), ops.maximum(ops.abs(a), config.epsilon()))), axis=-1), 100.0
+    )
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
@@ -47,7 +49,14 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     """Squares of small errors, absolute values of large ones (Huber 1964), meaned over the last axis."""
     a, b = _pair("huber", y_true, y_pred)
     e = ops.abs(ops.subtract(a, b))
-    return ops.mean(ops.where(ops.less_equal(e, delta), ops.multiply(ops.square(e), 0.5), ops.subtract(ops.multiply(e, delta), 0.5 * delta * delta)), axis=-1)
+    return ops.mean(
+        ops.where(
+            ops.less_equal(e, delta),
+            ops.multiply(ops.square(e), 0.5),
+            ops.subtract(ops.multiply(e, delta), 0.5 * delta * delta),
+        ),
+        axis=-1,
+    )
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
@@ -102,7 +111,9 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.subtract(b, ops.multiply(a, ops.log(ops.add(b, config.epsilon())))), axis=-1)
 
 
-def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+def categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
     """-sum(y_true log(y_pred)) for one-hot targets."""
     a, b = _pair("categorical_crossentropy", y_true, y_pred)
     if label_smoothing:
@@ -111,7 +122,9 @@ def categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False
     return ops.categorical_crossentropy(a, b, from_logits, axis)
 
 
-def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1) -> Any:
+def sparse_categorical_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
+) -> Any:
     """-log(y_pred[y_true]) for integer targets; ``ignore_class`` costs nothing."""
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
@@ -123,7 +136,9 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     return ops.where(valid, loss, 0.0)
 
 
-def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+def binary_crossentropy(
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
+) -> Any:
     """Cross-entropy of independent yes/no targets, meaned over ``axis``."""
     a, b = _pair("binary_crossentropy", y_true, y_pred)
     if label_smoothing:
@@ -131,8 +146,16 @@ def binary_crossentropy(y_true: Any, y_pred: Any, from_logits: bool = False, lab
     return ops.mean(ops.binary_crossentropy(a, b, from_logits), axis=axis)
 
 
-def binary_focal_crossentropy(y_true: Any, y_pred: Any, apply_class_balancing: bool = False, alpha: float = 0.25, gamma: float = 2.0,
-                              from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> Any:
+def binary_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    apply_class_balancing: bool = False,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
     """Binary cross-entropy that counts easy examples less (Lin et al. 2018)."""
     a, b = _pair("binary_focal_crossentropy", y_true, y_pred)
     if label_smoothing:
@@ -145,8 +168,15 @@ def binary_focal_crossentropy(y_true: Any, y_pred: Any, apply_class_balancing: b
     return ops.mean(loss, axis=axis)
 
 
-def categorical_focal_crossentropy(y_true: Any, y_pred: Any, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False,
-                                   label_smoothing: float = 0.0, axis: int = -1) -> Any:
+def categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    label_smoothing: float = 0.0,
+    axis: int = -1,
+) -> Any:
     """Cross-entropy that counts easy examples less (Lin et al. 2018)."""
     a, b = _pair("categorical_focal_crossentropy", y_true, y_pred)
     if label_smoothing:
@@ -162,7 +192,12 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
     a, b = _pair("dice", y_true, y_pred)
     eps = config.epsilon()
     both = ops.sum(ops.multiply(a, b), axis=axis)
-    return ops.subtract(1.0, ops.divide(ops.add(ops.multiply(both, 2.0), eps), ops.add(ops.add(ops.sum(a, axis=axis), ops.sum(b, axis=axis)), eps)))
+    return ops.subtract(
+        1.0,
+        ops.divide(
+            ops.add(ops.multiply(both, 2.0), eps), ops.add(ops.add(ops.sum(a, axis=axis), ops.sum(b, axis=axis)), eps)
+        ),
+    )
 
 
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:

@@ -30,10 +30,14 @@ def check_shapes(name: str, y_true: Any, y_pred: Any) -> None:
     """Raises ValueError unless the shapes agree: a loss never broadcasts its targets."""
     a, b = tuple(y_true.shape), tuple(y_pred.shape)
     if len(a) != len(b) or any(x != y for x, y in zip(a, b) if x is not None and y is not None):
-        raise ValueError(f"[{name}] y_true and y_pred must have one shape. Received: y_true.shape={a}, y_pred.shape={b}")
+        raise ValueError(
+            f"[{name}] y_true and y_pred must have one shape. Received: y_true.shape={a}, y_pred.shape={b}"
+        )
 
 
-def reduce_weighted(values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size") -> Any:
+def reduce_weighted(
+    values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size"
+) -> Any:
     """The per-sample values times their weights, reduced. A mask counts only its true entries in the mean."""
     if mask is not None:
         mask = to_tensor(mask, values.dtype)
@@ -43,7 +47,9 @@ def reduce_weighted(values: Any, sample_weight: Any = None, mask: Any = None, re
             total = to_tensor(shape_product(dims_of(mask)), mask.dtype)
             valid = ops.sum(mask)
             mask = ops.multiply(mask, ops.divide(total, ops.add(valid, config.epsilon())))
-        sample_weight = mask if sample_weight is None else ops.multiply(_fit(to_tensor(sample_weight, values.dtype), mask), mask)
+        sample_weight = (
+            mask if sample_weight is None else ops.multiply(_fit(to_tensor(sample_weight, values.dtype), mask), mask)
+        )
     if sample_weight is not None:
         weight = _fit(to_tensor(sample_weight, values.dtype), values)
         values = ops.multiply(values, weight)
@@ -81,7 +87,9 @@ class Loss:
         if cls.__module__.startswith("hornbeam."):
             register_builtin(cls)
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
         from hornbeam.layers.layer import to_snake_case
 
         self.name = name or to_snake_case(type(self).__name__)
@@ -116,7 +124,14 @@ class LossFunctionWrapper(Loss):
         **kwargs: passed to the function.
     """
 
-    def __init__(self, fn: Any, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        fn: Any,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name or getattr(fn, "__name__", "loss"), reduction)
         self.fn, self._fn_kwargs = fn, kwargs
 

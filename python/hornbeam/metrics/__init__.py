@@ -15,11 +15,28 @@ from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum  # noqa
 from hornbeam.metrics.regression import *  # noqa: F403
 from hornbeam.saving.registry import lookup, serialize_keras_object
 
-_TABLE: dict[str, Any] = {n: f for source in (_f, _a) for n, f in vars(source).items()
-                          if inspect.isfunction(f) and f.__module__ == source.__name__ and not n.startswith("_")}
-_TABLE.update({"mse": _f.mean_squared_error, "mae": _f.mean_absolute_error, "mape": _f.mean_absolute_percentage_error,
-               "msle": _f.mean_squared_logarithmic_error, "bce": _f.binary_crossentropy})
-_TABLE.update({n: c for n, c in list(globals().items()) if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")})
+_TABLE: dict[str, Any] = {
+    n: f
+    for source in (_f, _a)
+    for n, f in vars(source).items()
+    if inspect.isfunction(f) and f.__module__ == source.__name__ and not n.startswith("_")
+}
+_TABLE.update(
+    {
+        "mse": _f.mean_squared_error,
+        "mae": _f.mean_absolute_error,
+        "mape": _f.mean_absolute_percentage_error,
+        "msle": _f.mean_squared_logarithmic_error,
+        "bce": _f.binary_crossentropy,
+    }
+)
+_TABLE.update(
+    {
+        n: c
+        for n, c in list(globals().items())
+        if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")
+    }
+)
 
 
 def get(identifier: Any) -> Any:

@@ -128,5 +128,11 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
 
     _function = staticmethod(sparse_top_k_categorical_accuracy)
 
-    def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: Any = None, from_sorted_ids: bool = False) -> None:
+    def __init__(
+        self,
+        k: int = 5,
+        name: str = "sparse_top_k_categorical_accuracy",
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
         super().__init__(name, k=k)

@@ -15,8 +15,14 @@ from hornbeam.ops.math import to_float
 class _Counts(Metric):
     """Counts at one or several thresholds."""
 
-    def __init__(self, thresholds: Any = None, top_k: int | None = None, class_id: int | None = None, name: str | None = None,
-                 dtype: Any = None) -> None:
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
         super().__init__(name=name)
         self.thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
         self._many = isinstance(thresholds, (list, tuple, np.ndarray))
@@ -136,8 +142,15 @@ class AUC(_Counts):
 
     _direction = "up"
 
-    def __init__(self, num_thresholds: int = 200, curve: str = "ROC", summation_method: str = "interpolation", name: str | None = None,
-                 dtype: Any = None, from_logits: bool = False) -> None:
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        from_logits: bool = False,
+    ) -> None:
         eps = 1e-7
         inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         super().__init__([-eps, *inner, 1 + eps], name=name)
@@ -151,7 +164,9 @@ class AUC(_Counts):
 
     def result(self) -> Any:
         """The area."""
-        tp, fp, fn, tn = (v.value for v in (self.true_positives, self.false_positives, self.false_negatives, self.true_negatives))
+        tp, fp, fn, tn = (
+            v.value for v in (self.true_positives, self.false_positives, self.false_negatives, self.true_negatives)
+        )
         recall = divide_no_nan(tp, ops.add(tp, fn))
         if self.curve == "ROC":
             x, y = divide_no_nan(fp, ops.add(fp, tn)), recall
@@ -161,7 +176,12 @@ class AUC(_Counts):
         return ops.sum(ops.multiply(ops.subtract(x[:n], x[1:]), ops.multiply(ops.add(y[:n], y[1:]), 0.5)))
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "num_thresholds": self.num_thresholds, "curve": self.curve, "from_logits": self.from_logits}
+        return {
+            "name": self.name,
+            "num_thresholds": self.num_thresholds,
+            "curve": self.curve,
+            "from_logits": self.from_logits,
+        }
 
 
 class F1Score(Metric):
@@ -175,7 +195,9 @@ class F1Score(Metric):
 
     _direction = "up"
 
-    def __init__(self, average: str | None = None, threshold: float | None = None, name: str = "f1_score", dtype: Any = None) -> None:
+    def __init__(
+        self, average: str | None = None, threshold: float | None = None, name: str = "f1_score", dtype: Any = None
+    ) -> None:
         super().__init__(name=name)
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(f"`average` must be None, 'micro', 'macro' or 'weighted'. Received: average={average!r}")
@@ -228,7 +250,14 @@ class MeanIoU(Metric):
 
     _direction = "up"
 
-    def __init__(self, num_classes: int, name: str | None = None, dtype: Any = None, sparse_y_true: bool = True, sparse_y_pred: bool = True) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        name: str | None = None,
+        dtype: Any = None,
+        sparse_y_true: bool = True,
+        sparse_y_pred: bool = True,
+    ) -> None:
         super().__init__(name=name)
         self.num_classes, self.sparse_y_true, self.sparse_y_pred = num_classes, sparse_y_true, sparse_y_pred
         self.total = self.add_variable((num_classes, num_classes), name="total")
@@ -252,4 +281,9 @@ class MeanIoU(Metric):
         return divide_no_nan(ops.sum(divide_no_nan(hit, union)), ops.sum(seen))
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "num_classes": self.num_classes, "sparse_y_true": self.sparse_y_true, "sparse_y_pred": self.sparse_y_pred}
+        return {
+            "name": self.name,
+            "num_classes": self.num_classes,
+            "sparse_y_true": self.sparse_y_true,
+            "sparse_y_pred": self.sparse_y_pred,
+        }

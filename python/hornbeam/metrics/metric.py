@@ -35,7 +35,9 @@ class Metric:
         self.dtype = "float32"
         self._variables: list[Variable] = []
 
-    def add_variable(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None) -> Variable:
+    def add_variable(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+    ) -> Variable:
         """Makes a piece of state."""
         v = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, False, name or "variable")
         v._path = f"{self.name}/{v.name}"
@@ -152,11 +154,11 @@ class MeanMetricWrapper(Mean):
     """
 
     def __init__(self, fn: Any, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
-        super().__init__(name=name or getattr(fn, "__name__", "mean_metric"))
+        super().__init__(name=str(name or getattr(fn, "__name__", "mean_metric")))
         self._fn, self._fn_kwargs = fn, kwargs
         self._direction = getattr(fn, "_direction", None)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Takes a batch of targets and predictions in."""
         mask = getattr(y_pred, "_keras_mask", None)
         values = self._fn(to_tensor(y_true), to_tensor(y_pred), **self._fn_kwargs)

@@ -59,7 +59,7 @@ class RootMeanSquaredError(Mean):
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Takes a batch in."""
         p = to_float(y_pred)
         t, p = same_rank(to_tensor(y_true, p.dtype), p)
@@ -79,7 +79,13 @@ class R2Score(Metric):
 
     _direction = "up"
 
-    def __init__(self, class_aggregation: str = "uniform_average", num_regressors: int = 0, name: str = "r2_score", dtype: Any = None) -> None:
+    def __init__(
+        self,
+        class_aggregation: str = "uniform_average",
+        num_regressors: int = 0,
+        name: str = "r2_score",
+        dtype: Any = None,
+    ) -> None:
         super().__init__(name=name)
         self._made = False
 
@@ -91,7 +97,9 @@ class R2Score(Metric):
             t, p = ops.expand_dims(t, -1), ops.expand_dims(p, -1)
         if not self._made:
             n = (int(t.shape[-1]),)
-            self.sum, self.squares, self.residual = (self.add_variable(n, name=x) for x in ("sum", "squares", "residual"))
+            self.sum, self.squares, self.residual = (
+                self.add_variable(n, name=x) for x in ("sum", "squares", "residual")
+            )
             self.count = self.add_variable(name="count")
             self._made = True
         self.sum.assign_add(ops.sum(t, axis=0))

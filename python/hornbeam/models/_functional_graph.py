@@ -25,6 +25,7 @@ class Node:
 
     def run(self, values: dict[int, Any]) -> list[Any]:
         """Applies the operation, with values for its symbolic inputs."""
+
         def fill(t: Any) -> Any:
             return values[id(t)] if isinstance(t, KerasTensor) else t
 
@@ -53,11 +54,14 @@ class OpLayer(Layer):
 
 
 def _trace_inputs(trace: Trace, tensors: list[KerasTensor]) -> dict[int, Traced]:
-    values = {}
+    values: dict[int, Traced] = {}
     for t in tensors:
         if id(t) in values:
             continue
-        dims = [d if d is not None else _core.Dim("batch" if i == 0 else f"u{next(_symbols)}") for i, d in enumerate(t.shape)]
+        dims = [
+            d if d is not None else _core.Dim("batch" if i == 0 else f"u{next(_symbols)}")
+            for i, d in enumerate(t.shape)
+        ]
         values[id(t)] = trace.input(f"x{len(values)}", t.dtype, tuple(dims))
         if t._keras_mask is not None:
             m = t._keras_mask

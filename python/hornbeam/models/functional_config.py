@@ -24,7 +24,10 @@ def _key(model: Any, t: KerasTensor) -> list[Any]:
 
 def _encode(model: Any, x: Any) -> Any:
     if isinstance(x, KerasTensor):
-        return {"class_name": "__keras_tensor__", "config": {"shape": list(x.shape), "dtype": x.dtype, "keras_history": _key(model, x)}}
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": list(x.shape), "dtype": x.dtype, "keras_history": _key(model, x)},
+        }
     if isinstance(x, (Tensor, np.ndarray)):
         array = np.asarray(x)
         return {"class_name": "__numpy__", "config": {"value": array.tolist(), "dtype": array.dtype.name}}
@@ -48,7 +51,9 @@ def functional_config(model: Any) -> dict[str, Any]:
             continue
         entry = serialize_keras_object(layer)
         entry["name"] = layer.name
-        entry["inbound_nodes"] = [{"args": [_encode(model, a) for a in n.args], "kwargs": _encode(model, n.kwargs)} for n in calls]
+        entry["inbound_nodes"] = [
+            {"args": [_encode(model, a) for a in n.args], "kwargs": _encode(model, n.kwargs)} for n in calls
+        ]
         layers.append(entry)
 
     def structure(x: Any) -> Any:
@@ -58,8 +63,13 @@ def functional_config(model: Any) -> dict[str, Any]:
             return [structure(v) for v in x]
         return _key(model, x)
 
-    return {"name": model.name, "trainable": model.trainable, "layers": layers,
-            "input_layers": structure(model._inputs_structure), "output_layers": structure(model._outputs_structure)}
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": structure(model._inputs_structure),
+        "output_layers": structure(model._outputs_structure),
+    }
 
 
 def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
@@ -68,7 +78,9 @@ def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
     tensors: dict[tuple[str, int, int], Any] = {}
     pending = []
     for entry in config["layers"]:
-        layer = deserialize_keras_object({k: entry[k] for k in ("class_name", "config", "registered_name") if k in entry})
+        layer = deserialize_keras_object(
+            {k: entry[k] for k in ("class_name", "config", "registered_name") if k in entry}
+        )
         made[entry["name"]] = layer
         if hasattr(layer, "batch_shape"):
             tensors[(entry["name"], 0, 0)] = layer.output
@@ -98,7 +110,9 @@ def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
             for k, t in enumerate(flatten(made[name](*args, **kwargs))):
                 tensors[(name, index, k)] = t
         if len(left) == len(pending):
-            raise ValueError(f"the config's calls do not form a graph: {[n for n, _, _ in left][:5]} wait for tensors nobody makes")
+            raise ValueError(
+                f"the config's calls do not form a graph: {[n for n, _, _ in left][:5]} wait for tensors nobody makes"
+            )
         pending = left
 
     def structure(x: Any) -> Any:

@@ -80,8 +80,15 @@ class Model(Trainer, Layer):
             raise NotImplementedError(f"model {type(self).__name__} must define call()")
         return Functional._evaluate(self, inputs)  # type: ignore[arg-type]
 
-    def summary(self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, expand_nested: bool = False,
-                show_trainable: bool = False, layer_range: Any = None) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
         """Prints the layers with output shapes and numbers of parameters.
 
         Args:
@@ -249,8 +256,12 @@ class Functional(Model):
                 from hornbeam.ops import expand_dims
 
                 x = expand_dims(x, -1)
-            if len(x.shape) != len(t.shape) or any(a is not None and b is not None and a != b for a, b in zip(t.shape[1:], x.shape[1:])):
-                raise ValueError(f"input {t.name!r} of model {self.name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}")
+            if len(x.shape) != len(t.shape) or any(
+                a is not None and b is not None and a != b for a, b in zip(t.shape[1:], x.shape[1:])
+            ):
+                raise ValueError(
+                    f"input {t.name!r} of model {self.name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}"
+                )
             if x.dtype != t.dtype:
                 mask = getattr(x, "_keras_mask", None)
                 x = to_tensor(x, t.dtype)

@@ -129,8 +129,11 @@ class Sequential(Model):
         return [self._stack[-1].name]
 
     def get_config(self) -> dict[str, Any]:
-        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable,
-                                  "layers": [serialize_keras_object(layer) for layer in self._stack]}
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "layers": [serialize_keras_object(layer) for layer in self._stack],
+        }
         if self._functional is not None:
             config["build_input_shape"] = list(flatten([self.input])[0].shape)
         return config

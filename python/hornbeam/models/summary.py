@@ -12,7 +12,9 @@ from hornbeam._tree import flatten
 
 def _count(variables: list[Any]) -> tuple[int, int]:
     n = sum(int(np.prod(v.shape)) for v in variables)
-    size = sum(int(np.prod(v.shape)) * np.dtype(v.dtype if v.dtype != "bfloat16" else "float16").itemsize for v in variables)
+    size = sum(
+        int(np.prod(v.shape)) * np.dtype(v.dtype if v.dtype != "bfloat16" else "float16").itemsize for v in variables
+    )
     return n, size
 
 
@@ -27,8 +29,14 @@ def _human(size: int) -> str:
 def _shape(layer: Any, model: Any) -> str:
     if hasattr(layer, "batch_shape"):
         return str(tuple(layer.batch_shape))
-    node = next((n for n in getattr(model, "_nodes", []) or getattr(getattr(model, "_functional", None), "_nodes", []) or []
-                 if n.operation is layer), None) or (layer._inbound[0] if layer._inbound else None)
+    node = next(
+        (
+            n
+            for n in getattr(model, "_nodes", []) or getattr(getattr(model, "_functional", None), "_nodes", []) or []
+            if n.operation is layer
+        ),
+        None,
+    ) or (layer._inbound[0] if layer._inbound else None)
     if node is None:
         return "?"
     shapes = [str(tuple(t.shape)) for t in flatten(node.outputs_structure) if t is not None]
@@ -49,7 +57,11 @@ def _sources(layer: Any, model: Any) -> str:
 def summary_text(model: Any, line_length: int | None, expand_nested: bool, show_trainable: bool) -> str:
     """The table as text."""
     functional = hasattr(model, "_nodes")
-    headers = ["Layer (type)", "Output Shape", "Param #"] + (["Connected to"] if functional else []) + (["Trainable"] if show_trainable else [])
+    headers = (
+        ["Layer (type)", "Output Shape", "Param #"]
+        + (["Connected to"] if functional else [])
+        + (["Trainable"] if show_trainable else [])
+    )
     rows: list[list[str]] = []
 
     def add(owner: Any, layers: list[Any], indent: str) -> None:
@@ -102,8 +114,12 @@ def summary_text(model: Any, line_length: int | None, expand_nested: bool, show_
     lines.append(rule("└", "┴", "┘", "─"))
     optimizer = getattr(model, "optimizer", None)
     extra = [v for v in optimizer.variables] if optimizer is not None and optimizer.built else []
-    for label, variables in (("Total params", model.weights + extra), ("Trainable params", model.trainable_weights),
-                             ("Non-trainable params", model.non_trainable_weights), ("Optimizer params", extra)):
+    for label, variables in (
+        ("Total params", model.weights + extra),
+        ("Trainable params", model.trainable_weights),
+        ("Non-trainable params", model.non_trainable_weights),
+        ("Optimizer params", extra),
+    ):
         if label != "Optimizer params" or extra:
             n, size = _count(variables)
             lines.append(f" {label}: {n:,} ({_human(size)})")

@@ -63,8 +63,10 @@ def _dims(x: Any) -> list[Any]:
     """Dimensions for a new shape; a symbolic tensor's first unknown one becomes -1."""
     dims = list(dims_of(x))
     if dims.count(None) > 1:
-        raise ValueError(f"at most one dimension of a symbolic tensor may be unknown here. Received: shape={tuple(dims)}; "
-                         "write a Layer and use ops.shape inside its call()")
+        raise ValueError(
+            f"at most one dimension of a symbolic tensor may be unknown here. Received: shape={tuple(dims)}; "
+            "write a Layer and use ops.shape inside its call()"
+        )
     return [-1 if d is None else d for d in dims]
 
 
@@ -191,10 +193,18 @@ def get_item(x: Any, key: Any) -> Any:
     if arrays or (len(keys) == 1 and is_tensor(keys[0])):
         if isinstance(x, Tensor) and builtins.all(not is_tensor(k) or isinstance(k, Tensor) for k in keys):
             if builtins.any(np.asarray(k).dtype == bool for k in arrays):
-                return Tensor(x._array[tuple(np.asarray(k) if k in arrays else k for k in keys) if len(keys) > 1 else np.asarray(keys[0])])
+                return Tensor(
+                    x._array[
+                        tuple(np.asarray(k) if k in arrays else k for k in keys)
+                        if len(keys) > 1
+                        else np.asarray(keys[0])
+                    ]
+                )
         axis = [i for i, k in enumerate(keys) if k is arrays[0] if arrays] if arrays else [0]
         if len(arrays) > 1 or builtins.any(k != builtins.slice(None) for i, k in enumerate(keys) if i not in axis[:1]):
-            raise ValueError("only one index array, beside full slices, is supported here; use ops.take or ops.take_along_axis")
+            raise ValueError(
+                "only one index array, beside full slices, is supported here; use ops.take or ops.take_along_axis"
+            )
         return take(x, keys[axis[0]], axis=axis[0])
     real = builtins.sum(1 for k in keys if k is not None and k is not Ellipsis)
     if real > x.ndim:
@@ -270,7 +280,9 @@ def get_item(x: Any, key: Any) -> Any:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return (isinstance(a, int) and isinstance(b, int) and a == b) or (not isinstance(a, int) and not isinstance(b, int) and a == b)
+    return (isinstance(a, int) and isinstance(b, int) and a == b) or (
+        not isinstance(a, int) and not isinstance(b, int) and a == b
+    )
 
 
 def _bound(k: Any, n: Any, default: Any) -> Any:
@@ -299,12 +311,18 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float |
         constant_values: the padding of mode "constant" (None: 0).
     """
     x = to_tensor(x)
-    widths = np.asarray(pad_width, dtype=object) if not hasattr(pad_width, "__index__") else np.asarray([pad_width, pad_width])
+    widths = (
+        np.asarray(pad_width, dtype=object)
+        if not hasattr(pad_width, "__index__")
+        else np.asarray([pad_width, pad_width])
+    )
     pairs = [tuple(widths)] * x.ndim if widths.ndim == 1 else [tuple(p) for p in widths]
     if len(pairs) != x.ndim:
         raise ValueError(f"`pad_width` needs a pair for each of {x.ndim} axes. Received: pad_width={pad_width}")
     if mode == "constant":
-        return emit1("pad", [x], low=[p[0] for p in pairs], high=[p[1] for p in pairs], value=float(constant_values or 0))
+        return emit1(
+            "pad", [x], low=[p[0] for p in pairs], high=[p[1] for p in pairs], value=float(constant_values or 0)
+        )
     if mode not in ("reflect", "symmetric"):
         raise ValueError(f"`mode` must be 'constant', 'reflect' or 'symmetric'. Received: mode={mode!r}")
     for axis, (lo, hi) in enumerate(pairs):
@@ -313,7 +331,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float |
         n = x.shape[axis]
         if n is None:
             raise ValueError(f"mode {mode!r} needs a known size of axis {axis}")
-        ids = np.pad(np.arange(n), (int(lo), int(hi)), mode=mode).astype("int32")
+        ids = np.pad(np.arange(n), (int(lo), int(hi)), mode="reflect" if mode == "reflect" else "symmetric").astype(
+            "int32"
+        )
         x = take(x, ids, axis=axis)
     return x
 
@@ -497,7 +517,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
         y = emit1("iota", [], shape=[stop - start], axis=0, dtype=config.standardize_dtype(dtype or "int32"))
         return y if isinstance(start, int) and start == 0 else m.add(y, to_tensor(start, y.dtype))
     a = np.arange(start, stop, step)
-    return to_tensor(a, config.standardize_dtype(dtype) if dtype else "int32" if a.dtype.kind == "i" else config.floatx())
+    return to_tensor(
+        a, config.standardize_dtype(dtype) if dtype else "int32" if a.dtype.kind == "i" else config.floatx()
+    )
 
 
 def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
@@ -508,7 +530,13 @@ def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dt
 def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
     """A tensor of one value."""
     shape = [shape] if hasattr(shape, "__index__") else list(shape)
-    dtype = config.standardize_dtype(dtype) if dtype else m.dtype_of(fill_value) if not isinstance(fill_value, float) else config.floatx()
+    dtype = (
+        config.standardize_dtype(dtype)
+        if dtype
+        else m.dtype_of(fill_value)
+        if not isinstance(fill_value, float)
+        else config.floatx()
+    )
     if current_trace() is None and not is_tensor(fill_value):
         return Tensor(np.full([int(d) for d in shape], fill_value, dtype=dtype))
     return broadcast_to(to_tensor(fill_value, dtype), shape)
@@ -633,7 +661,9 @@ def einsum(subscripts: str, *operands: Any) -> Any:
         if len(t) != x.ndim:
             raise ValueError(f"einsum term {t!r} needs {len(t)} axes; got shape {x.shape}")
     while len(xs) > 2:
-        keep = "".join(c for c in dict.fromkeys(terms[0] + terms[1]) if c in out or builtins.any(c in t for t in terms[2:]))
+        keep = "".join(
+            c for c in dict.fromkeys(terms[0] + terms[1]) if c in out or builtins.any(c in t for t in terms[2:])
+        )
         xs[:2] = [einsum(f"{terms[0]},{terms[1]}->{keep}", xs[0], xs[1])]
         terms[:2] = [keep]
     if len(xs) == 1:

@@ -12,8 +12,8 @@ from typing import Any
 from hornbeam import _core
 from hornbeam._tensor import Trace, Traced, current_trace, dims_of, emit, to_tensor
 from hornbeam._tree import flatten, map_structure, pack_like
-from hornbeam.ops import math as m
 from hornbeam.ops import arrays as s
+from hornbeam.ops import math as m
 
 
 class _Body:
@@ -57,7 +57,9 @@ def _typed(x: Any) -> tuple[Any, Any]:
     return x, dims_of(x)
 
 
-def scan(f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: Any = None, reverse: bool = False) -> tuple[Any, Any]:
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: Any = None, reverse: bool = False
+) -> tuple[Any, Any]:
     """Runs ``carry, y = f(carry, x)`` over the leading axis of ``xs``.
 
     Args:
@@ -127,7 +129,9 @@ def _scan_eagerly(f: Any, init: Any, xs: Any, leaves: list[Any], length: Any, re
     return carry, map_structure(lambda *items: s.stack(list(items)), *ys)
 
 
-def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None) -> Any:
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
+) -> Any:
     """Runs ``body`` on the loop variables while ``cond`` holds.
 
     Args:
@@ -153,6 +157,7 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
         return done(values)
     start = [to_tensor(v) for v in start]
     if maximum_iterations is not None:
+
         def step(carry: Any, _: Any) -> Any:
             go = cond(*carry)
             new = call_body(list(carry))
@@ -197,6 +202,7 @@ def while_loop(cond: Callable[..., Any], body: Callable[..., Any], loop_vars: An
 
 def fori_loop(lower: int, upper: int, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """``for i in range(lower, upper): val = body_fun(i, val)``."""
+
     def step(carry: Any, _: Any) -> Any:
         i, val = carry
         return (m.add(i, 1), body_fun(i, val)), None
@@ -254,4 +260,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     """``branches[index](*operands)``; the index is clamped to the range."""
     if len(branches) == 1:
         return branches[0](*operands)
-    return cond(m.less_equal(index, 0), lambda: branches[0](*operands), lambda: switch(m.subtract(index, 1), branches[1:], *operands))
+    return cond(
+        m.less_equal(index, 0),
+        lambda: branches[0](*operands),
+        lambda: switch(m.subtract(index, 1), branches[1:], *operands),
+    )

@@ -78,17 +78,23 @@ def _make_unary(name: str, op: str, what: str, as_float: bool = True) -> Callabl
         return _unary(op, x, as_float)
 
     fn.__name__ = fn.__qualname__ = name
-    fn.__doc__ = f"{what}, element by element.\n\nArgs:\n    x: a tensor of any shape.\n\nReturns:\n    A tensor of x's shape."
+    fn.__doc__ = (
+        f"{what}, element by element.\n\nArgs:\n    x: a tensor of any shape.\n\nReturns:\n    A tensor of x's shape."
+    )
     return fn
 
 
-def _make_binary(name: str, op: str, what: str, as_float: bool = False, numbers: bool = True) -> Callable[[Any, Any], Any]:
+def _make_binary(
+    name: str, op: str, what: str, as_float: bool = False, numbers: bool = True
+) -> Callable[[Any, Any], Any]:
     def fn(x1: Any, x2: Any) -> Any:
         return _binary(op, x1, x2, as_float, numbers)
 
     fn.__name__ = fn.__qualname__ = name
-    fn.__doc__ = (f"{what}, element by element.\n\nArgs:\n    x1: a tensor.\n    x2: a tensor; the shapes broadcast.\n\n"
-                  "Raises:\n    ValueError: when the shapes do not broadcast.")
+    fn.__doc__ = (
+        f"{what}, element by element.\n\nArgs:\n    x1: a tensor.\n    x2: a tensor; the shapes broadcast.\n\n"
+        "Raises:\n    ValueError: when the shapes do not broadcast."
+    )
     return fn
 
 
@@ -215,7 +221,13 @@ def _reduce(op: str, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def _numbers(x: Any) -> Any:
     x = to_tensor(x)
-    return to_tensor(x, "int32") if x.dtype == "bool" else to_tensor(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    return (
+        to_tensor(x, "int32")
+        if x.dtype == "bool"
+        else to_tensor(x, "float32")
+        if x.dtype in ("float16", "bfloat16")
+        else x
+    )
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 from hornbeam import config
 from hornbeam._tensor import dims_of, emit, emit1, to_tensor
 from hornbeam._validation import choice, int_tuple
-from hornbeam.ops import math as m
 from hornbeam.ops import arrays as s
+from hornbeam.ops import math as m
 
 relu = m.relu
 sigmoid = m.sigmoid
@@ -168,8 +168,14 @@ def _paddings(x: Any, window: Sequence[int], strides: Sequence[int], padding: An
     return [p[0] for p in pairs], [p[1] for p in pairs]
 
 
-def conv(inputs: Any, kernel: Any, strides: int | Sequence[int] = 1, padding: Any = "valid", data_format: str | None = None,
-         dilation_rate: int | Sequence[int] = 1) -> Any:
+def conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
     """Convolution (cross-correlation) over 1 to 3 spatial axes.
 
     Args:
@@ -199,8 +205,15 @@ def _check_format(data_format: str | None) -> None:
         raise ValueError(f"`data_format` must be 'channels_last'. Received: data_format={data_format!r}")
 
 
-def conv_transpose(inputs: Any, kernel: Any, strides: int | Sequence[int] = 1, padding: str = "valid", output_padding: Any = None,
-                   data_format: str | None = None, dilation_rate: int | Sequence[int] = 1) -> Any:
+def conv_transpose(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: str = "valid",
+    output_padding: Any = None,
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
     """The transpose (input gradient) of a convolution.
 
     Args:
@@ -235,11 +248,19 @@ def conv_transpose(inputs: Any, kernel: Any, strides: int | Sequence[int] = 1, p
         hi.append(total - lo[-1])
         out.append(length)
     shape = [dims[0], *out, k.shape[-2]]
-    return emit1("conv_input_grad", [x, k], strides=list(st), low=lo, high=hi, dilations=list(di), groups=1, shape=shape)
+    return emit1(
+        "conv_input_grad", [x, k], strides=list(st), low=lo, high=hi, dilations=list(di), groups=1, shape=shape
+    )
 
 
-def depthwise_conv(inputs: Any, kernel: Any, strides: int | Sequence[int] = 1, padding: Any = "valid",
-                   data_format: str | None = None, dilation_rate: int | Sequence[int] = 1) -> Any:
+def depthwise_conv(
+    inputs: Any,
+    kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
     """A convolution of each channel by itself; kernel ``(window..., channels, multiplier)``."""
     k = to_tensor(kernel)
     window = list(k.shape[:-2])
@@ -247,10 +268,19 @@ def depthwise_conv(inputs: Any, kernel: Any, strides: int | Sequence[int] = 1, p
     return conv(inputs, flat, strides, padding, data_format, dilation_rate)
 
 
-def separable_conv(inputs: Any, depthwise_kernel: Any, pointwise_kernel: Any, strides: int | Sequence[int] = 1,
-                   padding: Any = "valid", data_format: str | None = None, dilation_rate: int | Sequence[int] = 1) -> Any:
+def separable_conv(
+    inputs: Any,
+    depthwise_kernel: Any,
+    pointwise_kernel: Any,
+    strides: int | Sequence[int] = 1,
+    padding: Any = "valid",
+    data_format: str | None = None,
+    dilation_rate: int | Sequence[int] = 1,
+) -> Any:
     """A depthwise convolution, then one with a 1-wide kernel that mixes the channels."""
-    return conv(depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate), pointwise_kernel)
+    return conv(
+        depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate), pointwise_kernel
+    )
 
 
 def _pool(op: str, x: Any, pool_size: Any, strides: Any, padding: Any, data_format: str | None) -> Any:
@@ -263,20 +293,31 @@ def _pool(op: str, x: Any, pool_size: Any, strides: Any, padding: Any, data_form
     return emit(op, [x], window=list(window), strides=list(st), low=lo, high=hi)[0]
 
 
-def max_pool(inputs: Any, pool_size: int | Sequence[int], strides: Any = None, padding: Any = "valid",
-             data_format: str | None = None) -> Any:
+def max_pool(
+    inputs: Any,
+    pool_size: int | Sequence[int],
+    strides: Any = None,
+    padding: Any = "valid",
+    data_format: str | None = None,
+) -> Any:
     """The maximum over windows; ``strides`` None means ``pool_size``."""
     return _pool("max_pool", inputs, pool_size, strides, padding, data_format)
 
 
-def average_pool(inputs: Any, pool_size: int | Sequence[int], strides: Any = None, padding: Any = "valid",
-                 data_format: str | None = None) -> Any:
+def average_pool(
+    inputs: Any,
+    pool_size: int | Sequence[int],
+    strides: Any = None,
+    padding: Any = "valid",
+    data_format: str | None = None,
+) -> Any:
     """The mean over windows; padding does not count. ``strides`` None means ``pool_size``."""
     return _pool("average_pool", inputs, pool_size, strides, padding, data_format)
 
 
-def batch_normalization(x: Any, mean: Any, variance: Any, axis: int = -1, offset: Any = None, scale: Any = None,
-                        epsilon: float = 1e-3) -> Any:
+def batch_normalization(
+    x: Any, mean: Any, variance: Any, axis: int = -1, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+) -> Any:
     """(x - mean) / sqrt(variance + epsilon) * scale + offset, with parameters along ``axis``."""
     x = to_tensor(x)
     dims = [1] * x.ndim
@@ -316,8 +357,15 @@ def normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float | None = No
     return m.divide(x, m.maximum(m.norm(x, order, axis, True), eps))
 
 
-def dot_product_attention(query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, scale: float | None = None,
-                          is_causal: bool = False) -> Any:
+def dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+) -> Any:
     """softmax(query key^T * scale + bias) value (Vaswani et al. 2017).
 
     Args:
@@ -355,10 +403,14 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     target = to_tensor(target, output.dtype)
     _same_shape("binary_crossentropy", target, output)
     if from_logits:  # max(x, 0) - x t + log(1 + exp(-|x|))
-        return m.add(m.subtract(m.maximum(output, 0.0), m.multiply(output, target)), m.log1p(m.exp(m.negative(m.abs(output)))))
+        return m.add(
+            m.subtract(m.maximum(output, 0.0), m.multiply(output, target)), m.log1p(m.exp(m.negative(m.abs(output))))
+        )
     eps = config.epsilon()
     p = m.clip(output, eps, 1.0 - eps)
-    return m.negative(m.add(m.multiply(target, m.log(p)), m.multiply(m.subtract(1.0, target), m.log(m.subtract(1.0, p)))))
+    return m.negative(
+        m.add(m.multiply(target, m.log(p)), m.multiply(m.subtract(1.0, target), m.log(m.subtract(1.0, p))))
+    )
 
 
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
@@ -388,8 +440,10 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     if target.ndim == output.ndim and target.shape[axis] == 1:
         target = s.squeeze(target, axis)
     if target.ndim != output.ndim - 1:
-        raise ValueError(f"[sparse_categorical_crossentropy] `target` must have one axis less than `output`. Received: "
-                         f"target.shape={target.shape}, output.shape={output.shape}")
+        raise ValueError(
+            f"[sparse_categorical_crossentropy] `target` must have one axis less than `output`. Received: "
+            f"target.shape={target.shape}, output.shape={output.shape}"
+        )
     if axis != output.ndim - 1:
         output = s.moveaxis(output, axis, -1)
     if not from_logits:
@@ -402,8 +456,10 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 
 def _same_shape(op: str, a: Any, b: Any) -> None:
     if len(a.shape) != len(b.shape) or any(x != y for x, y in zip(a.shape, b.shape) if x is not None and y is not None):
-        raise ValueError(f"[{op}] `target` and `output` must have one shape. Received: target.shape={a.shape}, "
-                         f"output.shape={b.shape}")
+        raise ValueError(
+            f"[{op}] `target` and `output` must have one shape. Received: target.shape={a.shape}, "
+            f"output.shape={b.shape}"
+        )
 
 
 def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:

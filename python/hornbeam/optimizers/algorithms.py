@@ -13,12 +13,15 @@ _COMMON = """
 
 
 class SGD(Optimizer):
-    __doc__ = """Gradient descent, perhaps with momentum: ``v = momentum * v - lr * g; w += v``.
+    __doc__ = (
+        """Gradient descent, perhaps with momentum: ``v = momentum * v - lr * g; w += v``.
 
     Args:
         learning_rate: a number or a schedule.
         momentum: in [0, 1).
-        nesterov: whether to look ahead (Nesterov 1983).""" + _COMMON
+        nesterov: whether to look ahead (Nesterov 1983)."""
+        + _COMMON
+    )
 
     def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
@@ -44,16 +47,27 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    __doc__ = """Divides by a moving root mean square of the gradients (Hinton 2012).
+    __doc__ = (
+        """Divides by a moving root mean square of the gradients (Hinton 2012).
 
     Args:
         learning_rate: a number or a schedule.
         rho: of the moving mean.
         momentum: of the updates.
         epsilon: added to the mean square.
-        centered: whether the variance is used instead.""" + _COMMON
+        centered: whether the variance is used instead."""
+        + _COMMON
+    )
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7, centered: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
 
@@ -62,7 +76,9 @@ class RMSprop(Optimizer):
         super().build(variables)
         self._velocities = [self.add_variable_from_reference(v, "velocity") for v in variables]
         self._momentums = [self.add_variable_from_reference(v, "momentum") for v in variables] if self.momentum else []
-        self._means = [self.add_variable_from_reference(v, "average_gradient") for v in variables] if self.centered else []
+        self._means = (
+            [self.add_variable_from_reference(v, "average_gradient") for v in variables] if self.centered else []
+        )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One update."""
@@ -82,37 +98,49 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    __doc__ = """Divides by the root of the sum of all squared gradients (Duchi et al. 2011).
+    __doc__ = (
+        """Divides by the root of the sum of all squared gradients (Duchi et al. 2011).
 
     Args:
         learning_rate: a number or a schedule.
         initial_accumulator_value: what the sums begin with.
-        epsilon: added to the sums.""" + _COMMON
+        epsilon: added to the sums."""
+        + _COMMON
+    )
 
-    def __init__(self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **kwargs: Any) -> None:
+    def __init__(
+        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **kwargs: Any
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
 
     def build(self, variables: Any) -> None:
         """Makes the sums."""
         super().build(variables)
-        self._accumulators = [self.add_variable_from_reference(v, "accumulator", self.initial_accumulator_value) for v in variables]
+        self._accumulators = [
+            self.add_variable_from_reference(v, "accumulator", self.initial_accumulator_value) for v in variables
+        ]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One update."""
         a = self._accumulators[self._get_variable_index(variable)]
         total = ops.add(a, ops.square(gradient))
         a.assign(total)
-        self.assign_sub(variable, ops.multiply(ops.multiply(gradient, learning_rate), ops.rsqrt(ops.add(total, self.epsilon))))
+        self.assign_sub(
+            variable, ops.multiply(ops.multiply(gradient, learning_rate), ops.rsqrt(ops.add(total, self.epsilon)))
+        )
 
 
 class Adadelta(Optimizer):
-    __doc__ = """Scales gradients by the ratio of moving means of updates and gradients (Zeiler 2012).
+    __doc__ = (
+        """Scales gradients by the ratio of moving means of updates and gradients (Zeiler 2012).
 
     Args:
         learning_rate: a number or a schedule.
         rho: of the moving means.
-        epsilon: added to them.""" + _COMMON
+        epsilon: added to them."""
+        + _COMMON
+    )
 
     def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
@@ -128,23 +156,36 @@ class Adadelta(Optimizer):
         """One update."""
         i, rho, eps = self._get_variable_index(variable), self.rho, self.epsilon
         g = ops.add(ops.multiply(self._grads[i], rho), ops.multiply(ops.square(gradient), 1.0 - rho))
-        delta = ops.multiply(ops.multiply(ops.sqrt(ops.add(self._deltas[i], eps)), ops.rsqrt(ops.add(g, eps))), gradient)
+        delta = ops.multiply(
+            ops.multiply(ops.sqrt(ops.add(self._deltas[i], eps)), ops.rsqrt(ops.add(g, eps))), gradient
+        )
         self._deltas[i].assign(ops.add(ops.multiply(self._deltas[i], rho), ops.multiply(ops.square(delta), 1.0 - rho)))
         self._grads[i].assign(g)
         self.assign_sub(variable, ops.multiply(delta, learning_rate))
 
 
 class Adam(Optimizer):
-    __doc__ = """Moving means of gradients and of their squares (Kingma and Ba 2014); epsilon is added outside the bias correction.
+    __doc__ = (
+        """Moving means of gradients and of their squares (Kingma and Ba 2014); epsilon is added outside the bias correction.
 
     Args:
         learning_rate: a number or a schedule.
         beta_1: of the gradients' mean.
         beta_2: of the squares' mean.
         epsilon: added to the root.
-        amsgrad: whether the largest squares so far are used (Reddi et al. 2018).""" + _COMMON
+        amsgrad: whether the largest squares so far are used (Reddi et al. 2018)."""
+        + _COMMON
+    )
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
 
@@ -179,7 +220,8 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    __doc__ = """Adam with decoupled weight decay (Loshchilov and Hutter 2017).
+    __doc__ = (
+        """Adam with decoupled weight decay (Loshchilov and Hutter 2017).
 
     Args:
         learning_rate: a number or a schedule.
@@ -187,25 +229,45 @@ class AdamW(Adam):
         beta_1: of the gradients' mean.
         beta_2: of the squares' mean.
         epsilon: added to the root.
-        amsgrad: whether the largest squares so far are used.""" + _COMMON
+        amsgrad: whether the largest squares so far are used."""
+        + _COMMON
+    )
 
-    def __init__(self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
-                 amsgrad: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **kwargs: Any,
+    ) -> None:
         if weight_decay is None:
             raise ValueError("`weight_decay` must be a number. Received: weight_decay=None")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
 
 
 class Nadam(Optimizer):
-    __doc__ = """Adam with Nesterov momentum (Dozat 2016).
+    __doc__ = (
+        """Adam with Nesterov momentum (Dozat 2016).
 
     Args:
         learning_rate: a number or a schedule.
         beta_1: of the gradients' mean.
         beta_2: of the squares' mean.
-        epsilon: added to the root.""" + _COMMON
+        epsilon: added to the root."""
+        + _COMMON
+    )
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
@@ -218,7 +280,10 @@ class Nadam(Optimizer):
 
     def _before_updates(self, learning_rate: Any) -> None:
         t = ops.cast(ops.add(self.iterations, 1), "float32")
-        decay = [ops.multiply(ops.subtract(1.0, ops.multiply(ops.power(0.96, ops.add(t, k)), 0.5)), self.beta_1) for k in (0.0, 1.0)]
+        decay = [
+            ops.multiply(ops.subtract(1.0, ops.multiply(ops.power(0.96, ops.add(t, k)), 0.5)), self.beta_1)
+            for k in (0.0, 1.0)
+        ]
         self._u, self._u_next = decay
         self._u_product = ops.multiply(self._product, self._u)
         self._product.assign(self._u_product)
@@ -228,7 +293,10 @@ class Nadam(Optimizer):
         """One update."""
         i = self._get_variable_index(variable)
         m = ops.add(self._momentums[i], ops.multiply(ops.subtract(gradient, self._momentums[i]), 1.0 - self.beta_1))
-        v = ops.add(self._velocities[i], ops.multiply(ops.subtract(ops.square(gradient), self._velocities[i]), 1.0 - self.beta_2))
+        v = ops.add(
+            self._velocities[i],
+            ops.multiply(ops.subtract(ops.square(gradient), self._velocities[i]), 1.0 - self.beta_2),
+        )
         self._momentums[i].assign(m)
         self._velocities[i].assign(v)
         ahead = ops.divide(self._u_next, ops.subtract(1.0, ops.multiply(self._u_product, self._u_next)))
@@ -238,15 +306,25 @@ class Nadam(Optimizer):
 
 
 class Adamax(Optimizer):
-    __doc__ = """Adam with the maximum norm (Kingma and Ba 2014).
+    __doc__ = (
+        """Adam with the maximum norm (Kingma and Ba 2014).
 
     Args:
         learning_rate: a number or a schedule.
         beta_1: of the gradients' mean.
         beta_2: of the maximum.
-        epsilon: added to the maximum.""" + _COMMON
+        epsilon: added to the maximum."""
+        + _COMMON
+    )
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
@@ -269,12 +347,15 @@ class Adamax(Optimizer):
 
 
 class Lion(Optimizer):
-    __doc__ = """The sign of an interpolated momentum (Chen et al. 2023).
+    __doc__ = (
+        """The sign of an interpolated momentum (Chen et al. 2023).
 
     Args:
         learning_rate: a number or a schedule.
         beta_1: of the interpolation.
-        beta_2: of the momentum.""" + _COMMON
+        beta_2: of the momentum."""
+        + _COMMON
+    )
 
     def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)

@@ -36,24 +36,44 @@ class Optimizer:
         if cls.__module__.startswith("hornbeam."):
             register_builtin(cls)
 
-    def __init__(self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None, clipvalue: float | None = None,
-                 global_clipnorm: float | None = None, use_ema: bool = False, ema_momentum: float = 0.99,
-                 ema_overwrite_frequency: int | None = None, loss_scale_factor: float | None = None,
-                 gradient_accumulation_steps: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         if kwargs:
             raise ValueError(f"{type(self).__name__} has no argument {next(iter(kwargs))!r}")
         clips = [c for c in (clipnorm, clipvalue, global_clipnorm) if c is not None]
         if len(clips) > 1:
-            raise ValueError(f"only one of `clipnorm`, `clipvalue` and `global_clipnorm` may be set. Received: clipnorm={clipnorm}, "
-                             f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}")
+            raise ValueError(
+                f"only one of `clipnorm`, `clipvalue` and `global_clipnorm` may be set. Received: clipnorm={clipnorm}, "
+                f"clipvalue={clipvalue}, global_clipnorm={global_clipnorm}"
+            )
         if clips and clips[0] <= 0:
             raise ValueError(f"a clipping bound must be positive. Received: {clips[0]}")
         if not isinstance(ema_momentum, (int, float)) or not 0 <= ema_momentum <= 1:
             raise ValueError(f"`ema_momentum` must be in [0, 1]. Received: ema_momentum={ema_momentum}")
         if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
-            raise ValueError(f"`gradient_accumulation_steps` must be at least 2. Received: {gradient_accumulation_steps}")
+            raise ValueError(
+                f"`gradient_accumulation_steps` must be at least 2. Received: {gradient_accumulation_steps}"
+            )
         self.name = name or type(self).__name__.lower()
-        self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = weight_decay, clipnorm, clipvalue, global_clipnorm
+        self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = (
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+        )
         self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = use_ema, ema_momentum, ema_overwrite_frequency
         self.gradient_accumulation_steps, self.loss_scale_factor = gradient_accumulation_steps, loss_scale_factor
         self.built = False
@@ -64,13 +84,17 @@ class Optimizer:
         self._schedule: Any = None
         if isinstance(learning_rate, dict):
             learning_rate = deserialize_keras_object(learning_rate)
-        if isinstance(learning_rate, LearningRateSchedule) or (callable(learning_rate) and not isinstance(learning_rate, Variable)):
+        if isinstance(learning_rate, LearningRateSchedule) or (
+            callable(learning_rate) and not isinstance(learning_rate, Variable)
+        ):
             self._schedule = learning_rate
             self._rate: Any = None
         else:
             value = float(learning_rate)
             if not np.isfinite(value) or value < 0:
-                raise ValueError(f"`learning_rate` must be a finite number >= 0. Received: learning_rate={learning_rate}")
+                raise ValueError(
+                    f"`learning_rate` must be a finite number >= 0. Received: learning_rate={learning_rate}"
+                )
             self._rate = Variable(np.float32(value), trainable=False, name="learning_rate")
 
     # ---- state ----
@@ -105,16 +129,24 @@ class Optimizer:
             return to_tensor(self._schedule(self._iterations), "float32")
         return to_tensor(self._schedule(), "float32")
 
-    def add_variable_from_reference(self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros") -> Variable:
+    def add_variable_from_reference(
+        self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
+    ) -> Variable:
         """Makes a slot of a weight's shape."""
         fill = 0.0 if initializer == "zeros" else 1.0 if initializer == "ones" else initializer
-        array = fill(reference_variable.shape) if callable(fill) else np.full(reference_variable.shape, fill, reference_variable.dtype)
+        array = (
+            fill(reference_variable.shape)
+            if callable(fill)
+            else np.full(reference_variable.shape, fill, reference_variable.dtype)
+        )
         v = Variable(array, dtype=reference_variable.dtype, trainable=False, name=name or "slot")
         v._path = f"{self.name}/{reference_variable.path.replace('/', '_')}_{v.name}"
         self._slots.append(v)
         return v
 
-    def add_variable(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None) -> Variable:
+    def add_variable(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+    ) -> Variable:
         """Makes a variable of the optimizer's own."""
         from hornbeam import initializers
 
@@ -128,7 +160,9 @@ class Optimizer:
         self._trainable = list(variables)
         self._index = {id(v): i for i, v in enumerate(variables)}
         if self.use_ema:
-            self._averages = [self.add_variable_from_reference(v, "average", lambda _, v=v: v.numpy()) for v in variables]
+            self._averages = [
+                self.add_variable_from_reference(v, "average", lambda _, v=v: v.numpy()) for v in variables
+            ]
         if self.gradient_accumulation_steps:
             self._accumulated = [self.add_variable_from_reference(v, "gradient_accumulator") for v in variables]
         self.built = True
@@ -178,7 +212,9 @@ class Optimizer:
         if trainable_variables is None:
             trainable_variables = self._trainable
         if len(grads) != len(trainable_variables):
-            raise ValueError(f"apply() needs one gradient for each variable. Received: {len(grads)} and {len(trainable_variables)}")
+            raise ValueError(
+                f"apply() needs one gradient for each variable. Received: {len(grads)} and {len(trainable_variables)}"
+            )
         if not self.built:
             from hornbeam._tensor import eager_scope
 
@@ -205,7 +241,7 @@ class Optimizer:
 
         def update() -> Any:
             self._update([(ops.divide(g, float(n)), v) for g, v in total])
-            for g, v in total:
+            for _, v in total:
                 self._accumulated[self._get_variable_index(v)].assign(ops.zeros(v.shape, v.dtype))
             return ()
 
@@ -269,10 +305,23 @@ class Optimizer:
     # ---- configs ----
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        names = [n for c in type(self).__mro__ if "__init__" in vars(c) for n in inspect.signature(c.__init__).parameters]
-        out = {n: getattr(self, n) for n in dict.fromkeys(names) if n not in ("self", "kwargs", "args", "learning_rate") and hasattr(self, n)}
+        names = [
+            n
+            for c in type(self).__mro__
+            if "__init__" in vars(c)
+            for n in inspect.signature(vars(c)["__init__"]).parameters
+        ]
+        out = {
+            n: getattr(self, n)
+            for n in dict.fromkeys(names)
+            if n not in ("self", "kwargs", "args", "learning_rate") and hasattr(self, n)
+        }
         rate = self._schedule if self._rate is None else float(self._rate.numpy())
-        return {"name": self.name, "learning_rate": serialize_keras_object(rate), **{k: v for k, v in out.items() if k != "name"}}
+        return {
+            "name": self.name,
+            "learning_rate": serialize_keras_object(rate),
+            **{k: v for k, v in out.items() if k != "name"},
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Optimizer:

@@ -43,8 +43,21 @@ class ExponentialDecay(LearningRateSchedule):
         staircase: whether it falls in steps.
     """
 
-    def __init__(self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, name: str = "ExponentialDecay") -> None:
-        self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase, self.name = initial_learning_rate, decay_steps, decay_rate, staircase, name
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ) -> None:
+        self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase, self.name = (
+            initial_learning_rate,
+            decay_steps,
+            decay_rate,
+            staircase,
+            name,
+        )
 
     def __call__(self, step: Any) -> Any:
         p = ops.divide(ops.cast(step, "float32"), float(self.decay_steps))
@@ -62,8 +75,21 @@ class InverseTimeDecay(LearningRateSchedule):
         staircase: whether it falls in steps.
     """
 
-    def __init__(self, initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False, name: str = "InverseTimeDecay") -> None:
-        self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase, self.name = initial_learning_rate, decay_steps, decay_rate, staircase, name
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ) -> None:
+        self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase, self.name = (
+            initial_learning_rate,
+            decay_steps,
+            decay_rate,
+            staircase,
+            name,
+        )
 
     def __call__(self, step: Any) -> Any:
         p = ops.divide(ops.cast(step, "float32"), float(self.decay_steps))
@@ -81,7 +107,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __init__(self, boundaries: Any, values: Any, name: str = "PiecewiseConstant") -> None:
         if len(boundaries) != len(values) - 1:
-            raise ValueError(f"`values` must have one more element than `boundaries`. Received: {len(values)} and {len(boundaries)}")
+            raise ValueError(
+                f"`values` must have one more element than `boundaries`. Received: {len(values)} and {len(boundaries)}"
+            )
         self.boundaries, self.values, self.name = list(boundaries), list(values), name
 
     def __call__(self, step: Any) -> Any:
@@ -103,9 +131,20 @@ class PolynomialDecay(LearningRateSchedule):
         cycle: whether it starts over.
     """
 
-    def __init__(self, initial_learning_rate: float, decay_steps: int, end_learning_rate: float = 0.0001, power: float = 1.0,
-                 cycle: bool = False, name: str = "PolynomialDecay") -> None:
-        self.initial_learning_rate, self.decay_steps, self.end_learning_rate = initial_learning_rate, decay_steps, end_learning_rate
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ) -> None:
+        self.initial_learning_rate, self.decay_steps, self.end_learning_rate = (
+            initial_learning_rate,
+            decay_steps,
+            end_learning_rate,
+        )
         self.power, self.cycle, self.name = power, cycle, name
 
     def __call__(self, step: Any) -> Any:
@@ -129,9 +168,21 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: how long it takes.
     """
 
-    def __init__(self, initial_learning_rate: float, decay_steps: int, alpha: float = 0.0, name: str = "CosineDecay",
-                 warmup_target: float | None = None, warmup_steps: int = 0) -> None:
-        self.initial_learning_rate, self.decay_steps, self.alpha, self.name = initial_learning_rate, decay_steps, alpha, name
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        alpha: float = 0.0,
+        name: str = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        self.initial_learning_rate, self.decay_steps, self.alpha, self.name = (
+            initial_learning_rate,
+            decay_steps,
+            alpha,
+            name,
+        )
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
 
     def __call__(self, step: Any) -> Any:
@@ -143,7 +194,9 @@ class CosineDecay(LearningRateSchedule):
         rate = ops.multiply(ops.add(ops.multiply(wave, 1.0 - self.alpha), self.alpha), top)
         if self.warmup_target is None or self.warmup_steps == 0:
             return rate
-        rise = ops.add(ops.multiply(ops.divide(step, start), top - self.initial_learning_rate), self.initial_learning_rate)
+        rise = ops.add(
+            ops.multiply(ops.divide(step, start), top - self.initial_learning_rate), self.initial_learning_rate
+        )
         return ops.where(ops.less(step, start), rise, rate)
 
 
@@ -158,8 +211,15 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha: the last value, as a share of the first.
     """
 
-    def __init__(self, initial_learning_rate: float, first_decay_steps: int, t_mul: float = 2.0, m_mul: float = 1.0, alpha: float = 0.0,
-                 name: str = "SGDRDecay") -> None:
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: int,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str = "SGDRDecay",
+    ) -> None:
         self.initial_learning_rate, self.first_decay_steps = initial_learning_rate, first_decay_steps
         self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
 
@@ -169,7 +229,9 @@ class CosineDecayRestarts(LearningRateSchedule):
             n = ops.floor(done)
             done = ops.subtract(done, n)
         else:
-            n = ops.floor(ops.divide(ops.log(ops.subtract(1.0, ops.multiply(done, 1.0 - self.t_mul))), math.log(self.t_mul)))
+            n = ops.floor(
+                ops.divide(ops.log(ops.subtract(1.0, ops.multiply(done, 1.0 - self.t_mul))), math.log(self.t_mul))
+            )
             length = ops.power(float(self.t_mul), n)
             before = ops.divide(ops.subtract(1.0, length), 1.0 - self.t_mul)
             done = ops.divide(ops.subtract(done, before), length)

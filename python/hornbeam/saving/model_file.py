@@ -96,7 +96,10 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, config: bool =
     if config:
         body: dict[str, Any] = {"model": serialize_keras_object(model)}
         if model._compiled:
-            body["compile"] = {"optimizer": serialize_keras_object(optimizer), **{k: _plain(v) for k, v in model._compile_args.items()}}
+            body["compile"] = {
+                "optimizer": serialize_keras_object(optimizer),
+                **{k: _plain(v) for k, v in model._compile_args.items()},
+            }
         metadata["config"] = json.dumps(body)
     _core.write_model(path, metadata, variables, {k: s.graph for k, s in functions.items()})
 
@@ -108,7 +111,9 @@ def _plain(value: Any) -> Any:
         return None
 
 
-def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+def load_model(
+    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
     """Loads a model that ``Model.save`` wrote: layers, weights, and how it was compiled with the optimizer's state.
 
     Args:
@@ -123,7 +128,9 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     """
     metadata, variables, _ = _core.read_model(_path(filepath))
     if "config" not in metadata:
-        raise _core.FormatError(f"{filepath} was written by export(): it has no config. Load it from C++, or save() the model")
+        raise _core.FormatError(
+            f"{filepath} was written by export(): it has no config. Load it from C++, or save() the model"
+        )
     try:
         body = json.loads(metadata["config"])
         model = deserialize_keras_object(body["model"], custom_objects)
@@ -140,7 +147,10 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
     if compile and body.get("compile"):
         c = body["compile"]
         optimizer = deserialize_keras_object(c["optimizer"], custom_objects)
-        args = {k: deserialize_keras_object(c.get(k), custom_objects) for k in ("loss", "loss_weights", "metrics", "weighted_metrics")}
+        args = {
+            k: deserialize_keras_object(c.get(k), custom_objects)
+            for k in ("loss", "loss_weights", "metrics", "weighted_metrics")
+        }
         model.compile(optimizer=optimizer, **args)
         slots = [v for n, v in variables[count:] if n.startswith("optimizer/")]
         if model.trainable_variables and len(slots) > len(optimizer.variables):
@@ -148,7 +158,12 @@ def load_model(filepath: Any, custom_objects: dict[str, Any] | None = None, comp
             optimizer._finish_build()
         mine = [(v.path, v) for v in optimizer.variables]
         if len(mine) == len(slots):
-            _restore([(str(i), v) for i, (_, v) in enumerate(mine)], {str(i): v for i, v in enumerate(slots)}, str(filepath), False)
+            _restore(
+                [(str(i), v) for i, (_, v) in enumerate(mine)],
+                {str(i): v for i, v in enumerate(slots)},
+                str(filepath),
+                False,
+            )
     return model
 
 

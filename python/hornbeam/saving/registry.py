@@ -19,6 +19,7 @@ def register_builtin(cls: Any) -> Any:
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
     """Decorator: makes a class or function loadable from configs as ``package>name``."""
+
     def decorate(obj: Any) -> Any:
         registered = f"{package}>{name or obj.__name__}"
         _custom[registered] = obj
@@ -58,10 +59,19 @@ def serialize_keras_object(obj: Any) -> Any:
         return {k: serialize_keras_object(v) for k, v in obj.items()}
     if hasattr(obj, "get_config") and not isinstance(obj, type):
         cls = type(obj)
-        return {"module": "hornbeam" if cls.__name__ in _classes else cls.__module__, "class_name": cls.__name__,
-                "config": serialize_keras_object(obj.get_config()), "registered_name": _names.get(cls)}
+        return {
+            "module": "hornbeam" if cls.__name__ in _classes else cls.__module__,
+            "class_name": cls.__name__,
+            "config": serialize_keras_object(obj.get_config()),
+            "registered_name": _names.get(cls),
+        }
     if callable(obj):
-        return {"module": "functions", "class_name": "function", "config": obj.__name__, "registered_name": _names.get(obj)}
+        return {
+            "module": "functions",
+            "class_name": "function",
+            "config": obj.__name__,
+            "registered_name": _names.get(obj),
+        }
     if hasattr(obj, "tolist"):
         return obj.tolist()
     raise TypeError(f"cannot serialize an object of type {type(obj).__name__}")
@@ -98,8 +108,10 @@ def find_class(name: str, registered: str | None = None, custom_objects: dict[st
     for key, value in _custom.items():
         if key.split(">")[-1] == name:
             return value
-    raise ValueError(f"unknown class {name!r}. Known classes are Hornbeam's own and those given in `custom_objects` or "
-                     "registered with @register_keras_serializable")
+    raise ValueError(
+        f"unknown class {name!r}. Known classes are Hornbeam's own and those given in `custom_objects` or "
+        "registered with @register_keras_serializable"
+    )
 
 
 def lookup(kind: str, identifier: Any, table: dict[str, Any]) -> Any:

@@ -78,7 +78,8 @@ class CompileLoss:
         if len(ys) != len(ps):
             raise ValueError(f"the model has {len(ps)} outputs. Received: {len(ys)} targets")
         ws = self._align(sample_weight) if isinstance(sample_weight, (list, tuple, dict)) else [sample_weight] * len(ps)
-        total, parts = None, []
+        total: Any = None
+        parts: list[Any] = []
         for loss, weight, t, p, w in zip(self.losses, self.weights, ys, ps, ws):
             if loss is None:
                 parts.append(None)
@@ -103,7 +104,9 @@ class CompileMetrics:
     def __init__(self, metrics: Any, weighted: Any, names: list[str]) -> None:
         self.names = names
         self._plain = per_output(metrics, names, "metrics") if metrics is not None else [None] * len(names)
-        self._weighted = per_output(weighted, names, "weighted_metrics") if weighted is not None else [None] * len(names)
+        self._weighted = (
+            per_output(weighted, names, "weighted_metrics") if weighted is not None else [None] * len(names)
+        )
         self.built: list[list[tuple[str, Metric, bool]]] | None = None
 
     def build(self, y: list[Any], y_pred: list[Any]) -> None:

@@ -51,7 +51,11 @@ def is_arrays(x: Any) -> bool:
     if isinstance(x, PyDataset) or hasattr(x, "__next__"):
         return False
     leaves = flatten(x)
-    return bool(leaves) and all(isinstance(i, (np.ndarray, Tensor)) or hasattr(i, "__array__") or isinstance(i, (int, float)) for i in leaves if i is not None)
+    return bool(leaves) and all(
+        isinstance(i, (np.ndarray, Tensor)) or hasattr(i, "__array__") or isinstance(i, (int, float))
+        for i in leaves
+        if i is not None
+    )
 
 
 def to_arrays(name: str, x: Any) -> Any:
@@ -122,8 +126,10 @@ def split_validation(arrays: tuple[Any, ...], fraction: float) -> tuple[tuple[An
     at = int(n * (1.0 - fraction))
     if at == 0 or at == n:
         raise ValueError(f"`validation_split={fraction}` of {n} samples leaves one side empty")
-    return (tuple(map_structure(lambda a: a[:at], s) if s is not None else None for s in arrays),
-            tuple(map_structure(lambda a: a[at:], s) if s is not None else None for s in arrays))
+    return (
+        tuple(map_structure(lambda a: a[:at], s) if s is not None else None for s in arrays),
+        tuple(map_structure(lambda a: a[at:], s) if s is not None else None for s in arrays),
+    )
 
 
 class _Done:

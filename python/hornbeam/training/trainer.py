@@ -23,6 +23,8 @@ _CHUNK_SECONDS = 0.05
 class Trainer:
     """What ``Model`` adds to ``Layer``. A step is traced once for each signature and runs as one program."""
 
+    _all_layers: Callable[[], Any]
+
     def _trainer_init(self) -> None:
         self._compiled = False
         self.stop_training = False
@@ -33,9 +35,20 @@ class Trainer:
         self._on_nonfinite: str | None = None
 
     # ---- compile ----
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, loss_weights: Any = None, metrics: Any = None, weighted_metrics: Any = None,
-                run_eagerly: bool = False, steps_per_execution: int = 1, jit_compile: Any = "auto", auto_scale_loss: bool = True,
-                on_nonfinite: str | None = None, threads: int = 0) -> None:
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+        on_nonfinite: str | None = None,
+        threads: int = 0,
+    ) -> None:
         """Says how to train.
 
         Args:
@@ -56,8 +69,18 @@ class Trainer:
             raise ValueError(f"`on_nonfinite` must be None, 'raise' or 'skip'. Received: on_nonfinite={on_nonfinite!r}")
         self.optimizer = optimizers.get(optimizer)
         self.loss = loss
-        self._compile_args = {"loss": loss, "loss_weights": loss_weights, "metrics": metrics, "weighted_metrics": weighted_metrics}
-        self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = run_eagerly, int(steps_per_execution), on_nonfinite, threads
+        self._compile_args = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
+        self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = (
+            run_eagerly,
+            int(steps_per_execution),
+            on_nonfinite,
+            threads,
+        )
         self._loss_tracker = Mean(name="loss")
         self._output_trackers: list[Any] = []
         self._compile_loss: Any = None
@@ -74,10 +97,16 @@ class Trainer:
         if isinstance(y_pred, dict):
             return sorted(y_pred)
         names = getattr(self, "output_names", None)
-        return list(names) if names is not None and len(names) == len(leaves) else [f"output_{i}" for i in range(len(leaves))]
+        return (
+            list(names)
+            if names is not None and len(names) == len(leaves)
+            else [f"output_{i}" for i in range(len(leaves))]
+        )
 
     # ---- the parts of a step, which a subclass may override ----
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True) -> Any:
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         """The scalar to minimize: the compiled losses, regularizers and ``add_loss`` values."""
         total = None
         if self._compile_args["loss"] is not None:
@@ -108,9 +137,14 @@ class Trainer:
             if self._compile_metrics is None:
                 self._compile_metrics = CompileMetrics(args["metrics"], args["weighted_metrics"], names)
                 with eager_scope():
-                    self._compile_metrics.build([None if t is None else _Shaped(t) for t in ys], [_Shaped(p) for p in ps])
-            ws = [sample_weight.get(n) for n in names] if isinstance(sample_weight, dict) else (
-                list(sample_weight) if isinstance(sample_weight, (list, tuple)) else [sample_weight] * len(ps))
+                    self._compile_metrics.build(
+                        [None if t is None else _Shaped(t) for t in ys], [_Shaped(p) for p in ps]
+                    )
+            ws = (
+                [sample_weight.get(n) for n in names]
+                if isinstance(sample_weight, dict)
+                else (list(sample_weight) if isinstance(sample_weight, (list, tuple)) else [sample_weight] * len(ps))
+            )
             self._compile_metrics.update(ys, ps, ws)
         return self.get_metrics_result()
 
@@ -185,17 +219,28 @@ class Trainer:
         arrays = flatten(batch)
         trainable = tuple(v.trainable for v in self.variables) if kind == "train" else ()  # type: ignore[attr-defined]
         flags = tuple(layer.trainable for layer in self._all_layers())  # type: ignore[attr-defined]
-        key = (kind, signature(batch), tuple((a.dtype.name, a.shape[1:]) for a in arrays if a is not None), trainable, flags)
+        key = (
+            kind,
+            signature(batch),
+            tuple((a.dtype.name, a.shape[1:]) for a in arrays if a is not None),
+            trainable,
+            flags,
+        )
         step = self._steps.get(key)
         if step is None:
             step = self._trace_step(kind, batch)
-            key = (*key[:3], tuple(v.trainable for v in self.variables) if kind == "train" else (),  # type: ignore[attr-defined]
-                   tuple(layer.trainable for layer in self._all_layers()))  # type: ignore[attr-defined]
+            key = (
+                *key[:3],
+                tuple(v.trainable for v in self.variables) if kind == "train" else (),  # type: ignore[attr-defined]
+                tuple(layer.trainable for layer in self._all_layers()),
+            )  # type: ignore[attr-defined]
             self._steps[key] = step
         return step
 
     def _trace_step(self, kind: str, batch: Any) -> Compiled:
-        fn: Callable[[Any], Any] = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[kind]
+        fn: Callable[[Any], Any] = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[
+            kind
+        ]
         present = [a for a in flatten(batch) if a is not None]
         specs = [(a.dtype.name, (_core.Dim("batch"), *a.shape[1:])) for a in present]
         self._build_eagerly(batch)
@@ -222,7 +267,9 @@ class Trainer:
             self.build((None, *x.shape[1:]))  # type: ignore[attr-defined]
             return
         with Trace() as trace:
-            leaves = [trace.input(f"x{i}", a.dtype.name, (_core.Dim("batch"), *a.shape[1:])) for i, a in enumerate(flatten(x))]
+            leaves = [
+                trace.input(f"x{i}", a.dtype.name, (_core.Dim("batch"), *a.shape[1:])) for i, a in enumerate(flatten(x))
+            ]
             self(pack_like(x, leaves))  # type: ignore[operator]
         self._clear_losses()  # type: ignore[attr-defined]
 
@@ -243,10 +290,25 @@ class Trainer:
             raise
 
     # ---- fit ----
-    def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
-            validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
-            sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None,
-            validation_batch_size: int | None = None, validation_freq: int = 1) -> History:
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> History:
         """Trains the model.
 
         Args:
@@ -280,7 +342,11 @@ class Trainer:
             batch_size = positive_int("batch_size", batch_size)
         val_source: Any = None
         if sources.is_arrays(x):
-            x, y, sample_weight = sources.to_arrays("x", x), sources.to_arrays("y", y), sources.to_arrays("sample_weight", sample_weight)
+            x, y, sample_weight = (
+                sources.to_arrays("x", x),
+                sources.to_arrays("y", y),
+                sources.to_arrays("sample_weight", sample_weight),
+            )
             if sources.cardinality(x, y, sample_weight) == 0:
                 raise ValueError("fit() was given no samples")
             if class_weight is not None:
@@ -291,13 +357,19 @@ class Trainer:
                 sample_weight = sources.class_weights(flatten(y)[0], class_weight)
             if validation_split:
                 if not 0 < validation_split < 1:
-                    raise ValueError(f"`validation_split` must be in (0, 1). Received: validation_split={validation_split}")
+                    raise ValueError(
+                        f"`validation_split` must be in (0, 1). Received: validation_split={validation_split}"
+                    )
                 if validation_data is None:
-                    (x, y, sample_weight), val_source = sources.split_validation((x, y, sample_weight), validation_split)
+                    (x, y, sample_weight), val_source = sources.split_validation(
+                        (x, y, sample_weight), validation_split
+                    )
             feed: Any = _ArrayFeed(self, (x, y, sample_weight), batch_size or 32, shuffle)
         else:
             if y is not None or validation_split or x is None:
-                raise ValueError("`y` and `validation_split` need `x` to be arrays. Received: x of type " + type(x).__name__)
+                raise ValueError(
+                    "`y` and `validation_split` need `x` to be arrays. Received: x of type " + type(x).__name__
+                )
             feed = _BatchFeed(self, x, steps_per_epoch, class_weight)
         if validation_data is not None:
             val_source = validation_data
@@ -323,9 +395,14 @@ class Trainer:
         return history.history
 
     # ---- evaluate, predict ----
-    def _evaluate_source(self, source: Any, batch_size: int | None, steps: int | None, callbacks: CallbackList) -> dict[str, float]:
+    def _evaluate_source(
+        self, source: Any, batch_size: int | None, steps: int | None, callbacks: CallbackList
+    ) -> dict[str, float]:
         if isinstance(source, (tuple, list)) and not hasattr(source, "__next__"):
-            arrays = tuple(sources.to_arrays(n, a) for n, a in zip(("x", "y", "sample_weight"), sources.unpack_x_y_sample_weight(tuple(source))))
+            arrays = tuple(
+                sources.to_arrays(n, a)
+                for n, a in zip(("x", "y", "sample_weight"), sources.unpack_x_y_sample_weight(tuple(source)))
+            )
             if sources.cardinality(*arrays) == 0:
                 raise ValueError("there are no samples to evaluate on")
             feed: Any = _ArrayFeed(self, arrays, batch_size or 32, False)
@@ -333,12 +410,21 @@ class Trainer:
             feed = _BatchFeed(self, source, steps, None)
         self.reset_metrics()
         callbacks.on_test_begin()
-        logs = feed.epoch("test", 0, callbacks, steps)
+        logs: dict[str, Any] = feed.epoch("test", 0, callbacks, steps)
         callbacks.on_test_end(logs)
         return logs
 
-    def evaluate(self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", sample_weight: Any = None,
-                 steps: int | None = None, callbacks: Any = None, return_dict: bool = False) -> Any:
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
         """The loss and metrics on data.
 
         Args:
@@ -363,7 +449,14 @@ class Trainer:
         values = [logs["loss"], *[v for k, v in logs.items() if k != "loss"]]
         return values[0] if len(values) == 1 else values
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+    ) -> Any:
         """Outputs for inputs, as NumPy arrays.
 
         Args:
@@ -417,10 +510,16 @@ class Trainer:
             at = loop.run(at, loop.steps, _CHUNK_SECONDS)
         return map_structure(np.asarray, step.rebuild(out))
 
-    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Any:
         """One training step on one batch; returns the loss and metrics so far."""
         self._require_compiled()
-        x, y, sample_weight = sources.to_arrays("x", x), sources.to_arrays("y", y), sources.to_arrays("sample_weight", sample_weight)
+        x, y, sample_weight = (
+            sources.to_arrays("x", x),
+            sources.to_arrays("y", y),
+            sources.to_arrays("sample_weight", sample_weight),
+        )
         sources.cardinality(x, y, sample_weight)
         if class_weight is not None:
             sample_weight = sources.class_weights(y, class_weight)
@@ -429,7 +528,11 @@ class Trainer:
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """One evaluation step on one batch; returns the loss and metrics so far."""
         self._require_compiled()
-        x, y, sample_weight = sources.to_arrays("x", x), sources.to_arrays("y", y), sources.to_arrays("sample_weight", sample_weight)
+        x, y, sample_weight = (
+            sources.to_arrays("x", x),
+            sources.to_arrays("y", y),
+            sources.to_arrays("sample_weight", sample_weight),
+        )
         sources.cardinality(x, y, sample_weight)
         return self._logs(self._run_step("test", (x, y, sample_weight)), return_dict)
 
@@ -449,7 +552,9 @@ class Trainer:
 def _layer_metrics(model: Any) -> list[Any]:
     """The metrics that layers, or the model itself, hold."""
     found = [x for layer in model._all_layers() for x in layer._metrics]
-    own = {id(m) for m in (getattr(model, "_loss_tracker", None), *getattr(model, "_output_trackers", [])) if m is not None}
+    own = {
+        id(m) for m in (getattr(model, "_loss_tracker", None), *getattr(model, "_output_trackers", [])) if m is not None
+    }
     seen: set[int] = set()
     return [m for m in found if id(m) not in own and not (id(m) in seen or seen.add(id(m)))]  # type: ignore[func-returns-value]
 
@@ -472,12 +577,17 @@ def _batches(source: Any, steps: int | None) -> Iterator[Any]:
     elif hasattr(source, "__iter__"):
         stream = iter(source)
     else:
-        raise TypeError(f"`x` must be arrays, a generator, an iterable of batches or a PyDataset. Received: {type(source).__name__}")
+        raise TypeError(
+            f"`x` must be arrays, a generator, an iterable of batches or a PyDataset. Received: {type(source).__name__}"
+        )
     return sources.prefetch(stream if steps is None else itertools.islice(stream, steps))
 
 
 def _to_logs(out: Any) -> dict[str, Any]:
-    logs = {k: (v._array.item() if isinstance(v, Tensor) and v._array.ndim == 0 else np.asarray(v)) for k, v in (out or {}).items()}
+    logs = {
+        k: (v._array.item() if isinstance(v, Tensor) and v._array.ndim == 0 else np.asarray(v))
+        for k, v in (out or {}).items()
+    }
     return dict(sorted(logs.items()))
 
 
@@ -525,12 +635,18 @@ class _ArrayFeed:
         return logs
 
     def _eager(self, kind: str, key: int, epoch: int, callbacks: CallbackList, steps: int) -> dict[str, Any]:
-        order = np.random.Generator(np.random.Philox([key, epoch])).permutation(self.n) if self.shuffle else np.arange(self.n)
+        order = (
+            np.random.Generator(np.random.Philox([key, epoch])).permutation(self.n)
+            if self.shuffle
+            else np.arange(self.n)
+        )
         logs: dict[str, Any] = {}
         for i in range(steps):
             ids = order[i * self.batch_size : (i + 1) * self.batch_size]
             callbacks.on_batch_begin(kind, i)
-            logs = _to_logs(self.model._run_step(kind, map_structure(lambda a, ids=ids: None if a is None else a[ids], self.arrays)))
+            logs = _to_logs(
+                self.model._run_step(kind, map_structure(lambda a, ids=ids: None if a is None else a[ids], self.arrays))
+            )
             callbacks.on_batch_end(kind, i, logs)
             if self.model.stop_training and kind == "train":
                 break
@@ -559,7 +675,10 @@ class _BatchFeed:
         logs: dict[str, Any] = {}
         i = -1
         for i, batch in enumerate(batches):
-            x, y, w = (sources.to_arrays(n, a) for n, a in zip(("x", "y", "sample_weight"), sources.unpack_x_y_sample_weight(batch)))
+            x, y, w = (
+                sources.to_arrays(n, a)
+                for n, a in zip(("x", "y", "sample_weight"), sources.unpack_x_y_sample_weight(batch))
+            )
             sources.cardinality(x, y, w)
             if self.class_weight is not None:
                 w = sources.class_weights(flatten(y)[0], self.class_weight)
@@ -569,7 +688,10 @@ class _BatchFeed:
             if self.model.stop_training and kind == "train":
                 break
         if i < 0:
-            raise ValueError("the data source gave no batches" + (": a generator can be read only once; give steps_per_epoch" if epoch else ""))
+            raise ValueError(
+                "the data source gave no batches"
+                + (": a generator can be read only once; give steps_per_epoch" if epoch else "")
+            )
         if isinstance(self.source, sources.PyDataset):
             self.source.on_epoch_end()
         return logs

@@ -59,7 +59,9 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     return np.asarray(x) / np.expand_dims(n, axis)
 
 
-def split_dataset(dataset: Any, left_size: Any = None, right_size: Any = None, shuffle: bool = False, seed: int | None = None) -> tuple[Any, Any]:
+def split_dataset(
+    dataset: Any, left_size: Any = None, right_size: Any = None, shuffle: bool = False, seed: int | None = None
+) -> tuple[Any, Any]:
     """Arrays in two parts.
 
     Args:
@@ -88,8 +90,14 @@ def split_dataset(dataset: Any, left_size: Any = None, right_size: Any = None, s
     return parts if isinstance(dataset, (tuple, list)) else (parts[0][0], parts[1][0])  # type: ignore[return-value]
 
 
-def pad_sequences(sequences: _Seq[Any], maxlen: int | None = None, dtype: str = "int32", padding: str = "pre", truncating: str = "pre",
-                  value: float = 0.0) -> Any:
+def pad_sequences(
+    sequences: _Seq[Any],
+    maxlen: int | None = None,
+    dtype: str = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: float = 0.0,
+) -> Any:
     """Lists of numbers as one array, cut or padded to one length.
 
     Args:

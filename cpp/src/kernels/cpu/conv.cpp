@@ -19,7 +19,8 @@ void Gather::set_runs() {
   if (channels != pixel_stride) return;
   // the longest window row whose taps are neighbours
   auto follows = [&](size_t t) {
-    return taps[t].at[0] == taps[t - 1].at[0] && taps[t].at[1] == taps[t - 1].at[1] && taps[t].at[2] == taps[t - 1].at[2] + 1;
+    return taps[t].at[0] == taps[t - 1].at[0] && taps[t].at[1] == taps[t - 1].at[1] &&
+           taps[t].at[2] == taps[t - 1].at[2] + 1;
   };
   size_t n = 1;
   while (n < taps.size() && follows(n)) ++n;
@@ -32,8 +33,8 @@ void Gather::set_runs() {
 void Gather::row(const float* x, int64_t m, int64_t k, int64_t depth, float* dst) const {
   const int64_t per_image = pixels();
   const int64_t image = m / per_image, pixel = m % per_image;
-  const int64_t base[3] = {pixel / (count[1] * count[2]) * step[0] + start[0], pixel / count[2] % count[1] * step[1] + start[1],
-                           pixel % count[2] * step[2] + start[2]};
+  const int64_t base[3] = {pixel / (count[1] * count[2]) * step[0] + start[0],
+                           pixel / count[2] % count[1] * step[1] + start[1], pixel % count[2] * step[2] + start[2]};
   const float* src = x + image * size[0] * size[1] * size[2] * pixel_stride + offset;
   const int64_t span = run * channels;  // floats of one run of taps
   int64_t left = depth, r = k / span, skip = k % span;
@@ -86,8 +87,8 @@ struct ConvParams {
   std::vector<Product> products;
   Epilogue epilogue;
   int parts = 0;
-  int splits = 1;           // pieces of the kernel gradient's long sum
-  int64_t partial = 0;      // where their results are in the workspace
+  int splits = 1;       // pieces of the kernel gradient's long sum
+  int64_t partial = 0;  // where their results are in the workspace
 };
 
 const Product& product_of(const ConvParams& p, int part) {
@@ -109,7 +110,8 @@ Gather forward_gather(const ConvGeometry& g, int64_t group) {
   a.offset = group * g.group_channels();
   for (int64_t d = 0; d < g.window[0]; ++d)
     for (int64_t h = 0; h < g.window[1]; ++h)
-      for (int64_t w = 0; w < g.window[2]; ++w) a.taps.push_back({{d * g.dilation[0], h * g.dilation[1], w * g.dilation[2]}});
+      for (int64_t w = 0; w < g.window[2]; ++w)
+        a.taps.push_back({{d * g.dilation[0], h * g.dilation[1], w * g.dilation[2]}});
   a.set_runs();
   return a;
 }
@@ -130,7 +132,8 @@ void pack_forward(const KernelCall& c) {  // B[(tap, channel)][filter] of one gr
   const auto& p = params_of<ConvParams>(c);
   for (const Product& q : p.products) {
     const Range r = part_range(q.gemm.panels(), c.parts, c.part);
-    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1, buffer<float>(c, c.work) + q.packed, r.begin, r.end);
+    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1,
+                buffer<float>(c, c.work) + q.packed, r.begin, r.end);
   }
 }
 
@@ -139,10 +142,12 @@ void multiply_forward(const KernelCall& c) {
   const Product& q = product_of(p, c.part);
   float* y = buffer<float>(c, c.out);
   const int64_t ldc = p.g.filters, first = q.group * p.g.group_filters();
-  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), buffer<const float>(c, c.work) + q.packed,
-             y + first, ldc, [&](int64_t row, int rows, int64_t column, int64_t columns) {
+  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0),
+             buffer<const float>(c, c.work) + q.packed, y + first, ldc,
+             [&](int64_t row, int rows, int64_t column, int64_t columns) {
                if (!p.epilogue.present) return;
-               if (columns == ldc) p.epilogue.apply(c, y, row * ldc, (row + rows) * ldc);
+               if (columns == ldc)
+                 p.epilogue.apply(c, y, row * ldc, (row + rows) * ldc);
                else
                  for (int i = 0; i < rows; ++i)
                    p.epilogue.apply(c, y, (row + i) * ldc + first + column, (row + i) * ldc + first + column + columns);
@@ -182,8 +187,8 @@ void multiply_input_grad(const KernelCall& c) {
   const bool direct = q.result < 0;
   float* target = direct ? dx + first : work + q.result;
   const int64_t ldc = direct ? g.channels : g.group_channels();
-  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), work + q.packed, target, ldc,
-             [&](int64_t row, int rows, int64_t column, int64_t columns) {
+  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), work + q.packed, target,
+             ldc, [&](int64_t row, int rows, int64_t column, int64_t columns) {
                for (int i = 0; i < rows; ++i) {
                  int64_t at = (row + i) * g.channels;
                  if (!direct) {  // spread the phase's pixels
@@ -203,7 +208,8 @@ void pack_kernel_grad(const KernelCall& c) {
   const auto& p = params_of<ConvParams>(c);
   for (const Product& q : p.products) {
     const Range r = part_range(q.gemm.panels(), c.parts, c.part);
-    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1, buffer<float>(c, c.work) + q.packed, r.begin, r.end);
+    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1,
+                buffer<float>(c, c.work) + q.packed, r.begin, r.end);
   }
 }
 
@@ -249,7 +255,8 @@ KernelPlan plan_conv(const KernelRequest& r) {
     Product q;
     q.group = group;
     q.gather = forward_gather(p.g, group);
-    q.gemm = Gemm::plan(r.isa, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels(), false);
+    q.gemm =
+        Gemm::plan(r.isa, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels(), false);
     p.products.push_back(std::move(q));
   }
   p.epilogue = Epilogue::plan(r, 2);
@@ -331,7 +338,8 @@ KernelPlan plan_conv_kernel_grad(const KernelRequest& r) {
   }
   int64_t floats = lay_out(p);
   const double work = 2.0 * double(rows) * double(p.g.filters) * double(pixels);
-  p.splits = int(std::max<int64_t>(1, std::min<int64_t>({int64_t(8) / p.parts, pixels / (4 * kTileDepth), int64_t(work / 4e6)})));
+  p.splits = int(
+      std::max<int64_t>(1, std::min<int64_t>({int64_t(8) / p.parts, pixels / (4 * kTileDepth), int64_t(work / 4e6)})));
   const int64_t size = rows * p.g.filters;
   p.partial = floats;
   if (p.splits > 1) floats += p.splits * size;

@@ -57,7 +57,8 @@ void depthwise_forward(const KernelCall& c) {
   float* y = buffer<float>(c, c.out);
   const Range r = part_range(p.g.batch * p.g.out_pixels(), c.parts, c.part);
   std::fill(y + r.begin * n, y + r.end * n, 0.0f);
-  each_pair_of_output(p.g, r.begin, r.end, [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(y + o * n, x + i * n, k + t * n, n); });
+  each_pair_of_output(p.g, r.begin, r.end,
+                      [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(y + o * n, x + i * n, k + t * n, n); });
 }
 void depthwise_input_grad(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
@@ -66,7 +67,8 @@ void depthwise_input_grad(const KernelCall& c) {
   float* dx = buffer<float>(c, c.out);
   const Range r = part_range(p.g.batch * p.g.in_pixels(), c.parts, c.part);
   std::fill(dx + r.begin * n, dx + r.end * n, 0.0f);
-  each_pair_of_input(p.g, r.begin, r.end, [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dx + i * n, dy + o * n, k + t * n, n); });
+  each_pair_of_input(p.g, r.begin, r.end,
+                     [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dx + i * n, dy + o * n, k + t * n, n); });
 }
 void depthwise_kernel_grad(const KernelCall& c) {  // each part has its own sums; the next stage adds them in order
   const auto& p = params_of<DirectParams>(c);
@@ -75,7 +77,8 @@ void depthwise_kernel_grad(const KernelCall& c) {  // each part has its own sums
   float* dk = buffer<float>(c, c.work) + c.part * size;
   std::fill(dk, dk + size, 0.0f);
   const Range r = part_range(p.g.batch * p.g.out_pixels(), c.parts, c.part);
-  each_pair_of_output(p.g, r.begin, r.end, [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dk + t * n, x + i * n, dy + o * n, n); });
+  each_pair_of_output(p.g, r.begin, r.end,
+                      [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dk + t * n, x + i * n, dy + o * n, n); });
 }
 template <int kParts>
 void add_parts(const KernelCall& c) {
@@ -95,7 +98,8 @@ void reference_loops(const KernelCall& c, const ConvGeometry& g, Visit visit) {
   const int64_t gc = g.group_channels(), gf = g.group_filters();
   each_pair_of_output(g, 0, g.batch * g.out_pixels(), [&](int64_t i, int64_t o, int64_t t) {
     for (int64_t f = 0; f < g.filters; ++f)
-      for (int64_t ch = 0; ch < gc; ++ch) visit(i * g.channels + f / gf * gc + ch, o * g.filters + f, (t * gc + ch) * g.filters + f);
+      for (int64_t ch = 0; ch < gc; ++ch)
+        visit(i * g.channels + f / gf * gc + ch, o * g.filters + f, (t * gc + ch) * g.filters + f);
   });
 }
 template <int kWhich>  // 0: y from x, kernel; 1: dx from dy, kernel; 2: dkernel from x, dy

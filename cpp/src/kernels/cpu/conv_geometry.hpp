@@ -36,15 +36,17 @@ struct ConvGeometry {
       const int64_t padded = x[i + 1] + g.low[skip + i] + attrs.ints("high")[i];
       HB_CHECK(reach <= padded, "[conv] the dilated kernel (", reach, ") is larger than the padded input (", padded,
                ") on spatial axis ", i);
-      HB_CHECK((padded - reach) / g.stride[skip + i] + 1 == y[i + 1], "[conv] the shapes do not belong together: input ",
-               shape_text(x), ", kernel ", shape_text(kernel), ", output ", shape_text(y));
+      HB_CHECK((padded - reach) / g.stride[skip + i] + 1 == y[i + 1],
+               "[conv] the shapes do not belong together: input ", shape_text(x), ", kernel ", shape_text(kernel),
+               ", output ", shape_text(y));
     }
     g.channels = x.back();
     g.filters = y.back();
     g.groups = attrs.integer("groups");
-    HB_CHECK(g.batch == y[0] && kernel.back() == g.filters && kernel[n] * g.groups == g.channels && g.filters % g.groups == 0,
-             "[conv] the shapes do not belong together: input ", shape_text(x), ", kernel ", shape_text(kernel), ", output ",
-             shape_text(y), ", groups ", g.groups);
+    HB_CHECK(g.batch == y[0] && kernel.back() == g.filters && kernel[n] * g.groups == g.channels &&
+                 g.filters % g.groups == 0,
+             "[conv] the shapes do not belong together: input ", shape_text(x), ", kernel ", shape_text(kernel),
+             ", output ", shape_text(y), ", groups ", g.groups);
     return g;
   }
 };
@@ -57,8 +59,8 @@ struct Tap {
 /// A gather: row m of the tile is a pixel (image, i, j, k) whose base position is i * step + start; column
 /// (tap, channel) is the source's value there, or 0 outside the image.
 struct Gather {
-  int64_t size[3];    // of the source image
-  int64_t count[3];   // pixels along each axis
+  int64_t size[3];   // of the source image
+  int64_t count[3];  // pixels along each axis
   int64_t step[3], start[3];
   int64_t pixel_stride = 1;  // floats between pixels of the source
   int64_t channels = 1;      // taken per tap, from `offset`

@@ -13,8 +13,10 @@ struct CopyParams {
 
 template <class T>
 void copy_run(T* dst, const T* src, int64_t n, int64_t stride) {
-  if (stride == 1) std::memcpy(dst, src, size_t(n) * sizeof(T));
-  else if (stride == 0) std::fill(dst, dst + n, *src);
+  if (stride == 1)
+    std::memcpy(dst, src, size_t(n) * sizeof(T));
+  else if (stride == 0)
+    std::fill(dst, dst + n, *src);
   else
     for (int64_t i = 0; i < n; ++i) dst[i] = src[i * stride];
 }
@@ -22,10 +24,18 @@ void copy_run(T* dst, const T* src, int64_t n, int64_t stride) {
 template <class F>
 void with_size(size_t size, F f) {
   switch (size) {
-    case 1: f(uint8_t{}); return;
-    case 2: f(uint16_t{}); return;
-    case 4: f(uint32_t{}); return;
-    default: f(uint64_t{}); return;
+    case 1:
+      f(uint8_t{});
+      return;
+    case 2:
+      f(uint16_t{});
+      return;
+    case 4:
+      f(uint32_t{});
+      return;
+    default:
+      f(uint64_t{});
+      return;
   }
 }
 
@@ -37,7 +47,9 @@ void run_copy(const KernelCall& c) {
     using T = decltype(zero);
     const T* src = buffer<const T>(c, 0) + p.offset;
     T* dst = buffer<T>(c, 1);
-    p.walk.runs(0, r.begin, r.end, [&](int64_t offset, int64_t at, int64_t n, int64_t stride) { copy_run(dst + at, src + offset, n, stride); });
+    p.walk.runs(0, r.begin, r.end, [&](int64_t offset, int64_t at, int64_t n, int64_t stride) {
+      copy_run(dst + at, src + offset, n, stride);
+    });
   });
 }
 
@@ -74,7 +86,8 @@ KernelPlan plan_strided_copy(const KernelRequest& r) {  // transpose, broadcast_
     Ints s = st;
     for (size_t i = 0; i < st.size(); ++i) {
       const int64_t b = r.attrs.ints("begin")[i], e = r.attrs.ints("end")[i];
-      HB_CHECK(0 <= b && b <= e && e <= x[i], "[slice] the range [", b, ", ", e, ") is outside axis ", i, " of ", shape_text(x));
+      HB_CHECK(0 <= b && b <= e && e <= x[i], "[slice] the range [", b, ", ", e, ") is outside axis ", i, " of ",
+               shape_text(x));
       p.offset += b * st[i];
       s[i] *= r.attrs.ints("strides")[i];
     }
@@ -126,10 +139,10 @@ KernelPlan plan_concat(const KernelRequest& r) {
 
 namespace {
 struct PadParams {
-  Walk walk;           // the input's elements as places in the output
+  Walk walk;  // the input's elements as places in the output
   int64_t offset = 0, total = 0;
   size_t size = 4;
-  uint64_t fill = 0;   // the padding's bits
+  uint64_t fill = 0;  // the padding's bits
 };
 void run_pad_fill(const KernelCall& c) {
   const auto& p = params_of<PadParams>(c);
@@ -148,7 +161,8 @@ void run_pad_copy(const KernelCall& c) {
     const T* src = buffer<const T>(c, 0);
     T* dst = buffer<T>(c, 1) + p.offset;
     p.walk.runs(0, r.begin, r.end, [&](int64_t offset, int64_t at, int64_t n, int64_t stride) {
-      if (stride == 1) std::memcpy(dst + offset, src + at, size_t(n) * sizeof(T));
+      if (stride == 1)
+        std::memcpy(dst + offset, src + at, size_t(n) * sizeof(T));
       else
         for (int64_t i = 0; i < n; ++i) dst[offset + i * stride] = src[at + i];
     });
@@ -166,7 +180,8 @@ KernelPlan plan_pad(const KernelRequest& r) {  // pad, slice_grad
   p.total = r.outputs[0].size();
   for (size_t i = 0; i < x.size(); ++i) {
     const int64_t first = r.attrs.ints(pad ? "low" : "begin")[i], step = pad ? 1 : r.attrs.ints("strides")[i];
-    HB_CHECK(first >= 0 && (x[i] == 0 || first + (x[i] - 1) * step < y[i]), "[", r.op, "] the range is outside axis ", i, " of ", shape_text(y));
+    HB_CHECK(first >= 0 && (x[i] == 0 || first + (x[i] - 1) * step < y[i]), "[", r.op, "] the range is outside axis ",
+             i, " of ", shape_text(y));
     p.offset += first * st[i];
     st[i] *= step;
   }
@@ -189,9 +204,12 @@ void run_iota(const KernelCall& c) {
   void* y = c.buffers[0];
   for (int64_t i = 0; i < p.total; ++i) {
     const int64_t v = p.first + i / p.inner % p.n;
-    if (p.dtype == DType::f16) static_cast<Half*>(y)[i] = to_half(float(v));
-    else if (p.dtype == DType::bf16) static_cast<BFloat16*>(y)[i] = to_bfloat16(float(v));
-    else with_type(p.dtype, [&](auto zero) { static_cast<decltype(zero)*>(y)[i] = decltype(zero)(v); });
+    if (p.dtype == DType::f16)
+      static_cast<Half*>(y)[i] = to_half(float(v));
+    else if (p.dtype == DType::bf16)
+      static_cast<BFloat16*>(y)[i] = to_bfloat16(float(v));
+    else
+      with_type(p.dtype, [&](auto zero) { static_cast<decltype(zero)*>(y)[i] = decltype(zero)(v); });
   }
 }
 }  // namespace
@@ -201,7 +219,8 @@ KernelPlan plan_iota(const KernelRequest& r) {
   IotaParams p{r.outputs[0].size(), 1, 1, 0, r.outputs[0].dtype};
   int64_t axis = r.attrs.integer("axis");
   if (axis < 0) axis += int64_t(y.size());
-  HB_CHECK(y.empty() || (axis >= 0 && axis < int64_t(y.size())), "[iota] axis must be in [0, ", y.size(), "); axis=", axis);
+  HB_CHECK(y.empty() || (axis >= 0 && axis < int64_t(y.size())), "[iota] axis must be in [0, ", y.size(),
+           "); axis=", axis);
   if (!y.empty()) p.n = std::max<int64_t>(1, y[size_t(axis)]);
   for (size_t i = size_t(axis) + 1; i < y.size(); ++i) p.inner *= y[i];
   p.inner = std::max<int64_t>(1, p.inner);

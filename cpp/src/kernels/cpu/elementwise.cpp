@@ -21,17 +21,25 @@ void read_run(float* dst, const void* src, DType d, int64_t offset, int64_t n, i
   switch (d) {
     case DType::f32: {
       const float* s = static_cast<const float*>(src) + offset;
-      if (stride == 1) std::memcpy(dst, s, size_t(n) * 4);
-      else if (stride == 0) std::fill(dst, dst + n, *s);
-      else convert_run(dst, s, n, stride);
+      if (stride == 1)
+        std::memcpy(dst, s, size_t(n) * 4);
+      else if (stride == 0)
+        std::fill(dst, dst + n, *s);
+      else
+        convert_run(dst, s, n, stride);
       return;
     }
-    case DType::f64: return convert_run(dst, static_cast<const double*>(src) + offset, n, stride);
-    case DType::i32: return convert_run(dst, static_cast<const int32_t*>(src) + offset, n, stride);
-    case DType::i64: return convert_run(dst, static_cast<const int64_t*>(src) + offset, n, stride);
+    case DType::f64:
+      return convert_run(dst, static_cast<const double*>(src) + offset, n, stride);
+    case DType::i32:
+      return convert_run(dst, static_cast<const int32_t*>(src) + offset, n, stride);
+    case DType::i64:
+      return convert_run(dst, static_cast<const int64_t*>(src) + offset, n, stride);
     case DType::u8:
-    case DType::boolean: return convert_run(dst, static_cast<const uint8_t*>(src) + offset, n, stride);
-    default: return;
+    case DType::boolean:
+      return convert_run(dst, static_cast<const uint8_t*>(src) + offset, n, stride);
+    default:
+      return;
   }
 }
 }  // namespace
@@ -54,10 +62,14 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   int last_direct_read = -1;
   for (int i = 0; i < n_in; ++i) {
     FusedKernel::Input in{FusedKernel::Input::strided, ins[size_t(i)].dtype, -1};
-    if (k.walk.scalar(size_t(i))) in.kind = FusedKernel::Input::scalar;
-    else if (k.walk.contiguous(size_t(i))) in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::convert;
-    if (in.kind == FusedKernel::Input::direct) last_direct_read = std::max(last_direct_read, last[size_t(i)]);
-    else in.slot = k.slots++;
+    if (k.walk.scalar(size_t(i)))
+      in.kind = FusedKernel::Input::scalar;
+    else if (k.walk.contiguous(size_t(i)))
+      in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::convert;
+    if (in.kind == FusedKernel::Input::direct)
+      last_direct_read = std::max(last_direct_read, last[size_t(i)]);
+    else
+      in.slot = k.slots++;
     k.inputs.push_back(in);
   }
   for (size_t j = 0; j < results.size(); ++j) {
@@ -91,7 +103,8 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   return k;
 }
 
-void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced, const float* replace) const {
+void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced,
+                      const float* replace) const {
   alignas(64) float tiles[kMaxSlots][kTile];
   const float* reg[128];
   const int n_in = int(inputs.size());
@@ -177,7 +190,8 @@ KernelPlan fused_plan(const KernelRequest& r, const Ints& program, const Ints& r
 
 template <class T>
 T floor_div(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) return std::floor(a / b);
+  if constexpr (std::is_floating_point_v<T>)
+    return std::floor(a / b);
   else {
     if (b == 0) return 0;
     if constexpr (std::is_signed_v<T>)
@@ -222,66 +236,123 @@ template <class T>
 T reference(Ew op, T a, T b) {
   constexpr bool real = std::is_floating_point_v<T>;
   switch (op) {
-    case Ew::neg_: return T(0) - a;
-    case Ew::abs_: return a < 0 ? T(0) - a : a;
-    case Ew::sign_: return a > 0 ? T(1) : a < 0 ? T(0) - T(1) : a;
-    case Ew::square_: return a * a;
-    case Ew::relu_: return a < 0 ? T(0) : a;
-    case Ew::add_: return a + b;
-    case Ew::subtract_: return a - b;
-    case Ew::multiply_: return a * b;
-    case Ew::floor_divide_: return floor_div(a, b);
-    case Ew::mod_: return floor_mod(a, b);
-    case Ew::maximum_: return (a > b || a != a) ? a : b;
-    case Ew::minimum_: return (a < b || a != a) ? a : b;
-    case Ew::equal_: return a == b;
-    case Ew::not_equal_: return a != b;
-    case Ew::less_: return a < b;
-    case Ew::less_equal_: return a <= b;
-    case Ew::greater_: return a > b;
-    case Ew::greater_equal_: return a >= b;
-    case Ew::logical_not_: return a == 0;
-    case Ew::logical_and_: return a != 0 && b != 0;
-    case Ew::logical_or_: return a != 0 || b != 0;
-    case Ew::logical_xor_: return (a != 0) != (b != 0);
-    default: break;
+    case Ew::neg_:
+      return T(0) - a;
+    case Ew::abs_:
+      return a < 0 ? T(0) - a : a;
+    case Ew::sign_:
+      return a > 0 ? T(1) : a < 0 ? T(0) - T(1) : a;
+    case Ew::square_:
+      return a * a;
+    case Ew::relu_:
+      return a < 0 ? T(0) : a;
+    case Ew::add_:
+      return a + b;
+    case Ew::subtract_:
+      return a - b;
+    case Ew::multiply_:
+      return a * b;
+    case Ew::floor_divide_:
+      return floor_div(a, b);
+    case Ew::mod_:
+      return floor_mod(a, b);
+    case Ew::maximum_:
+      return (a > b || a != a) ? a : b;
+    case Ew::minimum_:
+      return (a < b || a != a) ? a : b;
+    case Ew::equal_:
+      return a == b;
+    case Ew::not_equal_:
+      return a != b;
+    case Ew::less_:
+      return a < b;
+    case Ew::less_equal_:
+      return a <= b;
+    case Ew::greater_:
+      return a > b;
+    case Ew::greater_equal_:
+      return a >= b;
+    case Ew::logical_not_:
+      return a == 0;
+    case Ew::logical_and_:
+      return a != 0 && b != 0;
+    case Ew::logical_or_:
+      return a != 0 || b != 0;
+    case Ew::logical_xor_:
+      return (a != 0) != (b != 0);
+    default:
+      break;
   }
-  if constexpr (!real) return op == Ew::power_ ? int_power(a, b) : T(0);
+  if constexpr (!real)
+    return op == Ew::power_ ? int_power(a, b) : T(0);
   else {
     switch (op) {
-      case Ew::exp_: return std::exp(a);
-      case Ew::expm1_: return std::expm1(a);
-      case Ew::log_: return std::log(a);
-      case Ew::log1p_: return std::log1p(a);
-      case Ew::sqrt_: return std::sqrt(a);
-      case Ew::rsqrt_: return 1 / std::sqrt(a);
-      case Ew::reciprocal_: return 1 / a;
-      case Ew::sin_: return std::sin(a);
-      case Ew::cos_: return std::cos(a);
-      case Ew::tan_: return std::tan(a);
-      case Ew::asin_: return std::asin(a);
-      case Ew::acos_: return std::acos(a);
-      case Ew::atan_: return std::atan(a);
-      case Ew::sinh_: return std::sinh(a);
-      case Ew::cosh_: return std::cosh(a);
-      case Ew::tanh_: return std::tanh(a);
-      case Ew::asinh_: return std::asinh(a);
-      case Ew::acosh_: return std::acosh(a);
-      case Ew::atanh_: return std::atanh(a);
-      case Ew::sigmoid_: return 1 / (1 + std::exp(-a));
-      case Ew::softplus_: return (a < 0 ? T(0) : a) + std::log1p(std::exp(-std::abs(a)));
-      case Ew::erf_: return std::erf(a);
-      case Ew::erfinv_: return T(erf_inverse(double(a)));
-      case Ew::floor_: return std::floor(a);
-      case Ew::ceil_: return std::ceil(a);
-      case Ew::round_: return std::nearbyint(a);
-      case Ew::isnan_: return std::isnan(a);
-      case Ew::isinf_: return std::isinf(a);
-      case Ew::isfinite_: return std::isfinite(a);
-      case Ew::divide_: return a / b;
-      case Ew::power_: return std::pow(a, b);
-      case Ew::arctan2_: return std::atan2(a, b);
-      default: return T(0);
+      case Ew::exp_:
+        return std::exp(a);
+      case Ew::expm1_:
+        return std::expm1(a);
+      case Ew::log_:
+        return std::log(a);
+      case Ew::log1p_:
+        return std::log1p(a);
+      case Ew::sqrt_:
+        return std::sqrt(a);
+      case Ew::rsqrt_:
+        return 1 / std::sqrt(a);
+      case Ew::reciprocal_:
+        return 1 / a;
+      case Ew::sin_:
+        return std::sin(a);
+      case Ew::cos_:
+        return std::cos(a);
+      case Ew::tan_:
+        return std::tan(a);
+      case Ew::asin_:
+        return std::asin(a);
+      case Ew::acos_:
+        return std::acos(a);
+      case Ew::atan_:
+        return std::atan(a);
+      case Ew::sinh_:
+        return std::sinh(a);
+      case Ew::cosh_:
+        return std::cosh(a);
+      case Ew::tanh_:
+        return std::tanh(a);
+      case Ew::asinh_:
+        return std::asinh(a);
+      case Ew::acosh_:
+        return std::acosh(a);
+      case Ew::atanh_:
+        return std::atanh(a);
+      case Ew::sigmoid_:
+        return 1 / (1 + std::exp(-a));
+      case Ew::softplus_:
+        return (a < 0 ? T(0) : a) + std::log1p(std::exp(-std::abs(a)));
+      case Ew::erf_:
+        return std::erf(a);
+      case Ew::erfinv_:
+        return T(erf_inverse(double(a)));
+      case Ew::floor_:
+        return std::floor(a);
+      case Ew::ceil_:
+        return std::ceil(a);
+      case Ew::round_:
+        return std::nearbyint(a);
+      case Ew::isnan_:
+        return std::isnan(a);
+      case Ew::isinf_:
+        return std::isinf(a);
+      case Ew::isfinite_:
+        return std::isfinite(a);
+      case Ew::divide_:
+        return a / b;
+      case Ew::power_:
+        return std::pow(a, b);
+      case Ew::arctan2_:
+        return std::atan2(a, b);
+      default:
+        return T(0);
     }
   }
 }
@@ -313,8 +384,10 @@ void run_reference(const KernelCall& c) {
     void* out = c.buffers[p.arity];
     for (int64_t i = r.begin; i < r.end; ++i) {
       T y = reference<T>(p.op, a[offset_at(p.walk, 0, i)], b[p.arity > 1 ? offset_at(p.walk, 1, i) : 0]);
-      if (p.out == p.in) static_cast<T*>(out)[i] = y;
-      else static_cast<uint8_t*>(out)[i] = y != 0;
+      if (p.out == p.in)
+        static_cast<T*>(out)[i] = y;
+      else
+        static_cast<uint8_t*>(out)[i] = y != 0;
     }
   });
 }
@@ -326,14 +399,16 @@ void run_where(const KernelCall& c) {  // by element size: any dtype
   const Range r = part_range(p.walk.total, c.parts, c.part);
   for (int64_t i = r.begin; i < r.end; ++i) {
     const int k = cond[offset_at(p.walk, 0, i)] ? 1 : 2;
-    std::memcpy(buffer<char>(c, 3) + size_t(i) * size, buffer<const char>(c, k) + size_t(offset_at(p.walk, size_t(k), i)) * size, size);
+    std::memcpy(buffer<char>(c, 3) + size_t(i) * size,
+                buffer<const char>(c, k) + size_t(offset_at(p.walk, size_t(k), i)) * size, size);
   }
 }
 
 template <class D, class S>
 D convert(S v) {
   if constexpr (std::is_integral_v<D> && std::is_floating_point_v<S>) {
-    if (!(v > S(-9.2e18) && v < S(9.2e18))) return std::numeric_limits<D>::min();  // NaN and out of range: as NumPy on x86
+    if (!(v > S(-9.2e18) && v < S(9.2e18)))
+      return std::numeric_limits<D>::min();  // NaN and out of range: as NumPy on x86
     return D(int64_t(v));
   } else {
     return D(v);
@@ -342,14 +417,30 @@ D convert(S v) {
 template <class S>
 void convert_one(S v, void* out, DType d, int64_t i) {
   switch (d) {
-    case DType::f32: static_cast<float*>(out)[i] = float(v); break;
-    case DType::f64: static_cast<double*>(out)[i] = double(v); break;
-    case DType::f16: static_cast<Half*>(out)[i] = to_half(float(v)); break;
-    case DType::bf16: static_cast<BFloat16*>(out)[i] = to_bfloat16(float(v)); break;
-    case DType::i32: static_cast<int32_t*>(out)[i] = convert<int32_t>(v); break;
-    case DType::i64: static_cast<int64_t*>(out)[i] = convert<int64_t>(v); break;
-    case DType::u8: static_cast<uint8_t*>(out)[i] = convert<uint8_t>(v); break;
-    case DType::boolean: static_cast<uint8_t*>(out)[i] = v != S(0); break;
+    case DType::f32:
+      static_cast<float*>(out)[i] = float(v);
+      break;
+    case DType::f64:
+      static_cast<double*>(out)[i] = double(v);
+      break;
+    case DType::f16:
+      static_cast<Half*>(out)[i] = to_half(float(v));
+      break;
+    case DType::bf16:
+      static_cast<BFloat16*>(out)[i] = to_bfloat16(float(v));
+      break;
+    case DType::i32:
+      static_cast<int32_t*>(out)[i] = convert<int32_t>(v);
+      break;
+    case DType::i64:
+      static_cast<int64_t*>(out)[i] = convert<int64_t>(v);
+      break;
+    case DType::u8:
+      static_cast<uint8_t*>(out)[i] = convert<uint8_t>(v);
+      break;
+    case DType::boolean:
+      static_cast<uint8_t*>(out)[i] = v != S(0);
+      break;
   }
 }
 void run_cast(const KernelCall& c) {
@@ -358,19 +449,35 @@ void run_cast(const KernelCall& c) {
   const void* in = c.buffers[0];
   void* out = c.buffers[1];
   for (int64_t i = r.begin; i < r.end; ++i) switch (p.in) {
-      case DType::f32: convert_one(static_cast<const float*>(in)[i], out, p.out, i); break;
-      case DType::f64: convert_one(static_cast<const double*>(in)[i], out, p.out, i); break;
-      case DType::f16: convert_one(to_float(static_cast<const Half*>(in)[i]), out, p.out, i); break;
-      case DType::bf16: convert_one(to_float(static_cast<const BFloat16*>(in)[i]), out, p.out, i); break;
-      case DType::i32: convert_one(static_cast<const int32_t*>(in)[i], out, p.out, i); break;
-      case DType::i64: convert_one(static_cast<const int64_t*>(in)[i], out, p.out, i); break;
+      case DType::f32:
+        convert_one(static_cast<const float*>(in)[i], out, p.out, i);
+        break;
+      case DType::f64:
+        convert_one(static_cast<const double*>(in)[i], out, p.out, i);
+        break;
+      case DType::f16:
+        convert_one(to_float(static_cast<const Half*>(in)[i]), out, p.out, i);
+        break;
+      case DType::bf16:
+        convert_one(to_float(static_cast<const BFloat16*>(in)[i]), out, p.out, i);
+        break;
+      case DType::i32:
+        convert_one(static_cast<const int32_t*>(in)[i], out, p.out, i);
+        break;
+      case DType::i64:
+        convert_one(static_cast<const int64_t*>(in)[i], out, p.out, i);
+        break;
       case DType::u8:
-      case DType::boolean: convert_one(static_cast<const uint8_t*>(in)[i], out, p.out, i); break;
+      case DType::boolean:
+        convert_one(static_cast<const uint8_t*>(in)[i], out, p.out, i);
+        break;
     }
 }
 }  // namespace
 
-KernelPlan plan_fused(const KernelRequest& r) { return fused_plan(r, r.attrs.ints("program"), r.attrs.ints("results")); }
+KernelPlan plan_fused(const KernelRequest& r) {
+  return fused_plan(r, r.attrs.ints("program"), r.attrs.ints("results"));
+}
 
 KernelPlan plan_elementwise(const KernelRequest& r) {
   int op = 0;

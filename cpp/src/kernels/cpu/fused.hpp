@@ -5,8 +5,8 @@
 
 namespace hornbeam {
 
-constexpr int kTile = 256;      // floats an instruction works on at a time
-constexpr int kMaxSlots = 40;   // tiles a program may need
+constexpr int kTile = 256;     // floats an instruction works on at a time
+constexpr int kMaxSlots = 40;  // tiles a program may need
 
 /// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.
 struct FusedKernel {
@@ -30,11 +30,12 @@ struct FusedKernel {
 
   /// Runs over [begin, end) of the flat iteration space. `replace` overrides input `replaced` with values that start
   /// at `begin` (an epilogue's own product), or is null.
-  void run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced = -1, const float* replace = nullptr) const;
+  void run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced = -1,
+           const float* replace = nullptr) const;
 };
 
 /// Inputs that may share memory with an output.
 std::vector<int> alias_inputs(const FusedKernel& k);
-FusedKernel make_fused(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs, const Ints& program,
-                       const Ints& results, const IsaTable* isa, const char* op);
+FusedKernel make_fused(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
+                       const Ints& program, const Ints& results, const IsaTable* isa, const char* op);
 }  // namespace hornbeam

@@ -66,15 +66,20 @@ void Gemm::pack(const float* b, int64_t row_stride, int64_t col_stride, float* o
   }
 }
 
-void Gemm::block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, int64_t row, int rows,
-                 int64_t first, int64_t width, int64_t k0, int depth, bool accumulate) const {
+void Gemm::block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
+                 int64_t row, int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate) const {
   alignas(64) float tile[kTileRows * kTileStride];
   fill(source, a, tile, row, rows, k0, depth);
   const int w = panel();
   const GemmFn kernel = isa->gemm[column_form()][nv][rows];
   for (int64_t j = first; j < first + width; j += w) {
-    GemmTile t{tile, packed + (j / w) * w * k + k0 * w, c + row * ldc + j, ldc, depth,
-               int(std::min<int64_t>(w, first + width - j)), accumulate};
+    GemmTile t{tile,
+               packed + (j / w) * w * k + k0 * w,
+               c + row * ldc + j,
+               ldc,
+               depth,
+               int(std::min<int64_t>(w, first + width - j)),
+               accumulate};
     kernel(t);
   }
 }

@@ -10,7 +10,6 @@ namespace hornbeam {
 /// Copies `rows` x `depth` of A into a tile. Row form: dst[i * kTileStride + k]; column form: dst[k * kTileRows + i].
 using FillTile = void (*)(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
-
 struct Gemm {
   const IsaTable* isa = nullptr;
   int64_t m = 0, n = 0, k = 0;
@@ -32,13 +31,14 @@ struct Gemm {
   /// Computes the block of C that belongs to `part`. `finish(row, rows, column, columns)` runs on each finished
   /// block of rows while it is in cache.
   template <class Finish>
-  void run(int part, const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, Finish finish) const {
+  void run(int part, const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
+           Finish finish) const {
     run_range(part, {0, k}, source, fill, a, packed, c, ldc, finish);
   }
   /// The same over a range of k alone.
   template <class Finish>
-  void run_range(int part, Range depths, const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
-                 Finish finish) const {
+  void run_range(int part, Range depths, const void* source, FillTile fill, const float* a, const float* packed,
+                 float* c, int64_t ldc, Finish finish) const {
     const Range rows = part_range(m, row_parts, part % row_parts, mr);
     const Range cols = part_range(n, col_parts, part / row_parts, panel());
     if (rows.size() <= 0 || cols.size() <= 0) return;
@@ -58,10 +58,10 @@ struct Gemm {
   }
 
  private:
-  int64_t column_step() const;                // columns of C taken together, so that their panels stay in L2
-  int tile_height(int64_t rows_left) const;   // equalised, so that no tile is left tiny
-  void block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, int64_t row, int rows,
-             int64_t first, int64_t width, int64_t k0, int depth, bool accumulate) const;
+  int64_t column_step() const;               // columns of C taken together, so that their panels stay in L2
+  int tile_height(int64_t rows_left) const;  // equalised, so that no tile is left tiny
+  void block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, int64_t row,
+             int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate) const;
 };
 
 /// An elementwise group applied to a product while it is in cache ("program" of the node; input 0 is the product).

@@ -7,9 +7,9 @@ namespace hornbeam {
 namespace {
 
 struct IndexParams {
-  int64_t count;     // ids
-  int64_t rows;      // of the table
-  int64_t inner;     // elements of a row
+  int64_t count;  // ids
+  int64_t rows;   // of the table
+  int64_t inner;  // elements of a row
   DType ids, dtype;
   bool bytes_only = false;
 };
@@ -89,8 +89,10 @@ void run_put_along(const KernelCall& c) {
     std::fill(y + r.begin * p.n * p.inner, y + r.end * p.n * p.inner, T(0));
     for (int64_t i = r.begin * p.picks * p.inner; i < r.end * p.picks * p.inner; ++i) {
       const int64_t o = i / (p.picks * p.inner), k = i % p.inner, id = load_id(c, 0, p.ids, i);
-      if (id < 0 || id >= p.n) c.status->raise(Status::index_out_of_range, c.node, i, double(id), double(p.n));
-      else y[(o * p.n + id) * p.inner + k] += buffer<const T>(c, 1)[i];
+      if (id < 0 || id >= p.n)
+        c.status->raise(Status::index_out_of_range, c.node, i, double(id), double(p.n));
+      else
+        y[(o * p.n + id) * p.inner + k] += buffer<const T>(c, 1)[i];
     }
   });
 }
@@ -132,7 +134,8 @@ KernelPlan plan_scatter_add(const KernelRequest& r) {
   IndexParams p{r.inputs[0].size(), y[0], 1, r.inputs[0].dtype, r.inputs[1].dtype};
   for (size_t i = 1; i < y.size(); ++i) p.inner *= y[i];
   if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
-  const int parts = std::min(8, parts_for(p.rows, double(p.inner) * (1 + double(p.count) / double(std::max<int64_t>(1, p.rows)))));
+  const int parts =
+      std::min(8, parts_for(p.rows, double(p.inner) * (1 + double(p.count) / double(std::max<int64_t>(1, p.rows)))));
   return make_plan(p, {{run_scatter_add, parts}});
 }
 KernelPlan plan_along_axis(const KernelRequest& r) {

@@ -54,7 +54,8 @@ KernelPlan make_plan(T params, std::vector<Stage> stages, size_t workspace = 0) 
   throw TypeError(concat_text("[", r.op, "] has no CPU kernel for ", types));
 }
 
-/// Walks an iteration space whose operands have strides (0 where broadcast); adjacent axes are merged where they can be.
+/// Walks an iteration space whose operands have strides (0 where broadcast); adjacent axes are merged where they can
+/// be.
 struct Walk {
   Shape sizes;
   std::vector<Ints> strides;  // [operand][axis], in elements
@@ -137,20 +138,34 @@ inline void check_rank(const Shape& s, const char* op) {
 template <class F>
 bool with_type(DType d, F f) {
   switch (d) {
-    case DType::f32: f(float{}); return true;
-    case DType::f64: f(double{}); return true;
-    case DType::i32: f(int32_t{}); return true;
-    case DType::i64: f(int64_t{}); return true;
+    case DType::f32:
+      f(float{});
+      return true;
+    case DType::f64:
+      f(double{});
+      return true;
+    case DType::i32:
+      f(int32_t{});
+      return true;
+    case DType::i64:
+      f(int64_t{});
+      return true;
     case DType::u8:
-    case DType::boolean: f(uint8_t{}); return true;
-    default: return false;
+    case DType::boolean:
+      f(uint8_t{});
+      return true;
+    default:
+      return false;
   }
 }
 /// The same for float and double.
 template <class F>
 void with_float(const KernelRequest& r, DType d, F f) {
-  if (d == DType::f32) f(float{});
-  else if (d == DType::f64) f(double{});
-  else no_kernel(r);
+  if (d == DType::f32)
+    f(float{});
+  else if (d == DType::f64)
+    f(double{});
+  else
+    no_kernel(r);
 }
 }  // namespace hornbeam

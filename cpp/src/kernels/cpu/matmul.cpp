@@ -37,7 +37,8 @@ void pack_b(const KernelCall& c) {
   for (int64_t i = r.begin; i < r.end;) {
     const int64_t entry = i / p.gemm.panels(), first = i % p.gemm.panels();
     const int64_t last = std::min(p.gemm.panels(), first + r.end - i);
-    p.gemm.pack(b + p.b_unique[size_t(entry)], p.b.row_stride, p.b.col_stride, packed + entry * p.gemm.packed_size(), first, last);
+    p.gemm.pack(b + p.b_unique[size_t(entry)], p.b.row_stride, p.b.col_stride, packed + entry * p.gemm.packed_size(),
+                first, last);
     i += last - first;
   }
 }
@@ -56,10 +57,12 @@ void multiply(const KernelCall& c) {
                [&](int64_t row, int rows, int64_t column, int64_t columns) {
                  if (!p.epilogue.present) return;
                  float* all = buffer<float>(c, c.out);
-                 if (columns == p.n) p.epilogue.apply(c, all, base + row * p.n, base + (row + rows) * p.n);
+                 if (columns == p.n)
+                   p.epilogue.apply(c, all, base + row * p.n, base + (row + rows) * p.n);
                  else
                    for (int k = 0; k < rows; ++k)
-                     p.epilogue.apply(c, all, base + (row + k) * p.n + column, base + (row + k) * p.n + column + columns);
+                     p.epilogue.apply(c, all, base + (row + k) * p.n + column,
+                                      base + (row + k) * p.n + column + columns);
                });
   }
 }
@@ -122,7 +125,7 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   const size_t bytes = size_t(p.gemm.packed_size()) * 4 * p.b_unique.size();
   const double work = 2.0 * double(p.m) * double(p.n) * double(p.k);
   const int parts = int(std::max<int64_t>(1, std::min<int64_t>({p.batch * p.gemm.parts(), int64_t(kMaxParts) * 2,
-                                                              int64_t(double(p.batch) * work / 2e6) + 1})));
+                                                                int64_t(double(p.batch) * work / 2e6) + 1})));
   const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
   return make_plan(std::move(p), {{pack_b, pack_parts}, {multiply, parts}}, bytes);
 }

@@ -31,12 +31,17 @@ NormParams norm_params(const KernelRequest& r) {
 struct Columns {
   const IsaTable* isa;
   void add(float* acc, const float* x, int64_t rows, int64_t n) const { isa->add_rows(acc, x, rows, n, n); }
-  void squares(float* acc, const float* x, const float* mean, int64_t rows, int64_t n) const { isa->add_squares(acc, x, mean, rows, n, n); }
+  void squares(float* acc, const float* x, const float* mean, int64_t rows, int64_t n) const {
+    isa->add_squares(acc, x, mean, rows, n, n);
+  }
   void products(float* acc, const float* x, const float* y, const float* mean, int64_t rows, int64_t n) const {
     isa->add_products(acc, x, y, mean, rows, n);
   }
-  void affine(float* y, const float* x, const float* a, const float* b, int64_t rows, int64_t n) const { isa->affine_columns(y, x, a, b, rows, n); }
-  void affine2(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c, int64_t rows, int64_t n) const {
+  void affine(float* y, const float* x, const float* a, const float* b, int64_t rows, int64_t n) const {
+    isa->affine_columns(y, x, a, b, rows, n);
+  }
+  void affine2(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
+               int64_t rows, int64_t n) const {
     isa->affine2_columns(out, x, dy, a, b, c, rows, n);
   }
   void add(double* acc, const double* x, int64_t rows, int64_t n) const {
@@ -51,7 +56,8 @@ struct Columns {
   void affine(double* y, const double* x, const double* a, const double* b, int64_t rows, int64_t n) const {
     for (int64_t i = 0; i < rows * n; ++i) y[i] = x[i] * a[i % n] + b[i % n];
   }
-  void affine2(double* out, const double* x, const double* dy, const double* a, const double* b, const double* c, int64_t rows, int64_t n) const {
+  void affine2(double* out, const double* x, const double* dy, const double* a, const double* b, const double* c,
+               int64_t rows, int64_t n) const {
     for (int64_t i = 0; i < rows * n; ++i) out[i] = dy[i] * a[i % n] + x[i] * b[i % n] + c[i % n];
   }
 };
@@ -77,7 +83,9 @@ double total(const KernelCall& c, const NormParams& p, int slot, int64_t column)
 // ---- batch_norm: x, gamma, beta -> y, mean, variance ----
 template <class T>
 void bn_sum(const KernelCall& c, const NormParams& p) {
-  chunk_sums<T>(c, p, 0, [&](T* acc, int64_t row, int64_t rows) { Columns{p.isa}.add(acc, buffer<const T>(c, 0) + row * p.n, rows, p.n); });
+  chunk_sums<T>(c, p, 0, [&](T* acc, int64_t row, int64_t rows) {
+    Columns{p.isa}.add(acc, buffer<const T>(c, 0) + row * p.n, rows, p.n);
+  });
 }
 template <class T>
 void bn_mean(const KernelCall& c, const NormParams& p) {
@@ -105,14 +113,16 @@ template <class T>
 void bn_apply(const KernelCall& c, const NormParams& p) {
   const T* a = buffer<const T>(c, c.work) + int64_t(2) * p.chunks * p.n;
   const Range r = part_range(p.rows, c.parts, c.part);
-  Columns{p.isa}.affine(buffer<T>(c, 3) + r.begin * p.n, buffer<const T>(c, 0) + r.begin * p.n, a, a + p.n, r.size(), p.n);
+  Columns{p.isa}.affine(buffer<T>(c, 3) + r.begin * p.n, buffer<const T>(c, 0) + r.begin * p.n, a, a + p.n, r.size(),
+                        p.n);
 }
 
 // ---- batch_norm_grad: x, gamma, mean, variance, dy -> dx, dgamma, dbeta ----
 template <class T>
 void bng_sums(const KernelCall& c, const NormParams& p) {
   const T *x = buffer<const T>(c, 0), *mean = buffer<const T>(c, 2), *dy = buffer<const T>(c, 4);
-  chunk_sums<T>(c, p, 0, [&](T* acc, int64_t row, int64_t rows) { Columns{p.isa}.add(acc, dy + row * p.n, rows, p.n); });
+  chunk_sums<T>(c, p, 0,
+                [&](T* acc, int64_t row, int64_t rows) { Columns{p.isa}.add(acc, dy + row * p.n, rows, p.n); });
   chunk_sums<T>(c, p, 1, [&](T* acc, int64_t row, int64_t rows) {
     Columns{p.isa}.products(acc, x + row * p.n, dy + row * p.n, mean, rows, p.n);
   });
@@ -124,7 +134,8 @@ void bng_coefficients(const KernelCall& c, const NormParams& p) {  // dx = dy * 
   const double n = double(std::max<int64_t>(p.rows, 1));
   for (int64_t i = 0; i < p.n; ++i) {
     const double sum = total<T>(c, p, 0, i), dot = total<T>(c, p, 1, i);
-    const double rstd = 1 / std::sqrt(double(buffer<const T>(c, 3)[i]) + p.epsilon), gamma = double(buffer<const T>(c, 1)[i]);
+    const double rstd = 1 / std::sqrt(double(buffer<const T>(c, 3)[i]) + p.epsilon),
+                 gamma = double(buffer<const T>(c, 1)[i]);
     if (T* dgamma = buffer<T>(c, 6)) dgamma[i] = T(dot * rstd);
     if (T* dbeta = buffer<T>(c, 7)) dbeta[i] = T(sum);
     const double slope = -gamma * rstd * rstd * rstd * dot / n;
@@ -139,8 +150,8 @@ void bng_apply(const KernelCall& c, const NormParams& p) {
   if (!dx) return;
   const T* a = buffer<const T>(c, c.work) + int64_t(2) * p.chunks * p.n;
   const Range r = part_range(p.rows, c.parts, c.part);
-  Columns{p.isa}.affine2(dx + r.begin * p.n, buffer<const T>(c, 0) + r.begin * p.n, buffer<const T>(c, 4) + r.begin * p.n, a, a + p.n,
-                         a + 2 * p.n, r.size(), p.n);
+  Columns{p.isa}.affine2(dx + r.begin * p.n, buffer<const T>(c, 0) + r.begin * p.n,
+                         buffer<const T>(c, 4) + r.begin * p.n, a, a + p.n, a + 2 * p.n, r.size(), p.n);
 }
 
 // ---- layer_norm: x, gamma, beta -> y, mean, rstd ----
@@ -207,8 +218,8 @@ void lng_totals(const KernelCall& c, const NormParams& p) {
   }
 }
 
-#define HB_NORM_RUN(impl)                                           \
-  [](const KernelCall& c) {                                         \
+#define HB_NORM_RUN(impl)                                              \
+  [](const KernelCall& c) {                                            \
     const auto& np = params_of<NormParams>(c);                         \
     np.dtype == DType::f32 ? impl<float>(c, np) : impl<double>(c, np); \
   }
@@ -218,14 +229,21 @@ KernelPlan plan_batch_norm(const KernelRequest& r) {
   NormParams p = norm_params(r);
   const int parts = parts_for(p.rows, 2.0 * double(p.n));
   const size_t bytes = size_t(2 * p.chunks + 2) * size_t(p.n) * dtype_size(p.dtype);
-  return make_plan(p, {{HB_NORM_RUN(bn_sum), p.chunks}, {HB_NORM_RUN(bn_mean), 1}, {HB_NORM_RUN(bn_squares), p.chunks},
-                       {HB_NORM_RUN(bn_scale), 1}, {HB_NORM_RUN(bn_apply), parts}}, bytes);
+  return make_plan(p,
+                   {{HB_NORM_RUN(bn_sum), p.chunks},
+                    {HB_NORM_RUN(bn_mean), 1},
+                    {HB_NORM_RUN(bn_squares), p.chunks},
+                    {HB_NORM_RUN(bn_scale), 1},
+                    {HB_NORM_RUN(bn_apply), parts}},
+                   bytes);
 }
 KernelPlan plan_batch_norm_grad(const KernelRequest& r) {
   NormParams p = norm_params(r);
   const int parts = parts_for(p.rows, 3.0 * double(p.n));
   const size_t bytes = size_t(2 * p.chunks + 3) * size_t(p.n) * dtype_size(p.dtype);
-  return make_plan(p, {{HB_NORM_RUN(bng_sums), p.chunks}, {HB_NORM_RUN(bng_coefficients), 1}, {HB_NORM_RUN(bng_apply), parts}}, bytes);
+  return make_plan(
+      p, {{HB_NORM_RUN(bng_sums), p.chunks}, {HB_NORM_RUN(bng_coefficients), 1}, {HB_NORM_RUN(bng_apply), parts}},
+      bytes);
 }
 KernelPlan plan_layer_norm(const KernelRequest& r) {
   NormParams p = norm_params(r);

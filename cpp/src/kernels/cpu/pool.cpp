@@ -31,11 +31,12 @@ PoolParams geometry(const KernelRequest& r, const Shape& x, const Shape& y) {
     p.low[skip + i] = r.attrs.ints("low")[i];
     HB_CHECK(x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] >= p.window[skip + i], "[", r.op, "] the window (",
              p.window[skip + i], ") is larger than the padded input on spatial axis ", i);
-    HB_CHECK((x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] - p.window[skip + i]) / p.stride[skip + i] + 1 == y[i + 1], "[",
-             r.op, "] the shapes do not belong together: input ", shape_text(x), ", output ", shape_text(y));
+    HB_CHECK((x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] - p.window[skip + i]) / p.stride[skip + i] + 1 ==
+                 y[i + 1],
+             "[", r.op, "] the shapes do not belong together: input ", shape_text(x), ", output ", shape_text(y));
   }
-  HB_CHECK(x[0] == y[0] && x.back() == y.back(), "[", r.op, "] the shapes do not belong together: input ", shape_text(x), ", output ",
-           shape_text(y));
+  HB_CHECK(x[0] == y[0] && x.back() == y.back(), "[", r.op, "] the shapes do not belong together: input ",
+           shape_text(x), ", output ", shape_text(y));
   return p;
 }
 
@@ -160,9 +161,9 @@ void spread_rows(const KernelCall& c, const PoolParams& p) {  // by image: windo
   }
 }
 
-#define HB_POOL_RUN(name, impl)                                   \
-  void name(const KernelCall& c) {                                \
-    const auto& p = params_of<PoolParams>(c);                     \
+#define HB_POOL_RUN(name, impl)                                     \
+  void name(const KernelCall& c) {                                  \
+    const auto& p = params_of<PoolParams>(c);                       \
     p.dtype == DType::f32 ? impl<float>(c, p) : impl<double>(c, p); \
   }
 HB_POOL_RUN(run_max, max_rows)
@@ -172,7 +173,9 @@ HB_POOL_RUN(run_average, average_rows)
 HB_POOL_RUN(run_spread, spread_rows)
 
 double cell_cost(const PoolParams& p) { return double(p.window[0] * p.window[1] * p.window[2] * p.channels); }
-int image_parts(const PoolParams& p) { return parts_for(p.batch, double((p.in_pixels() + p.out_pixels()) * p.channels)); }
+int image_parts(const PoolParams& p) {
+  return parts_for(p.batch, double((p.in_pixels() + p.out_pixels()) * p.channels));
+}
 }  // namespace
 
 KernelPlan plan_max_pool(const KernelRequest& r) {

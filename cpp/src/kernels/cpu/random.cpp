@@ -23,7 +23,8 @@ void run_uniform(const KernelCall& c) {
     const PhiloxWords w = philox(key, counter, uint64_t(i / per));
     const int m = int(std::min<int64_t>(per, r.end - i));
     for (int k = 0; k < m; ++k) {
-      if (p.dtype == DType::f32) buffer<float>(c, 1)[i + k] = float(w.word[k] >> 8) * 5.9604644775390625e-8f;  // 2^-24
+      if (p.dtype == DType::f32)
+        buffer<float>(c, 1)[i + k] = float(w.word[k] >> 8) * 5.9604644775390625e-8f;  // 2^-24
       else
         buffer<double>(c, 1)[i + k] =
             double(((uint64_t(w.word[2 * k]) << 32) | w.word[2 * k + 1]) >> 11) * 1.1102230246251565e-16;  // 2^-53
@@ -50,7 +51,8 @@ void run_check_finite(const KernelCall& c) {
   }
   if (c.buffers[1]) {
     const size_t size = dtype_size(p.dtype);
-    std::memcpy(buffer<char>(c, 1) + size_t(r.begin) * size, buffer<const char>(c, 0) + size_t(r.begin) * size, size_t(r.size()) * size);
+    std::memcpy(buffer<char>(c, 1) + size_t(r.begin) * size, buffer<const char>(c, 0) + size_t(r.begin) * size,
+                size_t(r.size()) * size);
   }
 }
 }  // namespace

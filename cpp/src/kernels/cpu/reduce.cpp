@@ -27,22 +27,33 @@ struct ReduceParams {
 template <class T>
 T identity(Red op) {
   switch (op) {
-    case Red::max: return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
-    case Red::min: return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+    case Red::max:
+      return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                  : std::numeric_limits<T>::lowest();
+    case Red::min:
+      return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
     case Red::prod:
-    case Red::all: return T(1);
-    default: return T(0);
+    case Red::all:
+      return T(1);
+    default:
+      return T(0);
   }
 }
 template <class T>
 T combine(Red op, T a, T b) {
   switch (op) {
-    case Red::sum: return a + b;
-    case Red::prod: return a * b;
-    case Red::max: return (a > b || a != a) ? a : b;
-    case Red::min: return (a < b || a != a) ? a : b;
-    case Red::any: return a || b;
-    case Red::all: return a && b;
+    case Red::sum:
+      return a + b;
+    case Red::prod:
+      return a * b;
+    case Red::max:
+      return (a > b || a != a) ? a : b;
+    case Red::min:
+      return (a < b || a != a) ? a : b;
+    case Red::any:
+      return a || b;
+    case Red::all:
+      return a && b;
   }
   return a;
 }
@@ -83,7 +94,6 @@ void reduce_block(const ReduceParams& p, const T* x, int64_t rows, int64_t inner
     for (int64_t i = 0; i < inner; ++i) out[i] = combine(p.op, out[i], x[r * inner + i]);
 }
 
-
 template <class T>
 void step_typed(const KernelCall& c, const ReduceParams& p, size_t s, bool second) {
   const Step& st = p.steps[s];
@@ -123,12 +133,17 @@ void dispatch(const KernelCall& c, size_t step, bool second) {
   with_type(p.dtype, [&](auto zero) { step_typed<decltype(zero)>(c, p, step, second); });
 }
 template <int kStep>
-void run_step(const KernelCall& c) { dispatch(c, kStep, false); }
+void run_step(const KernelCall& c) {
+  dispatch(c, kStep, false);
+}
 template <int kStep>
-void run_combine(const KernelCall& c) { dispatch(c, kStep, true); }
+void run_combine(const KernelCall& c) {
+  dispatch(c, kStep, true);
+}
 
 constexpr KernelFn kSteps[] = {run_step<0>, run_step<1>, run_step<2>, run_step<3>, run_step<4>, run_step<5>};
-constexpr KernelFn kCombines[] = {run_combine<0>, run_combine<1>, run_combine<2>, run_combine<3>, run_combine<4>, run_combine<5>};
+constexpr KernelFn kCombines[] = {run_combine<0>, run_combine<1>, run_combine<2>,
+                                  run_combine<3>, run_combine<4>, run_combine<5>};
 
 Red red_of(const std::string& op) {
   if (op == "max") return Red::max;

@@ -108,11 +108,13 @@ void loss_grad_rows(const KernelCall& c, const RowParams& p, const Row& row) {
   }
 }
 
-#define HB_ROW_RUN(name, impl)                                          \
-  void name(const KernelCall& c) {                                      \
-    const auto& p = params_of<RowParams>(c);                            \
-    if (p.dtype == DType::f32) impl<float>(c, p, FloatRow{p.isa});      \
-    else impl<double>(c, p, DoubleRow{});                               \
+#define HB_ROW_RUN(name, impl)               \
+  void name(const KernelCall& c) {           \
+    const auto& p = params_of<RowParams>(c); \
+    if (p.dtype == DType::f32)               \
+      impl<float>(c, p, FloatRow{p.isa});    \
+    else                                     \
+      impl<double>(c, p, DoubleRow{});       \
   }
 HB_ROW_RUN(run_softmax, softmax_rows)
 HB_ROW_RUN(run_log_softmax, log_softmax_rows)

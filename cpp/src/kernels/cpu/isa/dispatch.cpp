@@ -9,9 +9,9 @@
 
 namespace hornbeam {
 namespace isa {
-#define HB_ISA_DECLARE(name)      \
-  namespace name {                \
-  void make_table(IsaTable& t);   \
+#define HB_ISA_DECLARE(name)    \
+  namespace name {              \
+  void make_table(IsaTable& t); \
   }
 HB_ISA_DECLARE(scalar)
 #ifdef HB_HAS_AVX2

@@ -43,7 +43,8 @@ HB_INLINE IVec is_inf(Vec a) { return abs(a) == set1(__builtin_inff()); }
 
 // Scalar functions of libm.
 HB_INLINE float erfinv(float y) {  // Winitzki's start, then Halley steps in double
-  if (!(y > -1.0f && y < 1.0f)) return y == 1.0f ? __builtin_inff() : y == -1.0f ? -__builtin_inff() : __builtin_nanf("");
+  if (!(y > -1.0f && y < 1.0f))
+    return y == 1.0f ? __builtin_inff() : y == -1.0f ? -__builtin_inff() : __builtin_nanf("");
   const double a = 0.147, pi = 3.14159265358979323846;
   double l = ::log(1.0 - double(y) * y), t = 2 / (pi * a) + l / 2;
   double r = __builtin_sqrt(__builtin_sqrt(t * t - l / a) - t);
@@ -75,25 +76,31 @@ HB_INLINE void trig(float* d, const float* a, int n, int shift, float (*exact)(f
 
 #define HB_TILE(name) void tile_##name(float* d, const float* a, const float* b, const float* c, int n)
 #define HB_UNUSED (void)a, (void)b, (void)c
-#define HB_MAP1(name, expr) \
-  HB_TILE(name) { HB_UNUSED; map1(d, a, n, [](Vec x) -> Vec { return expr; }); }
-#define HB_MAP2(name, expr) \
-  HB_TILE(name) { HB_UNUSED; map2(d, a, b, n, [](Vec x, Vec y) -> Vec { return expr; }); }
-#define HB_SCALAR1(name, expr)   \
-  HB_TILE(name) {                \
-    HB_UNUSED;                   \
-    for (int i = 0; i < n; ++i) { \
-      const float x = a[i];      \
-      d[i] = expr;               \
-    }                            \
+#define HB_MAP1(name, expr)                           \
+  HB_TILE(name) {                                     \
+    HB_UNUSED;                                        \
+    map1(d, a, n, [](Vec x) -> Vec { return expr; }); \
   }
-#define HB_SCALAR2(name, expr)   \
-  HB_TILE(name) {                \
-    HB_UNUSED;                   \
+#define HB_MAP2(name, expr)                                     \
+  HB_TILE(name) {                                               \
+    HB_UNUSED;                                                  \
+    map2(d, a, b, n, [](Vec x, Vec y) -> Vec { return expr; }); \
+  }
+#define HB_SCALAR1(name, expr)    \
+  HB_TILE(name) {                 \
+    HB_UNUSED;                    \
     for (int i = 0; i < n; ++i) { \
+      const float x = a[i];       \
+      d[i] = expr;                \
+    }                             \
+  }
+#define HB_SCALAR2(name, expr)        \
+  HB_TILE(name) {                     \
+    HB_UNUSED;                        \
+    for (int i = 0; i < n; ++i) {     \
       const float x = a[i], y = b[i]; \
-      d[i] = expr;               \
-    }                            \
+      d[i] = expr;                    \
+    }                                 \
   }
 
 HB_MAP1(neg, -x)
@@ -108,8 +115,14 @@ HB_MAP1(log1p, log1p(x))
 HB_MAP1(sqrt, sqrt(x))
 HB_MAP1(rsqrt, 1.0f / sqrt(x))
 HB_MAP1(reciprocal, 1.0f / x)
-HB_TILE(sin) { HB_UNUSED; trig(d, a, n, 0, sinf); }
-HB_TILE(cos) { HB_UNUSED; trig(d, a, n, 1, cosf); }
+HB_TILE(sin) {
+  HB_UNUSED;
+  trig(d, a, n, 0, sinf);
+}
+HB_TILE(cos) {
+  HB_UNUSED;
+  trig(d, a, n, 1, cosf);
+}
 HB_SCALAR1(tan, tanf(x))
 HB_SCALAR1(asin, asinf(x))
 HB_SCALAR1(acos, acosf(x))

@@ -30,29 +30,32 @@ struct IsaTable {
   const char* name;
   int lanes;
   TileFn elementwise[int(Ew::count)];
-  int max_rows[5];            // tallest tile for a panel of nv registers, nv = 1..4; 0: none
-  GemmFn gemm[2][5][16];      // [column form][nv][rows]
+  int max_rows[5];        // tallest tile for a panel of nv registers, nv = 1..4; 0: none
+  GemmFn gemm[2][5][16];  // [column form][nv][rows]
   // Rows: n floats each.
   float (*sum)(const float* x, int64_t n);
   float (*max)(const float* x, int64_t n);
   float (*dot)(const float* x, const float* y, int64_t n);
   float (*sum_squares)(const float* x, int64_t n, float mean);  // of x - mean
-  float (*exp_sum)(float* y, const float* x, int64_t n, float shift);  // y = exp(x - shift); returns the sum; y may be null
+  float (*exp_sum)(float* y, const float* x, int64_t n,
+                   float shift);  // y = exp(x - shift); returns the sum; y may be null
   void (*scale_shift)(float* y, const float* x, int64_t n, float scale, float shift);  // y = x * scale + shift
   // Columns: rows x n, added to / combined into acc[n].
   void (*add_rows)(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride);
   void (*max_rows_into)(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride);
   void (*add_squares)(float* acc, const float* x, const float* mean, int64_t rows, int64_t n, int64_t stride);
-  void (*add_products)(float* acc, const float* x, const float* y, const float* mean, int64_t rows, int64_t n);  // (x-mean)*y
+  void (*add_products)(float* acc, const float* x, const float* y, const float* mean, int64_t rows,
+                       int64_t n);  // (x-mean)*y
   // acc[n] (+)= x[n] * w[n]; and y[n] = x*a + b*z + c by column
   void (*fma_row)(float* acc, const float* x, const float* w, int64_t n);
   void (*max_row)(float* acc, const float* x, int64_t n);
   void (*affine_columns)(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n);
   void (*affine2_columns)(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
                           int64_t rows, int64_t n);  // out = dy*a + x*b + c
-  void (*layer_norm_row)(float* y, const float* x, const float* gamma, const float* beta, int64_t n, float mean, float rstd);
-  void (*layer_norm_grad_row)(float* dx, float* dgamma, float* dbeta, const float* x, const float* dy, const float* gamma,
-                              int64_t n, float mean, float rstd);
+  void (*layer_norm_row)(float* y, const float* x, const float* gamma, const float* beta, int64_t n, float mean,
+                         float rstd);
+  void (*layer_norm_grad_row)(float* dx, float* dgamma, float* dbeta, const float* x, const float* dy,
+                              const float* gamma, int64_t n, float mean, float rstd);
 };
 
 /// The table for a name ("avx512", "avx2", "scalar"); null when this build or CPU has none.

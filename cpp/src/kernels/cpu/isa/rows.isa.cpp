@@ -124,24 +124,28 @@ void max_row(float* acc, const float* x, int64_t n) {
 }
 void affine_columns(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r)
-    each(n, [=](int64_t i, int m) { put(y + r * n + i, get(x + r * n + i, m) * get(scale + i, m) + get(shift + i, m), m); });
-}
-void affine2_columns(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c, int64_t rows,
-                     int64_t n) {
-  for (int64_t r = 0; r < rows; ++r)
     each(n, [=](int64_t i, int m) {
-      put(out + r * n + i, get(dy + r * n + i, m) * get(a + i, m) + (get(x + r * n + i, m) * get(b + i, m) + get(c + i, m)), m);
+      put(y + r * n + i, get(x + r * n + i, m) * get(scale + i, m) + get(shift + i, m), m);
     });
 }
-void layer_norm_row(float* y, const float* x, const float* gamma, const float* beta, int64_t n, float mean, float rstd) {
-  each(n, [=](int64_t i, int m) { put(y + i, (get(x + i, m) - mean) * rstd * get(gamma + i, m) + get(beta + i, m), m); });
+void affine2_columns(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
+                     int64_t rows, int64_t n) {
+  for (int64_t r = 0; r < rows; ++r)
+    each(n, [=](int64_t i, int m) {
+      put(out + r * n + i,
+          get(dy + r * n + i, m) * get(a + i, m) + (get(x + r * n + i, m) * get(b + i, m) + get(c + i, m)), m);
+    });
 }
-void layer_norm_grad_row(float* dx, float* dgamma, float* dbeta, const float* x, const float* dy, const float* gamma, int64_t n,
-                         float mean, float rstd) {
+void layer_norm_row(float* y, const float* x, const float* gamma, const float* beta, int64_t n, float mean,
+                    float rstd) {
+  each(n,
+       [=](int64_t i, int m) { put(y + i, (get(x + i, m) - mean) * rstd * get(gamma + i, m) + get(beta + i, m), m); });
+}
+void layer_norm_grad_row(float* dx, float* dgamma, float* dbeta, const float* x, const float* dy, const float* gamma,
+                         int64_t n, float mean, float rstd) {
   const float s1 = row_dot(dy, gamma, n);
-  const float s2 = sum_of(n, [=](int64_t i, int m) {
-    return get(dy + i, m) * get(gamma + i, m) * ((get(x + i, m) - mean) * rstd);
-  });
+  const float s2 =
+      sum_of(n, [=](int64_t i, int m) { return get(dy + i, m) * get(gamma + i, m) * ((get(x + i, m) - mean) * rstd); });
   const float inv = 1.0f / float(n), m1 = s1 * inv, m2 = s2 * inv;
   each(n, [=](int64_t i, int m) {
     Vec xhat = (get(x + i, m) - mean) * rstd, d = get(dy + i, m);
