@@ -1,0 +1,132 @@
+"""Milliseconds a step of fit and predict, on Hornbeam and its peers, interleaved: ``python bench/models.py``.
+
+Each measurement runs in a process of its own, pinned to the threads it may use; passes go round all frameworks, so that a
+slow minute of the machine hits everybody. Writes models.json and models.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def worker(framework: str, workload: str, threads: int, infer: bool, seconds: float) -> None:
+    """Times one workload on one framework and prints milliseconds a step."""
+    n = str(threads)
+    os.environ.update(
+        OMP_NUM_THREADS=n,
+        MKL_NUM_THREADS=n,
+        HB_NUM_THREADS=n,
+        TF_NUM_INTRAOP_THREADS=n,
+        TF_NUM_INTEROP_THREADS="1",
+        TF_CPP_MIN_LOG_LEVEL="3",
+        JAX_PLATFORMS="cpu",
+        XLA_FLAGS=f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'} intra_op_parallelism_threads={n}",
+    )
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, set(range(threads)))
+    if framework.startswith("keras-"):
+        os.environ["KERAS_BACKEND"] = {"tf": "tensorflow"}.get(framework[6:], framework[6:])
+        K: Any = importlib.import_module("keras")
+        if framework == "keras-torch":
+            importlib.import_module("torch").set_num_threads(threads)
+    else:
+        K = importlib.import_module(framework)
+    import workloads
+
+    model, x, y, batch = workloads.make(K, workload)
+    steps = -(-len(x) // batch)
+
+    def run() -> None:
+        if infer:
+            model.predict(x, batch_size=batch, verbose=0)
+        else:
+            model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
+
+    start = time.perf_counter()
+    run()
+    first = time.perf_counter() - start
+    run()
+    times = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times) < 3:
+        start = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - start) / steps * 1e3)
+    print(json.dumps({"ms": min(times), "first_s": first}))
+
+
+def main() -> None:
+    """Runs all passes and writes the tables."""
+    from workloads import NAMES
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--frameworks", default="hornbeam,keras-torch,keras-jax,keras-tf")
+    parser.add_argument("--workloads", default=",".join(NAMES))
+    parser.add_argument("--threads", default="1")
+    parser.add_argument("--passes", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--out", default=str(HERE / "results"))
+    parser.add_argument("--worker", nargs=4)
+    args = parser.parse_args()
+    if args.worker:
+        framework, workload, threads, mode = args.worker
+        return worker(framework, workload, int(threads), mode == "infer", args.seconds)
+    needs = {"keras-torch": "torch", "keras-jax": "jax", "keras-tf": "tensorflow"}
+    frameworks = [f for f in args.frameworks.split(",") if importlib.util.find_spec(needs.get(f, f))]
+    jobs = [
+        (w, t, m)
+        for w in args.workloads.split(",")
+        for t in map(int, args.threads.split(","))
+        for m in ("train", "infer")
+    ]
+    results: dict[str, dict[str, list[float]]] = {}
+    for n in range(args.passes):
+        for w, t, m in jobs:
+            for f in frameworks:
+                command = [sys.executable, __file__, "--worker", f, w, str(t), m, "--seconds", str(args.seconds)]
+                done = subprocess.run(command, capture_output=True, text=True, cwd=HERE)
+                if done.returncode == 0:
+                    ms = json.loads(done.stdout.strip().splitlines()[-1])["ms"]
+                    results.setdefault(f"{w} {m} {t}", {}).setdefault(f, []).append(ms)
+                    print(f"pass {n + 1} {w} {m} {t} thread(s) {f}: {ms:.4g} ms", flush=True)
+                else:
+                    print(f"{w} {m} {f}: {done.stderr.strip().splitlines()[-1:]}", flush=True)
+    out = pathlib.Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "models.json").write_text(json.dumps(results, indent=1))
+    lines = [
+        "| workload | " + " | ".join(frameworks) + " | best peer / hornbeam |",
+        "|---|" + "---|" * (len(frameworks) + 1),
+    ]
+    for key, row in results.items():
+        median = {f: statistics.median(v) for f, v in row.items()}
+        spread = {f: (max(v) - min(v)) / 2 / median[f] for f, v in row.items()}
+        peers = [f for f in frameworks if f != "hornbeam" and f in row]
+        ratios = (
+            [min(row[f][i] for f in peers) / row["hornbeam"][i] for i in range(min(map(len, row.values())))]
+            if peers and "hornbeam" in row
+            else []
+        )
+        cells = [f"{median[f]:.3g} +-{spread[f]:.0%}" if f in row else "-" for f in frameworks]
+        lines.append(
+            f"| {key} | " + " | ".join(cells) + f" | {statistics.median(ratios):.2f} |"
+            if ratios
+            else f"| {key} | " + " | ".join(cells) + " | - |"
+        )
+    (out / "models.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
