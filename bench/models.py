@@ -7,6 +7,7 @@ slow minute of the machine hits everybody. Writes models.json and models.md.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -35,23 +37,12 @@ def worker(framework: str, workload: str, threads: int, infer: bool, seconds: fl
     )
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(range(threads)))
-    if framework.startswith("keras-"):
-        os.environ["KERAS_BACKEND"] = {"tf": "tensorflow"}.get(framework[6:], framework[6:])
-        K: Any = importlib.import_module("keras")
-        if framework == "keras-torch":
-            importlib.import_module("torch").set_num_threads(threads)
+    if framework == "torch":
+        import torch_peer
+
+        run, steps = torch_peer.make(workload, threads, infer)
     else:
-        K = importlib.import_module(framework)
-    import workloads
-
-    model, x, y, batch = workloads.make(K, workload)
-    steps = -(-len(x) // batch)
-
-    def run() -> None:
-        if infer:
-            model.predict(x, batch_size=batch, verbose=0)
-        else:
-            model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
+        run, steps = keras_api(framework, workload, threads, infer)
 
     start = time.perf_counter()
     run()
@@ -66,12 +57,34 @@ def worker(framework: str, workload: str, threads: int, infer: bool, seconds: fl
     print(json.dumps({"ms": min(times), "first_s": first}))
 
 
+def keras_api(framework: str, workload: str, threads: int, infer: bool) -> tuple[Callable[[], None], int]:
+    """One pass through fit or predict on a module with Keras' API, and its number of steps."""
+    if framework.startswith("keras-"):
+        os.environ["KERAS_BACKEND"] = {"tf": "tensorflow"}.get(framework[6:], framework[6:])
+        K: Any = importlib.import_module("keras")
+        if framework == "keras-torch":
+            importlib.import_module("torch").set_num_threads(threads)
+    else:
+        K = importlib.import_module(framework)
+    import workloads
+
+    model, x, y, batch = workloads.make(K, workload)
+
+    def run() -> None:
+        if infer:
+            model.predict(x, batch_size=batch, verbose=0)
+        else:
+            model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
+
+    return run, -(-len(x) // batch)
+
+
 def main() -> None:
     """Runs all passes and writes the tables."""
     from workloads import NAMES
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("--frameworks", default="hornbeam,keras-torch,keras-jax,keras-tf")
+    parser.add_argument("--frameworks", default="hornbeam,torch,keras-torch,keras-jax,keras-tf")
     parser.add_argument("--workloads", default=",".join(NAMES))
     parser.add_argument("--threads", default="1")
     parser.add_argument("--passes", type=int, default=5)

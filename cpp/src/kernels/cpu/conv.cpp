@@ -5,12 +5,16 @@
 namespace hornbeam {
 namespace {
 
+// Short copies by four floats, the last four overlapping: a call to memcpy would cost more than the copy.
 inline void copy_floats(float* dst, const float* src, int64_t n) {
-  if (n >= 16) {
+  if (n >= 64) {
     std::memcpy(dst, src, size_t(n) * 4);
-    return;
+  } else if (n >= 4) {
+    for (int64_t i = 0; i + 4 <= n; i += 4) std::memcpy(dst + i, src + i, 16);
+    std::memcpy(dst + n - 4, src + n - 4, 16);
+  } else {
+    for (int64_t i = 0; i < n; ++i) dst[i] = src[i];
   }
-  for (int64_t i = 0; i < n; ++i) dst[i] = src[i];
 }
 }  // namespace
 
@@ -30,14 +34,26 @@ void Gather::set_runs() {
   run = int64_t(n);
 }
 
-void Gather::row(const float* x, int64_t m, int64_t k, int64_t depth, float* dst) const {
-  const int64_t per_image = pixels();
-  const int64_t image = m / per_image, pixel = m % per_image;
-  const int64_t base[3] = {pixel / (count[1] * count[2]) * step[0] + start[0],
-                           pixel / count[2] % count[1] * step[1] + start[1], pixel % count[2] * step[2] + start[2]};
-  const float* src = x + image * size[0] * size[1] * size[2] * pixel_stride + offset;
+Gather::Pixel Gather::pixel(int64_t m) const {
+  const int64_t p = m % pixels();
+  return {m / pixels(), p / (count[1] * count[2]), p / count[2] % count[1], p % count[2]};
+}
+
+void Gather::advance(Pixel& p) const {
+  if (++p.w < count[2]) return;
+  p.w = 0;
+  if (++p.h < count[1]) return;
+  p.h = 0;
+  if (++p.d < count[0]) return;
+  p.d = 0;
+  ++p.image;
+}
+
+void Gather::row(const float* x, const Pixel& p, int64_t r, int64_t skip, int64_t depth, float* dst) const {
+  const int64_t base[3] = {p.d * step[0] + start[0], p.h * step[1] + start[1], p.w * step[2] + start[2]};
+  const float* src = x + p.image * size[0] * size[1] * size[2] * pixel_stride + offset;
   const int64_t span = run * channels;  // floats of one run of taps
-  int64_t left = depth, r = k / span, skip = k % span;
+  int64_t left = depth;
   while (left > 0) {
     const Tap& t = taps[size_t(r * run)];
     const int64_t d = base[0] + t.at[0], h = base[1] + t.at[1], w = base[2] + t.at[2];
@@ -62,11 +78,15 @@ void Gather::row(const float* x, int64_t m, int64_t k, int64_t depth, float* dst
 
 void fill_gather_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const Gather& g = *static_cast<const Gather*>(source);
-  for (int i = 0; i < rows; ++i) g.row(a, row + i, k, depth, dst + i * kTileStride);
+  const int64_t span = g.run * g.channels, r = k / span, skip = k % span;
+  Gather::Pixel p = g.pixel(row);
+  for (int i = 0; i < rows; ++i, g.advance(p)) g.row(a, p, r, skip, depth, dst + i * kTileStride);
 }
 void fill_gather_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const Gather& g = *static_cast<const Gather*>(source);
-  for (int i = 0; i < depth; ++i) g.row(a, k + i, row, rows, dst + i * kTileRows);
+  const int64_t span = g.run * g.channels, r = row / span, skip = row % span;
+  Gather::Pixel p = g.pixel(k);
+  for (int i = 0; i < depth; ++i, g.advance(p)) g.row(a, p, r, skip, rows, dst + i * kTileRows);
 }
 
 namespace {

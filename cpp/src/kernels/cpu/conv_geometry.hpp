@@ -70,8 +70,13 @@ struct Gather {
 
   void set_runs();
   int64_t pixels() const { return count[0] * count[1] * count[2]; }
-  /// Copies columns [k, k + depth) of pixel `m` to dst.
-  void row(const float* x, int64_t m, int64_t k, int64_t depth, float* dst) const;
+  struct Pixel {
+    int64_t image, d, h, w;
+  };
+  Pixel pixel(int64_t m) const;
+  void advance(Pixel& p) const;  // to the next one
+  /// Copies `depth` columns of a pixel to dst, from run `r` of taps on, leaving out its first `skip`.
+  void row(const float* x, const Pixel& p, int64_t r, int64_t skip, int64_t depth, float* dst) const;
 };
 void fill_gather_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 void fill_gather_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
