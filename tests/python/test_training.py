@@ -371,3 +371,18 @@ def test_digits_example_reaches_its_figure():
 
     scores = [train(seed)[2] for seed in range(5)]
     assert np.mean(scores) >= 0.98, scores
+
+
+def test_working_memory_is_close_to_the_least_possible():
+    i = hb.Input((8, 8, 1))
+    t = L.MaxPooling2D()(L.BatchNormalization()(L.Conv2D(16, 3, padding="same", activation="relu")(i)))
+    t = L.Add()([t, L.Conv2D(16, 3, padding="same", activation="gelu")(t)])
+    conv = hb.Model(i, L.Dense(10, activation="softmax")(L.Flatten()(t)))
+    lstm = hb.Sequential(
+        [hb.Input((12, 4)), L.LSTM(16, return_sequences=True), L.GRU(8), L.Dense(10, activation="softmax")]
+    )
+    for m in (conv, lstm):
+        m.compile("adam", "sparse_categorical_crossentropy")
+        x, y = np.zeros((32, *m.input_shape[1:]), "float32"), np.zeros(32, "int32")
+        s = m._step_for("train", (x, y, None)).executable.stats([x.shape, y.shape])
+        assert 1.0 <= s["arena_bytes"] / s["live_bytes"] <= 1.1
