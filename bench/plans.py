@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import pathlib
 
-import workloads
-
 import hornbeam as hb
+import workloads
 
 
 def main() -> None:
