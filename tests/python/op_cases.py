@@ -470,6 +470,23 @@ case(
     [rnd(2, 4, 2, 3), rnd(2, 4, 2, 3, seed=1), rnd(2, 4, 2, 3, seed=2)],
     None,
 )
+_places = np.array([[0, 2], [3, 1]], "int32")
+case(
+    "scatter_add",
+    lambda x, u: ops.scatter_update(x, _places, u),
+    [rnd(4, 3), rnd(2, seed=1)],
+    lambda x, u: np.where(
+        np.isin(np.arange(12), [2, 10]).reshape(4, 3),
+        np.array([0, 0, u[0], 0, 0, 0, 0, 0, 0, 0, u[1], 0]).reshape(4, 3),
+        x,
+    ),
+)
+case(
+    "pad",
+    lambda x, u: ops.slice_update(x, [1, 1], u),
+    [rnd(4, 3), rnd(2, 2, seed=1)],
+    lambda x, u: np.concatenate([x[:1], np.concatenate([x[1:3, :1], u], 1), x[3:]]),
+)
 # int64 and other integers
 case("add", ops.add, [np.arange(6), np.arange(6) * 3], np.add, grad=False)
 case(

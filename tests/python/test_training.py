@@ -282,6 +282,10 @@ def test_callbacks(tmp_path):
     assert [r[0] for r in csv.reader((tmp_path / "log.csv").read_text().splitlines())] == ["epoch", "0", "1"]
     assert (tmp_path / "m-01.hornbeam").exists()
     assert float(np.asarray(m.optimizer.learning_rate)) == pytest.approx(0.0005)
+    m.fit(x, y, epochs=1, verbose=0, callbacks=[hb.callbacks.ModelCheckpoint(tmp_path / "often.hornbeam", save_freq=3)])
+    assert (tmp_path / "often.hornbeam").exists()
+    with pytest.raises(ValueError, match="no hook 'on_lunch'"):
+        hb.callbacks.LambdaCallback(on_lunch=print)
     h = m.fit(x, y, epochs=2, verbose=0, callbacks=[hb.callbacks.LearningRateScheduler(lambda e: 0.1 / (e + 1))])
     assert h.history["learning_rate"] == pytest.approx([0.1, 0.05])
 

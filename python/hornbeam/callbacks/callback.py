@@ -82,6 +82,11 @@ _BATCH_HOOKS = {
 }
 
 
+def _overrides(callback: Callback, name: str) -> bool:
+    """Whether a callback's class, or the object itself, defines this hook."""
+    return getattr(getattr(callback, name), "__func__", None) is not getattr(Callback, name)
+
+
 class History(Callback):
     """Keeps each epoch's logs: ``history`` by name, ``epoch`` numbers, ``params``."""
 
@@ -187,7 +192,7 @@ class CallbackList:
             c.set_params(params)
             c.set_model(model)
         self._hooks = {
-            kind: [c for c in self.callbacks if any(getattr(type(c), n) is not getattr(Callback, n) for n in names)]
+            kind: [c for c in self.callbacks if any(_overrides(c, name) for name in names)]
             for kind, names in _BATCH_HOOKS.items()
         }
         self._steps = 0

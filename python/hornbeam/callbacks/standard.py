@@ -23,15 +23,13 @@ class LambdaCallback(Callback):
         on_train_batch_end: ``(batch, logs)``.
     """
 
-    def __new__(cls, **hooks: Any) -> Any:
-        for name in hooks:
-            if not hasattr(Callback, name):
-                raise ValueError(f"LambdaCallback has no hook {name!r}")
-        own = {name: staticmethod(fn) for name, fn in hooks.items() if fn is not None}
-        return super().__new__(type("LambdaCallback", (cls,), own))
-
     def __init__(self, **hooks: Any) -> None:
         super().__init__()
+        for name, hook in hooks.items():
+            if not hasattr(Callback, name):
+                raise ValueError(f"LambdaCallback has no hook {name!r}")
+            if hook is not None:
+                setattr(self, name, hook)
 
 
 class _Monitor(Callback):
@@ -167,9 +165,7 @@ class ModelCheckpoint(_Monitor):
         self.save_weights_only, self.save_freq, self.best = save_weights_only, save_freq, initial_value_threshold
         self._epoch, self._seen = 0, 0
         if save_freq != "epoch":
-            self.__class__ = type(
-                "ModelCheckpoint", (ModelCheckpoint,), {"on_train_batch_end": ModelCheckpoint._on_batch}
-            )
+            setattr(self, "on_train_batch_end", self._on_batch)  # noqa: B010 - only then is it a batch hook
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remembers the epoch."""

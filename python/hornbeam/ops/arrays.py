@@ -442,7 +442,7 @@ def scatter(indices: Any, values: Any, shape: Sequence[Any]) -> Any:
 def scatter_update(inputs: Any, indices: Any, updates: Any) -> Any:
     """``inputs`` with ``updates`` written at ``indices`` (which must differ)."""
     x = to_tensor(inputs)
-    hit = scatter(indices, m.where(m.equal(to_tensor(updates), to_tensor(updates)), 1, 1), list(dims_of(x)))
+    hit = scatter(indices, ones_like(to_tensor(updates), dtype="int32"), list(dims_of(x)))
     new = scatter(indices, to_tensor(updates, x.dtype), list(dims_of(x)))
     return m.where(m.greater(hit, 0), new, x)
 
