@@ -470,6 +470,60 @@ case(
     [rnd(2, 4, 2, 3), rnd(2, 4, 2, 3, seed=1), rnd(2, 4, 2, 3, seed=2)],
     None,
 )
+
+
+def _recurrent(cell: str, masked: bool = False, reverse: bool = False) -> Any:
+    """The op's states of all steps, and LSTM's cell states, side by side."""
+
+    def call(*inputs: Any) -> Any:
+        made = emit("recurrent", list(inputs), cell=cell, masked=masked, reverse=reverse)
+        return ops.concatenate(made[:2], axis=-1) if cell == "lstm" else made[0]
+
+    return call
+
+
+def _recurrent_reference(cell: str, masked: bool = False, reverse: bool = False) -> Any:
+    def call(x: Any, kernel: Any, *rest: Any) -> Any:
+        sigmoid, u = lambda v: 1 / (1 + np.exp(-v)), kernel.shape[0]
+        h, c = rest[0], rest[1] if cell == "lstm" else 0.0
+        keep = rest[-1] if masked else np.ones(x.shape[:2], bool)
+        out = np.zeros((*x.shape[:2], u * (2 if cell == "lstm" else 1)))
+        for t in range(x.shape[1])[:: -1 if reverse else 1]:
+            hp = h @ kernel + (rest[1] if cell == "gru" else 0)
+            a = x[:, t] + hp
+            if cell == "lstm":
+                i, f, g, o = np.split(a, 4, 1)
+                new_c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+                new = sigmoid(o) * np.tanh(new_c)
+                c = np.where(keep[:, t, None], new_c, c)
+            elif cell == "gru":
+                z, r = sigmoid(a[:, :u]), sigmoid(a[:, u : 2 * u])
+                new = z * h + (1 - z) * np.tanh(x[:, t, 2 * u :] + r * hp[:, 2 * u :])
+            else:
+                new = np.tanh(a) if cell == "tanh" else np.maximum(a, 0)
+            h = np.where(keep[:, t, None], new, h)
+            out[:, t] = np.concatenate([h, c], 1) if cell == "lstm" else h
+        return out
+
+    return call
+
+
+for _cell, _gates in (("lstm", 4), ("gru", 3), ("tanh", 1), ("relu", 1)):
+    for _b, _t, _u in ((3, 4, 2), (17, 2, 5), (1, 1, 1)):
+        for _masked, _reverse in ((False, False), (True, True), (True, False)):
+            _inputs = [rnd(_b, _t, _gates * _u), rnd(_u, _gates * _u, lo=-1, hi=1, seed=1), rnd(_b, _u, seed=2)]
+            if _cell == "lstm":
+                _inputs.append(rnd(_b, _u, seed=3))
+            if _cell == "gru":
+                _inputs.append(rnd(3 * _u, seed=3))
+            if _masked:
+                _inputs.append(np.random.default_rng(_b).random((_b, _t)) < 0.6)
+            case(
+                "recurrent recurrent_grad",
+                _recurrent(_cell, _masked, _reverse),
+                _inputs,
+                _recurrent_reference(_cell, _masked, _reverse),
+            )
 _places = np.array([[0, 2], [3, 1]], "int32")
 case(
     "scatter_add",

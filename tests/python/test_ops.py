@@ -7,7 +7,7 @@ from op_cases import CASES, ELSEWHERE
 
 import hornbeam as hb
 from hornbeam import _core, ops
-from hornbeam._tensor import Trace, to_tensor
+from hornbeam._tensor import Trace, emit, to_tensor
 from hornbeam._tree import flatten
 
 IDS = [c.name.replace(" ", "+") for c in CASES]
@@ -109,6 +109,34 @@ def test_gradients(case):
     np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("case", DIFF, ids=[c.name.replace(" ", "+") for c in DIFF])
+def test_float32_gradients(case, isa):
+    """The float32 kernels of the gradients against the same gradients in float64, which test_gradients checks."""
+
+    def gradients(arrays, kind):
+        w = np.random.default_rng(5).uniform(0.5, 1.5, compiled(case, arrays).run(arrays)[0].shape).astype(kind)
+        with Trace() as trace:
+            xs = [trace.input(f"x{i}", a.dtype.name, a.shape) for i, a in enumerate(arrays)]
+            y = ops.sum(ops.multiply(case.call(*xs), w))
+            floats = [x for x in xs if x.dtype.startswith("float")]
+            for i, d in enumerate(hb.gradients(y, floats)):
+                if d is not None:
+                    trace.graph.output(f"d{i}", trace.value_of(d))
+        return _core.Executable(trace.graph, isa=isa).run(arrays)
+
+    got, want = gradients(case.arrays, "float32"), gradients(in_float64(case), "float64")
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-4, atol=2e-5 * max(1, np.abs(w).max(initial=0)))
+
+
+def _cell(name, a, gates):
+    kernel = np.random.default_rng(2).standard_normal((37, gates * 37)).astype("float32") * 0.2
+    start = np.zeros((45, 37), "float32")
+    more = [start] if name == "lstm" else [np.ones(3 * 37, "float32")]
+    return emit("recurrent", [ops.reshape(a, [45, 6, gates * 37]), kernel, start, *more], cell=name)[0]
+
+
 BIG = [
     ("matmul", lambda a: ops.matmul(a, ops.transpose(a)), (300, 170)),
     ("sum", lambda a: ops.sum(a, axis=0), (4000, 33)),
@@ -121,6 +149,8 @@ BIG = [
         lambda a: ops.conv(ops.reshape(a, [4, 30, 30, 20]), np.ones((3, 3, 20, 24), "float32") * 0.01, padding="same"),
         (4 * 900, 20),
     ),
+    ("lstm", lambda a: _cell("lstm", a, 4), (45 * 6, 4 * 37)),
+    ("gru", lambda a: _cell("gru", a, 3), (45 * 6, 3 * 37)),
     ("gather", lambda a: ops.take(a, np.arange(5000) % 99, axis=0), (100, 64)),
 ]
 

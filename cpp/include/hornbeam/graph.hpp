@@ -172,6 +172,8 @@ struct OpDef {
   int elementwise = -1;           // opcode when the op is elementwise, else -1
   bool view = false;              // output i is input i's memory
   bool optional_outputs = false;  // the kernel takes a null buffer for an output, but the first, that nobody reads
+  bool float32_only = false;      // the kernel is; other dtypes run the decomposition
+  int unread_input = -1;          // an input that only the decomposition reads: its memory may be gone
 };
 
 /// Finds an op; throws ValueError when there is none.

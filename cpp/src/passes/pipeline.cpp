@@ -14,6 +14,25 @@ constexpr Pass kPasses[] = {
     {"dead_code", dead_code},       {"fold_constants", fold_constants},     {"algebra", algebra},
     {"cse", common_subexpressions}, {"fuse_elementwise", fuse_elementwise}, {"fuse_epilogue", fuse_epilogue}};
 
+// Puts an op's decomposition where its kernel does not take the dtype, or everywhere (`all`).
+Graph expand(const Graph& g, bool all) {
+  auto expands = [&](const Node& n) { return n.op->float32_only && (all || n.outputs[0].dtype != DType::f32); };
+  bool any = false;
+  for (int id = 0; id < g.size(); ++id) any = any || expands(g.node(id));
+  if (!any) return g;
+  Rewriter w(g);
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    if (!expands(n)) {
+      w.keep(id);
+      continue;
+    }
+    w.out.set_scope(n.scope);
+    w.replace(id, n.op->decompose(w.out, w.at(n.inputs), n.attrs));
+  }
+  return expand(w.finish(), all);  // a decomposition may hold such ops too
+}
+
 // Optimizes the sub-graphs of scan, cond and while_loop.
 Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable) {
   Rewriter w(g);
@@ -31,7 +50,8 @@ Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable) {
 std::vector<std::string> pass_names() {
   std::vector<std::string> names;
   for (const Pass& p : kPasses) names.push_back(p.name);
-  names.push_back("in_place");  // part of the planner, switched off the same way
+  names.push_back("in_place");   // part of the planner, switched off the same way
+  names.push_back("fused_ops");  // off: ops with a decomposition run that
   return names;
 }
 
@@ -40,7 +60,8 @@ Graph optimize(const Graph& graph, const std::vector<std::string>& disable) {
   for (const auto& name : disable)
     HB_CHECK(std::find(known.begin(), known.end(), name) != known.end(), "there is no pass named \"", name, "\"");
   graph.verify();
-  Graph g = optimize_bodies(graph, disable);
+  const bool off = std::find(disable.begin(), disable.end(), "fused_ops") != disable.end();
+  Graph g = optimize_bodies(expand(graph, off), disable);
   auto run = [&](const Pass& p) {
     if (std::find(disable.begin(), disable.end(), p.name) != disable.end()) return;
     g = p.run(g);

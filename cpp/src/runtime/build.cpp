@@ -58,9 +58,11 @@ class Builder {
 
   // ---- who reads what ----
   void find_uses() {
-    for (int id = 0; id < g_.size(); ++id)
-      if (!g_.node(id).op->view)
-        for (Value v : g_.node(id).inputs) readers_[root(v)].push_back(id);
+    for (int id = 0; id < g_.size(); ++id) {
+      const Node& n = g_.node(id);
+      for (size_t i = 0; i < n.inputs.size(); ++i)
+        if (reads(n, i)) readers_[root(n.inputs[i])].push_back(id);
+    }
     for (size_t i = 0; i < g_.outputs.size(); ++i) {
       const Value r = root(g_.outputs[i].second);
       output_count_[r]++;
@@ -68,6 +70,7 @@ class Builder {
     }
     for (const auto& [index, v] : g_.updates) update_of_[root(v)].push_back(index);
   }
+  static bool reads(const Node& n, size_t input) { return !n.op->view && int(input) != n.op->unread_input; }
   bool wanted(Value v) const { return readers_.count(v) || output_count_.count(v) || update_of_.count(v); }
   bool has_kernel(int id) const {
     const OpDef& op = *g_.node(id).op;
@@ -214,9 +217,9 @@ class Builder {
     const Attrs attrs = n.attrs.evaluated(env_);
     KernelRequest r{n.op->name, attrs, {}, {}, isa_};
     std::vector<Arg> args;
-    for (Value v : n.inputs) {
-      r.inputs.push_back(spec(v));
-      args.push_back(address(v));
+    for (size_t i = 0; i < n.inputs.size(); ++i) {
+      r.inputs.push_back(spec(n.inputs[i]));
+      args.push_back(reads(n, i) ? address(n.inputs[i]) : Arg{});
     }
     for (size_t i = 0; i < n.outputs.size(); ++i) r.outputs.push_back(spec({id, int(i)}));
     bool empty = !r.outputs.empty();

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import activations, constraints, initializers, ops, random, regularizers
-from hornbeam._tensor import KerasTensor, dims_of, is_tensor
+from hornbeam._tensor import KerasTensor, dims_of, emit, is_tensor
 from hornbeam._validation import choice, fraction, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.saving.registry import deserialize_keras_object
@@ -99,6 +99,15 @@ class _Cell(Layer):
         y = ops.matmul(x, self.kernel)
         return y if self.bias is None else ops.add(y, self.bias)
 
+    @property
+    def kernel_name(self) -> str | None:
+        """The cell of the core's ``recurrent`` op that this one is, None when there is none."""
+        return None
+
+    def kernel_inputs(self) -> list[Any]:
+        """What that op takes after the states."""
+        return []
+
     def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """One step from projected inputs: the output and the new states."""
         raise NotImplementedError
@@ -121,6 +130,12 @@ class SimpleRNNCell(_Cell):
         units: size of the state.
         activation: a name or a function.
     """
+
+    @property
+    def kernel_name(self) -> str | None:
+        """``tanh`` or ``relu``, the activations that the op has."""
+        names = {activations.tanh: "tanh", activations.relu: "relu"}
+        return names.get(self.activation)
 
     def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """One step from projected inputs."""
@@ -159,6 +174,12 @@ class LSTMCell(_Cell):
             value[self.units : 2 * self.units] = 1
             bias.assign(value)
         return bias
+
+    @property
+    def kernel_name(self) -> str | None:
+        """``lstm``, with the usual activations."""
+        usual = self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
+        return "lstm" if usual else None
 
     def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """One step from projected inputs."""
@@ -205,6 +226,16 @@ class GRUCell(_Cell):
         if self.bias is None:
             return y
         return ops.add(y, self.bias[0] if self.reset_after else self.bias)
+
+    @property
+    def kernel_name(self) -> str | None:
+        """``gru``, with the usual activations and the reset gate after the product."""
+        usual = self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
+        return "gru" if usual and self.reset_after else None
+
+    def kernel_inputs(self) -> list[Any]:
+        """The bias of the state's part."""
+        return [ops.zeros((3 * self.units,), self.dtype) if self.bias is None else self.bias[1]]
 
     def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """One step from projected inputs."""
@@ -341,7 +372,7 @@ class RNN(Layer):
         if isinstance(sequences, (list, tuple)):
             sequences, initial_state = sequences[0], list(sequences[1:])
         cell = self.cell
-        batch, steps = dims_of(sequences)[:2]
+        batch = dims_of(sequences)[0]
         if initial_state is not None:
             states = [initial_state] if is_tensor(initial_state) else list(initial_state)
         elif self.stateful:
@@ -357,10 +388,41 @@ class RNN(Layer):
             x = random.dropout(x, cell.dropout, (None, 1, None), cell.seed_generator)
         if training and getattr(cell, "recurrent_dropout", None):  # one mask for all steps
             keep = random.dropout(ops.ones_like(states[0]), cell.recurrent_dropout, None, cell.seed_generator)
+        mask = mask[0] if isinstance(mask, list) else mask
+        if keep is None and getattr(cell, "kernel_name", None) is not None:
+            out, final = self._run_fused(x, states, mask, initial_state is not None or self.stateful)
+        else:
+            out, final = self._run_scan(x, states, mask, keep)
+        if self.stateful:
+            for v, value in zip(self._state_variables, final):
+                v.assign(value)
+        return [out, *final] if self.return_state else out
+
+    def _run_fused(self, x: Any, states: list[Any], mask: Any, given: bool) -> tuple[Any, list[Any]]:
+        """All steps in one op. ``given``: the states may differ from zero."""
+        cell, last = self.cell, 0 if self.go_backwards else -1
+        inputs = [cell.project(x), cell.recurrent_kernel, *states, *cell.kernel_inputs()]
+        if mask is not None:
+            inputs.append(mask)
+        made = emit(
+            "recurrent", inputs, cell=cell.kernel_name, masked=mask is not None, reverse=bool(self.go_backwards)
+        )
+        final = [y[:, last] for y in made[: len(states)]]
+        h = made[0]
+        if mask is not None and given:  # until its first step that counts, a row's output is zero
+            begun = ops.cumsum(ops.cast(mask, "int32"), axis=1, reverse=bool(self.go_backwards)) > 0
+            h = ops.where(ops.expand_dims(begun, -1), h, 0.0)
+        if not self.return_sequences:
+            return h[:, last], final
+        return (ops.flip(h, axis=1) if self.go_backwards else h), final
+
+    def _run_scan(self, x: Any, states: list[Any], mask: Any, keep: Any) -> tuple[Any, list[Any]]:
+        """Step by step, for any cell. ``keep``: the dropout mask of the first state."""
+        cell = self.cell
+        batch, steps = dims_of(x)[:2]
         native = hasattr(cell, "step")
         xs: Any = ops.transpose(cell.project(x) if native else x, [1, 0, 2])
         if mask is not None:
-            mask = mask[0] if isinstance(mask, list) else mask
             xs = (xs, ops.expand_dims(ops.transpose(mask, [1, 0]), -1))
 
         def step(carry: Any, item: Any) -> Any:
@@ -382,16 +444,13 @@ class RNN(Layer):
             start.append(ops.zeros((batch, getattr(cell, "output_size", states[0].shape[-1])), states[0].dtype))
         last, ys = ops.scan(step, start, xs, reverse=self.go_backwards)
         final = list(last[: len(states)])
-        if self.stateful:
-            for v, value in zip(self._state_variables, final):
-                v.assign(value)
         if self.return_sequences:
             out = ops.transpose(ys, [1, 0, 2])
             if self.go_backwards:
                 out = ops.flip(out, axis=1)
         else:
             out = last[-1] if mask is not None else ys[0] if self.go_backwards else ys[steps - 1]
-        return [out, *final] if self.return_state else out
+        return out, final
 
     def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
         if initial_state is not None:

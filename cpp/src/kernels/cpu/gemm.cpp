@@ -3,6 +3,21 @@
 namespace hornbeam {
 namespace {
 constexpr int64_t kCacheColumns = 512;  // x kTileDepth floats of B: about three quarters of a 1 MiB L2
+}  // namespace
+
+void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  const int64_t stride = static_cast<const Matrix*>(source)->row_stride;
+  for (int i = 0; i < rows; ++i) std::memcpy(dst + i * kTileStride, a + (row + i) * stride + k, size_t(depth) * 4);
+}
+void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  const int64_t stride = static_cast<const Matrix*>(source)->col_stride;
+  for (int i = 0; i < depth; ++i) std::memcpy(dst + i * kTileRows, a + (k + i) * stride + row, size_t(rows) * 4);
+}
+
+Gemm Gemm::plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column) {
+  Gemm g = plan(isa, m, n, k, column);
+  g.row_parts = g.col_parts = 1;
+  return g;
 }
 
 Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column) {

@@ -10,15 +10,25 @@ namespace hornbeam {
 /// Copies `rows` x `depth` of A into a tile. Row form: dst[i * kTileStride + k]; column form: dst[k * kTileRows + i].
 using FillTile = void (*)(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
+/// A matrix in memory as a source of tiles of A: rows contiguous (fill_matrix_rows) or columns (fill_matrix_columns).
+struct Matrix {
+  int64_t row_stride, col_stride;
+};
+void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
+void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
+
 struct Gemm {
   const IsaTable* isa = nullptr;
   int64_t m = 0, n = 0, k = 0;
   int nv = 1;           // registers a panel is wide
   int mr = 1;           // rows a full tile has
   bool column = false;  // A tiles in column form
+  bool add = false;     // C += A B
   int row_parts = 1, col_parts = 1;
 
   static Gemm plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column);
+  /// The same as one part: a product inside a kernel that cuts its own work.
+  static Gemm plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column);
   int panel() const { return nv * isa->lanes; }
   int64_t panels() const { return (n + panel() - 1) / panel(); }
   int column_form() const { return column ? 1 : 0; }
@@ -28,12 +38,24 @@ struct Gemm {
   /// Packs panels [first, last) of B, b[k * row_stride + n * col_stride], into `out`.
   void pack(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t first, int64_t last) const;
 
+  /// The same for all panels.
+  void pack_all(const float* b, int64_t row_stride, int64_t col_stride, float* out) const {
+    pack(b, row_stride, col_stride, out, 0, panels());
+  }
+
   /// Computes the block of C that belongs to `part`. `finish(row, rows, column, columns)` runs on each finished
   /// block of rows while it is in cache.
   template <class Finish>
   void run(int part, const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
            Finish finish) const {
     run_range(part, {0, k}, source, fill, a, packed, c, ldc, finish);
+  }
+  /// All of C = A B, with A a matrix; a smaller `rows` than planned takes the first ones.
+  void multiply(const Matrix& matrix, const float* a, const float* packed, float* c, int64_t ldc, int64_t rows) const {
+    Gemm g = *this;
+    g.m = rows;
+    g.run(0, &matrix, column ? fill_matrix_columns : fill_matrix_rows, a, packed, c, ldc,
+          [](int64_t, int64_t, int64_t, int64_t) {});
   }
   /// The same over a range of k alone.
   template <class Finish>
@@ -49,7 +71,7 @@ struct Gemm {
         const int depth = int(std::min<int64_t>(kTileDepth, depths.end - p));
         for (int64_t i = rows.begin; i < rows.end;) {
           const int h = tile_height(rows.end - i);
-          block(source, fill, a, packed, c, ldc, i, h, j, width, p, depth, p > depths.begin);
+          block(source, fill, a, packed, c, ldc, i, h, j, width, p, depth, add || p > depths.begin);
           if (p + kTileDepth >= depths.end) finish(i, h, j, width);
           i += h;
         }

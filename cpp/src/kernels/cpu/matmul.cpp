@@ -4,10 +4,6 @@
 namespace hornbeam {
 namespace {
 
-struct Matrix {  // how the logical [rows, columns] matrix lies in memory
-  int64_t row_stride, col_stride;
-};
-
 struct MatmulParams {
   Gemm gemm;
   Epilogue epilogue;
@@ -17,16 +13,6 @@ struct MatmulParams {
   std::vector<int> b_index;                 // batch entry -> packed entry
   Matrix a, b;
 };
-
-// Tiles of A: rows contiguous along k, or columns contiguous along m (transpose_a).
-void fill_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
-  const int64_t stride = static_cast<const Matrix*>(source)->row_stride;
-  for (int i = 0; i < rows; ++i) std::memcpy(dst + i * kTileStride, a + (row + i) * stride + k, size_t(depth) * 4);
-}
-void fill_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
-  const int64_t stride = static_cast<const Matrix*>(source)->col_stride;
-  for (int i = 0; i < depth; ++i) std::memcpy(dst + i * kTileRows, a + (k + i) * stride + row, size_t(rows) * 4);
-}
 
 void pack_b(const KernelCall& c) {
   const auto& p = params_of<MatmulParams>(c);
@@ -53,7 +39,7 @@ void multiply(const KernelCall& c) {
     const float* packed = buffer<const float>(c, c.work) + p.b_index[size_t(b)] * p.gemm.packed_size();
     const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
     const int64_t base = b * p.m * p.n;
-    p.gemm.run(int(i % inner), &p.a, p.gemm.column ? fill_columns : fill_rows, a, packed, out, p.n,
+    p.gemm.run(int(i % inner), &p.a, p.gemm.column ? fill_matrix_columns : fill_matrix_rows, a, packed, out, p.n,
                [&](int64_t row, int rows, int64_t column, int64_t columns) {
                  if (!p.epilogue.present) return;
                  float* all = buffer<float>(c, c.out);

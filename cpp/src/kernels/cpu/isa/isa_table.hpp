@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu/isa/cells.hpp"
 #include "schema/elementwise.hpp"
 
 namespace hornbeam {
@@ -32,6 +33,8 @@ struct IsaTable {
   TileFn elementwise[int(Ew::count)];
   int max_rows[5];        // tallest tile for a panel of nv registers, nv = 1..4; 0: none
   GemmFn gemm[2][5][16];  // [column form][nv][rows]
+  CellFn cell[int(Cell::count)];
+  CellGradFn cell_grad[int(Cell::count)];
   // Rows: n floats each.
   float (*sum)(const float* x, int64_t n);
   float (*max)(const float* x, int64_t n);

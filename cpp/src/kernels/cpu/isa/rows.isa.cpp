@@ -1,4 +1,5 @@
 // Loops over contiguous rows and over columns of a row-major block.
+#include "kernels/cpu/isa/rows.hpp"
 #include "kernels/cpu/isa/isa_parts.hpp"
 #include "kernels/cpu/isa/math.hpp"
 
@@ -20,22 +21,6 @@ HB_INLINE float sum_of(int64_t n, F f) {
   if (i < n) s1 += f(i, int(n - i));
   return sum_lanes((s0 + s1) + (s2 + s3));
 }
-HB_INLINE Vec get(const float* p, int n) { return n == kLanes ? load(p) : load_n(p, n); }
-HB_INLINE Vec keep(Vec v, int n) {  // zero the lanes from n on
-  if (n == kLanes) return v;
-  float t[kLanes];
-  store(t, v);
-  return load_n(t, n);
-}
-HB_INLINE void put(float* p, Vec v, int n) { n == kLanes ? store(p, v) : store_n(p, v, n); }
-// Runs f(i, lanes) over n elements.
-template <class F>
-HB_INLINE void each(int64_t n, F f) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) f(i, kLanes);
-  if (i < n) f(i, int(n - i));
-}
-
 float row_sum(const float* x, int64_t n) {
   return sum_of(n, [=](int64_t i, int m) { return get(x + i, m); });
 }

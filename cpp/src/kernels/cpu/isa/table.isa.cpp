@@ -12,5 +12,6 @@ void make_table(IsaTable& t) {
   fill_elementwise(t);
   fill_gemm(t);
   fill_rows(t);
+  fill_cells(t);
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
