@@ -82,6 +82,11 @@ void bind_run(py::module_& m) {
              l.collect(t);
            })
       .def_property_readonly("outputs", [](const BatchLoop& l) { return arrays(l.outputs()); });
+  m.def("measure_peaks", [] {
+    py::gil_scoped_release release;
+    const MachinePeaks p = measure_peaks();
+    return std::make_pair(p.flops, p.bytes_per_second);
+  });
   m.def("isa_names", &isa_names);
   m.def("default_isa_name", &default_isa_name);
   m.def("thread_count", &thread_count);

@@ -30,5 +30,6 @@ from hornbeam.losses import Loss  # noqa: F401
 from hornbeam.metrics import Metric  # noqa: F401
 from hornbeam.models import Functional, Model, Sequential  # noqa: F401
 from hornbeam.optimizers import Optimizer  # noqa: F401
+from hornbeam.profiling import profile  # noqa: F401
 from hornbeam.saving.model_file import load_model  # noqa: F401
 from hornbeam.show_config import show_config  # noqa: F401

@@ -66,6 +66,13 @@ HB_API std::string default_isa_name();
 HB_API int thread_count();
 HB_API std::string thread_kind();
 
+/// One core's fused multiply-add rate (FLOP/s) and memory triad (bytes/s), measured in some 0.1 s.
+struct MachinePeaks {
+  double flops = 0;
+  double bytes_per_second = 0;
+};
+HB_API MachinePeaks measure_peaks();
+
 /// The passes in the order they run.
 HB_API std::vector<std::string> pass_names();
 /// Applies the passes but those named.

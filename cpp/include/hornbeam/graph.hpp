@@ -167,6 +167,8 @@ struct OpDef {
   std::vector<Value> (*decompose)(Graph&, const std::vector<Value>& inputs, const Attrs&) = nullptr;
   /// Plans the CPU kernel for concrete shapes. Null: the runtime treats the op itself (input, variable, loops).
   PlanKernel cpu = nullptr;
+  /// Multiply-adds counted as two, for profiles. Null: the op is bound by memory.
+  double (*flops)(const std::vector<Shape>& inputs, const std::vector<Shape>& outputs, const Attrs&) = nullptr;
   bool pure = true;               // may be merged, moved and dropped
   bool differentiable = true;     // false: the gradient is zero by definition (comparisons, integer results)
   int elementwise = -1;           // opcode when the op is elementwise, else -1

@@ -92,6 +92,13 @@ std::vector<AttrSpec> with_shape() {
 }
 }  // namespace
 
+namespace {
+// Elements of the convolution's output times kernel elements a filter, whichever of the three is computed.
+double multiply_adds(const Shape& y, const Shape& kernel) {
+  return 2.0 * double(shape_product(y)) * double(shape_product(kernel)) / double(std::max<int64_t>(1, kernel.back()));
+}
+}  // namespace
+
 HB_DEFINE_OP(conv) {
   OpDef d;
   d.name = "conv";
@@ -105,6 +112,9 @@ HB_DEFINE_OP(conv) {
             c.wanted[1] ? kernel_grad(g, c.in(0), c.dy(), a, g.shape(c.in(1))) : Value{}};
   };
   d.cpu = plan_conv;
+  d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
+    return multiply_adds(out[0], in[1]);
+  };
   return d;
 }
 
@@ -128,6 +138,9 @@ HB_DEFINE_OP(conv_input_grad) {  // inputs dy, kernel
     return {conv(c.graph, c.dy(), c.in(1), a), kernel_grad(c.graph, c.dy(), c.in(0), a, c.graph.shape(c.in(1)))};
   };
   d.cpu = plan_conv_input_grad;
+  d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) {
+    return multiply_adds(in[0], in[1]);
+  };
   return d;
 }
 
@@ -146,6 +159,9 @@ HB_DEFINE_OP(conv_kernel_grad) {  // inputs x, dy
     return {input_grad(c.graph, c.in(1), c.dy(), a, c.graph.shape(c.in(0))), conv(c.graph, c.in(0), c.dy(), a)};
   };
   d.cpu = plan_conv_kernel_grad;
+  d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
+    return multiply_adds(in[1], out[0]);
+  };
   return d;
 }
 }  // namespace hornbeam

@@ -119,6 +119,11 @@ Values as_scan(Graph& g, const Values& in, const Attrs& attrs) {
   return out;
 }
 
+// The products with the state: as many forward as backward.
+double flops(const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) {
+  return 2.0 * double(shape_product(in[Layout::x])) * double(in[Layout::h0][1]);
+}
+
 Value zeros_like(Ops& o, Value v) { return o.zeros(o.g.dtype(v), o.g.shape(v)); }
 
 Values gradient(const GradContext& c) {
@@ -190,6 +195,7 @@ HB_DEFINE_OP(recurrent) {
   d.gradient = gradient;
   d.decompose = as_scan;
   d.cpu = plan_recurrent;
+  d.flops = flops;
   d.float32_only = true;
   d.optional_outputs = true;
   return d;
@@ -210,6 +216,7 @@ HB_DEFINE_OP(recurrent_grad) {
   };
   d.decompose = grad_as_scan;
   d.cpu = plan_recurrent;
+  d.flops = flops;
   d.float32_only = true;
   d.unread_input = Layout::x;
   return d;

@@ -193,27 +193,6 @@ ProgramStats Executable::stats(const std::vector<Shape>& shapes) {
   return {int(p->program->items.size()), p->program->arena_bytes, p->program->live, p->seconds};
 }
 
-namespace {
-// Multiply-adds counted as two, for the ops whose work is arithmetic; 0 for those bound by memory.
-double node_flops(const Graph& g, const Node& n, const DimEnv& env) {
-  const std::string op = n.op->name;
-  auto size = [&](Value v) { return double(shape_product(eval_shape(g.shape(v), env))); };
-  if (op == "matmul") {
-    const Shape a = eval_shape(g.shape(n.inputs[0]), env);
-    const double k = double(n.attrs.flag("transpose_a") ? a[a.size() - 2] : a.back());
-    return 2 * k * double(shape_product(eval_shape(n.outputs[0].shape, env)));
-  }
-  if (op.rfind("conv", 0) == 0) {  // y elements x kernel elements a filter
-    const bool forward = op == "conv", to_kernel = op == "conv_kernel_grad";
-    const Shape kernel = eval_shape(to_kernel ? n.outputs[0].shape : g.shape(n.inputs[1]), env);
-    const double y =
-        forward ? double(shape_product(eval_shape(n.outputs[0].shape, env))) : size(n.inputs[to_kernel ? 1 : 0]);
-    return 2 * y * double(shape_product(kernel)) / double(std::max<int64_t>(1, kernel.back()));
-  }
-  return 0;
-}
-}  // namespace
-
 std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, int repeats) {
   HB_CHECK(repeats >= 1, "repeats must be >= 1. Received: repeats=", repeats);
   std::vector<Tensor> outputs;
@@ -246,11 +225,15 @@ std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, i
       const Node& n = impl_->graph.node(item.node);
       row.op = n.op->name;
       row.layer = n.scope;
-      auto bytes = [&](const ValueType& v) { return double(tensor_bytes(v.dtype, eval_shape(v.shape, env))); };
-      for (Value v : n.inputs) row.bytes += bytes(impl_->graph.type(v));
-      for (const auto& o : n.outputs)
-        row.bytes += bytes(o), row.shape += (row.shape.empty() ? "" : " ") + shape_text(eval_shape(o.shape, env));
-      row.flops = node_flops(impl_->graph, n, env);
+      std::vector<Shape> in, out;
+      auto take = [&](const ValueType& v, std::vector<Shape>& list) {
+        list.push_back(eval_shape(v.shape, env));
+        row.bytes += double(tensor_bytes(v.dtype, list.back()));
+      };
+      for (Value v : n.inputs) take(impl_->graph.type(v), in);
+      for (const auto& o : n.outputs) take(o, out);
+      for (const Shape& s : out) row.shape += (row.shape.empty() ? "" : " ") + shape_text(s);
+      if (n.op->flops) row.flops = n.op->flops(in, out, n.attrs.evaluated(env));
     } else {
       row.op = item.kind == Item::check ? "check" : "copy";
       row.bytes = 2.0 * double(item.bytes);

@@ -57,9 +57,22 @@ void fill_panel(IsaTable& t) {
   t.max_rows[NV] = max_rows(NV);
   fill_rows_of<NV, max_rows(NV)>(t);
 }
+
+// Twelve independent chains of multiply-adds: what the machine could do at most.
+float fma_probe(int64_t n) {
+  Vec acc[12];
+  for (int i = 0; i < 12; ++i) acc[i] = set1(float(i));
+  const Vec a = set1(0.999f), b = set1(0.001f);
+  for (int64_t k = 0; k < n; ++k)
+    for (int i = 0; i < 12; ++i) acc[i] = acc[i] * a + b;
+  float s = 0;
+  for (int i = 0; i < 12; ++i) s += acc[i][0];
+  return s;
+}
 }  // namespace
 
 void fill_gemm(IsaTable& t) {
+  t.fma_probe = fma_probe;
   fill_panel<1>(t);
   fill_panel<2>(t);
   fill_panel<3>(t);

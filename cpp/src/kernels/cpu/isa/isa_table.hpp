@@ -33,6 +33,7 @@ struct IsaTable {
   TileFn elementwise[int(Ew::count)];
   int max_rows[5];        // tallest tile for a panel of nv registers, nv = 1..4; 0: none
   GemmFn gemm[2][5][16];  // [column form][nv][rows]
+  float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
   CellFn cell[int(Cell::count)];
   CellGradFn cell_grad[int(Cell::count)];
   // Rows: n floats each.

@@ -1,0 +1,158 @@
+"""``hb.profile``: where the time of a training step or a prediction goes, node by node."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hornbeam import _core
+from hornbeam._tree import flatten, map_structure
+from hornbeam._validation import positive_int
+from hornbeam.training import data as sources
+
+
+@dataclass(frozen=True)
+class ProfileRow:
+    """One node of the program.
+
+    Attributes:
+        op: the operation.
+        layer: the layer that made it, "" for the optimizer and the like.
+        shape: its outputs' shapes.
+        seconds: mean time of a run.
+        flops: multiply-adds counted as two, 0 where the op is bound by memory.
+        bytes: read and written, each operand once.
+        parts: how many threads could share it.
+    """
+
+    op: str
+    layer: str
+    shape: str
+    seconds: float
+    flops: float
+    bytes: float
+    parts: int
+
+
+@functools.lru_cache(maxsize=1)
+def machine_peaks() -> tuple[float, float]:
+    """This core's fused multiply-add rate in FLOP/s and its memory triad in bytes/s, measured in some 0.1 s."""
+    return _core.measure_peaks()
+
+
+class Profile:
+    """The rows of a profiled step; ``print`` it for a table.
+
+    Attributes:
+        rows: one ``ProfileRow`` a node, in the order they run.
+        seconds: the whole step's time, on one thread.
+        arena_bytes: working memory of the step.
+        live_bytes: the least working memory any plan could use.
+    """
+
+    def __init__(self, rows: list[ProfileRow], stats: dict[str, Any]) -> None:
+        self.rows = rows
+        self.seconds = sum(r.seconds for r in rows)
+        self.arena_bytes, self.live_bytes = int(stats["arena_bytes"]), int(stats["live_bytes"])
+
+    def by_layer(self) -> dict[str, float]:
+        """Seconds of each layer, the longest first."""
+        total: dict[str, float] = {}
+        for r in self.rows:
+            total[r.layer] = total.get(r.layer, 0.0) + r.seconds
+        return dict(sorted(total.items(), key=lambda item: -item[1]))
+
+    def table(self, limit: int | None = 30) -> str:
+        """The longest ``limit`` nodes (None: all) with their rates and shares of this machine's peaks."""
+        flops_peak, bytes_peak = machine_peaks()
+        head = f"{'op':<26}{'layer':<24}{'output':<26}{'ms':>9}{'share':>7}{'GFLOP/s':>9}{'GB/s':>7}{'peak':>6}{'parts':>6}"
+        lines = [head, "-" * len(head)]
+        rows = sorted(self.rows, key=lambda r: -r.seconds)
+        for r in rows[:limit]:
+            s = max(r.seconds, 1e-12)
+            peak = max(r.flops / s / flops_peak, 0.0 if r.flops else r.bytes / s / bytes_peak)
+            lines.append(
+                f"{r.op[:25]:<26}{r.layer[:23]:<24}{r.shape[:25]:<26}{r.seconds * 1e3:>9.4f}{r.seconds / self.seconds:>7.1%}"
+                f"{r.flops / s / 1e9:>9.1f}{r.bytes / s / 1e9:>7.1f}{peak:>6.0%}{r.parts:>6}"
+            )
+        if limit is not None and len(rows) > limit:
+            rest = sum(r.seconds for r in rows[limit:])
+            lines.append(f"{len(rows) - limit} more nodes: {rest * 1e3:.4f} ms")
+        lines.append(
+            f"{self.seconds * 1e3:.3f} ms a step on one thread; working memory {self.arena_bytes / 2**20:.2f} MiB "
+            f"({self.arena_bytes / max(1, self.live_bytes):.2f} x the least possible); "
+            f"peaks {flops_peak / 1e9:.0f} GFLOP/s, {bytes_peak / 1e9:.1f} GB/s"
+        )
+        return "\n".join(lines)
+
+    __str__ = table
+
+    def chrome_trace(self, path: str | os.PathLike[str]) -> None:
+        """Writes the step as a trace for chrome://tracing or Perfetto.
+
+        Args:
+            path: the JSON file to write.
+        """
+        at, events = 0.0, []
+        for r in self.rows:
+            args = {"layer": r.layer, "shape": r.shape, "flops": r.flops, "bytes": r.bytes, "parts": r.parts}
+            events.append(
+                {"name": r.op, "ph": "X", "ts": at * 1e6, "dur": r.seconds * 1e6, "pid": 0, "tid": 0, "args": args}
+            )
+            at += r.seconds
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump({"traceEvents": events, "displayTimeUnit": "ms"}, f)
+
+
+def profile(
+    model: Any, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, repeats: int = 10
+) -> Profile:
+    """Times each node of a model's training step, or of its prediction.
+
+    The step runs on one thread and leaves the weights, the optimizer's and the metrics' states as they were.
+
+    Args:
+        model: a built or compiled model.
+        x: arrays; the first batch of them is used.
+        y: targets for the training step; None times the prediction.
+        sample_weight: weights of the samples.
+        batch_size: samples a step, None for all that are given, at most 32.
+        repeats: runs to take the mean of.
+
+    Returns:
+        A ``Profile``: print it, or look at its ``rows``.
+
+    Raises:
+        ValueError: with ``y`` for a model that is not compiled, or without samples.
+
+    Example:
+        >>> import hornbeam as hb
+        >>> model = hb.Sequential([hb.Input((4,)), hb.layers.Dense(3)])
+        >>> p = profile(model, np.zeros((8, 4), "float32"))
+        >>> [r.op for r in p.rows]
+        ['matmul']
+    """
+    arrays = [sources.to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", sample_weight))]
+    n = sources.cardinality(*arrays)
+    if n == 0:
+        raise ValueError("profile() needs at least one sample. Received: an empty x")
+    size = min(n, 32) if batch_size is None else min(n, positive_int("batch_size", batch_size))
+    batch = tuple(map_structure(lambda a: None if a is None else np.ascontiguousarray(a[:size]), a) for a in arrays)
+    if y is not None:
+        model._require_compiled()
+    step = model._step_for("train", batch) if y is not None else model._step_for("predict", batch[:1])
+    inputs = [a for a in flatten(batch if y is not None else batch[:1]) if a is not None]
+    state = step.graph.variables
+    before = [v.numpy().copy() for v in state]
+    try:
+        step.executable.profile(inputs, 1)
+        rows = step.executable.profile(inputs, positive_int("repeats", repeats))
+    finally:
+        for v, value in zip(state, before):
+            v.assign(value)
+    return Profile([ProfileRow(*r) for r in rows], step.executable.stats([list(a.shape) for a in inputs]))
