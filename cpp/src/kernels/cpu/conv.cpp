@@ -1,23 +1,8 @@
 // Convolution on the blocked product: the tile of A is gathered under the window, so there is no im2col buffer. The
 // input gradient is one gather a stride phase; the kernel gradient gathers columns and may cut its long sum.
-#include "kernels/cpu/conv_geometry.hpp"
+#include "kernels/cpu/conv_window.hpp"
 
 namespace hornbeam {
-namespace {
-
-// Short copies by four floats, the last four overlapping: a call to memcpy would cost more than the copy.
-inline void copy_floats(float* dst, const float* src, int64_t n) {
-  if (n >= 64) {
-    std::memcpy(dst, src, size_t(n) * 4);
-  } else if (n >= 4) {
-    for (int64_t i = 0; i + 4 <= n; i += 4) std::memcpy(dst + i, src + i, 16);
-    std::memcpy(dst + n - 4, src + n - 4, 16);
-  } else {
-    for (int64_t i = 0; i < n; ++i) dst[i] = src[i];
-  }
-}
-}  // namespace
-
 void Gather::set_runs() {
   run = 1;
   if (channels != pixel_stride) return;
@@ -94,6 +79,12 @@ namespace {
 struct Product {
   Gemm gemm;
   Gather gather;
+  Window window;        // used where it is the better way
+  bool dot = false;     // so few columns that registers are filled along k
+  int64_t weights = 0;  // then: where they start in the workspace
+  int64_t scratch = 0;  // where the window's lines start in the workspace, part by part
+  // of the output, for the window: floats to the first pixel, and from one image, line, pixel to the next
+  int64_t base = 0, image = 0, line = 0, pixel = 0;
   int64_t group = 0;
   int64_t packed = 0;   // where its panels start in the workspace, in floats
   int64_t result = -1;  // where its rows are put in the workspace before they are spread, or -1: straight to the output
@@ -109,6 +100,7 @@ struct ConvParams {
   int parts = 0;
   int splits = 1;       // pieces of the kernel gradient's long sum
   int64_t partial = 0;  // where their results are in the workspace
+  bool swapped = false; // the kernel gradient is computed with filters as rows
 };
 
 const Product& product_of(const ConvParams& p, int part) {
@@ -136,16 +128,78 @@ Gather forward_gather(const ConvGeometry& g, int64_t group) {
   return a;
 }
 
-// Gives the products their share of parts and of the packing workspace; returns the floats needed.
+constexpr int64_t kFewColumns = 4, kLowTile = 6, kDotRun = 8;
+constexpr int64_t kPartialFloats = 1 << 20;  // that pieces of a kernel gradient may take
+
+// Chooses between the window and the gather: tiles of the window end with the line, so lines must not be too short.
+void choose(const KernelRequest& r, Product& q, int64_t rows, int64_t columns, int64_t depth) {
+  q.window = Window::plan(q.gather);
+  const int64_t width = q.gather.count[2];
+  const Gemm by_line = Gemm::plan_whole(r.isa, width, columns, depth, false);
+  const int64_t tiles = (width + by_line.mr - 1) / by_line.mr;
+  q.window.used = q.window.used && width >= kLowTile * tiles;
+  q.gemm = q.window.used ? by_line : Gemm::plan(r.isa, rows, columns, depth, false);
+  q.dot = q.window.used && columns <= kFewColumns && q.window.run_length >= kDotRun;
+  if (!q.window.used) return;
+  const double work = 2.0 * double(rows) * double(columns) * double(depth);
+  const int64_t lines = rows / width;
+  q.gemm.row_parts = int(std::max<int64_t>(1, std::min<int64_t>({lines, int64_t(kMaxParts), int64_t(work / 2e6)})));
+}
+
+// Gives the products their share of parts and of the workspace; returns the floats needed.
 int64_t lay_out(ConvParams& p) {
   int64_t floats = 0;
+  auto take = [&](int64_t n) {
+    const int64_t at = floats;
+    floats += (n + 15) / 16 * 16;
+    return at;
+  };
   for (Product& q : p.products) {
-    q.packed = floats;
-    floats += (q.gemm.packed_size() + 15) / 16 * 16;
+    q.packed = take(q.gemm.packed_size());
+    if (q.dot) q.weights = take(q.gemm.k * q.gemm.n);
+    if (q.window.used) q.scratch = take(q.gemm.parts() * q.window.scratch);
     q.first_part = p.parts;
     p.parts += q.gemm.parts();
   }
   return floats;
+}
+
+// The weights of a few columns as rows.
+void pack_dot(const Product& q, float* work) {
+  if (!q.dot) return;
+  for (int64_t k = 0; k < q.gemm.k; ++k)
+    for (int64_t f = 0; f < q.gemm.n; ++f) work[q.weights + f * q.gemm.k + k] = work[q.packed + k * q.gemm.panel() + f];
+}
+
+// A product by windows, into `out`.
+void multiply_window(const KernelCall& c, const ConvParams& p, const Product& q, const float* x, float* out,
+                     int64_t first) {
+  float* work = buffer<float>(c, c.work);
+  const int part = c.part - q.first_part;
+  const Range lines = part_range(p.g.batch * q.gather.count[1], q.gemm.row_parts, part);
+  const PixelGrid grid{out + q.base, q.image, q.line, q.pixel};
+  const TileEnd end = p.epilogue.end(c, first);
+  auto finish = [&](const Chunk& k) {
+    if (!p.epilogue.present || p.products.size() > 1) return;
+    const int64_t begin = k.image * q.image + k.line * q.line;
+    p.epilogue.apply(c, out, begin, begin + (k.images - 1) * q.image + k.lines * q.line);
+  };
+  float* scratch = work + q.scratch + part * q.window.scratch;
+  if (q.dot)
+    dot_windows(q.window, q.gather, q.gemm, lines, x, work + q.weights, scratch, grid, end.bias, end.relu, finish);
+  else
+    multiply_windows(q.window, q.gather, q.gemm, lines, x, work + q.packed, scratch, grid, end.bias, end.relu, finish);
+}
+
+// The epilogue of a result that several products made together.
+void finish_all(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  const Range r = part_range(p.epilogue.fused.walk.total, c.parts, c.part, kTile);
+  p.epilogue.apply(c, buffer<float>(c, c.out), r.begin, r.end);
+}
+void add_finish(const ConvParams& p, const KernelRequest& r, std::vector<Stage>& stages) {
+  if (p.epilogue.present && p.products.size() > 1)
+    stages.push_back({finish_all, parts_for(r.outputs[0].size(), 8, 65536)});
 }
 
 void pack_forward(const KernelCall& c) {  // B[(tap, channel)][filter] of one group is a block of columns of the kernel
@@ -154,6 +208,7 @@ void pack_forward(const KernelCall& c) {  // B[(tap, channel)][filter] of one gr
     const Range r = part_range(q.gemm.panels(), c.parts, c.part);
     q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1,
                 buffer<float>(c, c.work) + q.packed, r.begin, r.end);
+    if (r.size() > 0) pack_dot(q, buffer<float>(c, c.work));
   }
 }
 
@@ -162,10 +217,11 @@ void multiply_forward(const KernelCall& c) {
   const Product& q = product_of(p, c.part);
   float* y = buffer<float>(c, c.out);
   const int64_t ldc = p.g.filters, first = q.group * p.g.group_filters();
+  if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), y, first);
   q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0),
-             buffer<const float>(c, c.work) + q.packed, y + first, ldc,
+             buffer<const float>(c, c.work) + q.packed, y + first, ldc, p.epilogue.end(c, first),
              [&](int64_t row, int rows, int64_t column, int64_t columns) {
-               if (!p.epilogue.present) return;
+               if (!p.epilogue.present || p.products.size() > 1) return;
                if (columns == ldc)
                  p.epilogue.apply(c, y, row * ldc, (row + rows) * ldc);
                else
@@ -194,6 +250,7 @@ void pack_input_grad(const KernelCall& c) {  // B[(tap, filter)][channel] = kern
           dst += (o1 - o0) * w;
         }
     }
+    if (r.size() > 0) pack_dot(q, buffer<float>(c, c.work));
   }
 }
 
@@ -204,22 +261,26 @@ void multiply_input_grad(const KernelCall& c) {
   float* dx = buffer<float>(c, c.out);
   float* work = buffer<float>(c, c.work);
   const int64_t first = q.group * g.group_channels();
+  if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), dx, first);
   const bool direct = q.result < 0;
   float* target = direct ? dx + first : work + q.result;
   const int64_t ldc = direct ? g.channels : g.group_channels();
   q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), work + q.packed, target,
-             ldc, [&](int64_t row, int rows, int64_t column, int64_t columns) {
-               for (int i = 0; i < rows; ++i) {
-                 int64_t at = (row + i) * g.channels;
-                 if (!direct) {  // spread the phase's pixels
-                   const int64_t m = row + i, per_image = q.gather.pixels(), pixel = m % per_image;
-                   const int64_t d = pixel / (q.gather.count[1] * q.gather.count[2]) * g.stride[0] + q.phase[0];
-                   const int64_t h = pixel / q.gather.count[2] % q.gather.count[1] * g.stride[1] + q.phase[1];
-                   const int64_t w = pixel % q.gather.count[2] * g.stride[2] + q.phase[2];
-                   at = (((m / per_image * g.in[0] + d) * g.in[1] + h) * g.in[2] + w) * g.channels;
-                   copy_floats(dx + at + first + column, target + m * ldc + column, columns);
-                 }
-                 if (p.epilogue.present) p.epilogue.apply(c, dx, at + first + column, at + first + column + columns);
+             ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
+               if (direct) {
+                 if (!p.epilogue.present || p.products.size() > 1) return;
+                 const int step = columns == ldc ? rows : 1;
+                 for (int i = 0; i < rows; i += step)
+                   p.epilogue.apply(c, dx, (row + i) * ldc + column, (row + i + step - 1) * ldc + column + columns);
+                 return;
+               }
+               for (int64_t m = row; m < row + rows; ++m) {  // spread the phase's pixels
+                 const int64_t per_image = q.gather.pixels(), pixel = m % per_image;
+                 const int64_t d = pixel / (q.gather.count[1] * q.gather.count[2]) * g.stride[0] + q.phase[0];
+                 const int64_t h = pixel / q.gather.count[2] % q.gather.count[1] * g.stride[1] + q.phase[1];
+                 const int64_t w = pixel % q.gather.count[2] * g.stride[2] + q.phase[2];
+                 const int64_t at = (((m / per_image * g.in[0] + d) * g.in[1] + h) * g.in[2] + w) * g.channels;
+                 copy_floats(dx + at + first + column, target + m * ldc + column, columns);
                }
              });
 }
@@ -241,10 +302,29 @@ void multiply_kernel_grad(const KernelCall& c) {
   float* out = p.splits == 1 ? buffer<float>(c, c.out) : buffer<float>(c, c.work) + p.partial + split * size;
   const Range depths = part_range(q.gemm.k, p.splits, split, kTileDepth);
   q.gemm.run_range(part - q.first_part, depths, &q.gather, fill_gather_columns, buffer<const float>(c, 0),
-                   buffer<const float>(c, c.work) + q.packed, out + q.group * p.g.group_filters(), p.g.filters,
+                   buffer<const float>(c, c.work) + q.packed, out + q.group * p.g.group_filters(), p.g.filters, {},
                    [](int64_t, int, int64_t, int64_t) {});
 }
 
+// By windows: a part takes some of the lines and some of the tiles of each group.
+void multiply_outer_part(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  const int split = c.part / p.parts, part = c.part % p.parts;
+  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
+  const bool straight = p.splits == 1 && !p.swapped;
+  float* work = buffer<float>(c, c.work);
+  float* out = straight ? buffer<float>(c, c.out) : work + p.partial + split * size;
+  const Range lines = part_range(p.g.batch * p.g.out[1], p.splits, split);
+  for (const Product& q : p.products) {
+    const int64_t first = q.group * p.g.group_filters();
+    const OuterShape shape{p.g.group_filters(), p.swapped, p.swapped ? q.window.run_length : p.g.filters};
+    multiply_outer(q.window, q.gather, q.gemm.isa, lines, {part, p.parts}, buffer<const float>(c, 0),
+                   work + q.scratch + c.part * q.window.scratch, buffer<const float>(c, 1) + first, p.g.filters, shape,
+                   out + first);
+  }
+}
+
+// Adds the pieces, in order; turns swapped ones from [run][filter][i] to [run][i][filter].
 void add_splits(const KernelCall& c) {
   const auto& p = params_of<ConvParams>(c);
   const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
@@ -254,8 +334,42 @@ void add_splits(const KernelCall& c) {
   for (int64_t i = r.begin; i < r.end; ++i) {
     float s = partial[i];
     for (int k = 1; k < p.splits; ++k) s += partial[k * size + i];
-    out[i] = s;
+    if (!p.swapped) {
+      out[i] = s;
+      continue;
+    }
+    const int64_t n = p.products[0].window.run_length, f = i / n % p.g.filters, run = i / n / p.g.filters;
+    out[(run * n + i % n) * p.g.filters + f] = s;
   }
+}
+
+KernelPlan plan_outer(const KernelRequest& r, ConvParams p, double work) {
+  const Window& w = p.products[0].window;
+  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters, lines = p.g.batch * p.g.out[1];
+  // how much of the registers each way round would fill
+  auto fill = [&](int64_t rows, int64_t columns) {
+    const int64_t lanes = r.isa->lanes, registers = (columns + lanes - 1) / lanes;
+    const double used = double(columns) / double(registers * lanes);
+    return used * std::min(1.0, double(std::min<int64_t>(rows, 14) * std::min<int64_t>(registers, 4)) / 8);
+  };
+  p.swapped = p.g.groups == 1 && fill(p.g.filters, w.run_length) > 1.5 * fill(w.run_length, p.g.filters);
+  const int64_t most = std::min<int64_t>({8, lines, int64_t(work / 4e6), kPartialFloats / std::max<int64_t>(1, size)});
+  p.splits = int(std::max<int64_t>(1, most));
+  const int64_t tiles = outer_tiles(w, r.isa, p.g.group_filters(), p.swapped);
+  p.parts = int(std::max<int64_t>(1, std::min<int64_t>({tiles, 8 / p.splits, int64_t(work / 4e6)})));
+  int64_t floats = 0;
+  for (Product& q : p.products) {
+    q.scratch = floats;
+    floats += p.parts * p.splits * q.window.scratch;
+  }
+  p.partial = floats;
+  const int parts = p.parts * p.splits;
+  std::vector<Stage> stages{{multiply_outer_part, parts}};
+  if (p.splits > 1 || p.swapped) {
+    floats += p.splits * size;
+    stages.push_back({add_splits, parts_for(size, p.splits)});
+  }
+  return make_plan(std::move(p), std::move(stages), size_t(floats) * 4);
 }
 
 int pack_parts(const ConvParams& p) {
@@ -275,14 +389,16 @@ KernelPlan plan_conv(const KernelRequest& r) {
     Product q;
     q.group = group;
     q.gather = forward_gather(p.g, group);
-    q.gemm =
-        Gemm::plan(r.isa, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels(), false);
+    choose(r, q, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels());
+    q.base = group * p.g.group_filters();
+    q.pixel = p.g.filters, q.line = p.g.out[2] * q.pixel, q.image = p.g.out_pixels() * q.pixel;
     p.products.push_back(std::move(q));
   }
   p.epilogue = Epilogue::plan(r, 2);
   const int64_t floats = lay_out(p);
-  const int packs = pack_parts(p), parts = p.parts;
-  return make_plan(std::move(p), {{pack_forward, packs}, {multiply_forward, parts}}, size_t(floats) * 4);
+  std::vector<Stage> stages{{pack_forward, pack_parts(p)}, {multiply_forward, p.parts}};
+  add_finish(p, r, stages);
+  return make_plan(std::move(p), std::move(stages), size_t(floats) * 4);
 }
 
 KernelPlan plan_conv_input_grad(const KernelRequest& r) {
@@ -326,8 +442,11 @@ KernelPlan plan_conv_input_grad(const KernelRequest& r) {
           q.gather.set_runs();
           const int64_t rows = g.batch * q.gather.pixels();
           if (rows == 0) continue;
-          q.gemm = Gemm::plan(r.isa, rows, g.group_channels(), int64_t(q.tap_index.size()) * g.group_filters(), false);
-          if (phased) {
+          choose(r, q, rows, g.group_channels(), int64_t(q.tap_index.size()) * g.group_filters());
+          q.base = (b * g.in[2] + e) * g.channels + group * g.group_channels();
+          q.pixel = g.stride[2] * g.channels, q.line = g.stride[1] * g.in[2] * g.channels;
+          q.image = g.in_pixels() * g.channels;
+          if (phased && !q.window.used) {
             q.result = spread;
             spread += rows * g.group_channels();
           }
@@ -338,8 +457,9 @@ KernelPlan plan_conv_input_grad(const KernelRequest& r) {
   const int64_t floats = lay_out(p);
   for (Product& q : p.products)
     if (q.result >= 0) q.result += floats;
-  const int packs = pack_parts(p), parts = p.parts;
-  return make_plan(std::move(p), {{pack_input_grad, packs}, {multiply_input_grad, parts}}, size_t(floats + spread) * 4);
+  std::vector<Stage> stages{{pack_input_grad, pack_parts(p)}, {multiply_input_grad, p.parts}};
+  add_finish(p, r, stages);
+  return make_plan(std::move(p), std::move(stages), size_t(floats + spread) * 4);
 }
 
 KernelPlan plan_conv_kernel_grad(const KernelRequest& r) {
@@ -354,10 +474,12 @@ KernelPlan plan_conv_kernel_grad(const KernelRequest& r) {
     q.group = group;
     q.gather = forward_gather(p.g, group);
     q.gemm = Gemm::plan(r.isa, rows, p.g.group_filters(), pixels, true);
+    q.window = Window::plan(q.gather);
     p.products.push_back(std::move(q));
   }
-  int64_t floats = lay_out(p);
   const double work = 2.0 * double(rows) * double(p.g.filters) * double(pixels);
+  if (pixels > 0 && p.products[0].window.used) return plan_outer(r, std::move(p), work);
+  int64_t floats = lay_out(p);
   p.splits = int(
       std::max<int64_t>(1, std::min<int64_t>({int64_t(8) / p.parts, pixels / (4 * kTileDepth), int64_t(work / 4e6)})));
   const int64_t size = rows * p.g.filters;

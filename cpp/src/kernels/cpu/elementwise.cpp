@@ -42,6 +42,11 @@ void read_run(float* dst, const void* src, DType d, int64_t offset, int64_t n, i
       return;
   }
 }
+// dst[i] = src[i % period] for n floats, n >= period.
+void repeat(float* dst, const float* src, int64_t period, int64_t n) {
+  std::memcpy(dst, src, size_t(period) * 4);
+  for (int64_t have = period; have < n; have *= 2) std::memcpy(dst + have, dst, size_t(std::min(have, n - have)) * 4);
+}
 }  // namespace
 
 FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<TensorSpec>& outs, const Ints& program,
@@ -66,10 +71,14 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
       in.kind = FusedKernel::Input::scalar;
     else if (k.walk.contiguous(size_t(i)))
       in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::convert;
-    if (in.kind == FusedKernel::Input::direct)
+    else if (in.dtype == DType::f32 && k.walk.periodic(size_t(i)))
+      in.kind = FusedKernel::Input::periodic, in.period = k.walk.sizes.back();
+    if (in.kind == FusedKernel::Input::direct) {
       last_direct_read = std::max(last_direct_read, last[size_t(i)]);
-    else
+    } else {
       in.slot = k.slots++;
+      if (in.period > 0 && in.period < kTile) ++k.slots;  // a period more, so that a tile may start anywhere in it
+    }
     k.inputs.push_back(in);
   }
   for (size_t j = 0; j < results.size(); ++j) {
@@ -114,7 +123,9 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
     if (s.kind == Input::scalar && i != replaced) {
       float v;
       read_run(&v, in[i], s.dtype, 0, 1, 1);
-      std::fill(tiles[s.slot], tiles[s.slot] + kTile, v);
+      std::fill(tiles[s.slot], tiles[s.slot] + std::min<int64_t>(kTile, end - begin), v);
+    } else if (s.kind == Input::periodic && s.period < kTile) {
+      repeat(tiles[s.slot], static_cast<const float*>(in[i]), s.period, s.period + std::min<int64_t>(kTile, end - begin));
     }
   }
   for (int64_t at = begin; at < end; at += kTile) {
@@ -127,6 +138,18 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
         reg[i] = static_cast<const float*>(in[i]) + at;
       } else if (s.kind == Input::convert) {
         read_run(tiles[s.slot], in[i], s.dtype, at, n, 1);
+      } else if (s.kind == Input::periodic) {
+        const float* source = static_cast<const float*>(in[i]);
+        const int64_t phase = at % s.period, left = std::min<int64_t>(n, s.period - phase);
+        if (s.period < kTile) {
+          reg[i] = tiles[s.slot] + phase;
+        } else if (left == n) {
+          reg[i] = source + phase;
+        } else {
+          std::memcpy(tiles[s.slot], source + phase, size_t(left) * 4);
+          std::memcpy(tiles[s.slot] + left, source, size_t(n - left) * 4);
+          reg[i] = tiles[s.slot];
+        }
       } else if (s.kind == Input::strided) {
         float* t = tiles[s.slot];
         walk.runs(size_t(i), at, at + n, [&](int64_t offset, int64_t pos, int64_t len, int64_t stride) {

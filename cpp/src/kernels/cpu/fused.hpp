@@ -11,9 +11,10 @@ constexpr int kMaxSlots = 40;  // tiles a program may need
 /// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.
 struct FusedKernel {
   struct Input {
-    enum Kind { direct, convert, scalar, strided } kind;
+    enum Kind { direct, convert, scalar, periodic, strided } kind;
     DType dtype;
-    int slot;  // tile it is read into, when not direct
+    int slot;            // tile it is read into, when not direct
+    int64_t period = 0;  // periodic: floats that repeat, as a bias does
   };
   struct Output {
     int reg;

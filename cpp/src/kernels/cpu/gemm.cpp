@@ -11,7 +11,7 @@ void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t ro
 }
 void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const int64_t stride = static_cast<const Matrix*>(source)->col_stride;
-  for (int i = 0; i < depth; ++i) std::memcpy(dst + i * kTileRows, a + (k + i) * stride + row, size_t(rows) * 4);
+  for (int i = 0; i < depth; ++i) copy_floats(dst + i * kTileRows, a + (k + i) * stride + row, rows);
 }
 
 Gemm Gemm::plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column) {
@@ -82,28 +82,50 @@ void Gemm::pack(const float* b, int64_t row_stride, int64_t col_stride, float* o
 }
 
 void Gemm::block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
-                 int64_t row, int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate) const {
+                 int64_t row, int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate,
+                 const TileEnd& end) const {
   alignas(64) float tile[kTileRows * kTileStride];
   fill(source, a, tile, row, rows, k0, depth);
   const int w = panel();
   const GemmFn kernel = isa->gemm[column_form()][nv][rows];
   for (int64_t j = first; j < first + width; j += w) {
-    GemmTile t{tile,
-               packed + (j / w) * w * k + k0 * w,
-               c + row * ldc + j,
-               ldc,
-               depth,
-               int(std::min<int64_t>(w, first + width - j)),
-               accumulate};
+    const int columns = int(std::min<int64_t>(w, first + width - j));
+    GemmTile t{tile, packed + (j / w) * w * k + k0 * w, depth,
+               {c + row * ldc + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu}};
     kernel(t);
   }
 }
 
+namespace {
+// Whether the program is no more than product + bias of the columns, relu, or both.
+bool in_registers(const KernelRequest& r, size_t first_input, int* bias, bool* relu) {
+  const Ints &program = r.attrs.ints("program"), &results = r.attrs.ints("results");
+  const size_t extra = r.inputs.size() - first_input, steps = program.size() / 4;
+  const int64_t last = int64_t(extra + steps), columns = r.outputs[0].shape.back();
+  if (extra > 1 || steps < 1 || steps > extra + 1 || results.size() != 1 || results[0] != last) return false;
+  size_t at = 0;
+  int64_t reg = 0;  // the register that holds the value so far
+  if (extra == 1) {
+    const TensorSpec& t = r.inputs[first_input];
+    if (program[0] != int64_t(Ew::add_) || program[1] + program[2] != 1 || t.dtype != DType::f32 ||
+        t.size() != columns || t.shape.empty() || t.shape.back() != columns)
+      return false;
+    at = 4, reg = 2;
+  }
+  const bool ends = at < program.size();
+  if (ends && (program[at] != int64_t(Ew::relu_) || program[at + 1] != reg)) return false;
+  if (extra == 1) *bias = int(first_input);
+  *relu = ends;
+  return true;
+}
+}  // namespace
+
 Epilogue Epilogue::plan(const KernelRequest& r, size_t first_input) {
   Epilogue e;
   if (!r.attrs.has("program")) return e;
-  e.present = true;
   e.first_input = first_input;
+  if (in_registers(r, first_input, &e.bias, &e.relu)) return e;
+  e.present = true;
   std::vector<TensorSpec> ins{r.outputs[0]};
   ins.insert(ins.end(), r.inputs.begin() + long(first_input), r.inputs.end());
   e.fused = make_fused(ins, {r.outputs[0]}, r.attrs.ints("program"), r.attrs.ints("results"), r.isa, r.op);

@@ -17,6 +17,12 @@ struct Matrix {
 void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
+/// What is done to a finished product in registers: a bias added (null: none), relu.
+struct TileEnd {
+  const float* bias = nullptr;
+  bool relu = false;
+};
+
 struct Gemm {
   const IsaTable* isa = nullptr;
   int64_t m = 0, n = 0, k = 0;
@@ -47,20 +53,20 @@ struct Gemm {
   /// block of rows while it is in cache.
   template <class Finish>
   void run(int part, const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
-           Finish finish) const {
-    run_range(part, {0, k}, source, fill, a, packed, c, ldc, finish);
+           const TileEnd& end, Finish finish) const {
+    run_range(part, {0, k}, source, fill, a, packed, c, ldc, end, finish);
   }
   /// All of C = A B, with A a matrix; a smaller `rows` than planned takes the first ones.
   void multiply(const Matrix& matrix, const float* a, const float* packed, float* c, int64_t ldc, int64_t rows) const {
     Gemm g = *this;
     g.m = rows;
     g.run(0, &matrix, column ? fill_matrix_columns : fill_matrix_rows, a, packed, c, ldc,
-          [](int64_t, int64_t, int64_t, int64_t) {});
+          {}, [](int64_t, int64_t, int64_t, int64_t) {});
   }
   /// The same over a range of k alone.
   template <class Finish>
   void run_range(int part, Range depths, const void* source, FillTile fill, const float* a, const float* packed,
-                 float* c, int64_t ldc, Finish finish) const {
+                 float* c, int64_t ldc, const TileEnd& end, Finish finish) const {
     const Range rows = part_range(m, row_parts, part % row_parts, mr);
     const Range cols = part_range(n, col_parts, part / row_parts, panel());
     if (rows.size() <= 0 || cols.size() <= 0) return;
@@ -71,28 +77,38 @@ struct Gemm {
         const int depth = int(std::min<int64_t>(kTileDepth, depths.end - p));
         for (int64_t i = rows.begin; i < rows.end;) {
           const int h = tile_height(rows.end - i);
-          block(source, fill, a, packed, c, ldc, i, h, j, width, p, depth, add || p > depths.begin);
-          if (p + kTileDepth >= depths.end) finish(i, h, j, width);
+          const bool last = p + kTileDepth >= depths.end;
+          block(source, fill, a, packed, c, ldc, i, h, j, width, p, depth, add || p > depths.begin,
+                last ? end : TileEnd{});
+          if (last) finish(i, h, j, width);
           i += h;
         }
       }
     }
   }
 
- private:
-  int64_t column_step() const;               // columns of C taken together, so that their panels stay in L2
   int tile_height(int64_t rows_left) const;  // equalised, so that no tile is left tiny
+
+ private:
+  int64_t column_step() const;  // columns of C taken together, so that their panels stay in L2
   void block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, int64_t row,
-             int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate) const;
+             int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate, const TileEnd& end) const;
 };
 
-/// An elementwise group applied to a product while it is in cache ("program" of the node; input 0 is the product).
+/// An elementwise group applied to a product while it is in cache ("program" of the node; input 0 is the product). A
+/// bias, relu or both are done while the product is still in registers.
 struct Epilogue {
-  bool present = false;
+  bool present = false;  // there is more than that
+  int bias = -1;         // the input that is a bias of the product's columns
+  bool relu = false;
   FusedKernel fused;
   size_t first_input = 2;  // the node's inputs from here on are the group's inputs 1, 2, ...
 
   static Epilogue plan(const KernelRequest& r, size_t first_input);
+  /// What to do in registers for columns from `column` on.
+  TileEnd end(const KernelCall& call, int64_t column = 0) const {
+    return {bias < 0 ? nullptr : buffer<const float>(call, bias) + column, relu};
+  }
   /// Applies it to rows [row, row + rows) of a product stored with `columns` columns at c, in place.
   void apply(const KernelCall& call, float* c, int64_t begin, int64_t end) const;
 };

@@ -30,6 +30,18 @@ inline Range part_range(int64_t n, int parts, int p, int64_t align = 1) {
   return {std::min(n, units * p / parts * align), std::min(n, units * (p + 1) / parts * align)};
 }
 
+/// Short copies by four floats, the last four overlapping: a call to memcpy would cost more than the copy.
+inline void copy_floats(float* dst, const float* src, int64_t n) {
+  if (n >= 64) {
+    std::memcpy(dst, src, size_t(n) * 4);
+  } else if (n >= 4) {
+    for (int64_t i = 0; i + 4 <= n; i += 4) std::memcpy(dst + i, src + i, 16);
+    std::memcpy(dst + n - 4, src + n - 4, 16);
+  } else {
+    for (int64_t i = 0; i < n; ++i) dst[i] = src[i];
+  }
+}
+
 template <class T>
 const T& params_of(const KernelCall& c) {
   return *static_cast<const T*>(c.params);
@@ -98,6 +110,12 @@ struct Walk {
     }
   }
   bool contiguous(size_t k) const { return sizes.size() == 1 && (strides[k][0] == 1 || total == 1); }
+  // The last axis in memory order, repeated over all others.
+  bool periodic(size_t k) const {
+    for (size_t i = 0; i + 1 < sizes.size(); ++i)
+      if (strides[k][i] != 0) return false;
+    return sizes.size() > 1 && strides[k].back() == 1;
+  }
   bool scalar(size_t k) const {
     for (int64_t s : strides[k])
       if (s != 0) return false;

@@ -40,6 +40,7 @@ void multiply(const KernelCall& c) {
     const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
     const int64_t base = b * p.m * p.n;
     p.gemm.run(int(i % inner), &p.a, p.gemm.column ? fill_matrix_columns : fill_matrix_rows, a, packed, out, p.n,
+               p.epilogue.end(c),
                [&](int64_t row, int rows, int64_t column, int64_t columns) {
                  if (!p.epilogue.present) return;
                  float* all = buffer<float>(c, c.out);

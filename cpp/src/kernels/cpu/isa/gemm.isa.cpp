@@ -1,15 +1,9 @@
 // The matmul micro-kernel: a tile of C stays in registers while k runs; A is broadcast, B comes from a packed panel.
 #include "kernels/cpu/isa/isa_parts.hpp"
-#include "kernels/cpu/isa/vec.hpp"
+#include "kernels/cpu/isa/tile_store.hpp"
 
 namespace hornbeam::isa::HB_ISA_NAME {
 namespace {
-
-// Accumulators fill the register file but for one panel row and one broadcast; 16 rows at most.
-constexpr int max_rows(int nv) {
-  int r = (kRegisters - nv - 1) / nv;
-  return r > 14 ? 14 : r;
-}
 
 template <int MR, int NV, bool Column>
 void tile(const GemmTile& t) {
@@ -32,16 +26,7 @@ void tile(const GemmTile& t) {
     a += Column ? kTileRows : 1;
     b += NV * kLanes;
   }
-  float* c = t.c;
-  const int full = t.columns / kLanes, rest = t.columns % kLanes;
-  for (int i = 0; i < MR; ++i, c += t.ldc)
-    for (int v = 0; v < NV; ++v) {
-      float* at = c + v * kLanes;
-      if (v < full)
-        store(at, t.accumulate ? acc[i][v] + load(at) : acc[i][v]);
-      else if (v == full && rest)
-        store_n(at, t.accumulate ? acc[i][v] + load_n(at, rest) : acc[i][v], rest);
-    }
+  store_tile(acc, t.to);
 }
 
 template <int NV, int MR>

@@ -12,20 +12,61 @@ namespace hornbeam {
 // dst[i] = op(a[i], b[i], c[i]) for n floats; pointers may be equal, not otherwise overlap.
 using TileFn = void (*)(float* dst, const float* a, const float* b, const float* c, int n);
 
-// A tile of MR rows x (nv * lanes) columns of C: C (+)= A B, over k.
+// Where a tile of MR rows x (nv * lanes) columns of products goes.
+struct TileTarget {
+  float* c;
+  int64_t ldc;
+  int columns;                  // of the tile that exist
+  bool accumulate;              // C += rather than C =
+  const float* bias = nullptr;  // of these columns, added last
+  bool relu = false;            // then applied
+};
+
+// C (+)= A B, over k, with A copied into a tile and B packed.
 struct GemmTile {
   const float* a;  // row form: a[i * kTileStride + k]; column form: a[k * kTileRows + i]
   const float* b;  // packed panel: b[k * nv * lanes + j], 64-byte aligned
-  float* c;
-  int64_t ldc;
   int k;
-  int columns;  // of the panel that exist
-  bool accumulate;
+  TileTarget to;
+};
+// The same with A read where it lies: row i, element k of run s at a[i * row_stride + runs[s] + k].
+struct WindowTile {
+  const float* a;
+  int64_t row_stride;
+  const int64_t* runs;
+  int run_count;
+  int run_length;
+  const float* b;  // packed panel: b[(s * run_length + k) * nv * lanes + j]
+  TileTarget to;
+};
+// C (+)= A^T B over the pixels of some images: rows i at a[i], columns j at b[j] of each pixel.
+struct OuterTile {
+  const float *a, *b;
+  int images, lines, pixels;
+  int64_t a_image, a_line, a_pixel;  // floats from one to the next
+  int64_t b_image, b_line, b_pixel;
+  TileTarget to;
+};
+// y[i * ldy + f] = bias[f] + sum over runs and k of a[i * row_stride + runs[s] + k] * w[f * w_stride + s * run_length
+// + k], for `rows` i and `filters` f: for so few filters that they would not fill a register.
+struct DotTile {
+  const float* a;
+  int64_t row_stride;
+  const int64_t* runs;
+  int run_count;
+  int run_length;
+  const float* w;
+  int64_t w_stride;
+  float* y;
+  int64_t ldy;
+  int rows, filters;
 };
 constexpr int kTileDepth = 384;               // K is taken in blocks of this many
 constexpr int kTileStride = kTileDepth + 16;  // row form: padded, so that rows do not share a cache set
 constexpr int kTileRows = 16;                 // column form: room for the tallest tile
 using GemmFn = void (*)(const GemmTile&);
+using WindowFn = void (*)(const WindowTile&);
+using OuterFn = void (*)(const OuterTile&);
 
 struct IsaTable {
   const char* name;
@@ -33,6 +74,9 @@ struct IsaTable {
   TileFn elementwise[int(Ew::count)];
   int max_rows[5];        // tallest tile for a panel of nv registers, nv = 1..4; 0: none
   GemmFn gemm[2][5][16];  // [column form][nv][rows]
+  WindowFn window[5][16];  // [nv][rows]
+  OuterFn outer[5][16];
+  void (*dot_tile)(const DotTile& t);
   float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
   CellFn cell[int(Cell::count)];
   CellGradFn cell_grad[int(Cell::count)];

@@ -11,6 +11,7 @@ void make_table(IsaTable& t) {
   t.lanes = kLanes;
   fill_elementwise(t);
   fill_gemm(t);
+  fill_windows(t);
   fill_rows(t);
   fill_cells(t);
 }

@@ -25,6 +25,12 @@ constexpr int kLanes = 4;
 constexpr int kRegisters = 16;
 #endif
 
+// The tallest tile of products whose rows are nv registers: all registers but for a row of B and one broadcast.
+constexpr int max_rows(int nv) {
+  const int r = (kRegisters - nv - 1) / nv;
+  return r > 14 ? 14 : r;
+}
+
 typedef float Vec __attribute__((vector_size(kLanes * 4)));
 typedef int32_t IVec __attribute__((vector_size(kLanes * 4)));
 typedef float UnalignedVec __attribute__((vector_size(kLanes * 4), aligned(4)));
