@@ -98,9 +98,9 @@ struct ConvParams {
   std::vector<Product> products;
   Epilogue epilogue;
   int parts = 0;
-  int splits = 1;       // pieces of the kernel gradient's long sum
-  int64_t partial = 0;  // where their results are in the workspace
-  bool swapped = false; // the kernel gradient is computed with filters as rows
+  int splits = 1;        // pieces of the kernel gradient's long sum
+  int64_t partial = 0;   // where their results are in the workspace
+  bool swapped = false;  // the kernel gradient is computed with filters as rows
 };
 
 const Product& product_of(const ConvParams& p, int part) {
@@ -478,7 +478,11 @@ KernelPlan plan_conv_kernel_grad(const KernelRequest& r) {
     p.products.push_back(std::move(q));
   }
   const double work = 2.0 * double(rows) * double(p.g.filters) * double(pixels);
-  if (pixels > 0 && p.products[0].window.used) return plan_outer(r, std::move(p), work);
+  const Window& w = p.products[0].window;
+  // each chunk goes through the whole result once, so it must not be too small
+  const int64_t together = w.chunk_images ? w.chunk_images * p.g.out_pixels() : w.chunk_lines * p.g.out[2];
+  if (w.used && std::min(together, pixels) >= std::min<int64_t>(64, pixels) && pixels > 0)
+    return plan_outer(r, std::move(p), work);
   int64_t floats = lay_out(p);
   p.splits = int(
       std::max<int64_t>(1, std::min<int64_t>({int64_t(8) / p.parts, pixels / (4 * kTileDepth), int64_t(work / 4e6)})));

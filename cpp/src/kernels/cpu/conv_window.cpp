@@ -36,7 +36,8 @@ Window Window::plan(const Gather& g) {
   auto lines_for = [&](int64_t lines) { return (lines - 1) * g.step[1] + w.reach; };
   w.chunk_lines = std::min(g.count[1], std::max<int64_t>(1, (kChunkFloats / w.line - w.reach) / g.step[1] + 1));
   w.chunk_images = kChunkFloats / (lines_for(g.count[1]) * w.line);
-  w.scratch = w.copies ? std::max<int64_t>(lines_for(w.chunk_lines), lines_for(g.count[1]) * w.chunk_images) * w.line : 0;
+  w.scratch =
+      w.copies ? std::max<int64_t>(lines_for(w.chunk_lines), lines_for(g.count[1]) * w.chunk_images) * w.line : 0;
   w.used = true;
   return w;
 }

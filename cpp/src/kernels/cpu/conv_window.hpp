@@ -20,7 +20,7 @@ struct PixelGrid {
 /// How a gather's windows are read: planned once for the shapes.
 struct Window {
   bool used = false;
-  bool copies = false;  // lines are copied, with their padding, into `scratch` floats
+  bool copies = false;          // lines are copied, with their padding, into `scratch` floats
   int64_t line = 0, pixel = 0;  // floats from one to the next where windows are read
   int64_t top = 0, left = 0;    // of the first tap, relative to a pixel's base
   int64_t reach = 0;            // lines a window spans
@@ -28,7 +28,7 @@ struct Window {
   int64_t chunk_lines = 0;      // lines of the grid taken together
   int64_t chunk_images = 0;     // or whole images; 0: an image is more than a chunk
   int64_t scratch = 0;
-  std::vector<int64_t> runs;    // where each run of neighbouring floats under a window starts
+  std::vector<int64_t> runs;  // where each run of neighbouring floats under a window starts
   int64_t run_length = 0;
 
   /// The window of a gather over lines of pixels; `used` is false where it has more axes than that.
@@ -38,7 +38,8 @@ struct Window {
   const float* read(const Gather& g, const Chunk& c, const float* x, float* lines_at, int64_t* image_stride) const;
 };
 
-/// y = windows x packed panels (gemm's) for lines [begin, end) of the grid. `finish(chunk)` runs on each finished chunk.
+/// y = windows x packed panels (gemm's) for lines [begin, end) of the grid. `finish(chunk)` runs on each finished
+/// chunk.
 template <class Finish>
 void multiply_windows(const Window& w, const Gather& g, const Gemm& gemm, Range lines, const float* x,
                       const float* packed, float* scratch, const PixelGrid& y, const float* bias, bool relu,
@@ -59,8 +60,12 @@ void multiply_windows(const Window& w, const Gather& g, const Gemm& gemm, Range 
               const int64_t j = q * gemm.panel();
               const int columns = int(std::min<int64_t>(gemm.panel(), gemm.n - j));
               gemm.isa->window[gemm.nv][rows](
-                  {a + i * g.step[2] * w.pixel, g.step[2] * w.pixel, w.runs.data(), int(w.runs.size()),
-                   int(w.run_length), packed + j * gemm.k,
+                  {a + i * g.step[2] * w.pixel,
+                   g.step[2] * w.pixel,
+                   w.runs.data(),
+                   int(w.runs.size()),
+                   int(w.run_length),
+                   packed + j * gemm.k,
                    {out + i * y.pixel + j, y.pixel, columns, false, bias ? bias + j : nullptr, relu}});
             }
             i += rows;
@@ -83,8 +88,8 @@ void dot_windows(const Window& w, const Gather& g, const Gemm& gemm, Range lines
       for (int64_t l = 0; l < c.lines; ++l) {
         float* out = y.at + (c.image + m) * y.image + (c.line + l) * y.line;
         gemm.isa->dot_tile({first + m * image_stride + l * g.step[1] * w.line, g.step[2] * w.pixel, w.runs.data(),
-                       int(w.runs.size()), int(w.run_length), weights, gemm.k, out, y.pixel, int(g.count[2]),
-                       int(gemm.n)});
+                            int(w.runs.size()), int(w.run_length), weights, gemm.k, out, y.pixel, int(g.count[2]),
+                            int(gemm.n)});
         if (!bias) continue;
         for (int64_t i = 0; i < g.count[2]; ++i)
           for (int64_t f = 0; f < gemm.n; ++f) {

@@ -125,7 +125,8 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
       read_run(&v, in[i], s.dtype, 0, 1, 1);
       std::fill(tiles[s.slot], tiles[s.slot] + std::min<int64_t>(kTile, end - begin), v);
     } else if (s.kind == Input::periodic && s.period < kTile) {
-      repeat(tiles[s.slot], static_cast<const float*>(in[i]), s.period, s.period + std::min<int64_t>(kTile, end - begin));
+      repeat(tiles[s.slot], static_cast<const float*>(in[i]), s.period,
+             s.period + std::min<int64_t>(kTile, end - begin));
     }
   }
   for (int64_t at = begin; at < end; at += kTile) {

@@ -2,6 +2,7 @@
 
 namespace hornbeam {
 namespace {
+constexpr int64_t kFewRows = 48;        // below which packing B costs more than reading it badly
 constexpr int64_t kCacheColumns = 512;  // x kTileDepth floats of B: about three quarters of a 1 MiB L2
 }  // namespace
 
@@ -22,21 +23,19 @@ Gemm Gemm::plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool
 
 Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column) {
   Gemm g;
-  g.isa = isa, g.m = m, g.n = n, g.k = k, g.column = column;
-  // The panel width that wastes least: registers filled, and rows of the tile filled.
-  double best = -1;
+  g.isa = isa, g.m = m, g.n = n, g.k = k, g.column = column, g.nv = 0;
+  // The panel width that costs least. A step of a tile of h rows takes h * nv multiply-adds (eight at least are in
+  // flight), or its loads where those are more; the panel's part of them comes from L2.
+  double least = 0;
   for (int nv = 1; nv <= 4; ++nv) {
     const int mr = isa->max_rows[nv];
     if (mr < 1) continue;
-    const int64_t width = int64_t(nv) * isa->lanes;
-    const double columns = double(n) / double((n + width - 1) / width * width);
-    const int64_t tiles = (m + mr - 1) / mr;
-    const double rows = std::min(1.0, double((m + tiles - 1) / tiles) / mr);
-    // loads a multiply-add needs: nv for B and one broadcast a row, over rows x nv products
-    const double height = double(std::max<int64_t>(1, std::min<int64_t>(mr, m)));
-    const double loads = (nv + height) / (nv * height);
-    const double score = columns * (0.5 + 0.5 * rows) / (1 + 0.6 * loads);
-    if (score > best) best = score, g.nv = nv, g.mr = mr;
+    const int64_t panels = (n + int64_t(nv) * isa->lanes - 1) / (int64_t(nv) * isa->lanes);
+    const int64_t tiles = std::max<int64_t>(1, (m + mr - 1) / mr);
+    const double height = double(std::max<int64_t>(1, m)) / double(tiles);
+    const double step = std::max({height * nv, height + nv, 8.0}) + 0.7 * nv;
+    const double cost = step * double(tiles) * double(panels);
+    if (g.nv == 0 || cost < least * 0.999) least = cost, g.nv = nv, g.mr = mr;
   }
   // Parts: enough to share among threads, each of a few tiles at least.
   const double work = 2.0 * double(m) * double(n) * double(std::max<int64_t>(k, 1));
@@ -45,6 +44,10 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
   g.row_parts = int(std::min<int64_t>(row_tiles, want));
   g.col_parts = int(std::min<int64_t>(std::max<int64_t>(1, g.panels()), std::max(1, want / g.row_parts)));
   return g;
+}
+
+void Gemm::read_in_place(int64_t row_stride, int64_t col_stride) {
+  if (!column && m <= kFewRows && col_stride == 1 && n % panel() == 0) b_stride = row_stride;
 }
 
 int64_t Gemm::column_step() const { return std::max<int64_t>(panel(), kCacheColumns / panel() * panel()); }
@@ -87,10 +90,14 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const float*
   alignas(64) float tile[kTileRows * kTileStride];
   fill(source, a, tile, row, rows, k0, depth);
   const int w = panel();
-  const GemmFn kernel = isa->gemm[column_form()][nv][rows];
+  const GemmFn kernel = isa->gemm[int(form())][nv][rows];
   for (int64_t j = first; j < first + width; j += w) {
     const int columns = int(std::min<int64_t>(w, first + width - j));
-    GemmTile t{tile, packed + (j / w) * w * k + k0 * w, depth,
+    const float* b = b_stride ? packed + k0 * b_stride + j : packed + (j / w) * w * k + k0 * w;
+    GemmTile t{tile,
+               b,
+               b_stride,
+               depth,
                {c + row * ldc + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu}};
     kernel(t);
   }

@@ -26,10 +26,11 @@ struct TileEnd {
 struct Gemm {
   const IsaTable* isa = nullptr;
   int64_t m = 0, n = 0, k = 0;
-  int nv = 1;           // registers a panel is wide
-  int mr = 1;           // rows a full tile has
-  bool column = false;  // A tiles in column form
-  bool add = false;     // C += A B
+  int nv = 1;            // registers a panel is wide
+  int mr = 1;            // rows a full tile has
+  bool column = false;   // A tiles in column form
+  bool add = false;      // C += A B
+  int64_t b_stride = 0;  // B is read where it lies, with this row stride, rather than packed; 0: packed
   int row_parts = 1, col_parts = 1;
 
   static Gemm plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column);
@@ -37,8 +38,10 @@ struct Gemm {
   static Gemm plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column);
   int panel() const { return nv * isa->lanes; }
   int64_t panels() const { return (n + panel() - 1) / panel(); }
-  int column_form() const { return column ? 1 : 0; }
-  int64_t packed_size() const { return panels() * panel() * k; }  // floats
+  GemmForm form() const { return column ? GemmForm::columns : b_stride ? GemmForm::in_place : GemmForm::rows; }
+  int64_t packed_size() const { return b_stride ? 0 : panels() * panel() * k; }  // floats
+  /// Reads B unpacked when that is the better way: few rows would not pay for the packing.
+  void read_in_place(int64_t row_stride, int64_t col_stride);
   int parts() const { return row_parts * col_parts; }
 
   /// Packs panels [first, last) of B, b[k * row_stride + n * col_stride], into `out`.
@@ -60,8 +63,8 @@ struct Gemm {
   void multiply(const Matrix& matrix, const float* a, const float* packed, float* c, int64_t ldc, int64_t rows) const {
     Gemm g = *this;
     g.m = rows;
-    g.run(0, &matrix, column ? fill_matrix_columns : fill_matrix_rows, a, packed, c, ldc,
-          {}, [](int64_t, int64_t, int64_t, int64_t) {});
+    g.run(0, &matrix, column ? fill_matrix_columns : fill_matrix_rows, a, packed, c, ldc, {},
+          [](int64_t, int64_t, int64_t, int64_t) {});
   }
   /// The same over a range of k alone.
   template <class Finish>

@@ -36,12 +36,13 @@ void multiply(const KernelCall& c) {
   for (int64_t i = r.begin; i < r.end; ++i) {
     const int64_t b = i / inner;
     float* out = buffer<float>(c, c.out) + b * p.m * p.n;
-    const float* packed = buffer<const float>(c, c.work) + p.b_index[size_t(b)] * p.gemm.packed_size();
+    const float* packed = p.gemm.b_stride
+                              ? buffer<const float>(c, 1) + p.b_offset[size_t(b)]
+                              : buffer<const float>(c, c.work) + p.b_index[size_t(b)] * p.gemm.packed_size();
     const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
     const int64_t base = b * p.m * p.n;
     p.gemm.run(int(i % inner), &p.a, p.gemm.column ? fill_matrix_columns : fill_matrix_rows, a, packed, out, p.n,
-               p.epilogue.end(c),
-               [&](int64_t row, int rows, int64_t column, int64_t columns) {
+               p.epilogue.end(c), [&](int64_t row, int rows, int64_t column, int64_t columns) {
                  if (!p.epilogue.present) return;
                  float* all = buffer<float>(c, c.out);
                  if (columns == p.n)
@@ -107,12 +108,14 @@ KernelPlan plan_matmul(const KernelRequest& r) {
     return make_plan(std::move(p), {{multiply_f64, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
   if (r.inputs[0].dtype != DType::f32) no_kernel(r);
   p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta);
+  p.gemm.read_in_place(p.b.row_stride, p.b.col_stride);
   p.epilogue = Epilogue::plan(r, 2);
   const int64_t pack_units = int64_t(p.b_unique.size()) * p.gemm.panels();
   const size_t bytes = size_t(p.gemm.packed_size()) * 4 * p.b_unique.size();
   const double work = 2.0 * double(p.m) * double(p.n) * double(p.k);
   const int parts = int(std::max<int64_t>(1, std::min<int64_t>({p.batch * p.gemm.parts(), int64_t(kMaxParts) * 2,
                                                                 int64_t(double(p.batch) * work / 2e6) + 1})));
+  if (p.gemm.b_stride) return make_plan(std::move(p), {{multiply, parts}});
   const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
   return make_plan(std::move(p), {{pack_b, pack_parts}, {multiply, parts}}, bytes);
 }

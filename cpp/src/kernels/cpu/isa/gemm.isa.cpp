@@ -5,26 +5,26 @@
 namespace hornbeam::isa::HB_ISA_NAME {
 namespace {
 
-template <int MR, int NV, bool Column>
+template <int MR, int NV, bool Column, bool Packed>
 void tile(const GemmTile& t) {
   Vec acc[MR][NV];
   for (int i = 0; i < MR; ++i)
     for (int v = 0; v < NV; ++v) acc[i][v] = Vec{};
   const float* a = t.a;
   const float* b = t.b;
-  constexpr int kAhead = 8 * NV * kLanes;
+  const int64_t step = Packed ? NV * kLanes : t.b_step, ahead = 8 * step;
   for (int k = 0; k < t.k; ++k) {
     Vec bv[NV];
     for (int v = 0; v < NV; ++v) {
       bv[v] = load(b + v * kLanes);
-      __builtin_prefetch(b + kAhead + v * kLanes);
+      __builtin_prefetch(b + ahead + v * kLanes);
     }
     for (int i = 0; i < MR; ++i) {
       const Vec av = set1(Column ? a[i] : a[i * kTileStride]);
       for (int v = 0; v < NV; ++v) acc[i][v] = av * bv[v] + acc[i][v];
     }
     a += Column ? kTileRows : 1;
-    b += NV * kLanes;
+    b += step;
   }
   store_tile(acc, t.to);
 }
@@ -32,8 +32,9 @@ void tile(const GemmTile& t) {
 template <int NV, int MR>
 void fill_rows_of(IsaTable& t) {
   if constexpr (MR >= 1) {
-    t.gemm[0][NV][MR] = tile<MR, NV, false>;
-    t.gemm[1][NV][MR] = tile<MR, NV, true>;
+    t.gemm[int(GemmForm::rows)][NV][MR] = tile<MR, NV, false, true>;
+    t.gemm[int(GemmForm::columns)][NV][MR] = tile<MR, NV, true, true>;
+    t.gemm[int(GemmForm::in_place)][NV][MR] = tile<MR, NV, false, false>;
     fill_rows_of<NV, MR - 1>(t);
   }
 }

@@ -22,10 +22,13 @@ struct TileTarget {
   bool relu = false;            // then applied
 };
 
+// A as rows or columns with B packed; A as rows with B where it lies.
+enum class GemmForm : int { rows, columns, in_place };
 // C (+)= A B, over k, with A copied into a tile and B packed.
 struct GemmTile {
   const float* a;  // row form: a[i * kTileStride + k]; column form: a[k * kTileRows + i]
-  const float* b;  // packed panel: b[k * nv * lanes + j], 64-byte aligned
+  const float* b;  // packed panel: b[k * b_step + j]
+  int64_t b_step;  // in place: from one row of B to the next
   int k;
   TileTarget to;
 };
@@ -72,8 +75,8 @@ struct IsaTable {
   const char* name;
   int lanes;
   TileFn elementwise[int(Ew::count)];
-  int max_rows[5];        // tallest tile for a panel of nv registers, nv = 1..4; 0: none
-  GemmFn gemm[2][5][16];  // [column form][nv][rows]
+  int max_rows[5];         // tallest tile for a panel of nv registers, nv = 1..4; 0: none
+  GemmFn gemm[3][5][16];   // [form][nv][rows]
   WindowFn window[5][16];  // [nv][rows]
   OuterFn outer[5][16];
   void (*dot_tile)(const DotTile& t);
