@@ -90,11 +90,11 @@ void dot_windows(const Window& w, const Gather& g, const Gemm& gemm, Range lines
         gemm.isa->dot_tile({first + m * image_stride + l * g.step[1] * w.line, g.step[2] * w.pixel, w.runs.data(),
                             int(w.runs.size()), int(w.run_length), weights, gemm.k, out, y.pixel, int(g.count[2]),
                             int(gemm.n)});
-        if (!bias) continue;
+        if (!bias && !relu) continue;
         for (int64_t i = 0; i < g.count[2]; ++i)
           for (int64_t f = 0; f < gemm.n; ++f) {
             float& v = out[i * y.pixel + f];
-            v += bias[f];
+            if (bias) v += bias[f];
             if (relu && v < 0) v = 0;
           }
       }
