@@ -464,10 +464,38 @@ case(
 case("stop_gradient", ops.stop_gradient, [rnd(3)], lambda x: x, grad=False)
 case("check_finite", lambda x: emit1("check_finite", [x]), [rnd(*ODD)], lambda x: x)
 case("resize", lambda x: ops.resize(x, (6, 4), "bilinear"), [rnd(1, 3, 2, 2)], None)
+
+
+def _attention_reference(causal: bool) -> Any:
+    def call(q: Any, k: Any, v: Any, mask: Any = None) -> Any:
+        s = np.einsum("bthd,bshd->bhts", q, k) / np.sqrt(q.shape[-1])
+        allowed = np.tril(np.ones(s.shape[2:], bool)) if causal else np.ones(s.shape[2:], bool)
+        s = np.where(allowed if mask is None else np.logical_and(mask, allowed), s, -1e9)
+        p = np.exp(s - s.max(-1, keepdims=True))
+        return np.einsum("bhts,bshe->bthe", p / p.sum(-1, keepdims=True), v)
+
+    return call
+
+
+for _b, _t, _s, _h, _d, _e in ((2, 4, 4, 2, 3, 3), (1, 3, 5, 1, 1, 2), (1, 67, 66, 1, 2, 1), (2, 1, 3, 2, 2, 3)):
+    for _causal in (False, True):
+        for _shape in (None, (_b, 1, 1, _s), (1, _h, _t, _s)):
+            _inputs = [rnd(_b, _t, _h, _d), rnd(_b, _s, _h, _d, seed=1), rnd(_b, _s, _h, _e, seed=2)]
+            if _shape is not None:
+                _inputs.append(np.random.default_rng(_t).random(_shape) < 0.7)
+            case(
+                "attention attention_grad",
+                lambda q, k, v, mask=None, causal=_causal: ops.dot_product_attention(
+                    q, k, v, mask=mask, is_causal=causal
+                ),
+                _inputs,
+                _attention_reference(_causal),
+                tol=5e-6,
+            )
 case(
-    "dot_product_attention",
-    lambda q, k, v: ops.dot_product_attention(q, k, v, is_causal=True),
-    [rnd(2, 4, 2, 3), rnd(2, 4, 2, 3, seed=1), rnd(2, 4, 2, 3, seed=2)],
+    "attention",
+    lambda q, k, v, bias: ops.dot_product_attention(q, k, v, bias=bias, is_causal=True),
+    [rnd(2, 4, 2, 3), rnd(2, 4, 2, 3, seed=1), rnd(2, 4, 2, 3, seed=2), rnd(4, 4, seed=3)],
     None,
 )
 

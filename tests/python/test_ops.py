@@ -149,6 +149,11 @@ BIG = [
         lambda a: ops.conv(ops.reshape(a, [4, 30, 30, 20]), np.ones((3, 3, 20, 24), "float32") * 0.01, padding="same"),
         (4 * 900, 20),
     ),
+    (
+        "attention",
+        lambda a: ops.dot_product_attention(*ops.split(ops.reshape(a, [3, 130, 4, 3 * 24]), 3, axis=-1)),
+        (390, 288),
+    ),
     ("lstm", lambda a: _cell("lstm", a, 4), (45 * 6, 4 * 37)),
     ("gru", lambda a: _cell("gru", a, 3), (45 * 6, 3 * 37)),
     ("gather", lambda a: ops.take(a, np.arange(5000) % 99, axis=0), (100, 64)),

@@ -133,17 +133,21 @@ class MultiHeadAttention(Layer):
     ) -> Any:
         """The attended values, and the weights ``(batch, heads, T, S)`` when asked for."""
         key = value if key is None else key
-        mask = _combine(query, value, key, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
-        q = ops.transpose(self.query_dense(query), [0, 2, 1, 3])
-        k = ops.transpose(self.key_dense(key), [0, 2, 3, 1])
-        v = ops.transpose(self.value_dense(value), [0, 2, 1, 3])
+        masks = (query_mask, value_mask, key_mask, attention_mask)
+        q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        drops = training and bool(self.dropout)
+        if not drops and not return_attention_scores:
+            mask = _combine(query, value, key, *masks, False)
+            mask = ops.expand_dims(mask, 1) if mask is not None and mask.ndim == 3 else mask
+            y = ops.dot_product_attention(q, k, v, mask=mask, is_causal=use_causal_mask)
+            return self.output_dense(y)
+        mask = _combine(query, value, key, *masks, use_causal_mask)
+        q, k, v = ops.transpose(q, [0, 2, 1, 3]), ops.transpose(k, [0, 2, 3, 1]), ops.transpose(v, [0, 2, 1, 3])
         scores = ops.matmul(ops.multiply(q, self.key_dim**-0.5), k)
         if mask is not None:
             scores = ops.where(ops.expand_dims(mask, 1) if mask.ndim == 3 else mask, scores, -1e9)
         weights = ops.softmax(scores)
-        used = (
-            random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
-        )
+        used = random.dropout(weights, self.dropout, None, self.seed_generator) if drops else weights
         y = self.output_dense(ops.transpose(ops.matmul(used, v), [0, 2, 1, 3]))
         return (y, weights) if return_attention_scores else y
 

@@ -377,11 +377,19 @@ def dot_product_attention(
         scale: None for ``1 / sqrt(d)``.
         is_causal: whether each position sees only itself and earlier ones.
     """
+    query, key, value = (m.to_float(t) for t in (query, key, value))
+    scale = 1.0 / float(query.shape[-1]) ** 0.5 if scale is None else float(scale)
+    if bias is None:
+        inputs = [query, key, value]
+        if mask is not None:
+            mask = to_tensor(mask)
+            for _ in range(4 - mask.ndim):
+                mask = s.expand_dims(mask, 0)
+            inputs.append(mask)
+        return emit("attention", inputs, scale=scale, causal=is_causal, masked=mask is not None)[0]
     q, k, v = (s.transpose(t, [0, 2, 1, 3]) for t in (query, key, value))
-    scale = 1.0 / float(q.shape[-1]) ** 0.5 if scale is None else scale
     scores = m.multiply(m.matmul(q, s.swapaxes(k, -1, -2)), scale)
-    if bias is not None:
-        scores = m.add(scores, bias)
+    scores = m.add(scores, bias)
     if is_causal:
         causal = causal_mask(dims_of(scores)[-2], dims_of(scores)[-1])
         mask = causal if mask is None else m.logical_and(mask, causal)

@@ -61,10 +61,15 @@ struct Gemm {
   }
   /// All of C = A B, with A a matrix; a smaller `rows` than planned takes the first ones.
   void multiply(const Matrix& matrix, const float* a, const float* packed, float* c, int64_t ldc, int64_t rows) const {
+    multiply_depth(k, matrix, a, packed, c, ldc, rows);
+  }
+  /// The same over the first `depth` of k.
+  void multiply_depth(int64_t depth, const Matrix& matrix, const float* a, const float* packed, float* c, int64_t ldc,
+                      int64_t rows) const {
     Gemm g = *this;
     g.m = rows;
-    g.run(0, &matrix, column ? fill_matrix_columns : fill_matrix_rows, a, packed, c, ldc, {},
-          [](int64_t, int64_t, int64_t, int64_t) {});
+    g.run_range(0, {0, depth}, &matrix, column ? fill_matrix_columns : fill_matrix_rows, a, packed, c, ldc, {},
+                [](int64_t, int64_t, int64_t, int64_t) {});
   }
   /// The same over a range of k alone.
   template <class Finish>

@@ -103,6 +103,8 @@ struct IsaTable {
   void (*affine_columns)(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n);
   void (*affine2_columns)(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
                           int64_t rows, int64_t n);  // out = dy*a + x*b + c
+  void (*softmax_grad)(float* dx, const float* y, const float* dy, int64_t n, float shift,
+                       float scale);  // dx = y * (dy - shift) * scale
   void (*layer_norm_row)(float* y, const float* x, const float* gamma, const float* beta, int64_t n, float mean,
                          float rstd);
   void (*layer_norm_grad_row)(float* dx, float* dgamma, float* dbeta, const float* x, const float* dy,

@@ -56,6 +56,10 @@ void row_scale_shift(float* y, const float* x, int64_t n, float scale, float shi
   each(n, [=](int64_t i, int m) { put(y + i, get(x + i, m) * scale + shift, m); });
 }
 
+void row_softmax_grad(float* dx, const float* y, const float* dy, int64_t n, float shift, float scale) {
+  each(n, [=](int64_t i, int m) { put(dx + i, get(y + i, m) * (get(dy + i, m) - shift) * scale, m); });
+}
+
 void add_rows(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride) {
   int64_t c = 0;
   for (; c + 4 * kLanes <= n; c += 4 * kLanes) {  // four columns of registers, down all the rows
@@ -148,6 +152,7 @@ void fill_rows(IsaTable& t) {
   t.sum_squares = row_squares;
   t.exp_sum = row_exp;
   t.scale_shift = row_scale_shift;
+  t.softmax_grad = row_softmax_grad;
   t.add_rows = add_rows;
   t.max_rows_into = max_rows_into;
   t.add_squares = add_squares;
