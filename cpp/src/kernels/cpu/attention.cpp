@@ -7,6 +7,8 @@ namespace {
 constexpr int64_t kBlock = 64;  // query rows taken together
 constexpr float kMasked = -1e9f;
 
+int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
+
 struct AttentionParams {
   int64_t batch = 0, rows = 0, heads = 0, depth = 0;  // of q [batch, rows, heads, depth]
   int64_t keys = 0, width = 0;                        // and of v [batch, keys, heads, width]
@@ -19,7 +21,7 @@ struct AttentionParams {
   Gemm values;         // [block, width] = p v
   Gemm d_weights;      // [block, keys] = dy v^T
   Gemm d_query;        // [block, depth] = ds k
-  Gemm d_key, d_value;  // [keys, ..] += ds^T q, p^T dy
+  int64_t row = 0;      // floats from one row of scores to the next: an odd number of lines, for the cache's sets
   int64_t scratch = 0;  // floats of each part
 
   int64_t q_stride() const { return heads * depth; }
@@ -48,9 +50,7 @@ AttentionParams shape_of(const KernelRequest& r) {
   p.values = Gemm::plan_whole(r.isa, block, p.width, p.keys, false);
   p.d_weights = Gemm::plan_whole(r.isa, block, p.keys, p.width, false);
   p.d_query = Gemm::plan_whole(r.isa, block, p.depth, p.keys, false);
-  p.d_key = Gemm::plan_whole(r.isa, p.keys, p.depth, block, true);
-  p.d_value = Gemm::plan_whole(r.isa, p.keys, p.width, block, true);
-  p.d_key.add = p.d_value.add = true;
+  p.row = (padded(p.keys) / 16 | 1) * 16;
   return p;
 }
 
@@ -68,12 +68,10 @@ struct Blocks {  // successive pieces of a part's scratch
   float* at;
   float* take(int64_t n) {
     float* p = at;
-    at += (n + 15) / 16 * 16;
+    at += padded(n);
     return p;
   }
 };
-int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
-
 const uint8_t* mask_row(const AttentionParams& p, const KernelCall& c, const Head& h, int64_t row) {
   return buffer<const uint8_t>(c, 3) + h.sample * p.mask_stride[0] + h.head * p.mask_stride[1] + row * p.mask_stride[2];
 }
@@ -104,7 +102,7 @@ void run_forward(const KernelCall& c) {
   Blocks blocks{buffer<float>(c, c.work) + c.part * p.scratch};
   float* keys = blocks.take(p.scores.packed_size());
   float* values = blocks.take(p.values.packed_size());
-  float* scores = blocks.take(kBlock * p.keys);
+  float* scores = blocks.take(kBlock * p.row);
   const Range units = part_range(p.batch * p.heads * p.shares, c.parts, c.part);
   for (int64_t unit = units.begin; unit < units.end; ++unit) {
     const Head h = head_of(p, unit);
@@ -117,17 +115,17 @@ void run_forward(const KernelCall& c) {
     p.values.pack_all(v, p.v_stride(), 1, values);
     for (int64_t first = h.rows.begin; first < h.rows.end; first += kBlock) {
       const int64_t n = std::min(kBlock, h.rows.end - first), seen = p.seen(first / kBlock * kBlock + kBlock);
-      narrowed(p.scores, seen).multiply({p.q_stride(), 1}, q + first * p.q_stride(), keys, scores, p.keys, n);
+      narrowed(p.scores, seen).multiply({p.q_stride(), 1}, q + first * p.q_stride(), keys, scores, p.row, n);
       float inverse[kBlock];
       for (int64_t i = 0; i < n; ++i) {
-        float* row = scores + i * p.keys;
+        float* row = scores + i * p.row;
         const int64_t t = first + i, sees = p.masked ? p.keys : p.causal ? std::min(seen, t + 1) : seen;
         if (p.masked) hide(p, c, h, t, row, kMasked);
         inverse[i] = 1.0f / p.isa->exp_sum(row, row, sees, p.isa->max(row, sees));
         std::fill(row + sees, row + seen, 0.0f);
       }
       float* out = y + first * p.v_stride();
-      p.values.multiply_depth(seen, {p.keys, 1}, scores, values, out, p.v_stride(), n);
+      p.values.multiply_rows(seen, scores, p.row, values, out, p.v_stride(), n);
       for (int64_t i = 0; i < n; ++i)
         p.isa->scale_shift(out + i * p.v_stride(), out + i * p.v_stride(), p.width, inverse[i], 0.0f);
     }
@@ -141,10 +139,8 @@ void run_backward(const KernelCall& c) {
   float* keys = blocks.take(p.scores.packed_size());
   float* values = blocks.take(p.d_weights.packed_size());
   float* plain_keys = blocks.take(p.d_query.packed_size());
-  float* packed_q = blocks.take(p.d_key.packed_size());
-  float* packed_dy = blocks.take(p.d_value.packed_size());
-  float* weights = blocks.take(kBlock * p.keys);
-  float* slopes = blocks.take(kBlock * p.keys);
+  float* weights = blocks.take(kBlock * p.row);
+  float* slopes = blocks.take(kBlock * p.row);
   const Range units = part_range(p.batch * p.heads, c.parts, c.part);
   for (int64_t unit = units.begin; unit < units.end; ++unit) {
     const int64_t sample = unit / p.heads, head = unit % p.heads;
@@ -168,11 +164,11 @@ void run_backward(const KernelCall& c) {
     for (int64_t first = 0; first < p.rows; first += kBlock) {
       const int64_t n = std::min(kBlock, p.rows - first), seen = p.seen(first + kBlock);
       const float *q_rows = q + first * p.q_stride(), *dy_rows = dy + first * p.v_stride();
-      narrowed(p.scores, seen).multiply({p.q_stride(), 1}, q_rows, keys, weights, p.keys, n);
-      narrowed(p.d_weights, seen).multiply({p.v_stride(), 1}, dy_rows, values, slopes, p.keys, n);
+      narrowed(p.scores, seen).multiply({p.q_stride(), 1}, q_rows, keys, weights, p.row, n);
+      narrowed(p.d_weights, seen).multiply({p.v_stride(), 1}, dy_rows, values, slopes, p.row, n);
       for (int64_t i = 0; i < n; ++i) {
         const int64_t t = first + i;
-        float *w = weights + i * p.keys, *s = slopes + i * p.keys;
+        float *w = weights + i * p.row, *s = slopes + i * p.row;
         hide(p, c, h, t, w, kMasked);
         const float sum = p.isa->exp_sum(w, w, seen, p.isa->max(w, seen));
         p.isa->scale_shift(w, w, seen, 1.0f / sum, 0.0f);
@@ -180,13 +176,9 @@ void run_backward(const KernelCall& c) {
         p.isa->softmax_grad(s, w, s, seen, delta, p.scale);
         if (p.masked) hide(p, c, h, t, s, 0.0f);
       }
-      p.d_query.multiply_depth(seen, {p.keys, 1}, slopes, plain_keys, dq + first * p.q_stride(), p.q_stride(), n);
-      Gemm d_key = p.d_key, d_value = p.d_value;  // over this block's rows
-      d_key.k = d_value.k = n;
-      d_key.pack_all(q_rows, p.q_stride(), 1, packed_q);
-      d_value.pack_all(dy_rows, p.v_stride(), 1, packed_dy);
-      d_key.multiply({1, p.keys}, slopes, packed_q, dk, p.q_stride(), seen);
-      d_value.multiply({1, p.keys}, weights, packed_dy, dv, p.v_stride(), seen);
+      p.d_query.multiply_rows(seen, slopes, p.row, plain_keys, dq + first * p.q_stride(), p.q_stride(), n);
+      multiply_outer(p.isa, {seen, p.depth, slopes, p.row, q_rows, p.q_stride(), n, dk, p.q_stride(), true});
+      multiply_outer(p.isa, {seen, p.width, weights, p.row, dy_rows, p.v_stride(), n, dv, p.v_stride(), true});
     }
   }
 }
@@ -196,7 +188,7 @@ KernelPlan plan_attention(const KernelRequest& r) {
   AttentionParams p = shape_of(r);
   const int64_t heads = p.batch * p.heads, blocks = (p.rows + kBlock - 1) / kBlock;
   p.shares = std::max<int64_t>(1, std::min<int64_t>(blocks, 8 / std::max<int64_t>(1, heads)));
-  p.scratch = padded(p.scores.packed_size()) + padded(p.values.packed_size()) + padded(kBlock * p.keys);
+  p.scratch = padded(p.scores.packed_size()) + padded(p.values.packed_size()) + padded(kBlock * p.row);
   const double cost = 2.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width) / double(p.shares);
   const int parts = parts_for(heads * p.shares, cost, 1e6);
   const size_t bytes = size_t(parts * p.scratch) * 4;
@@ -206,7 +198,7 @@ KernelPlan plan_attention(const KernelRequest& r) {
 KernelPlan plan_attention_grad(const KernelRequest& r) {
   AttentionParams p = shape_of(r);
   p.scratch = padded(p.scores.packed_size()) + padded(p.d_weights.packed_size()) + padded(p.d_query.packed_size()) +
-              padded(p.d_key.packed_size()) + padded(p.d_value.packed_size()) + 2 * padded(kBlock * p.keys);
+              2 * padded(kBlock * p.row);
   const int parts = parts_for(p.batch * p.heads, 5.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width), 1e6);
   const size_t bytes = size_t(parts * p.scratch) * 4;
   return make_plan(std::move(p), {{run_backward, parts}}, bytes);

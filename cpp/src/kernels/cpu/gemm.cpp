@@ -8,7 +8,7 @@ constexpr int64_t kCacheColumns = 512;  // x kTileDepth floats of B: about three
 
 void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const int64_t stride = static_cast<const Matrix*>(source)->row_stride;
-  for (int i = 0; i < rows; ++i) std::memcpy(dst + i * kTileStride, a + (row + i) * stride + k, size_t(depth) * 4);
+  for (int i = 0; i < rows; ++i) copy_floats(dst + i * kTileStride, a + (row + i) * stride + k, depth);
 }
 void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const int64_t stride = static_cast<const Matrix*>(source)->col_stride;
@@ -100,6 +100,34 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const float*
                depth,
                {c + row * ldc + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu}};
     kernel(t);
+  }
+}
+
+void Gemm::multiply_rows(int64_t depth, const float* a, int64_t row_stride, const float* packed, float* c, int64_t ldc,
+                         int64_t rows) const {
+  const int64_t start = 0;
+  for (int64_t i = 0; i < rows;) {
+    const int height = tile_height(rows - i);
+    for (int64_t j = 0; j < n; j += panel()) {
+      const int columns = int(std::min<int64_t>(panel(), n - j));
+      isa->window[nv][height]({a + i * row_stride, row_stride, &start, 1, int(depth), packed + j * k,
+                               {c + i * ldc + j, ldc, columns, add}});
+    }
+    i += height;
+  }
+}
+
+void multiply_outer(const IsaTable* isa, const OuterProduct& p) {
+  const Gemm shape = Gemm::plan_whole(isa, p.m, p.n, 1, true);  // the tile that wastes least
+  for (int64_t i = 0; i < p.m;) {
+    const int height = shape.tile_height(p.m - i);
+    for (int64_t j = 0; j < p.n; j += shape.panel()) {
+      const int columns = int(std::min<int64_t>(shape.panel(), p.n - j));
+      OuterTile t{p.a + i, p.b + j, 1, 1, int(p.count), 0, 0, p.a_step, 0, 0, p.b_step,
+                  {p.c + i * p.ldc + j, p.ldc, columns, p.accumulate}};
+      isa->outer[(columns + isa->lanes - 1) / isa->lanes][height](t);
+    }
+    i += height;
   }
 }
 

@@ -71,6 +71,9 @@ struct Gemm {
     g.run_range(0, {0, depth}, &matrix, column ? fill_matrix_columns : fill_matrix_rows, a, packed, c, ldc, {},
                 [](int64_t, int64_t, int64_t, int64_t) {});
   }
+  /// The same with A's rows read in place, `row_stride` apart, rather than copied: for rows that stay in L1.
+  void multiply_rows(int64_t depth, const float* a, int64_t row_stride, const float* packed, float* c, int64_t ldc,
+                     int64_t rows) const;
   /// The same over a range of k alone.
   template <class Finish>
   void run_range(int part, Range depths, const void* source, FillTile fill, const float* a, const float* packed,
@@ -102,6 +105,20 @@ struct Gemm {
   void block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, int64_t row,
              int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate, const TileEnd& end) const;
 };
+
+/// C[m, n] (+)= sum over `count` of a[s * a_step + i] b[s * b_step + j], both read in place.
+struct OuterProduct {
+  int64_t m, n;
+  const float* a;
+  int64_t a_step;
+  const float* b;
+  int64_t b_step;
+  int64_t count;
+  float* c;
+  int64_t ldc;
+  bool accumulate;
+};
+void multiply_outer(const IsaTable* isa, const OuterProduct& p);
 
 /// An elementwise group applied to a product while it is in cache ("program" of the node; input 0 is the product). A
 /// bias, relu or both are done while the product is still in registers.

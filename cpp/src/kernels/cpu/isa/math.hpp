@@ -10,20 +10,35 @@ namespace {
 // 2^n for integral n in [-126, 127].
 HB_INLINE Vec exp2_int(IVec n) { return from_bits((n + 127) << 23); }
 
-// exp: x = n ln2 + r with |r| <= ln2/2; 1 + r + r^2 P(r); scaled in two steps to reach infinity. 1 ULP.
-HB_INLINE Vec exp(Vec x) {
-  Vec c = select(x > 89.0f, set1(89.0f), select(x < -104.0f, set1(-104.0f), x));
-  Vec n = round(c * 1.44269504f);
-  Vec r = c - n * 0.693359375f;
+// x = n ln2 + r with |r| <= ln2/2, for |x| < 2^21. Adding 1.5 * 2^23 rounds, and leaves n in the low bits.
+struct Reduced {
+  IVec n;
+  Vec r;
+};
+HB_INLINE Reduced reduce_by_ln2(Vec x) {
+  const Vec magic = set1(12582912.0f);
+  const Vec z = x * 1.44269504f + magic, n = z - magic;
+  Vec r = x - n * 0.693359375f;
   r = r + n * 2.12194440e-4f;
+  return {bits(z) - bits(magic), r};
+}
+// exp(r) - 1 for |r| <= ln2/2: r + r^2 P(r).
+HB_INLINE Vec expm1_reduced(Vec r) {
   Vec p = set1(1.393364934e-03f);
   p = p * r + 8.363180122e-03f;
   p = p * r + 4.166646493e-02f;
   p = p * r + 1.666657698e-01f;
   p = p * r + 5.000000013e-01f;
-  p = (p * r) * r + r + 1.0f;
-  IVec k = to_int(n), half = k >> 1;
-  return p * exp2_int(half) * exp2_int(k - half);
+  return (p * r) * r + r;
+}
+
+// exp: 1 ULP. Arguments are held to where the result is 0 or infinite; NaN passes.
+HB_INLINE Vec exp(Vec x) {
+  const Vec low = set1(-104.0f), high = set1(89.0f);
+  Vec c = low > x ? low : x;
+  c = high < c ? high : c;
+  const Reduced e = reduce_by_ln2(c);
+  return scale_by_power(expm1_reduced(e.r) + 1.0f, e.n);
 }
 
 // log: x = m 2^e with m in [sqrt(1/2), sqrt(2)). 1-2 ULP. log(0) = -inf, log(<0) = NaN.
@@ -70,48 +85,33 @@ HB_INLINE Vec expm1(Vec x) {
   return select(abs(x) < 0.35f, small, exp(x) - 1.0f);
 }
 
+// tanh = e / (e + 2) with e = expm1(2 |x|), which keeps its digits near 0. 2 ULP.
 HB_INLINE Vec tanh(Vec x) {
-  Vec a = abs(x), s = x * x;
-  Vec p = set1(-8.8632355e-3f);
-  p = p * s + 2.1869488e-2f;
-  p = p * s - 5.3968254e-2f;
-  p = p * s + 1.3333333e-1f;
-  p = p * s - 3.3333333e-1f;
-  Vec small = (p * s) * x + x;
-  Vec big = copy_sign(1.0f - 2.0f / (exp(2.0f * min(a, set1(20.0f))) + 1.0f), x);
-  Vec y = select(a < 0.35f, small, big);
-  return select(x == x, y, x);
+  const Vec top = set1(20.0f), a = abs(x) * 2.0f;
+  const Reduced d = reduce_by_ln2(top < a ? top : a);
+  const Vec s = exp2_int(d.n), e = expm1_reduced(d.r) * s + (s - 1.0f);
+  return copy_sign(e / (e + 2.0f), x);
 }
 
 HB_INLINE Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
 HB_INLINE Vec softplus(Vec x) { return select(x < Vec{}, Vec{}, x) + log1p(exp(-abs(x))); }
 
-// erf: Taylor below 0.9, 1 - exp(-x^2) P(2/(2+x)) above.
+// erf: x P(x^2) / Q(x^2), fitted to |x| <= 3.92, beyond which the result is 1 in float32. 6 ULP.
 HB_INLINE Vec erf(Vec x) {
-  Vec a = abs(x), s = x * x;
-  Vec q = set1(-1.63658447e-07f);
-  q = q * s + 1.64621144e-06f;
-  q = q * s - 1.49256504e-05f;
-  q = q * s + 1.20553330e-04f;
-  q = q * s - 8.54832702e-04f;
-  q = q * s + 5.22397763e-03f;
-  q = q * s - 2.68661706e-02f;
-  q = q * s + 1.12837917e-01f;
-  q = q * s - 3.76126389e-01f;
-  q = q * s + 1.12837917e+00f;
-  Vec c = min(a, set1(4.3f)), t = 2.0f / (c + 2.0f);
-  Vec r = set1(1.711307069e-02f);
-  r = r * t + 5.058624712e-02f;
-  r = r * t - 3.514087762e-01f;
-  r = r * t + 4.451057004e-01f;
-  r = r * t - 3.143217791e-02f;
-  r = r * t + 3.198438611e-01f;
-  r = r * t + 2.663946091e-01f;
-  r = r * t + 2.840014590e-01f;
-  r = r * t - 1.005209355e-04f;
-  Vec big = copy_sign(1.0f - exp(-(c * c)) * r, x);
-  Vec y = select(a < 0.9f, q * x, big);
-  return select(x == x, y, x);
+  const Vec top = set1(3.92f), a = abs(x), c = top < a ? top : a, s = c * c;
+  Vec p = set1(2.0501165636e-06f);
+  p = p * s + 2.8487868258e-04f;
+  p = p * s + 3.7654454354e-03f;
+  p = p * s + 5.2748199552e-02f;
+  p = p * s + 1.9040249288e-01f;
+  p = p * s + 1.1283791065e+00f;
+  Vec q = set1(3.8091806346e-05f);
+  q = q * s + 1.1624934850e-03f;
+  q = q * s + 1.4968875796e-02f;
+  q = q * s + 1.1410747468e-01f;
+  q = q * s + 5.0207257271e-01f;
+  q = q * s + 1.0f;
+  return copy_sign(select(a < top, p * c / q, select(a == a, set1(1.0f), a)), x);
 }
 
 // sin and cos: reduction by pi/2 in three parts, good to |x| = 8192; larger arguments go to libm.

@@ -25,14 +25,17 @@ float row_sum(const float* x, int64_t n) {
   return sum_of(n, [=](int64_t i, int m) { return get(x + i, m); });
 }
 float row_max(const float* x, int64_t n) {
-  Vec m = set1(-__builtin_inff());
+  const Larger larger;
+  Vec m0 = set1(-__builtin_inff()), m1 = m0, m2 = m0, m3 = m0;
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    Vec v = load(x + i);
-    m = select((v > m) | (v != v), v, m);
-    m = select(m != m, m, m);
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    m0 = larger(load(x + i), m0);
+    m1 = larger(load(x + i + kLanes), m1);
+    m2 = larger(load(x + i + 2 * kLanes), m2);
+    m3 = larger(load(x + i + 3 * kLanes), m3);
   }
-  float r = max_lanes(m);
+  for (; i + kLanes <= n; i += kLanes) m0 = larger(load(x + i), m0);
+  float r = max_lanes(larger(larger(m0, m1), larger(m2, m3)));
   for (; i < n; ++i) r = (x[i] > r || x[i] != x[i]) ? x[i] : r;
   return r;
 }

@@ -96,17 +96,47 @@ HB_INLINE Vec ceil(Vec v) {
 HB_INLINE IVec to_int(Vec v) { return __builtin_convertvector(v, IVec); }
 HB_INLINE Vec to_float(IVec v) { return __builtin_convertvector(v, Vec); }
 
-HB_INLINE float sum_lanes(Vec v) {  // pairwise, in a fixed order
-  float t[kLanes];
-  store(t, v);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) t[i] += t[i + half];
-  return t[0];
+// v * 2^n for results from 0 to infinity.
+#if defined(__AVX512F__)
+HB_INLINE Vec scale_by_power(Vec v, IVec n) {
+  return (Vec)_mm512_maskz_scalef_ps(__mmask16(0xffff), (__m512)v, (__m512)to_float(n));
 }
-HB_INLINE float max_lanes(Vec v) {  // NaN wins
-  float m = v[0];
-  for (int i = 1; i < kLanes; ++i) m = (v[i] > m || v[i] != v[i]) ? v[i] : m;
-  return m;
+#else
+HB_INLINE Vec scale_by_power(Vec v, IVec n) {  // in two steps, as 2^n itself may overflow
+  const IVec half = n >> 1;
+  return v * from_bits((half + 127) << 23) * from_bits((n - half + 127) << 23);
 }
+#endif
+
+// Folds the lanes in halves, always in the same order. f works on vectors of any width.
+typedef float Vec4 __attribute__((vector_size(16)));
+template <class F>
+HB_INLINE float fold_four(Vec4 v, F f) {
+  v = f(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+  return f(v, __builtin_shufflevector(v, v, 1, 0, 3, 2))[0];
+}
+template <class F>
+HB_INLINE float fold_lanes(Vec v, F f) {
+#if defined(__AVX512F__)
+  const auto half = f(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                      __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+  return fold_four(f(__builtin_shufflevector(half, half, 0, 1, 2, 3), __builtin_shufflevector(half, half, 4, 5, 6, 7)),
+                   f);
+#elif defined(__AVX2__)
+  return fold_four(f(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)), f);
+#else
+  return fold_four(v, f);
+#endif
+}
+struct Larger {  // NaN wins
+  template <class V>
+  V operator()(V a, V b) const {
+    return ((a > b) | (a != a)) ? a : b;
+  }
+};
+HB_INLINE float sum_lanes(Vec v) {
+  return fold_lanes(v, [](auto a, auto b) { return a + b; });
+}
+HB_INLINE float max_lanes(Vec v) { return fold_lanes(v, Larger{}); }
 }  // namespace
 }  // namespace hornbeam::isa::HB_ISA_NAME
