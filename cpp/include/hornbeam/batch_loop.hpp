@@ -25,12 +25,13 @@ class HB_API BatchLoop {
   const std::vector<Tensor>& outputs() const { return outputs_; }
   /// From now on output i is written into rows of destinations[i] ([samples, ...]); an undefined one is dropped.
   void collect(std::vector<Tensor> destinations) { destinations_ = std::move(destinations); }
-  /// The inputs of batch `step`.
-  std::vector<Tensor> batch(int64_t step);
 
  private:
+  Runner& runner_for(int64_t rows);
+
   std::shared_ptr<Executable> step_;
-  std::vector<Tensor> arrays_, staging_, outputs_, destinations_;
+  std::unique_ptr<Runner> whole_, rest_;  // for full batches, and for a smaller last one
+  std::vector<Tensor> arrays_, outputs_, destinations_;
   std::vector<int64_t> order_;  // empty: as they come
   int64_t samples_ = 0, batch_size_;
 };

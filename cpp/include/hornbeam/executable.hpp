@@ -55,8 +55,34 @@ class HB_API Executable {
   std::vector<ProfileRow> profile(const std::vector<Tensor>& inputs, int repeats);
 
  private:
+  friend class Runner;
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+/// An executable planned for given shapes, with working memory of its own, to be run many times in a row. One thread
+/// at a time may use it.
+class HB_API Runner {
+ public:
+  Runner(std::shared_ptr<Executable> executable, const std::vector<Shape>& input_shapes);
+  ~Runner();
+
+  /// Reads input `i` from `data` (contiguous, of the planned shape).
+  void set_input(size_t i, const void* data);
+  /// Gathers input `i`: its row r is row `rows[r]` of `data`. The program's own threads copy, before its first item.
+  void set_input(size_t i, const void* data, const int64_t* rows);
+  /// Writes output `i` to `data`.
+  void set_output(size_t i, void* data);
+  size_t outputs() const;
+  DType output_dtype(size_t i) const;
+  const Shape& output_shape(size_t i) const;
+  /// Runs once. `prepare` false: variables that the graph does not write are as they were at the last run, so what was
+  /// made of them alone (packed weights) still holds.
+  void run(bool prepare = true);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 /// The instruction sets this build and CPU have kernels for, best first; the one used by default; the threads used by

@@ -39,6 +39,7 @@ using KernelFn = void (*)(const KernelCall&);
 struct Stage {
   KernelFn fn;
   int parts;
+  int prepares = -1;  // an input: the stage reads only that, and leaves what later stages need of it in the workspace
 };
 
 struct TensorSpec {

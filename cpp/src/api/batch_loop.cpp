@@ -8,16 +8,6 @@
 #include "base/philox.hpp"
 
 namespace hornbeam {
-namespace {
-// Rows [first, first + n) of an array, sharing its memory.
-Tensor rows_of(const Tensor& t, int64_t first, int64_t n) {
-  Shape shape = t.shape();
-  const size_t row = t.shape()[0] > 0 ? t.bytes() / size_t(t.shape()[0]) : 0;
-  shape[0] = n;
-  return Tensor(t.dtype(), shape, static_cast<char*>(t.raw()) + size_t(first) * row, std::make_shared<Tensor>(t));
-}
-}  // namespace
-
 BatchLoop::BatchLoop(std::shared_ptr<Executable> step, std::vector<Tensor> arrays, int64_t batch_size)
     : step_(std::move(step)), arrays_(std::move(arrays)), batch_size_(batch_size) {
   HB_CHECK(batch_size_ >= 1, "batch_size must be >= 1. Received: batch_size=", batch_size_);
@@ -41,43 +31,52 @@ void BatchLoop::shuffle(uint64_t key, uint64_t epoch) {  // Fisher-Yates, one Ph
   }
 }
 
-std::vector<Tensor> BatchLoop::batch(int64_t step) {
-  const int64_t first = step * batch_size_, n = std::min(batch_size_, samples_ - first);
-  HB_CHECK(step >= 0 && n > 0, "batch ", step, " is past the last of ", steps());
-  std::vector<Tensor> in;
-  if (order_.empty()) {
-    for (const Tensor& t : arrays_) in.push_back(rows_of(t, first, n));
-    return in;
-  }
-  staging_.resize(arrays_.size());
-  for (size_t k = 0; k < arrays_.size(); ++k) {
-    const Tensor& t = arrays_[k];
-    const size_t row = t.bytes() / size_t(samples_);
-    if (!staging_[k].defined() || staging_[k].shape()[0] != n) {
-      Shape shape = t.shape();
-      shape[0] = n;
-      staging_[k] = Tensor(t.dtype(), shape);
+Runner& BatchLoop::runner_for(int64_t rows) {
+  std::unique_ptr<Runner>& r = rows == batch_size_ ? whole_ : rest_;
+  if (!r) {
+    std::vector<Shape> shapes;
+    for (const Tensor& t : arrays_) {
+      shapes.push_back(t.shape());
+      shapes.back()[0] = rows;
     }
-    for (int64_t i = 0; i < n; ++i)
-      std::memcpy(staging_[k].data<char>() + size_t(i) * row, t.data<char>() + size_t(order_[size_t(first + i)]) * row,
-                  row);
+    r = std::make_unique<Runner>(step_, shapes);
   }
-  return staging_;
+  return *r;
 }
 
 int64_t BatchLoop::run(int64_t first, int64_t last, double seconds) {
+  HB_CHECK(first >= 0 && last <= steps(), "batches [", first, ", ", last, ") go past the last of ", steps());
   const auto start = std::chrono::steady_clock::now();
+  const Runner* before = nullptr;
   int64_t at = first;
-  for (; at < last;) {
-    std::vector<Tensor> in = batch(at);
-    if (!destinations_.empty()) {
-      outputs_.assign(destinations_.size(), Tensor());
-      for (size_t i = 0; i < destinations_.size(); ++i)
-        if (destinations_[i].defined()) outputs_[i] = rows_of(destinations_[i], at * batch_size_, in[0].shape()[0]);
+  while (at < last) {
+    const int64_t row = at * batch_size_, rows = std::min(batch_size_, samples_ - row);
+    Runner& r = runner_for(rows);
+    for (size_t i = 0; i < arrays_.size(); ++i) {
+      const size_t bytes = arrays_[i].bytes() / size_t(samples_);
+      if (order_.empty())
+        r.set_input(i, arrays_[i].data<char>() + size_t(row) * bytes);
+      else
+        r.set_input(i, arrays_[i].raw(), order_.data() + row);
     }
-    // outputs whose shape follows the batch are allocated again when it changes
-    if (destinations_.empty() && (at == steps() - 1 || at == first)) outputs_.clear();
-    step_->run(in, outputs_);
+    if (&r != before) outputs_.resize(r.outputs());
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      const bool collected = i < destinations_.size() && destinations_[i].defined();
+      if (!collected && &r != before) outputs_[i] = Tensor(r.output_dtype(i), r.output_shape(i));
+      if (!collected) {
+        r.set_output(i, outputs_[i].raw());
+        continue;
+      }
+      const Shape& shape = r.output_shape(i);
+      const Tensor& to = destinations_[i];
+      HB_CHECK(!shape.empty() && shape[0] == rows &&
+                   tensor_bytes(r.output_dtype(i), shape) * size_t(samples_) == to.bytes() * size_t(rows),
+               "collect: destination ", i, " must hold ", samples_, " rows of ", shape_text(shape), "; got ",
+               shape_text(to.shape()));
+      r.set_output(i, to.data<char>() + to.bytes() / size_t(samples_) * size_t(row));
+    }
+    r.run(&r != before);
+    before = &r;
     ++at;
     if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >= seconds) break;
   }

@@ -11,9 +11,8 @@ constexpr double kMasked = -1e9;  // a score where attention is not allowed
 
 // Inputs query [batch, T, heads, d], key [batch, S, heads, d], value [batch, S, heads, e], with "masked" a bool mask
 // that broadcasts to [batch, heads, T, S].
-const std::vector<AttrSpec> kAttrs = {{"scale", AttrType::real, false, true},
-                                      {"causal", AttrType::boolean, false},
-                                      {"masked", AttrType::boolean, false}};
+const std::vector<AttrSpec> kAttrs = {
+    {"scale", AttrType::real, false, true}, {"causal", AttrType::boolean, false}, {"masked", AttrType::boolean, false}};
 
 size_t input_count(const Attrs& a) { return a.flag("masked") ? 4 : 3; }
 
@@ -52,7 +51,8 @@ Values plain(Graph& g, const Values& in, const Attrs& attrs) {
   const SymShape shape = g.shape(scores);
   Value allowed;
   if (attrs.flag("causal"))
-    allowed = o.binary("less_equal", o.iota({1, 1, 1, shape[3]}, 3, DType::i32), o.iota({1, 1, shape[2], 1}, 2, DType::i32));
+    allowed =
+        o.binary("less_equal", o.iota({1, 1, 1, shape[3]}, 3, DType::i32), o.iota({1, 1, shape[2], 1}, 2, DType::i32));
   if (attrs.flag("masked")) allowed = allowed.defined() ? o.binary("logical_and", in[3], allowed) : in[3];
   if (allowed.defined()) scores = o.where(allowed, scores, o.scalar(kMasked, scores));
   return {heads_first(o, o.matmul(o.softmax(scores), heads_first(o, in[2])))};

@@ -23,7 +23,8 @@ class Recompute {
       std::vector<Value> repeated(in.size());
       if (elementwise(id))
         for (size_t i = 0; i < in.size(); ++i)
-          if (again_.count(in[i].node) && depth(id) > depth(in[i].node)) repeated[i] = {repeat(in[i].node, depth(id)), 0};
+          if (again_.count(in[i].node) && depth(id) > depth(in[i].node))
+            repeated[i] = {repeat(in[i].node, depth(id)), 0};
       w_.keep(id);
       for (size_t i = 0; i < in.size(); ++i)
         if (repeated[i].defined()) w_.out.node(w_.at(Value{id, 0}).node).inputs[i] = repeated[i];

@@ -213,6 +213,17 @@ class Builder {
       place_control(id, n);
   }
 
+  // Whether a stage works on nothing but a variable that this graph does not write, or a constant.
+  bool prepares(const Node& n, const Stage& stage) const {
+    if (stage.prepares < 0) return false;
+    const Value v = root(n.inputs[size_t(stage.prepares)]);
+    if (is(v.node, "constant")) return true;
+    if (!is(v.node, "variable")) return false;
+    for (const auto& [index, value] : g_.updates)
+      if (index == g_.node(v.node).attrs.integer("index")) return false;
+    return true;
+  }
+
   void place_kernel(int id, const Node& n) {
     const Attrs attrs = n.attrs.evaluated(env_);
     KernelRequest r{n.op->name, attrs, {}, {}, isa_};
@@ -240,7 +251,11 @@ class Builder {
     if (plan.workspace > 0)
       check_memory(plan.workspace,
                    concat_text("the workspace of ", n.op->name, n.scope.empty() ? "" : " of layer " + n.scope));
-    args.push_back(plan.workspace ? new_buffer(plan.workspace, step_, step_) : Arg{});
+    bool lasting = false;
+    for (const Stage& stage : plan.stages) lasting = lasting || prepares(n, stage);
+    args.push_back(!plan.workspace ? Arg{}
+                   : lasting       ? new_buffer(plan.workspace, 0, int(order_.size()) + 1)
+                                   : new_buffer(plan.workspace, step_, step_));
     if (plan.params) p_->params.push_back(plan.params);
     const int first = push_args(args);
     for (const Stage& stage : plan.stages) {
@@ -253,6 +268,7 @@ class Builder {
       item.out = int(n.inputs.size());
       item.work = int(args.size()) - 1;
       item.node = id;
+      item.prepares = prepares(n, stage);
       p_->parallel = p_->parallel || stage.parts > 1;
       p_->items.push_back(item);
     }

@@ -101,10 +101,8 @@ struct Executable::Impl {
     for (Scratch& s : w.scratch) {
       for (size_t i = 0; i < in.size(); ++i) s.bases[size_t(p.input_base(int(i)))] = static_cast<char*>(in[i].raw());
       for (size_t i = 0; i < out.size(); ++i) s.bases[size_t(p.output_base(int(i)))] = static_cast<char*>(out[i].raw());
-      for (size_t i = 0; i < graph.variables.size(); ++i)
-        s.bases[size_t(p.variable_base(int(i)))] = static_cast<char*>(graph.variables[i]->value().raw());
     }
-    w.status.kind.store(0);
+    bind_variables(p, w);
   }
 
   std::shared_ptr<Plan> prepare(const std::vector<Tensor>& in, std::vector<Tensor>& out) {
@@ -141,12 +139,27 @@ struct Executable::Impl {
   struct Run {
     const Program* program;
     Workspace* workspace;
+    const std::vector<RowGather>* gathers;
+    bool prepare;
   };
   static void run_thread(void* context, int thread, int threads) {
     Run& r = *static_cast<Run*>(context);
     FlushDenormals flush;
-    run_items(*r.program, r.workspace->scratch[size_t(thread)],
-              {&r.workspace->barrier, &r.workspace->status, thread, threads});
+    const RunContext c{&r.workspace->barrier, &r.workspace->status, thread, threads, r.prepare};
+    gather_rows(*r.gathers, c);
+    run_items(*r.program, r.workspace->scratch[size_t(thread)], c);
+  }
+  // Runs with the addresses that are set; throws when the status word says so.
+  void run(const Program& p, Workspace& w, const std::vector<RowGather>& gathers, bool prepare) const {
+    w.status.kind.store(0);
+    Run r{&p, &w, &gathers, prepare};
+    run_team(int(w.scratch.size()), run_thread, &r);
+    if (w.status.kind.load() != Status::ok) fail(w.status);
+  }
+  void bind_variables(const Program& p, Workspace& w) const {
+    for (Scratch& s : w.scratch)
+      for (size_t i = 0; i < graph.variables.size(); ++i)
+        s.bases[size_t(p.variable_base(int(i)))] = static_cast<char*>(graph.variables[i]->value().raw());
   }
 };
 
@@ -179,13 +192,66 @@ void Executable::run(const std::vector<Tensor>& inputs, std::vector<Tensor>& out
   auto plan = impl_->prepare(inputs, outputs);
   auto w = impl_->take(*plan);
   impl_->bind_pointers(*plan->program, *w, inputs, outputs);
-  Impl::Run r{plan->program.get(), w.get()};
-  run_team(int(w->scratch.size()), Impl::run_thread, &r);
-  if (w->status.kind.load() == Status::ok) {
-    impl_->give_back(*plan, std::move(w));
-  } else {
-    impl_->fail(w->status);
+  impl_->run(*plan->program, *w, {}, true);
+  impl_->give_back(*plan, std::move(w));
+}
+
+struct Runner::State {
+  std::shared_ptr<Executable> executable;
+  std::shared_ptr<Plan> plan;
+  Workspace workspace;
+  std::vector<Tensor> staging;  // of gathered inputs
+  std::vector<size_t> bytes;    // of each input
+  std::vector<int64_t> rows;
+  std::vector<RowGather> gathers;
+  std::vector<int> gathered;  // inputs, in the order of `gathers`
+
+  State(std::shared_ptr<Executable> e, std::shared_ptr<Plan> p, int threads)
+      : executable(std::move(e)), plan(std::move(p)), workspace(*plan->program, threads) {}
+  void point(int base, const void* data) {
+    for (Scratch& s : workspace.scratch) s.bases[size_t(base)] = static_cast<char*>(const_cast<void*>(data));
   }
+};
+
+Runner::Runner(std::shared_ptr<Executable> executable, const std::vector<Shape>& shapes) {
+  Executable::Impl& impl = *executable->impl_;
+  auto plan = impl.plan(shapes);
+  const int threads = plan->program->parallel ? impl.threads : 1;
+  state_ = std::make_unique<State>(std::move(executable), std::move(plan), threads);
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const DType dtype = impl.graph.node(impl.graph.inputs[i]).outputs[0].dtype;
+    state_->bytes.push_back(tensor_bytes(dtype, shapes[i]));
+    state_->rows.push_back(shapes[i].empty() ? 1 : shapes[i][0]);
+  }
+  state_->staging.resize(shapes.size());
+}
+Runner::~Runner() = default;
+
+void Runner::set_input(size_t i, const void* data) { state_->point(state_->plan->program->input_base(int(i)), data); }
+
+void Runner::set_input(size_t i, const void* data, const int64_t* rows) {
+  State& s = *state_;
+  size_t at = 0;
+  while (at < s.gathered.size() && s.gathered[at] != int(i)) ++at;
+  if (at == s.gathered.size()) {
+    s.staging[i] = Tensor(DType::u8, {int64_t(s.bytes[i])});
+    s.gathered.push_back(int(i));
+    s.gathers.push_back({});
+    set_input(i, s.staging[i].raw());
+  }
+  const int64_t n = s.rows[i];
+  s.gathers[at] = {static_cast<const char*>(data), rows, s.staging[i].data<char>(), n, n ? s.bytes[i] / size_t(n) : 0};
+}
+
+void Runner::set_output(size_t i, void* data) { state_->point(state_->plan->program->output_base(int(i)), data); }
+size_t Runner::outputs() const { return state_->plan->program->output_specs.size(); }
+DType Runner::output_dtype(size_t i) const { return state_->plan->program->output_specs[i].dtype; }
+const Shape& Runner::output_shape(size_t i) const { return state_->plan->program->output_specs[i].shape; }
+
+void Runner::run(bool prepare) {
+  const Executable::Impl& impl = *state_->executable->impl_;
+  impl.bind_variables(*state_->plan->program, state_->workspace);
+  impl.run(*state_->plan->program, state_->workspace, state_->gathers, prepare);
 }
 
 ProgramStats Executable::stats(const std::vector<Shape>& shapes) {

@@ -24,7 +24,8 @@ struct Program;
 
 struct Item {
   enum Kind { kernel, copy, scan, cond, loop, check } kind = kernel;
-  bool sync = false;  // a barrier comes first
+  bool sync = false;      // a barrier comes first
+  bool prepares = false;  // its result lasts from run to run
   KernelFn fn = nullptr;
   const void* params = nullptr;
   int parts = 1;
@@ -85,11 +86,23 @@ struct Workspace {
   Workspace(const Program& p, int threads);
 };
 
+/// Rows to copy before the first item.
+struct RowGather {
+  const char* from;
+  const int64_t* rows;
+  char* to;
+  int64_t count;
+  size_t bytes;  // of a row
+};
+
 struct RunContext {
   Barrier* barrier;
   Status* status;
   int thread, threads;
+  bool prepare = true;
 };
+/// This thread's share of the copies, then a barrier.
+void gather_rows(const std::vector<RowGather>& gathers, const RunContext& c);
 /// Runs the items; the scratch's bases are already set. Returns false when the status word stopped it.
 bool run_items(const Program& p, Scratch& s, const RunContext& c);
 /// The same on one thread, adding each item's seconds to `seconds`.

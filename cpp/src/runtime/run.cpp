@@ -152,9 +152,17 @@ void resolve(const Program& p, Scratch& s) {
 }
 }  // namespace
 
+void gather_rows(const std::vector<RowGather>& gathers, const RunContext& c) {
+  for (const RowGather& g : gathers)
+    for (int64_t i = g.count * c.thread / c.threads; i < g.count * (c.thread + 1) / c.threads; ++i)
+      std::memcpy(g.to + size_t(i) * g.bytes, g.from + size_t(g.rows[i]) * g.bytes, g.bytes);
+  if (!gathers.empty()) meet(c);
+}
+
 bool run_items(const Program& p, Scratch& s, const RunContext& c) {
   resolve(p, s);
   for (const Item& item : p.items) {
+    if (item.prepares && !c.prepare) continue;
     if (item.sync) meet(c);
     if (!run_item(p, s, item, c)) return false;
   }

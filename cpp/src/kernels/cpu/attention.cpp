@@ -17,10 +17,10 @@ struct AttentionParams {
   int64_t mask_stride[4] = {0, 0, 0, 0};
   int64_t shares = 1;  // of a head's rows
   const IsaTable* isa = nullptr;
-  Gemm scores;         // [block, keys] = q k^T
-  Gemm values;         // [block, width] = p v
-  Gemm d_weights;      // [block, keys] = dy v^T
-  Gemm d_query;        // [block, depth] = ds k
+  Gemm scores;          // [block, keys] = q k^T
+  Gemm values;          // [block, width] = p v
+  Gemm d_weights;       // [block, keys] = dy v^T
+  Gemm d_query;         // [block, depth] = ds k
   int64_t row = 0;      // floats from one row of scores to the next: an odd number of lines, for the cache's sets
   int64_t scratch = 0;  // floats of each part
 
@@ -199,7 +199,8 @@ KernelPlan plan_attention_grad(const KernelRequest& r) {
   AttentionParams p = shape_of(r);
   p.scratch = padded(p.scores.packed_size()) + padded(p.d_weights.packed_size()) + padded(p.d_query.packed_size()) +
               2 * padded(kBlock * p.row);
-  const int parts = parts_for(p.batch * p.heads, 5.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width), 1e6);
+  const int parts =
+      parts_for(p.batch * p.heads, 5.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width), 1e6);
   const size_t bytes = size_t(parts * p.scratch) * 4;
   return make_plan(std::move(p), {{run_backward, parts}}, bytes);
 }

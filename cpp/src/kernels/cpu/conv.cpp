@@ -396,7 +396,7 @@ KernelPlan plan_conv(const KernelRequest& r) {
   }
   p.epilogue = Epilogue::plan(r, 2);
   const int64_t floats = lay_out(p);
-  std::vector<Stage> stages{{pack_forward, pack_parts(p)}, {multiply_forward, p.parts}};
+  std::vector<Stage> stages{{pack_forward, pack_parts(p), 1}, {multiply_forward, p.parts}};
   add_finish(p, r, stages);
   return make_plan(std::move(p), std::move(stages), size_t(floats) * 4);
 }
@@ -457,7 +457,7 @@ KernelPlan plan_conv_input_grad(const KernelRequest& r) {
   const int64_t floats = lay_out(p);
   for (Product& q : p.products)
     if (q.result >= 0) q.result += floats;
-  std::vector<Stage> stages{{pack_input_grad, pack_parts(p)}, {multiply_input_grad, p.parts}};
+  std::vector<Stage> stages{{pack_input_grad, pack_parts(p), 1}, {multiply_input_grad, p.parts}};
   add_finish(p, r, stages);
   return make_plan(std::move(p), std::move(stages), size_t(floats + spread) * 4);
 }

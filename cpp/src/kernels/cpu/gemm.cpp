@@ -110,7 +110,12 @@ void Gemm::multiply_rows(int64_t depth, const float* a, int64_t row_stride, cons
     const int height = tile_height(rows - i);
     for (int64_t j = 0; j < n; j += panel()) {
       const int columns = int(std::min<int64_t>(panel(), n - j));
-      isa->window[nv][height]({a + i * row_stride, row_stride, &start, 1, int(depth), packed + j * k,
+      isa->window[nv][height]({a + i * row_stride,
+                               row_stride,
+                               &start,
+                               1,
+                               int(depth),
+                               packed + j * k,
                                {c + i * ldc + j, ldc, columns, add}});
     }
     i += height;
@@ -123,8 +128,8 @@ void multiply_outer(const IsaTable* isa, const OuterProduct& p) {
     const int height = shape.tile_height(p.m - i);
     for (int64_t j = 0; j < p.n; j += shape.panel()) {
       const int columns = int(std::min<int64_t>(shape.panel(), p.n - j));
-      OuterTile t{p.a + i, p.b + j, 1, 1, int(p.count), 0, 0, p.a_step, 0, 0, p.b_step,
-                  {p.c + i * p.ldc + j, p.ldc, columns, p.accumulate}};
+      OuterTile t{p.a + i, p.b + j,  1, 1, int(p.count), 0,
+                  0,       p.a_step, 0, 0, p.b_step,     {p.c + i * p.ldc + j, p.ldc, columns, p.accumulate}};
       isa->outer[(columns + isa->lanes - 1) / isa->lanes][height](t);
     }
     i += height;

@@ -117,6 +117,6 @@ KernelPlan plan_matmul(const KernelRequest& r) {
                                                                 int64_t(double(p.batch) * work / 2e6) + 1})));
   if (p.gemm.b_stride) return make_plan(std::move(p), {{multiply, parts}});
   const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
-  return make_plan(std::move(p), {{pack_b, pack_parts}, {multiply, parts}}, bytes);
+  return make_plan(std::move(p), {{pack_b, pack_parts, 1}, {multiply, parts}}, bytes);
 }
 }  // namespace hornbeam

@@ -157,9 +157,10 @@ KernelPlan plan_recurrent(const KernelRequest& r) {
   p.scratch = rows * (backward ? 3 * p.units : p.width() + p.units);
   const size_t bytes = size_t(p.packed + p.parts * p.scratch) * 4;
   const int parts = p.parts, pack_parts = parts == 1 ? 1 : parts_for(p.packed, 1.0);
-  KernelPlan plan = make_plan(
-      std::move(p),
-      {{backward ? pack_transposed : pack_kernel, pack_parts}, {backward ? run_backward : run_forward, parts}}, bytes);
+  KernelPlan plan = make_plan(std::move(p),
+                              {{backward ? pack_transposed : pack_kernel, pack_parts, RecurrentLayout::kernel},
+                               {backward ? run_backward : run_forward, parts}},
+                              bytes);
   const RecurrentLayout layout(r.attrs);
   if (layout.lstm) plan.alias_inputs = {backward ? int(layout.saved(layout.reserve())) : int(RecurrentLayout::x)};
   return plan;
