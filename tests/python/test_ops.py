@@ -75,6 +75,9 @@ def central(f, xs, i, eps=1e-5):
 DIFF = [c for c in CASES if c.grad and any(a.dtype == np.float32 for a in c.arrays)]
 
 
+DIFFERENTIABLE = {c.name for c in DIFF}
+
+
 @pytest.mark.parametrize("case", DIFF, ids=[c.name.replace(" ", "+") for c in DIFF])
 def test_gradients(case):
     arrays = in_float64(case)
@@ -128,6 +131,57 @@ def test_float32_gradients(case, isa):
     got, want = gradients(case.arrays, "float32"), gradients(in_float64(case), "float64")
     for g, w in zip(got, want, strict=True):
         np.testing.assert_allclose(g, w, rtol=1e-4, atol=2e-5 * max(1, np.abs(w).max(initial=0)))
+
+
+def with_gradients(case, arrays):
+    """A graph of the case and, where it has them, its gradients."""
+    with Trace() as trace:
+        xs = [trace.input(f"x{i}", a.dtype.name, a.shape) for i, a in enumerate(arrays)]
+        y = to_tensor(case.call(*xs))
+        floats = [x for x in xs if x.dtype.startswith("float")]
+        grads = hb.gradients(ops.sum(y), floats) if case.name in DIFFERENTIABLE else []
+        for i, v in enumerate([y, *grads]):
+            if v is not None:
+                trace.graph.output(f"y{i}", trace.value_of(v))
+    return trace.graph
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_a_saved_graph_runs_the_same(case, tmp_path):
+    graph = with_gradients(case, case.arrays)
+    _core.write_model(str(tmp_path / "g"), {}, [], {"f": graph})
+    loaded = _core.read_model(str(tmp_path / "g"))[2]["f"]
+    before, after = (_core.Executable(g, threads=t).run(case.arrays) for g, t in ((graph, 1), (loaded, 3)))
+    for a, b in zip(before, after, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def spoilt(arrays):
+    """The arrays with one of them out of shape or of another dtype."""
+    for i, a in enumerate(arrays):
+        for bad in (
+            a.reshape(-1)[:1].reshape(()),
+            a[None],
+            np.concatenate([a, a[..., :1]], -1) if a.ndim and a.shape[-1] else a,
+            a[:0] if a.ndim else a,
+            a.astype("bool"),
+            a.astype("int32"),
+            a.astype("float64"),
+        ):
+            yield [*arrays[:i], bad, *arrays[i + 1 :]]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_wrong_inputs_work_or_raise_by_name(case):
+    for arrays in spoilt(case.arrays):
+        try:
+            _core.Executable(with_gradients(case, arrays), threads=1).run(arrays)
+        except (ValueError, TypeError) as e:
+            assert len(str(e)) > 20, e
+        except IndexError as e:  # Python's own, from indexing a shape in the case
+            assert "range" in str(e)
 
 
 def _cell(name, a, gates):

@@ -1,0 +1,93 @@
+"""The kernels with several ways to compute a thing, on shapes drawn at random, against the same in float64."""
+
+import numpy as np
+import pytest
+
+import hornbeam as hb
+from hornbeam import ops
+
+
+def both(fn, arrays):
+    """What fn returns for float32 and for float64."""
+    kinds = ([a.astype(k) if a.dtype.kind == "f" else a for a in arrays] for k in ("float32", "float64"))
+    return [[np.asarray(y) for y in hb.function(fn)(*args)] for args in kinds]
+
+
+def close(fn, arrays, what, tol=1e-5):
+    for got, want in zip(*both(fn, arrays), strict=True):
+        assert got.shape == want.shape, what
+        np.testing.assert_allclose(got, want, rtol=0, atol=tol * max(1, np.abs(want).max(initial=0)), err_msg=str(what))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_convolutions(seed):
+    rng = np.random.default_rng(seed)
+    h, w, kh, kw = (int(rng.integers(1, n)) for n in (34, 34, 6, 6))
+    groups = int(rng.choice([1, 1, 1, 2, 4]))
+    c, f = groups * int(rng.choice([1, 2, 3, 8, 17, 32])), groups * int(rng.choice([1, 2, 5, 16, 33]))
+    stride = int(rng.integers(1, 4))
+    dilation = 1 if stride > 1 else int(rng.integers(1, 3))
+    padding = str(rng.choice(["same", "valid"]))
+    if padding == "valid":
+        h, w = max(h, (kh - 1) * dilation + 1), max(w, (kw - 1) * dilation + 1)
+    batch = max(1, min(int(rng.integers(1, 40)), int(2e7 / (h * w * c * f * kh * kw))))
+    x, k = rng.standard_normal((batch, h, w, c)), rng.standard_normal((kh, kw, c // groups, f))
+
+    def step(x, k):
+        y = ops.conv(x, k, strides=stride, padding=padding, dilation_rate=dilation)
+        weights = np.cos(np.arange(int(np.prod(y.shape)))).reshape(y.shape).astype(x.dtype)
+        return y, *hb.gradients(ops.sum(y * weights), [x, k])
+
+    close(step, [x, k], (x.shape, k.shape, stride, dilation, padding))
+
+
+ENDS = [
+    lambda y, b, s: ops.relu(y + b),
+    lambda y, b, s: y + b,
+    lambda y, b, s: ops.relu(y),
+    lambda y, b, s: ops.relu(y * s + b),
+    lambda y, b, s: ops.relu(y * s + ops.tanh(y)),
+    lambda y, b, s: ops.sigmoid(y + b),
+    lambda y, b, s: ops.relu(ops.relu(y * 0.5 + b) * s + b * 2.0),
+]
+
+
+@pytest.mark.parametrize("end", range(len(ENDS)))
+@pytest.mark.parametrize("seed", range(6))
+def test_what_follows_a_product(seed, end):
+    rng = np.random.default_rng(100 * seed + end)
+    c, f = int(rng.choice([1, 3, 16, 33])), int(rng.choice([1, 2, 5, 8, 16, 24, 33, 64, 96, 300]))
+    h, w = (int(rng.integers(3, 30)) for _ in range(2))
+    x, b, s = rng.standard_normal((2, h, w, c)), rng.standard_normal(f), rng.standard_normal(f)
+    k, m = rng.standard_normal((3, 3, c, f)), rng.standard_normal((c, f))
+    stride, padding = int(rng.integers(1, 3)), str(rng.choice(["same", "valid"]))
+    forward = lambda x, k, b, s: (ENDS[end](ops.conv(x, k, strides=stride, padding=padding), b, s),)  # noqa: E731
+    close(forward, [x, k, b, s], ("conv", x.shape, f, stride, padding))
+    k = np.swapaxes(k, 2, 3)
+    transposed = lambda x, k, b, s: (ENDS[end](ops.conv_transpose(x, k, stride, padding), b, s),)  # noqa: E731
+    close(transposed, [x, k, b, s], ("conv_transpose", x.shape, f, stride, padding))
+    close(lambda x, m, b, s: (ENDS[end](ops.matmul(x, m), b, s),), [x, m, b, s], ("matmul", x.shape, f))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_broadcasting(seed):
+    rng = np.random.default_rng(seed)
+    shape = [int(rng.integers(1, 30)) for _ in range(int(rng.integers(0, 4)))]
+    shape.append(int(rng.choice([1, 3, 16, 64, 200, 255, 256, 257, 300, 600])))
+
+    def part():
+        s = [1 if rng.random() < 0.4 else n for n in shape]
+        return rng.standard_normal(s[int(rng.integers(0, len(s))) :])
+
+    arrays = [rng.standard_normal(shape), part(), part(), part()]
+    close(lambda a, b, c, d: (ops.relu(a * b + c) * d + b,), arrays, [a.shape for a in arrays])
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_products(seed):
+    rng = np.random.default_rng(seed)
+    m, n, k = (int(rng.choice([1, 2, 13, 14, 15, 16, 17, 31, 48, 49, 96, 385])) for _ in range(3))
+    ta, tb = bool(rng.integers(0, 2)), bool(rng.integers(0, 2))
+    a, b = rng.standard_normal((k, m) if ta else (m, k)), rng.standard_normal((n, k) if tb else (k, n))
+    t = lambda x, flag: ops.transpose(x) if flag else x  # noqa: E731
+    close(lambda a, b: (ops.matmul(t(a, ta), t(b, tb)),), [a, b], (m, n, k, ta, tb))
