@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need into a virtual environment and runs every test: pytest, doctests, lint, types, and the C++
-# tests under sanitizers. Usage: tests/run.sh [full]   (full adds ThreadSanitizer and the wheel in an environment of its own)
+# tests under sanitizers. Usage: tests/run.sh [full]   (full adds ThreadSanitizer, the wheel in an
+# environment of its own, a minute of fuzzing, and the tests cross-compiled for ARM under emulation)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${VIRTUAL_ENV:-$PWD/.venv}
@@ -26,12 +27,34 @@ cpp() {  # cpp FOLDER SANITIZERS
 }
 mkdir -p build
 step cpp asan address,undefined
+fuzz() {  # a minute of libFuzzer on model files
+  cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DHB_OPENMP=OFF -DHB_BUILD_FUZZ=ON \
+    -DHB_SANITIZE=address,undefined,fuzzer-no-link >build/fuzz.log || { cat build/fuzz.log; return 1; }
+  cmake --build build/fuzz --target fuzz_model_file >build/fuzz.log || { tail -40 build/fuzz.log; return 1; }
+  python tests/fuzz/make_seeds.py build/fuzz/seeds
+  build/fuzz/tests/fuzz/fuzz_model_file -max_total_time=60 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
+    build/fuzz/seeds 2>build/fuzz.log || { tail -60 build/fuzz.log; return 1; }
+  tail -6 build/fuzz.log
+}
+arm() {  # the portable kernels as NEON code, under emulation
+  cmake -S . -B build/arm -G Ninja -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+    -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_CROSSCOMPILING_EMULATOR="qemu-aarch64;-L;/usr/aarch64-linux-gnu" \
+    -DHB_OPENMP=OFF -DHB_BUILD_TESTS=ON >build/arm.log || { cat build/arm.log; return 1; }
+  cmake --build build/arm --target hornbeam_tests >build/arm.log || { tail -40 build/arm.log; return 1; }
+  ctest --test-dir build/arm --output-on-failure -j 2
+}
 if [ "${1:-}" = full ]; then
   step cpp tsan thread
   fresh=$(mktemp -d)
   step python -m venv "$fresh"
   step "$fresh/bin/pip" install -q .
   step "$fresh/bin/python" tests/install/check.py
+  if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    apt-get install -y -qq clang g++-aarch64-linux-gnu qemu-user >/dev/null
+    apt-get install -y -qq libclang-rt-dev >/dev/null 2>&1 || apt-get install -y -qq libclang-rt-14-dev >/dev/null
+  fi
+  step fuzz
+  step arm
 fi
 [ $status = 0 ] && echo "all steps passed" || echo "some steps failed"
 exit $status

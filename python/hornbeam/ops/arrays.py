@@ -599,6 +599,8 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
 
 def _triangle(x: Any, k: int, lower: bool) -> Any:
     x = to_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"tril and triu need at least two axes. Received: x.shape={tuple(x.shape)}")
     rows, cols = dims_of(x)[-2:]
     r = emit1("iota", [], shape=[rows, 1], axis=0, dtype="int32")
     c = emit1("iota", [], shape=[1, cols], axis=1, dtype="int32")
