@@ -42,7 +42,8 @@ class ProfileRow:
 @functools.lru_cache(maxsize=1)
 def machine_peaks() -> tuple[float, float]:
     """This core's fused multiply-add rate in FLOP/s and its memory triad in bytes/s, measured in some 0.1 s."""
-    return _core.measure_peaks()
+    flops, rate = _core.measure_peaks()
+    return float(flops), float(rate)
 
 
 class Profile:

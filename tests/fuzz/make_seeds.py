@@ -13,7 +13,10 @@ L = hb.layers
 def models():
     """Small models that use many ops: an MLP, a convolutional net, a recurrent one, attention."""
     yield [hb.Input((3,)), L.Dense(4, "relu"), L.Dropout(0.5), L.Dense(2, "softmax")], (5, 3)
-    yield [hb.Input((6, 6, 1)), L.Conv2D(2, 3), L.BatchNormalization(), L.MaxPooling2D(), L.Flatten(), L.Dense(2)], (5, 6, 6, 1)
+    yield (
+        [hb.Input((6, 6, 1)), L.Conv2D(2, 3), L.BatchNormalization(), L.MaxPooling2D(), L.Flatten(), L.Dense(2)],
+        (5, 6, 6, 1),
+    )
     yield [hb.Input((4, 3)), L.LSTM(3, return_sequences=True, unroll=True), L.GRU(2), L.Dense(2)], (5, 4, 3)
     yield [hb.Input((4, 3)), L.SimpleRNN(3, recurrent_dropout=0.2), L.LayerNormalization(), L.Dense(2)], (5, 4, 3)
 

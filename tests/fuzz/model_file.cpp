@@ -1,4 +1,5 @@
-// libFuzzer on what reads model files: the container, its JSON and the graphs in it. make_seeds.py writes the seeds. Whatever the bytes say, the only outcome besides success is an Error.
+// libFuzzer on what reads model files: the container, its JSON and the graphs in it. make_seeds.py writes the seeds.
+// Whatever the bytes say, the only outcome besides success is an Error.
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -163,6 +163,34 @@ def test_masks_skip_steps_and_states_come_back():
     assert not np.array_equal(again, out)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+def test_the_recurrent_op_does_what_the_cells_do(kind, backwards, masked, monkeypatch):
+    inputs = x(3, 5, 2)
+    mask = np.array([[0, 0, 1, 1, 0], [1, 0, 1, 1, 1], [0, 0, 0, 0, 0]], bool) if masked else None
+    for sequences in (False, True):
+        for start in (False, True):
+            layer = getattr(L, kind)(4, return_sequences=sequences, return_state=True, go_backwards=backwards)
+            states = [x(3, 4) + i for i in range(2 if kind == "LSTM" else 1)] if start else None
+            call = lambda: layer(inputs, initial_state=states, mask=mask)  # noqa: B023, E731
+            fused = [np.asarray(t) for t in call()]
+            with monkeypatch.context() as patch:
+                patch.setattr(type(layer.cell), "kernel_name", None)
+                stepwise = [np.asarray(t) for t in call()]
+            for a, b in zip(fused, stepwise, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_the_attention_op_does_what_the_formula_does():
+    q, v = x(2, 3, 4), x(2, 5, 4)
+    mha = L.MultiHeadAttention(2, 3, value_dim=2)
+    masks = {"attention_mask": np.random.default_rng(0).random((2, 3, 5)) < 0.6}
+    for extra in ({}, masks, {"use_causal_mask": True}, {**masks, "use_causal_mask": True}):
+        plain = mha(q, v, return_attention_scores=True, **extra)[0]
+        np.testing.assert_allclose(mha(q, v, **extra), plain, rtol=1e-5, atol=1e-6)
+
+
 def test_attention_matches_numpy():
     q, v = x(2, 3, 4), x(2, 5, 4)
     mha = L.MultiHeadAttention(2, 3)

@@ -1,12 +1,16 @@
 """Layers, with Keras' names and defaults."""
 
+from hornbeam.layers.activation import *  # noqa: F403
 from hornbeam.layers.attention import AdditiveAttention, Attention, MultiHeadAttention  # noqa: F401
 from hornbeam.layers.convolution import *  # noqa: F403
 from hornbeam.layers.core import *  # noqa: F403
 from hornbeam.layers.input import Input, InputLayer  # noqa: F401
 from hornbeam.layers.layer import Layer  # noqa: F401
 from hornbeam.layers.merging import *  # noqa: F403
+from hornbeam.layers.noise import *  # noqa: F403
 from hornbeam.layers.normalization import *  # noqa: F403
 from hornbeam.layers.pooling import *  # noqa: F403
 from hornbeam.layers.recurrent import *  # noqa: F403
+from hornbeam.layers.recurrent_cells import *  # noqa: F403
 from hornbeam.layers.reshaping import *  # noqa: F403
+from hornbeam.layers.wrappers import *  # noqa: F403

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from hornbeam.function import Compiled
 from hornbeam.metrics.metric import Mean
 from hornbeam.training import data as sources
 from hornbeam.training.compile_utils import CompileLoss, CompileMetrics
-
-_CHUNK_SECONDS = 0.05
+from hornbeam.training.feeds import CHUNK_SECONDS, ArrayFeed, BatchFeed, batches_of
 
 
 class Trainer:
@@ -364,13 +362,13 @@ class Trainer:
                     (x, y, sample_weight), val_source = sources.split_validation(
                         (x, y, sample_weight), validation_split
                     )
-            feed: Any = _ArrayFeed(self, (x, y, sample_weight), batch_size or 32, shuffle)
+            feed: Any = ArrayFeed(self, (x, y, sample_weight), batch_size or 32, shuffle)
         else:
             if y is not None or validation_split or x is None:
                 raise ValueError(
                     "`y` and `validation_split` need `x` to be arrays. Received: x of type " + type(x).__name__
                 )
-            feed = _BatchFeed(self, x, steps_per_epoch, class_weight)
+            feed = BatchFeed(self, x, steps_per_epoch, class_weight)
         if validation_data is not None:
             val_source = validation_data
         steps = feed.steps if steps_per_epoch is None else steps_per_epoch
@@ -405,9 +403,9 @@ class Trainer:
             )
             if sources.cardinality(*arrays) == 0:
                 raise ValueError("there are no samples to evaluate on")
-            feed: Any = _ArrayFeed(self, arrays, batch_size or 32, False)
+            feed: Any = ArrayFeed(self, arrays, batch_size or 32, False)
         else:
-            feed = _BatchFeed(self, source, steps, None)
+            feed = BatchFeed(self, source, steps, None)
         self.reset_metrics()
         callbacks.on_test_begin()
         logs: dict[str, Any] = feed.epoch("test", 0, callbacks, steps)
@@ -478,7 +476,7 @@ class Trainer:
             return out
         watch.on_predict_begin()
         parts = []
-        for i, batch in enumerate(_batches(x, steps)):
+        for i, batch in enumerate(batches_of(x, steps)):
             watch.on_predict_batch_begin(i)
             data = sources.to_arrays("x", sources.unpack_x_y_sample_weight(batch)[0])
             parts.append(map_structure(np.asarray, self._run_step("predict", (data,))))
@@ -507,7 +505,7 @@ class Trainer:
         loop.collect(out)
         at = 1
         while at < loop.steps:
-            at = loop.run(at, loop.steps, _CHUNK_SECONDS)
+            at = loop.run(at, loop.steps, CHUNK_SECONDS)
         return map_structure(np.asarray, step.rebuild(out))
 
     def train_on_batch(
@@ -569,129 +567,3 @@ class _Shaped:
 def _batch_size(x: Any) -> Any:
     leaf = flatten(x)[0]
     return to_tensor(dims_of(leaf)[0], "float32") if leaf.ndim else to_tensor(1.0)
-
-
-def _batches(source: Any, steps: int | None) -> Iterator[Any]:
-    if isinstance(source, sources.PyDataset):
-        stream: Iterator[Any] = (source[i] for i in range(len(source)))
-    elif hasattr(source, "__iter__"):
-        stream = iter(source)
-    else:
-        raise TypeError(
-            f"`x` must be arrays, a generator, an iterable of batches or a PyDataset. Received: {type(source).__name__}"
-        )
-    return sources.prefetch(stream if steps is None else itertools.islice(stream, steps))
-
-
-def _to_logs(out: Any) -> dict[str, Any]:
-    logs = {
-        k: (v._array.item() if isinstance(v, Tensor) and v._array.ndim == 0 else np.asarray(v))
-        for k, v in (out or {}).items()
-    }
-    return dict(sorted(logs.items()))
-
-
-class _ArrayFeed:
-    """Epochs over arrays in memory, driven by the core's loop in chunks."""
-
-    def __init__(self, model: Any, arrays: tuple[Any, ...], batch_size: int, shuffle: bool) -> None:
-        self.model, self.arrays, self.batch_size, self.shuffle = model, arrays, batch_size, shuffle
-        self.n = sources.cardinality(*arrays)
-        self.steps = -(-self.n // batch_size)
-
-    def epoch(self, kind: str, epoch: int, callbacks: CallbackList, limit: int | None) -> dict[str, Any]:
-        """One pass; returns the logs."""
-        model, steps = self.model, self.steps if limit is None else min(limit, self.steps)
-        callbacks.set_steps(kind, steps)
-        from hornbeam.random import make_seed
-
-        key = make_seed() if self.shuffle else 0
-        if getattr(model, "run_eagerly", False):
-            return self._eager(kind, key, epoch, callbacks, steps)
-        first = map_structure(lambda a: None if a is None else a[:1], self.arrays)
-        step = model._step_for(kind, first)
-        loop = _core.BatchLoop(step.executable, [a for a in flatten(self.arrays) if a is not None], self.batch_size)
-        if self.shuffle:
-            loop.shuffle(key, epoch)
-        logs: dict[str, Any] = {}
-        at, each = 0, model.steps_per_execution
-        while at < steps:
-            stop = min(steps, at + each) if callbacks.has_batch_hooks(kind) else steps
-            callbacks.on_batch_begin(kind, at)
-            try:
-                at = loop.run(at, stop, 1e9 if callbacks.has_batch_hooks(kind) else _CHUNK_SECONDS)
-                logs = _to_logs(step.rebuild(loop.outputs))
-            except ValueError as e:
-                if kind != "train" or model._on_nonfinite not in ("skip", "stop") or "[check_finite]" not in str(e):
-                    raise
-                at += 1
-                if model._on_nonfinite == "stop":
-                    print(f"Batch {at - 1}: Invalid loss, terminating training")
-                    model.stop_training = True
-                    logs = {"loss": float("nan")}
-            callbacks.on_batch_end(kind, at - 1, logs)
-            if model.stop_training and kind == "train":
-                break
-        return logs
-
-    def _eager(self, kind: str, key: int, epoch: int, callbacks: CallbackList, steps: int) -> dict[str, Any]:
-        order = (
-            np.random.Generator(np.random.Philox([key, epoch])).permutation(self.n)
-            if self.shuffle
-            else np.arange(self.n)
-        )
-        logs: dict[str, Any] = {}
-        for i in range(steps):
-            ids = order[i * self.batch_size : (i + 1) * self.batch_size]
-            callbacks.on_batch_begin(kind, i)
-            logs = _to_logs(
-                self.model._run_step(kind, map_structure(lambda a, ids=ids: None if a is None else a[ids], self.arrays))
-            )
-            callbacks.on_batch_end(kind, i, logs)
-            if self.model.stop_training and kind == "train":
-                break
-        return logs
-
-
-class _BatchFeed:
-    """Epochs over a generator or a PyDataset, prefetched on one thread."""
-
-    def __init__(self, model: Any, source: Any, steps: int | None, class_weight: Any) -> None:
-        self.model, self.source, self.class_weight = model, source, class_weight
-        self.steps = len(source) if isinstance(source, sources.PyDataset) else steps
-        self._stream: Any = None
-
-    def epoch(self, kind: str, epoch: int, callbacks: CallbackList, limit: int | None) -> dict[str, Any]:
-        """One pass; returns the logs."""
-        callbacks.set_steps(kind, limit or self.steps)
-        endless = hasattr(self.source, "__next__") and limit is not None
-        if endless:
-            self._stream = self._stream or iter(self.source)
-            batches: Iterator[Any] = itertools.islice(self._stream, limit)
-        else:
-            batches = _batches(self.source, limit)
-        if isinstance(self.source, sources.PyDataset):
-            self.source.on_epoch_begin()
-        logs: dict[str, Any] = {}
-        i = -1
-        for i, batch in enumerate(batches):
-            x, y, w = (
-                sources.to_arrays(n, a)
-                for n, a in zip(("x", "y", "sample_weight"), sources.unpack_x_y_sample_weight(batch))
-            )
-            sources.cardinality(x, y, w)
-            if self.class_weight is not None:
-                w = sources.class_weights(flatten(y)[0], self.class_weight)
-            callbacks.on_batch_begin(kind, i)
-            logs = _to_logs(self.model._run_step(kind, (x, y, w)))
-            callbacks.on_batch_end(kind, i, logs)
-            if self.model.stop_training and kind == "train":
-                break
-        if i < 0:
-            raise ValueError(
-                "the data source gave no batches"
-                + (": a generator can be read only once; give steps_per_epoch" if epoch else "")
-            )
-        if isinstance(self.source, sources.PyDataset):
-            self.source.on_epoch_end()
-        return logs

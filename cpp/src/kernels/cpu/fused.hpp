@@ -39,4 +39,6 @@ struct FusedKernel {
 std::vector<int> alias_inputs(const FusedKernel& k);
 FusedKernel make_fused(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
                        const Ints& program, const Ints& results, const IsaTable* isa, const char* op);
+/// One op of any dtype, element by element.
+KernelPlan plan_elementwise_reference(const KernelRequest& r, Ew op);
 }  // namespace hornbeam

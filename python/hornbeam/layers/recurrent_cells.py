@@ -1,0 +1,298 @@
+"""The cells of recurrent layers: one step each. A cell projects its inputs for all steps at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import activations, constraints, initializers, ops, random, regularizers
+from hornbeam._tensor import is_tensor
+from hornbeam._validation import fraction, positive_int
+from hornbeam.layers.layer import Layer
+from hornbeam.saving.registry import deserialize_keras_object
+
+
+class _Cell(Layer):
+    gates = 1
+    state_count = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive_int("units", units)
+        self.activation, self.use_bias = activations.get(activation), use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer, self.recurrent_regularizer = (
+            regularizers.get(kernel_regularizer),
+            regularizers.get(recurrent_regularizer),
+        )
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint, self.recurrent_constraint = (
+            constraints.get(kernel_constraint),
+            constraints.get(recurrent_constraint),
+        )
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout, self.recurrent_dropout = (
+            fraction("dropout", dropout),
+            fraction("recurrent_dropout", recurrent_dropout),
+        )
+        self.seed = seed
+        if self.dropout or self.recurrent_dropout:
+            self.seed_generator = random.SeedGenerator(seed)
+        self.state_size: Any = self.units if self.state_count == 1 else [self.units] * self.state_count
+        self.output_size = self.units
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.units * self.gates,)
+
+    def _make_bias(self) -> Any:
+        return self.add_weight(
+            self._bias_shape(),
+            self.bias_initializer,
+            name="bias",
+            regularizer=self.bias_regularizer,
+            constraint=self.bias_constraint,
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the kernel, the recurrent kernel and the bias."""
+        if input_shape[-1] is None:
+            raise ValueError(f"the features' axis must be known. Received: input_shape={tuple(input_shape)}")
+        n = self.units * self.gates
+        self.kernel = self.add_weight(
+            (input_shape[-1], n),
+            self.kernel_initializer,
+            name="kernel",
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            (self.units, n),
+            self.recurrent_initializer,
+            name="recurrent_kernel",
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
+        self.bias = self._make_bias() if self.use_bias else None
+        self.built = True
+
+    def project(self, x: Any) -> Any:
+        """The inputs' part of the gates, for one step or many."""
+        y = ops.matmul(x, self.kernel)
+        return y if self.bias is None else ops.add(y, self.bias)
+
+    @property
+    def kernel_name(self) -> str | None:
+        """The cell of the core's ``recurrent`` op that this one is, None when there is none."""
+        return None
+
+    def kernel_inputs(self) -> list[Any]:
+        """What that op takes after the states."""
+        return []
+
+    def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from projected inputs: the output and the new states."""
+        raise NotImplementedError
+
+    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+        """One step: ``(output, new states)``."""
+        single = is_tensor(states)
+        y, new = self.step(self.project(inputs), [states] if single else list(states))
+        return y, new[0] if single else new
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        """Zeros for each state."""
+        return [ops.zeros((batch_size, self.units), self.dtype) for _ in range(self.state_count)]
+
+
+class SimpleRNNCell(_Cell):
+    """One step of ``h = activation(x W + h U + b)``.
+
+    Args:
+        units: size of the state.
+        activation: a name or a function.
+    """
+
+    @property
+    def kernel_name(self) -> str | None:
+        """``tanh`` or ``relu``, the activations that the op has."""
+        names = {activations.tanh: "tanh", activations.relu: "relu"}
+        return names.get(self.activation)
+
+    def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from projected inputs."""
+        h = self.activation(ops.add(xp, ops.matmul(states[0], self.recurrent_kernel)))
+        return h, [h]
+
+
+class LSTMCell(_Cell):
+    """One step of an LSTM (Hochreiter and Schmidhuber 1997); gates in the order i, f, c, o.
+
+    Args:
+        units: size of each state.
+        activation: of the candidate and the output.
+        recurrent_activation: of the gates.
+        unit_forget_bias: whether the forget gate's bias begins at 1.
+    """
+
+    gates, state_count = 4, 2
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, activation, use_bias, **kwargs)
+        self.recurrent_activation, self.unit_forget_bias = activations.get(recurrent_activation), unit_forget_bias
+
+    def _make_bias(self) -> Any:
+        bias = super()._make_bias()
+        if self.unit_forget_bias:
+            value = bias.numpy()
+            value[self.units : 2 * self.units] = 1
+            bias.assign(value)
+        return bias
+
+    @property
+    def kernel_name(self) -> str | None:
+        """``lstm``, with the usual activations."""
+        usual = self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
+        return "lstm" if usual else None
+
+    def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from projected inputs."""
+        h, c = states
+        i, f, g, o = ops.split(ops.add(xp, ops.matmul(h, self.recurrent_kernel)), 4, axis=-1)
+        c = ops.add(
+            ops.multiply(self.recurrent_activation(f), c),
+            ops.multiply(self.recurrent_activation(i), self.activation(g)),
+        )
+        h = ops.multiply(self.recurrent_activation(o), self.activation(c))
+        return h, [h, c]
+
+
+class GRUCell(_Cell):
+    """One step of a GRU (Cho et al. 2014); gates in the order z, r, h.
+
+    Args:
+        units: size of the state.
+        activation: of the candidate.
+        recurrent_activation: of the gates.
+        reset_after: whether the reset gate acts after the matrix product (then the bias is ``(2, 3 * units)``).
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        reset_after: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, activation, use_bias, **kwargs)
+        self.recurrent_activation, self.reset_after = activations.get(recurrent_activation), reset_after
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+
+    def project(self, x: Any) -> Any:
+        """The inputs' part of the gates."""
+        y = ops.matmul(x, self.kernel)
+        if self.bias is None:
+            return y
+        return ops.add(y, self.bias[0] if self.reset_after else self.bias)
+
+    @property
+    def kernel_name(self) -> str | None:
+        """``gru``, with the usual activations and the reset gate after the product."""
+        usual = self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
+        return "gru" if usual and self.reset_after else None
+
+    def kernel_inputs(self) -> list[Any]:
+        """The bias of the state's part."""
+        return [ops.zeros((3 * self.units,), self.dtype) if self.bias is None else self.bias[1]]
+
+    def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step from projected inputs."""
+        h, u = states[0], self.units
+        xz, xr, xh = ops.split(xp, 3, axis=-1)
+        if self.reset_after:
+            hp = ops.matmul(h, self.recurrent_kernel)
+            if self.bias is not None:
+                hp = ops.add(hp, self.bias[1])
+            hz, hr, hh = ops.split(hp, 3, axis=-1)
+            z = self.recurrent_activation(ops.add(xz, hz))
+            r = self.recurrent_activation(ops.add(xr, hr))
+            candidate = self.activation(ops.add(xh, ops.multiply(r, hh)))
+        else:
+            hp = ops.matmul(h, self.recurrent_kernel[:, : 2 * u])
+            z = self.recurrent_activation(ops.add(xz, hp[:, :u]))
+            r = self.recurrent_activation(ops.add(xr, hp[:, u:]))
+            candidate = self.activation(ops.add(xh, ops.matmul(ops.multiply(r, h), self.recurrent_kernel[:, 2 * u :])))
+        h = ops.add(ops.multiply(z, h), ops.multiply(ops.subtract(1.0, z), candidate))
+        return h, [h]
+
+
+class StackedRNNCells(Layer):
+    """Several cells as one, each fed by the one before.
+
+    Args:
+        cells: the cells.
+    """
+
+    def __init__(self, cells: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cells = [deserialize_keras_object(c) if isinstance(c, dict) else c for c in cells]
+        self.state_size = [c.state_size for c in self.cells]
+        self.output_size = self.cells[-1].output_size
+        self.state_count = sum(c.state_count for c in self.cells)
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the cells."""
+        for c in self.cells:
+            if not c.built:
+                c.build(input_shape)
+                c.built = True
+            input_shape = (*tuple(input_shape)[:-1], c.output_size)
+
+    def project(self, x: Any) -> Any:
+        """The inputs themselves: each cell projects its own."""
+        return x
+
+    def step(self, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+        """One step through all cells."""
+        new: list[Any] = []
+        for c in self.cells:
+            mine, states = states[: c.state_count], states[c.state_count :]
+            x, s = c.step(c.project(x), mine)
+            new += s
+        return x, new
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        """Zeros for each state of each cell."""
+        return [s for c in self.cells for s in c.get_initial_state(batch_size)]
