@@ -37,10 +37,10 @@ def worker(framework: str, workload: str, threads: int, infer: bool, seconds: fl
     )
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(range(threads)))
-    if framework == "torch":
+    if framework in ("torch", "torch-compile", "onnxruntime"):
         import torch_peer
 
-        run, steps = torch_peer.make(workload, threads, infer)
+        run, steps = torch_peer.make(framework, workload, threads, infer)
     else:
         run, steps = keras_api(framework, workload, threads, infer)
 
@@ -84,7 +84,7 @@ def main() -> None:
     from workloads import NAMES
 
     parser = argparse.ArgumentParser()
-    parser.add_argument("--frameworks", default="hornbeam,torch,keras-torch,keras-jax,keras-tf")
+    parser.add_argument("--frameworks", default="hornbeam,torch,torch-compile,keras-jax,keras-tf,onnxruntime")
     parser.add_argument("--workloads", default=",".join(NAMES))
     parser.add_argument("--threads", default="1")
     parser.add_argument("--passes", type=int, default=5)
@@ -95,7 +95,7 @@ def main() -> None:
     if args.worker:
         framework, workload, threads, mode = args.worker
         return worker(framework, workload, int(threads), mode == "infer", args.seconds)
-    needs = {"keras-torch": "torch", "keras-jax": "jax", "keras-tf": "tensorflow"}
+    needs = {"torch-compile": "torch", "keras-torch": "torch", "keras-jax": "jax", "keras-tf": "tensorflow"}
     frameworks = [f for f in args.frameworks.split(",") if importlib.util.find_spec(needs.get(f, f))]
     jobs = [
         (w, t, m)
@@ -107,6 +107,8 @@ def main() -> None:
     for n in range(args.passes):
         for w, t, m in jobs:
             for f in frameworks:
+                if f == "onnxruntime" and m == "train":
+                    continue
                 command = [sys.executable, __file__, "--worker", f, w, str(t), m, "--seconds", str(args.seconds)]
                 done = subprocess.run(command, capture_output=True, text=True, cwd=HERE)
                 if done.returncode == 0:
@@ -139,6 +141,35 @@ def main() -> None:
         )
     (out / "models.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+    draw(results, frameworks, out / "models.png")
+
+
+def draw(results: dict[str, dict[str, list[float]]], frameworks: list[str], path: pathlib.Path) -> None:
+    """Bars of each peer's time over Hornbeam's, a group for each workload; above 1, Hornbeam is ahead."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    keys = [k for k, row in results.items() if "hornbeam" in row]
+    peers = [f for f in frameworks if f != "hornbeam"]
+    figure, axes = plt.subplots(figsize=(max(6, len(keys)), 4.5))
+    width = 0.8 / max(1, len(peers))
+    for j, f in enumerate(peers):
+        places = [i + (j - (len(peers) - 1) / 2) * width for i, k in enumerate(keys) if f in results[k]]
+        ratios = [
+            statistics.median(results[k][f]) / statistics.median(results[k]["hornbeam"])
+            for k in keys
+            if f in results[k]
+        ]
+        axes.bar(places, ratios, width, label=f)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_yscale("log")
+    axes.set_xticks(range(len(keys)), keys, rotation=45, ha="right")
+    axes.set_ylabel("time / Hornbeam's")
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
 
 
 if __name__ == "__main__":

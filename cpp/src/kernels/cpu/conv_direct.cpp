@@ -27,58 +27,111 @@ void each_pair_of_output(const ConvGeometry& g, int64_t begin, int64_t end, F f)
         }
   }
 }
+// The output position along `axis` that tap `t` of it joins with input position `at`, or -1.
+int64_t meets(const ConvGeometry& g, int axis, int64_t at, int64_t t) {
+  const int64_t v = at + g.low[axis] - t * g.dilation[axis];
+  if (g.stride[axis] == 1) return v < g.out[axis] ? v : -1;
+  if (v < 0 || v % g.stride[axis] != 0) return -1;
+  const int64_t o = v / g.stride[axis];
+  return o < g.out[axis] ? o : -1;
+}
 // The same for the input pixels [begin, end).
 template <class F>
 void each_pair_of_input(const ConvGeometry& g, int64_t begin, int64_t end, F f) {
   for (int64_t i = begin; i < end; ++i) {
     const int64_t image = i / g.in_pixels(), pixel = i % g.in_pixels();
     const int64_t at[3] = {pixel / (g.in[1] * g.in[2]), pixel / g.in[2] % g.in[1], pixel % g.in[2]};
-    int64_t tap = 0;
-    for (int64_t a = 0; a < g.window[0]; ++a)
-      for (int64_t b = 0; b < g.window[1]; ++b)
-        for (int64_t e = 0; e < g.window[2]; ++e, ++tap) {
-          const int64_t t[3] = {a, b, e};
-          int64_t out[3];
-          bool meets = true;
-          for (int k = 0; k < 3; ++k) {
-            const int64_t v = at[k] + g.low[k] - t[k] * g.dilation[k];
-            out[k] = v / g.stride[k];
-            meets = meets && v >= 0 && v % g.stride[k] == 0 && out[k] < g.out[k];
-          }
-          if (meets) f(i, ((image * g.out[0] + out[0]) * g.out[1] + out[1]) * g.out[2] + out[2], tap);
+    for (int64_t a = 0; a < g.window[0]; ++a) {
+      const int64_t d = meets(g, 0, at[0], a);
+      for (int64_t b = 0; d >= 0 && b < g.window[1]; ++b) {
+        const int64_t h = meets(g, 1, at[1], b);
+        for (int64_t e = 0; h >= 0 && e < g.window[2]; ++e) {
+          const int64_t w = meets(g, 2, at[2], e);
+          if (w >= 0)
+            f(i, ((image * g.out[0] + d) * g.out[1] + h) * g.out[2] + w, (a * g.window[1] + b) * g.window[2] + e);
         }
+      }
+    }
   }
+}
+
+// Collects the pairs of one pixel: offsets of cells and of taps, up to 32 at a time.
+struct Pairs {
+  int64_t cells[32], taps[32];
+  int count = 0;
+  bool first = true;
+};
+
+// out[pixel] = sum over the pairs of x[cell] * kernel[tap], all channels at once. `each` visits the pairs of a pixel as
+// (cell, tap).
+template <class Each>
+void dot_pixel(const DirectParams& p, const float* x, const float* k, float* out, Each each) {
+  const int64_t n = p.g.channels;
+  Pairs q;
+  auto flush = [&] {
+    p.isa->dot_cells(out, x, q.cells, k, q.taps, q.count, n, q.first);
+    q.count = 0, q.first = false;
+  };
+  each([&](int64_t cell, int64_t tap) {
+    q.cells[q.count] = cell * n, q.taps[q.count] = tap * n;
+    if (++q.count == 32) flush();
+  });
+  if (q.count > 0 || q.first) flush();
 }
 
 void depthwise_forward(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const int64_t n = p.g.channels;
-  const float *x = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
-  float* y = buffer<float>(c, c.out);
   const Range r = part_range(p.g.batch * p.g.out_pixels(), c.parts, c.part);
-  std::fill(y + r.begin * n, y + r.end * n, 0.0f);
-  each_pair_of_output(p.g, r.begin, r.end,
-                      [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(y + o * n, x + i * n, k + t * n, n); });
+  for (int64_t o = r.begin; o < r.end; ++o)
+    dot_pixel(
+        p, buffer<const float>(c, 0), buffer<const float>(c, 1), buffer<float>(c, c.out) + o * p.g.channels,
+        [&](auto take) { each_pair_of_output(p.g, o, o + 1, [&](int64_t i, int64_t, int64_t t) { take(i, t); }); });
 }
 void depthwise_input_grad(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const int64_t n = p.g.channels;
-  const float *dy = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
-  float* dx = buffer<float>(c, c.out);
   const Range r = part_range(p.g.batch * p.g.in_pixels(), c.parts, c.part);
-  std::fill(dx + r.begin * n, dx + r.end * n, 0.0f);
-  each_pair_of_input(p.g, r.begin, r.end,
-                     [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dx + i * n, dy + o * n, k + t * n, n); });
+  for (int64_t i = r.begin; i < r.end; ++i)
+    dot_pixel(
+        p, buffer<const float>(c, 0), buffer<const float>(c, 1), buffer<float>(c, c.out) + i * p.g.channels,
+        [&](auto take) { each_pair_of_input(p.g, i, i + 1, [&](int64_t, int64_t o, int64_t t) { take(o, t); }); });
 }
-void depthwise_kernel_grad(const KernelCall& c) {  // each part has its own sums; the next stage adds them in order
+
+// Each part has its own sums; the next stage adds them in order. Pixels of a line whose windows lie inside the image
+// share their sums in registers.
+void depthwise_kernel_grad(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const int64_t n = p.g.channels, size = p.g.taps() * n;
+  const ConvGeometry& g = p.g;
+  const int64_t n = g.channels, size = g.taps() * n;
   const float *x = buffer<const float>(c, 0), *dy = buffer<const float>(c, 1);
   float* dk = buffer<float>(c, c.work) + c.part * size;
   std::fill(dk, dk + size, 0.0f);
-  const Range r = part_range(p.g.batch * p.g.out_pixels(), c.parts, c.part);
-  each_pair_of_output(p.g, r.begin, r.end,
-                      [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dk + t * n, x + i * n, dy + o * n, n); });
+  auto one = [&](int64_t begin, int64_t end) {
+    each_pair_of_output(g, begin, end,
+                        [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dk + t * n, x + i * n, dy + o * n, n); });
+  };
+  // output columns whose windows are inside the image along the last axis
+  const int64_t reach = (g.window[2] - 1) * g.dilation[2] + 1;
+  const int64_t from = std::min(g.out[2], (g.low[2] + g.stride[2] - 1) / g.stride[2]);
+  const int64_t past = g.in[2] + g.low[2] - reach;
+  const int64_t to = past < 0 ? from : std::max(from, std::min(g.out[2], past / g.stride[2] + 1));
+  const Range lines = part_range(g.batch * g.out[0] * g.out[1], c.parts, c.part);
+  for (int64_t l = lines.begin; l < lines.end; ++l) {
+    const int64_t first = l * g.out[2];
+    one(first, first + from);
+    Pairs q;
+    auto flush = [&] {
+      p.isa->outer_cells(dk, q.taps, x, q.cells, q.count, g.stride[2] * n, dy + (first + from) * n, to - from, n);
+      q.count = 0;
+    };
+    if (to > from) {
+      each_pair_of_output(g, first + from, first + from + 1, [&](int64_t i, int64_t, int64_t t) {
+        q.cells[q.count] = i * n, q.taps[q.count] = t * n;
+        if (++q.count == 27) flush();
+      });
+      if (q.count > 0) flush();
+    }
+    one(first + to, first + g.out[2]);
+  }
 }
 template <int kParts>
 void add_parts(const KernelCall& c) {
@@ -123,7 +176,7 @@ KernelPlan plan_depthwise(const ConvGeometry& g, const std::string& op, const Is
   const double cost = 2.0 * double(g.taps() * g.channels);
   if (op == "conv") return make_plan(p, {{depthwise_forward, parts_for(g.batch * g.out_pixels(), cost)}});
   if (op == "conv_input_grad") return make_plan(p, {{depthwise_input_grad, parts_for(g.batch * g.in_pixels(), cost)}});
-  const bool cut = double(g.batch * g.out_pixels()) * cost > 1e6;
+  const bool cut = double(g.batch * g.out_pixels()) * cost > 1e6;  // into eight parts
   const size_t bytes = size_t(g.taps() * g.channels) * 4 * (cut ? 8 : 1);
   if (cut) return make_plan(p, {{depthwise_kernel_grad, 8}, {add_parts<8>, 1}}, bytes);
   return make_plan(p, {{depthwise_kernel_grad, 1}, {add_parts<1>, 1}}, bytes);

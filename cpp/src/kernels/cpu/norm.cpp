@@ -1,5 +1,5 @@
-// Batch and layer normalization. Statistics are two-pass (mean, then squares about it) over fixed chunks of rows whose
-// sums are combined in order in double; float64 runs the same frames on plain loops.
+// Batch and layer normalization. Statistics are taken by blocks of rows that fit in cache (mean, then squares about it)
+// and joined in order in double; float64 runs the same frames on plain loops.
 #include <cmath>
 
 #include "kernels/cpu/kernel_util.hpp"
@@ -81,37 +81,59 @@ double total(const KernelCall& c, const NormParams& p, int slot, int64_t column)
 }
 
 // ---- batch_norm: x, gamma, beta -> y, mean, variance ----
+
+// Joins the mean and the squares about it of `rows` more rows to those of `count` (Chan, Golub and LeVeque 1979).
 template <class T>
-void bn_sum(const KernelCall& c, const NormParams& p) {
-  chunk_sums<T>(c, p, 0, [&](T* acc, int64_t row, int64_t rows) {
-    Columns{p.isa}.add(acc, buffer<const T>(c, 0) + row * p.n, rows, p.n);
-  });
+void join_moments(double count, T* mean, T* squares, double rows, const T* more_mean, const T* more_squares,
+                  int64_t n) {
+  const double share = rows / (count + rows), weight = count * share;
+  for (int64_t i = 0; i < n; ++i) {
+    const double d = double(more_mean[i]) - double(mean[i]);
+    mean[i] = T(double(mean[i]) + d * share);
+    squares[i] = T(double(squares[i]) + double(more_squares[i]) + d * d * weight);
+  }
+}
+
+// Mean and squares of each chunk, from blocks of rows that stay in cache between the two.
+template <class T>
+void bn_moments(const KernelCall& c, const NormParams& p) {
+  const int64_t block = std::max<int64_t>(64, 8192 / std::max<int64_t>(1, p.n));
+  T* mean = buffer<T>(c, c.work) + c.part * 4 * p.n;
+  T *squares = mean + p.n, *block_mean = squares + p.n, *block_squares = block_mean + p.n;
+  std::fill(mean, mean + 2 * p.n, T(0));
+  const Range r = part_range(p.rows, p.chunks, c.part);
+  for (int64_t row = r.begin; row < r.end; row += block) {
+    const int64_t rows = std::min(block, r.end - row);
+    const T* x = buffer<const T>(c, 0) + row * p.n;
+    std::fill(block_mean, block_mean + 2 * p.n, T(0));
+    Columns{p.isa}.add(block_mean, x, rows, p.n);
+    for (int64_t i = 0; i < p.n; ++i) block_mean[i] /= T(rows);
+    Columns{p.isa}.squares(block_squares, x, block_mean, rows, p.n);
+    join_moments(double(row - r.begin), mean, squares, double(rows), block_mean, block_squares, p.n);
+  }
 }
 template <class T>
-void bn_mean(const KernelCall& c, const NormParams& p) {
-  for (int64_t i = 0; i < p.n; ++i) buffer<T>(c, 4)[i] = T(total<T>(c, p, 0, i) / double(std::max<int64_t>(p.rows, 1)));
-}
-template <class T>
-void bn_squares(const KernelCall& c, const NormParams& p) {
-  chunk_sums<T>(c, p, 0, [&](T* acc, int64_t row, int64_t rows) {
-    Columns{p.isa}.squares(acc, buffer<const T>(c, 0) + row * p.n, buffer<const T>(c, 4), rows, p.n);
-  });
-}
-template <class T>
-void bn_scale(const KernelCall& c, const NormParams& p) {  // variance, and y = x * a + b in the workspace's tail
-  T* a = buffer<T>(c, c.work) + int64_t(2) * p.chunks * p.n;
+void bn_scale(const KernelCall& c, const NormParams& p) {  // the statistics, and y = x * a + b in the workspace's tail
+  T *mean = buffer<T>(c, 4), *variance = buffer<T>(c, 5);
+  T* a = buffer<T>(c, c.work) + int64_t(4) * p.chunks * p.n;
   T* b = a + p.n;
+  std::fill(mean, mean + p.n, T(0));
+  std::fill(variance, variance + p.n, T(0));
+  for (int k = 0; k < p.chunks; ++k) {
+    const Range r = part_range(p.rows, p.chunks, k);
+    const T* chunk = buffer<const T>(c, c.work) + int64_t(k) * 4 * p.n;
+    if (r.size() > 0) join_moments(double(r.begin), mean, variance, double(r.size()), chunk, chunk + p.n, p.n);
+  }
   for (int64_t i = 0; i < p.n; ++i) {
-    const double variance = total<T>(c, p, 0, i) / double(std::max<int64_t>(p.rows, 1));
-    buffer<T>(c, 5)[i] = T(variance);
-    const double scale = double(buffer<const T>(c, 1)[i]) / std::sqrt(variance + p.epsilon);
+    variance[i] = T(double(variance[i]) / double(std::max<int64_t>(p.rows, 1)));
+    const double scale = double(buffer<const T>(c, 1)[i]) / std::sqrt(double(variance[i]) + p.epsilon);
     a[i] = T(scale);
-    b[i] = T(double(buffer<const T>(c, 2)[i]) - double(buffer<const T>(c, 4)[i]) * scale);
+    b[i] = T(double(buffer<const T>(c, 2)[i]) - double(mean[i]) * scale);
   }
 }
 template <class T>
 void bn_apply(const KernelCall& c, const NormParams& p) {
-  const T* a = buffer<const T>(c, c.work) + int64_t(2) * p.chunks * p.n;
+  const T* a = buffer<const T>(c, c.work) + int64_t(4) * p.chunks * p.n;
   const Range r = part_range(p.rows, c.parts, c.part);
   Columns{p.isa}.affine(buffer<T>(c, 3) + r.begin * p.n, buffer<const T>(c, 0) + r.begin * p.n, a, a + p.n, r.size(),
                         p.n);
@@ -121,10 +143,11 @@ void bn_apply(const KernelCall& c, const NormParams& p) {
 template <class T>
 void bng_sums(const KernelCall& c, const NormParams& p) {
   const T *x = buffer<const T>(c, 0), *mean = buffer<const T>(c, 2), *dy = buffer<const T>(c, 4);
-  chunk_sums<T>(c, p, 0,
-                [&](T* acc, int64_t row, int64_t rows) { Columns{p.isa}.add(acc, dy + row * p.n, rows, p.n); });
-  chunk_sums<T>(c, p, 1, [&](T* acc, int64_t row, int64_t rows) {
-    Columns{p.isa}.products(acc, x + row * p.n, dy + row * p.n, mean, rows, p.n);
+  T* dots = buffer<T>(c, c.work) + (int64_t(p.chunks) + c.part) * p.n;
+  std::fill(dots, dots + p.n, T(0));
+  chunk_sums<T>(c, p, 0, [&](T* acc, int64_t row, int64_t rows) {
+    Columns{p.isa}.add(acc, dy + row * p.n, rows, p.n);
+    Columns{p.isa}.products(dots, x + row * p.n, dy + row * p.n, mean, rows, p.n);
   });
 }
 template <class T>
@@ -228,13 +251,8 @@ void lng_totals(const KernelCall& c, const NormParams& p) {
 KernelPlan plan_batch_norm(const KernelRequest& r) {
   NormParams p = norm_params(r);
   const int parts = parts_for(p.rows, 2.0 * double(p.n));
-  const size_t bytes = size_t(2 * p.chunks + 2) * size_t(p.n) * dtype_size(p.dtype);
-  return make_plan(p,
-                   {{HB_NORM_RUN(bn_sum), p.chunks},
-                    {HB_NORM_RUN(bn_mean), 1},
-                    {HB_NORM_RUN(bn_squares), p.chunks},
-                    {HB_NORM_RUN(bn_scale), 1},
-                    {HB_NORM_RUN(bn_apply), parts}},
+  const size_t bytes = size_t(4 * p.chunks + 2) * size_t(p.n) * dtype_size(p.dtype);
+  return make_plan(p, {{HB_NORM_RUN(bn_moments), p.chunks}, {HB_NORM_RUN(bn_scale), 1}, {HB_NORM_RUN(bn_apply), parts}},
                    bytes);
 }
 KernelPlan plan_batch_norm_grad(const KernelRequest& r) {

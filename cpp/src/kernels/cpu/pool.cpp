@@ -55,6 +55,32 @@ void each_cell(const PoolParams& p, int64_t pixel, F f) {
       for (int64_t w = lo[2]; w < hi[2]; ++w) f((d * p.in[1] + h) * p.in[2] + w);
 }
 
+// The cells of a window as offsets into its image, some at a time: f(cells, count, whether they are the first).
+template <class F>
+void each_batch_of_cells(const PoolParams& p, int64_t pixel, F f) {
+  int64_t cells[64];
+  int count = 0;
+  bool first = true;
+  each_cell(p, pixel, [&](int64_t cell) {
+    cells[count++] = cell * p.channels;
+    if (count < 64) return;
+    f(cells, count, first);
+    count = 0, first = false;
+  });
+  if (count > 0) f(cells, count, first);
+}
+
+// Cells one after the other, for float64.
+void max_of_cells(double* y, int32_t* at, const double* x, const int64_t* cells, int count, int64_t n, bool first) {
+  for (int k = 0; k < count; ++k)
+    for (int64_t i = 0; i < n; ++i) {
+      const double v = x[cells[k] + i];
+      if (!(first && k == 0) && !(v > y[i] || v != v)) continue;
+      y[i] = v;
+      if (at) at[i] = int32_t(cells[k] + i);
+    }
+}
+
 template <class T>
 void max_rows(const KernelCall& c, const PoolParams& p) {
   const T* x = buffer<const T>(c, 0);
@@ -64,35 +90,18 @@ void max_rows(const KernelCall& c, const PoolParams& p) {
   const Range r = part_range(p.batch * p.out_pixels(), c.parts, c.part);
   for (int64_t o = r.begin; o < r.end; ++o) {
     const T* image = x + o / p.out_pixels() * p.in_pixels() * n;
-    T* row = y + o * n;
-    bool first = true;
-    each_cell(p, o % p.out_pixels(), [&](int64_t cell) {
-      const T* v = image + cell * n;
-      if (index) {
-        int32_t* at = index + o * n;
-        const int32_t base = int32_t(cell * n);
-        if (first) {
-          for (int64_t i = 0; i < n; ++i) row[i] = v[i], at[i] = base + int32_t(i);
-        } else {
-          for (int64_t i = 0; i < n; ++i) {
-            const bool wins = v[i] > row[i] || v[i] != v[i];
-            row[i] = wins ? v[i] : row[i];
-            at[i] = wins ? base + int32_t(i) : at[i];
-          }
-        }
-      } else if (first) {
-        std::copy(v, v + n, row);
-      } else if constexpr (std::is_same_v<T, float>) {
-        p.isa->max_row(row, v, n);
-      } else {
-        for (int64_t i = 0; i < n; ++i) row[i] = (v[i] > row[i] || v[i] != v[i]) ? v[i] : row[i];
-      }
-      first = false;
+    int32_t* at = index ? index + o * n : nullptr;
+    bool empty = true;
+    each_batch_of_cells(p, o % p.out_pixels(), [&](const int64_t* cells, int count, bool first) {
+      empty = false;
+      if constexpr (std::is_same_v<T, float>)
+        p.isa->max_cells(y + o * n, at, image, cells, count, n, first);
+      else
+        max_of_cells(y + o * n, at, image, cells, count, n, first);
     });
-    if (first) {  // a window wholly in the padding
-      std::fill(row, row + n, T(0));
-      if (index) std::fill(index + o * n, index + o * n + n, int32_t(-1));
-    }
+    if (!empty) continue;  // a window wholly in the padding
+    std::fill(y + o * n, y + o * n + n, T(0));
+    if (at) std::fill(at, at + n, int32_t(-1));
   }
 }
 

@@ -98,8 +98,15 @@ struct IsaTable {
   void (*add_products)(float* acc, const float* x, const float* y, const float* mean, int64_t rows,
                        int64_t n);  // (x-mean)*y
   // acc[n] (+)= x[n] * w[n]; and y[n] = x*a + b*z + c by column
+  // One pixel, all its channels: the maximum over cells (and where it lies), and sums of products with a row of weights
+  // a tap. Cells are offsets from x, taps from w; unless `first`, what is in y already takes part.
+  void (*max_cells)(float* y, int32_t* at, const float* x, const int64_t* cells, int count, int64_t n, bool first);
+  void (*dot_cells)(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int count,
+                    int64_t n, bool first);
+  // dk[taps[t] + i] += sum over pixels of x[pixel * step + cells[t] + i] dy[pixel * n + i]
+  void (*outer_cells)(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int count, int64_t step,
+                      const float* dy, int64_t pixels, int64_t n);
   void (*fma_row)(float* acc, const float* x, const float* w, int64_t n);
-  void (*max_row)(float* acc, const float* x, int64_t n);
   void (*affine_columns)(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n);
   void (*affine2_columns)(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
                           int64_t rows, int64_t n);  // out = dy*a + x*b + c

@@ -63,20 +63,34 @@ void row_softmax_grad(float* dx, const float* y, const float* dy, int64_t n, flo
   each(n, [=](int64_t i, int m) { put(dx + i, get(y + i, m) * (get(dy + i, m) - shift) * scale, m); });
 }
 
-void add_rows(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride) {
-  int64_t c = 0;
-  for (; c + 4 * kLanes <= n; c += 4 * kLanes) {  // four columns of registers, down all the rows
+// acc[i] += the sum over rows of f(row, i, lanes): four columns of registers at a time down all the rows; for the last
+// ones, four rows at a time.
+template <class F>
+HB_INLINE void sum_columns(float* acc, int64_t rows, int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
     Vec s[4];
-    for (int v = 0; v < 4; ++v) s[v] = load(acc + c + v * kLanes);
+    for (int v = 0; v < 4; ++v) s[v] = load(acc + i + v * kLanes);
     for (int64_t r = 0; r < rows; ++r)
-      for (int v = 0; v < 4; ++v) s[v] += load(x + r * stride + c + v * kLanes);
-    for (int v = 0; v < 4; ++v) store(acc + c + v * kLanes, s[v]);
+      for (int v = 0; v < 4; ++v) s[v] += f(r, i + v * kLanes, kLanes);
+    for (int v = 0; v < 4; ++v) store(acc + i + v * kLanes, s[v]);
   }
-  each(n - c, [=](int64_t i, int m) {
-    Vec s = get(acc + c + i, m);
-    for (int64_t r = 0; r < rows; ++r) s += get(x + r * stride + c + i, m);
-    put(acc + c + i, s, m);
+  each(n - i, [=](int64_t j, int m) {
+    const int64_t k = i + j;
+    Vec s0 = get(acc + k, m), s1{}, s2{}, s3{};
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+      s0 += f(r, k, m);
+      s1 += f(r + 1, k, m);
+      s2 += f(r + 2, k, m);
+      s3 += f(r + 3, k, m);
+    }
+    for (; r < rows; ++r) s0 += f(r, k, m);
+    put(acc + k, (s0 + s1) + (s2 + s3), m);
   });
+}
+void add_rows(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride) {
+  sum_columns(acc, rows, n, [=](int64_t r, int64_t i, int m) { return get(x + r * stride + i, m); });
 }
 void max_rows_into(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride) {
   each(n, [=](int64_t i, int m) {
@@ -89,30 +103,79 @@ void max_rows_into(float* acc, const float* x, int64_t rows, int64_t n, int64_t 
   });
 }
 void add_squares(float* acc, const float* x, const float* mean, int64_t rows, int64_t n, int64_t stride) {
-  each(n, [=](int64_t i, int m) {
-    Vec s = get(acc + i, m), mu = get(mean + i, m);
-    for (int64_t r = 0; r < rows; ++r) {
-      Vec d = get(x + r * stride + i, m) - mu;
-      s += d * d;
-    }
-    put(acc + i, s, m);
+  sum_columns(acc, rows, n, [=](int64_t r, int64_t i, int m) {
+    const Vec d = get(x + r * stride + i, m) - get(mean + i, m);
+    return d * d;
   });
 }
 void add_products(float* acc, const float* x, const float* y, const float* mean, int64_t rows, int64_t n) {
-  each(n, [=](int64_t i, int m) {
-    Vec s = get(acc + i, m), mu = get(mean + i, m);
-    for (int64_t r = 0; r < rows; ++r) s += (get(x + r * n + i, m) - mu) * get(y + r * n + i, m);
-    put(acc + i, s, m);
+  sum_columns(acc, rows, n, [=](int64_t r, int64_t i, int m) {
+    return (get(x + r * n + i, m) - get(mean + i, m)) * get(y + r * n + i, m);
   });
 }
 void fma_row(float* acc, const float* x, const float* w, int64_t n) {
   each(n, [=](int64_t i, int m) { put(acc + i, get(x + i, m) * get(w + i, m) + get(acc + i, m), m); });
 }
-void max_row(float* acc, const float* x, int64_t n) {
+HB_INLINE IVec lane_numbers() {
+  IVec v;
+  for (int i = 0; i < kLanes; ++i) v[i] = i;
+  return v;
+}
+void max_cells(float* y, int32_t* at, const float* x, const int64_t* cells, int count, int64_t n, bool first) {
+  const Larger larger;
+  if (!at) {
+    each(n, [=](int64_t i, int m) {
+      Vec best = get(first ? x + cells[0] + i : y + i, m);
+      for (int k = first ? 1 : 0; k < count; ++k) best = larger(get(x + cells[k] + i, m), best);
+      put(y + i, best, m);
+    });
+    return;
+  }
+  const IVec lanes = lane_numbers();
   each(n, [=](int64_t i, int m) {
-    Vec v = get(x + i, m), a = get(acc + i, m);
-    put(acc + i, select((v > a) | (v != v), v, a), m);
+    Vec best = get(first ? x + cells[0] + i : y + i, m);
+    IVec where = first ? lanes + int32_t(cells[0] + i) : bits(get(reinterpret_cast<const float*>(at) + i, m));
+    for (int k = first ? 1 : 0; k < count; ++k) {
+      const Vec v = get(x + cells[k] + i, m);
+      const IVec wins = (v > best) | (v != v);
+      best = select(wins, v, best);
+      where = wins ? lanes + int32_t(cells[k] + i) : where;
+    }
+    put(y + i, best, m);
+    put(reinterpret_cast<float*>(at) + i, from_bits(where), m);
   });
+}
+void dot_cells(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int count,
+               int64_t n, bool first) {
+  each(n, [=](int64_t i, int m) {
+    Vec s0 = first ? Vec{} : get(y + i, m), s1{};
+    int k = 0;
+    for (; k + 2 <= count; k += 2) {
+      s0 = get(x + cells[k] + i, m) * get(w + taps[k] + i, m) + s0;
+      s1 = get(x + cells[k + 1] + i, m) * get(w + taps[k + 1] + i, m) + s1;
+    }
+    if (k < count) s0 = get(x + cells[k] + i, m) * get(w + taps[k] + i, m) + s0;
+    put(y + i, s0 + s1, m);
+  });
+}
+template <int T>
+HB_INLINE void outer_taps(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int64_t step,
+                          const float* dy, int64_t pixels, int64_t n) {
+  each(n, [=](int64_t i, int m) {
+    Vec acc[T];
+    for (int t = 0; t < T; ++t) acc[t] = get(dk + taps[t] + i, m);
+    for (int64_t p = 0; p < pixels; ++p) {
+      const Vec d = get(dy + p * n + i, m);
+      for (int t = 0; t < T; ++t) acc[t] = get(x + p * step + cells[t] + i, m) * d + acc[t];
+    }
+    for (int t = 0; t < T; ++t) put(dk + taps[t] + i, acc[t], m);
+  });
+}
+void outer_cells(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int count, int64_t step,
+                 const float* dy, int64_t pixels, int64_t n) {
+  for (; count >= 9; count -= 9, taps += 9, cells += 9) outer_taps<9>(dk, taps, x, cells, step, dy, pixels, n);
+  for (; count >= 3; count -= 3, taps += 3, cells += 3) outer_taps<3>(dk, taps, x, cells, step, dy, pixels, n);
+  for (; count > 0; --count, ++taps, ++cells) outer_taps<1>(dk, taps, x, cells, step, dy, pixels, n);
 }
 void affine_columns(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r)
@@ -161,7 +224,9 @@ void fill_rows(IsaTable& t) {
   t.add_squares = add_squares;
   t.add_products = add_products;
   t.fma_row = fma_row;
-  t.max_row = max_row;
+  t.max_cells = max_cells;
+  t.dot_cells = dot_cells;
+  t.outer_cells = outer_cells;
   t.affine_columns = affine_columns;
   t.affine2_columns = affine2_columns;
   t.layer_norm_row = layer_norm_row;
