@@ -57,6 +57,8 @@ struct KernelRequest {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   const IsaTable* isa;
+  std::vector<bool> lasting;  // inputs that stay the same from run to run, if anybody said so
+  bool lasts(size_t i) const { return i < lasting.size() && lasting[i]; }
 };
 
 /// The stages run one after another, with a barrier between them.

@@ -57,7 +57,7 @@ constexpr int64_t kLargestFolded = 4096;  // elements: larger constants cost mor
 bool evaluate(const Node& n, const std::vector<Tensor>& inputs, std::vector<Tensor>* outputs) {
   std::vector<void*> buffers;
   const Attrs attrs = n.attrs.evaluated({});
-  KernelRequest request{n.op->name, attrs, {}, {}, &default_isa()};
+  KernelRequest request{n.op->name, attrs, {}, {}, &default_isa(), {}};
   for (const Tensor& t : inputs) {
     request.inputs.push_back({t.dtype(), t.shape()});
     buffers.push_back(t.raw());

@@ -213,10 +213,9 @@ class Builder {
       place_control(id, n);
   }
 
-  // Whether a stage works on nothing but a variable that this graph does not write, or a constant.
-  bool prepares(const Node& n, const Stage& stage) const {
-    if (stage.prepares < 0) return false;
-    const Value v = root(n.inputs[size_t(stage.prepares)]);
+  // Whether a value is a variable that this graph does not write, or a constant.
+  bool lasts(Value v) const {
+    v = root(v);
     if (is(v.node, "constant")) return true;
     if (!is(v.node, "variable")) return false;
     for (const auto& [index, value] : g_.updates)
@@ -226,10 +225,11 @@ class Builder {
 
   void place_kernel(int id, const Node& n) {
     const Attrs attrs = n.attrs.evaluated(env_);
-    KernelRequest r{n.op->name, attrs, {}, {}, isa_};
+    KernelRequest r{n.op->name, attrs, {}, {}, isa_, {}};
     std::vector<Arg> args;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       r.inputs.push_back(spec(n.inputs[i]));
+      r.lasting.push_back(lasts(n.inputs[i]));
       args.push_back(reads(n, i) ? address(n.inputs[i]) : Arg{});
     }
     for (size_t i = 0; i < n.outputs.size(); ++i) r.outputs.push_back(spec({id, int(i)}));
@@ -252,7 +252,8 @@ class Builder {
       check_memory(plan.workspace,
                    concat_text("the workspace of ", n.op->name, n.scope.empty() ? "" : " of layer " + n.scope));
     bool lasting = false;
-    for (const Stage& stage : plan.stages) lasting = lasting || prepares(n, stage);
+    for (const Stage& stage : plan.stages)
+      lasting = lasting || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
     args.push_back(!plan.workspace ? Arg{}
                    : lasting       ? new_buffer(plan.workspace, 0, int(order_.size()) + 1)
                                    : new_buffer(plan.workspace, step_, step_));
@@ -268,7 +269,7 @@ class Builder {
       item.out = int(n.inputs.size());
       item.work = int(args.size()) - 1;
       item.node = id;
-      item.prepares = prepares(n, stage);
+      item.prepares = stage.prepares >= 0 && r.lasts(size_t(stage.prepares));
       p_->parallel = p_->parallel || stage.parts > 1;
       p_->items.push_back(item);
     }

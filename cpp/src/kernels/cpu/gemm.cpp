@@ -2,8 +2,9 @@
 
 namespace hornbeam {
 namespace {
-constexpr int64_t kFewRows = 48;        // below which packing B costs more than reading it badly
-constexpr int64_t kCacheColumns = 512;  // x kTileDepth floats of B: about three quarters of a 1 MiB L2
+constexpr int64_t kNearFloats = 131072;  // of B that L2 keeps
+constexpr int64_t kFewRows = 48;         // below which packing B costs more than reading it badly
+constexpr int64_t kCacheColumns = 512;   // x kTileDepth floats of B: about three quarters of a 1 MiB L2
 }  // namespace
 
 void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
@@ -26,6 +27,7 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
   g.isa = isa, g.m = m, g.n = n, g.k = k, g.column = column, g.nv = 0;
   // The panel width that costs least. A step of a tile of h rows takes h * nv multiply-adds (eight at least are in
   // flight), or its loads where those are more; the panel's part of them comes from L2.
+  const double fetch = n * k > kNearFloats ? 1.5 : 0.7;
   double least = 0;
   for (int nv = 1; nv <= 4; ++nv) {
     const int mr = isa->max_rows[nv];
@@ -33,7 +35,7 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
     const int64_t panels = (n + int64_t(nv) * isa->lanes - 1) / (int64_t(nv) * isa->lanes);
     const int64_t tiles = std::max<int64_t>(1, (m + mr - 1) / mr);
     const double height = double(std::max<int64_t>(1, m)) / double(tiles);
-    const double step = std::max({height * nv, height + nv, 8.0}) + 0.7 * nv;
+    const double step = std::max({height * nv, height + nv, 8.0}) + fetch * nv;
     const double cost = step * double(tiles) * double(panels);
     if (g.nv == 0 || cost < least * 0.999) least = cost, g.nv = nv, g.mr = mr;
   }
@@ -44,6 +46,18 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
   g.row_parts = int(std::min<int64_t>(row_tiles, want));
   g.col_parts = int(std::min<int64_t>(std::max<int64_t>(1, g.panels()), std::max(1, want / g.row_parts)));
   return g;
+}
+
+bool Gemm::pack_by_blocks() {
+  if (b_stride || n * k <= 2 * kNearFloats || n < 4 * panel()) return false;
+  col_parts = int(std::max<int64_t>(1, std::min<int64_t>({8, panels() / 2, int64_t(row_parts) * col_parts})));
+  row_parts = 1;
+  return true;
+}
+
+int64_t Gemm::block_floats() const {
+  const int64_t columns = (panels() + col_parts - 1) / col_parts * panel();
+  return std::min(columns, column_step()) * std::min<int64_t>(k, kTileDepth);
 }
 
 void Gemm::read_in_place(int64_t row_stride, int64_t col_stride) {
@@ -59,32 +73,44 @@ int Gemm::tile_height(int64_t left) const {
 }
 
 void Gemm::pack(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t first, int64_t last) const {
+  for (int64_t p = first; p < last; ++p)
+    pack_panel(b, row_stride, col_stride, out + p * panel() * k, p * panel(), 0, k);
+}
+
+void Gemm::pack_panel(const float* b, int64_t row_stride, int64_t col_stride, float* dst, int64_t j, int64_t k0,
+                      int64_t depth) const {
   const int w = panel();
-  for (int64_t p = first; p < last; ++p) {
-    const int64_t j = p * w;
-    const int cols = int(std::min<int64_t>(w, n - j));
-    float* dst = out + p * w * k;
-    if (col_stride == 1) {
-      for (int64_t i = 0; i < k; ++i, dst += w) {
-        std::memcpy(dst, b + i * row_stride + j, size_t(cols) * 4);
-        if (cols < w) std::memset(dst + cols, 0, size_t(w - cols) * 4);
-      }
-    } else {  // B is transposed in memory: walk it by blocks of 16 rows so that both sides stay in cache
-      for (int64_t i0 = 0; i0 < k; i0 += 16) {
-        const int64_t i1 = std::min<int64_t>(k, i0 + 16);
-        for (int c = 0; c < w; ++c)
-          if (c < cols) {
-            const float* src = b + (j + c) * col_stride;
-            for (int64_t i = i0; i < i1; ++i) dst[i * w + c] = src[i * row_stride];
-          } else {
-            for (int64_t i = i0; i < i1; ++i) dst[i * w + c] = 0;
-          }
-      }
+  const int cols = int(std::min<int64_t>(w, n - j));
+  b += k0 * row_stride + j * col_stride;
+  if (col_stride == 1) {
+    for (int64_t i = 0; i < depth; ++i, dst += w) {
+      std::memcpy(dst, b + i * row_stride, size_t(cols) * 4);
+      if (cols < w) std::memset(dst + cols, 0, size_t(w - cols) * 4);
     }
+    return;
+  }
+  // B is transposed in memory: walk it by blocks of 16 rows so that both sides stay in cache
+  for (int64_t i0 = 0; i0 < depth; i0 += 16) {
+    const int64_t i1 = std::min<int64_t>(depth, i0 + 16);
+    for (int c = 0; c < w; ++c)
+      if (c < cols) {
+        const float* src = b + c * col_stride;
+        for (int64_t i = i0; i < i1; ++i) dst[i * w + c] = src[i * row_stride];
+      } else {
+        for (int64_t i = i0; i < i1; ++i) dst[i * w + c] = 0;
+      }
   }
 }
 
-void Gemm::block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
+void Gemm::pack_block(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t j, int64_t width,
+                      int64_t k0, int depth) const {
+  for (int64_t at = j; at < j + width; at += panel()) {
+    pack_panel(b, row_stride, col_stride, out, at, k0, depth);
+    out += int64_t(panel()) * depth;
+  }
+}
+
+void Gemm::block(const void* source, FillTile fill, const float* a, const PanelSource& panels_at, float* c, int64_t ldc,
                  int64_t row, int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate,
                  const TileEnd& end) const {
   alignas(64) float tile[kTileRows * kTileStride];
@@ -93,7 +119,7 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const float*
   const GemmFn kernel = isa->gemm[int(form())][nv][rows];
   for (int64_t j = first; j < first + width; j += w) {
     const int columns = int(std::min<int64_t>(w, first + width - j));
-    const float* b = b_stride ? packed + k0 * b_stride + j : packed + (j / w) * w * k + k0 * w;
+    const float* b = panels_at.at + (j - panels_at.first) * panels_at.step;
     GemmTile t{tile,
                b,
                b_stride,

@@ -42,11 +42,18 @@ struct Gemm {
   int64_t packed_size() const { return b_stride ? 0 : panels() * panel() * k; }  // floats
   /// Reads B unpacked when that is the better way: few rows would not pay for the packing.
   void read_in_place(int64_t row_stride, int64_t col_stride);
+  /// Whether B is large enough to be packed block by block, by the part that reads the block next (see run_blocks);
+  /// parts then have columns of their own.
+  bool pack_by_blocks();
+  int64_t block_floats() const;  // that such a part needs
   int parts() const { return row_parts * col_parts; }
 
   /// Packs panels [first, last) of B, b[k * row_stride + n * col_stride], into `out`.
   void pack(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t first, int64_t last) const;
 
+  /// The same for the depths [k0, k0 + depth) and `width` columns from j on.
+  void pack_block(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t j, int64_t width,
+                  int64_t k0, int depth) const;
   /// The same for all panels.
   void pack_all(const float* b, int64_t row_stride, int64_t col_stride, float* out) const {
     pack(b, row_stride, col_stride, out, 0, panels());
@@ -74,36 +81,64 @@ struct Gemm {
   /// The same with A's rows read in place, `row_stride` apart, rather than copied: for rows that stay in L1.
   void multiply_rows(int64_t depth, const float* a, int64_t row_stride, const float* packed, float* c, int64_t ldc,
                      int64_t rows) const;
+  /// The same with B packed on the way, `work` being the part's own block_floats().
+  template <class Finish>
+  void run_blocks(int part, const void* source, FillTile fill, const float* a, const float* b, int64_t row_stride,
+                  int64_t col_stride, float* work, float* c, int64_t ldc, const TileEnd& end, Finish finish) const {
+    each_block(part, {0, k}, [&](const Range& rows, int64_t j, int64_t width, int64_t p, int depth, bool last) {
+      pack_block(b, row_stride, col_stride, work, j, width, p, depth);
+      run_rows(rows, source, fill, a, {work, j, depth}, c, ldc, j, width, p, depth, add || p > 0, last, end, finish);
+    });
+  }
   /// The same over a range of k alone.
   template <class Finish>
   void run_range(int part, Range depths, const void* source, FillTile fill, const float* a, const float* packed,
                  float* c, int64_t ldc, const TileEnd& end, Finish finish) const {
-    const Range rows = part_range(m, row_parts, part % row_parts, mr);
-    const Range cols = part_range(n, col_parts, part / row_parts, panel());
-    if (rows.size() <= 0 || cols.size() <= 0) return;
-    const int64_t step = column_step();
-    for (int64_t j = cols.begin; j < cols.end; j += step) {
-      const int64_t width = std::min(step, cols.end - j);
-      for (int64_t p = depths.begin; p < depths.end || p == depths.begin; p += kTileDepth) {
-        const int depth = int(std::min<int64_t>(kTileDepth, depths.end - p));
-        for (int64_t i = rows.begin; i < rows.end;) {
-          const int h = tile_height(rows.end - i);
-          const bool last = p + kTileDepth >= depths.end;
-          block(source, fill, a, packed, c, ldc, i, h, j, width, p, depth, add || p > depths.begin,
-                last ? end : TileEnd{});
-          if (last) finish(i, h, j, width);
-          i += h;
-        }
-      }
-    }
+    each_block(part, depths, [&](const Range& rows, int64_t j, int64_t width, int64_t p, int depth, bool last) {
+      const PanelSource at =
+          b_stride ? PanelSource{packed + p * b_stride, 0, 1} : PanelSource{packed + p * panel(), 0, k};
+      run_rows(rows, source, fill, a, at, c, ldc, j, width, p, depth, add || p > depths.begin, last, end, finish);
+    });
   }
 
   int tile_height(int64_t rows_left) const;  // equalised, so that no tile is left tiny
 
  private:
+  // Where the panel of column j begins: at + (j - first) * step.
+  struct PanelSource {
+    const float* at;
+    int64_t first, step;
+  };
   int64_t column_step() const;  // columns of C taken together, so that their panels stay in L2
-  void block(const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc, int64_t row,
-             int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate, const TileEnd& end) const;
+  void pack_panel(const float* b, int64_t row_stride, int64_t col_stride, float* dst, int64_t j, int64_t k0,
+                  int64_t depth) const;
+
+  // The blocks of a part: f(rows, first column, columns, first depth, depths, whether it is the last depth).
+  template <class F>
+  void each_block(int part, Range depths, F f) const {
+    const Range rows = part_range(m, row_parts, part % row_parts, mr);
+    const Range cols = part_range(n, col_parts, part / row_parts, panel());
+    if (rows.size() <= 0 || cols.size() <= 0) return;
+    const int64_t step = column_step();
+    for (int64_t j = cols.begin; j < cols.end; j += step)
+      for (int64_t p = depths.begin; p < depths.end || p == depths.begin; p += kTileDepth)
+        f(rows, j, std::min(step, cols.end - j), p, int(std::min<int64_t>(kTileDepth, depths.end - p)),
+          p + kTileDepth >= depths.end);
+  }
+  template <class Finish>
+  void run_rows(const Range& rows, const void* source, FillTile fill, const float* a, const PanelSource& panels_at,
+                float* c, int64_t ldc, int64_t j, int64_t width, int64_t p, int depth, bool accumulate, bool last,
+                const TileEnd& end, Finish finish) const {
+    for (int64_t i = rows.begin; i < rows.end;) {
+      const int h = tile_height(rows.end - i);
+      block(source, fill, a, panels_at, c, ldc, i, h, j, width, p, depth, accumulate, last ? end : TileEnd{});
+      if (last) finish(i, h, j, width);
+      i += h;
+    }
+  }
+  void block(const void* source, FillTile fill, const float* a, const PanelSource& panels_at, float* c, int64_t ldc,
+             int64_t row, int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate,
+             const TileEnd& end) const;
 };
 
 /// C[m, n] (+)= sum over `count` of a[s * a_step + i] b[s * b_step + j], both read in place.

@@ -6,6 +6,7 @@ namespace {
 
 struct MatmulParams {
   Gemm gemm;
+  bool by_blocks = false;  // B is packed on the way
   Epilogue epilogue;
   int64_t batch = 1, m = 0, n = 0, k = 0;
   std::vector<int64_t> a_offset, b_offset;  // of each batch entry, in elements
@@ -41,17 +42,20 @@ void multiply(const KernelCall& c) {
                               : buffer<const float>(c, c.work) + p.b_index[size_t(b)] * p.gemm.packed_size();
     const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
     const int64_t base = b * p.m * p.n;
-    p.gemm.run(int(i % inner), &p.a, p.gemm.column ? fill_matrix_columns : fill_matrix_rows, a, packed, out, p.n,
-               p.epilogue.end(c), [&](int64_t row, int rows, int64_t column, int64_t columns) {
-                 if (!p.epilogue.present) return;
-                 float* all = buffer<float>(c, c.out);
-                 if (columns == p.n)
-                   p.epilogue.apply(c, all, base + row * p.n, base + (row + rows) * p.n);
-                 else
-                   for (int k = 0; k < rows; ++k)
-                     p.epilogue.apply(c, all, base + (row + k) * p.n + column,
-                                      base + (row + k) * p.n + column + columns);
-               });
+    auto finish = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+      if (!p.epilogue.present) return;
+      float* all = buffer<float>(c, c.out);
+      const int64_t step = columns == p.n ? rows : 1;
+      for (int64_t k = row; k < row + rows; k += step)
+        p.epilogue.apply(c, all, base + k * p.n + column, base + (k + step - 1) * p.n + column + columns);
+    };
+    const FillTile fill = p.gemm.column ? fill_matrix_columns : fill_matrix_rows;
+    const int part = int(i % inner);
+    if (p.by_blocks)
+      p.gemm.run_blocks(part, &p.a, fill, a, buffer<const float>(c, 1), p.b.row_stride, p.b.col_stride,
+                        buffer<float>(c, c.work) + part * p.gemm.block_floats(), out, p.n, p.epilogue.end(c), finish);
+    else
+      p.gemm.run(part, &p.a, fill, a, packed, out, p.n, p.epilogue.end(c), finish);
   }
 }
 
@@ -109,6 +113,7 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   if (r.inputs[0].dtype != DType::f32) no_kernel(r);
   p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta);
   p.gemm.read_in_place(p.b.row_stride, p.b.col_stride);
+  p.by_blocks = p.batch == 1 && !r.lasts(1) && p.gemm.pack_by_blocks();
   p.epilogue = Epilogue::plan(r, 2);
   const int64_t pack_units = int64_t(p.b_unique.size()) * p.gemm.panels();
   const size_t bytes = size_t(p.gemm.packed_size()) * 4 * p.b_unique.size();
@@ -116,6 +121,11 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   const int parts = int(std::max<int64_t>(1, std::min<int64_t>({p.batch * p.gemm.parts(), int64_t(kMaxParts) * 2,
                                                                 int64_t(double(p.batch) * work / 2e6) + 1})));
   if (p.gemm.b_stride) return make_plan(std::move(p), {{multiply, parts}});
+  if (p.by_blocks) {
+    const size_t blocks = size_t(p.gemm.parts() * p.gemm.block_floats()) * 4;
+    const int shares = std::min(parts, p.gemm.parts());
+    return make_plan(std::move(p), {{multiply, shares}}, blocks);
+  }
   const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
   return make_plan(std::move(p), {{pack_b, pack_parts, 1}, {multiply, parts}}, bytes);
 }

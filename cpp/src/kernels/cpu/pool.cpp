@@ -55,29 +55,57 @@ void each_cell(const PoolParams& p, int64_t pixel, F f) {
       for (int64_t w = lo[2]; w < hi[2]; ++w) f((d * p.in[1] + h) * p.in[2] + w);
 }
 
-// The cells of a window as offsets into its image, some at a time: f(cells, count, whether they are the first).
-template <class F>
-void each_batch_of_cells(const PoolParams& p, int64_t pixel, F f) {
-  int64_t cells[64];
-  int count = 0;
-  bool first = true;
-  each_cell(p, pixel, [&](int64_t cell) {
-    cells[count++] = cell * p.channels;
-    if (count < 64) return;
-    f(cells, count, first);
-    count = 0, first = false;
-  });
-  if (count > 0) f(cells, count, first);
+constexpr int kCells = 64;  // of a window, handed on together
+
+// The cells of each window of output pixels [begin, end), some at a time: f(pixel, its image, base, cells, count,
+// whether they are the pixel's first); a cell is at base + cells[k] floats into the image. A window that lies inside
+// the image has the same cells as all such. `none(pixel)` is called for one wholly in the padding.
+template <class F, class None>
+void each_window(const PoolParams& p, int64_t begin, int64_t end, F f, None none) {
+  int64_t inner[kCells], cells[kCells];
+  const bool small = p.window[0] * p.window[1] * p.window[2] <= kCells;
+  int inner_count = 0;
+  for (int64_t d = 0; small && d < p.window[0]; ++d)
+    for (int64_t h = 0; h < p.window[1]; ++h)
+      for (int64_t w = 0; w < p.window[2]; ++w) inner[inner_count++] = ((d * p.in[1] + h) * p.in[2] + w) * p.channels;
+  int64_t at[3] = {begin % p.out_pixels() / (p.out[1] * p.out[2]), begin / p.out[2] % p.out[1], begin % p.out[2]};
+  for (int64_t o = begin; o < end; ++o) {
+    int64_t first[3];
+    bool inside = small;
+    for (int i = 0; i < 3; ++i) {
+      first[i] = at[i] * p.stride[i] - p.low[i];
+      inside = inside && first[i] >= 0 && first[i] + p.window[i] <= p.in[i];
+    }
+    const int64_t image = o / p.out_pixels();
+    if (inside) {
+      f(o, image, ((first[0] * p.in[1] + first[1]) * p.in[2] + first[2]) * p.channels, inner, inner_count, true);
+    } else {
+      int count = 0;
+      bool fresh = true;
+      each_cell(p, o % p.out_pixels(), [&](int64_t cell) {
+        cells[count++] = cell * p.channels;
+        if (count < kCells) return;
+        f(o, image, 0, cells, count, fresh);
+        count = 0, fresh = false;
+      });
+      if (count > 0)
+        f(o, image, 0, cells, count, fresh);
+      else if (fresh)
+        none(o);
+    }
+    for (int i = 2; i >= 0 && ++at[i] == p.out[i]; --i) at[i] = 0;
+  }
 }
 
 // Cells one after the other, for float64.
-void max_of_cells(double* y, int32_t* at, const double* x, const int64_t* cells, int count, int64_t n, bool first) {
+void max_of_cells(double* y, int32_t* at, const double* x, int64_t base, const int64_t* cells, int count, int64_t n,
+                  bool first) {
   for (int k = 0; k < count; ++k)
     for (int64_t i = 0; i < n; ++i) {
-      const double v = x[cells[k] + i];
-      if (!(first && k == 0) && !(v > y[i] || v != v)) continue;
-      y[i] = v;
-      if (at) at[i] = int32_t(cells[k] + i);
+      const int64_t place = base + cells[k] + i;
+      if (!(first && k == 0) && !(x[place] > y[i] || x[place] != x[place])) continue;
+      y[i] = x[place];
+      if (at) at[i] = int32_t(place);
     }
 }
 
@@ -88,21 +116,20 @@ void max_rows(const KernelCall& c, const PoolParams& p) {
   int32_t* index = buffer<int32_t>(c, 2);
   const int64_t n = p.channels;
   const Range r = part_range(p.batch * p.out_pixels(), c.parts, c.part);
-  for (int64_t o = r.begin; o < r.end; ++o) {
-    const T* image = x + o / p.out_pixels() * p.in_pixels() * n;
-    int32_t* at = index ? index + o * n : nullptr;
-    bool empty = true;
-    each_batch_of_cells(p, o % p.out_pixels(), [&](const int64_t* cells, int count, bool first) {
-      empty = false;
-      if constexpr (std::is_same_v<T, float>)
-        p.isa->max_cells(y + o * n, at, image, cells, count, n, first);
-      else
-        max_of_cells(y + o * n, at, image, cells, count, n, first);
-    });
-    if (!empty) continue;  // a window wholly in the padding
-    std::fill(y + o * n, y + o * n + n, T(0));
-    if (at) std::fill(at, at + n, int32_t(-1));
-  }
+  each_window(
+      p, r.begin, r.end,
+      [&](int64_t o, int64_t image, int64_t base, const int64_t* cells, int count, bool first) {
+        const T* from = x + image * p.in_pixels() * n;
+        int32_t* at = index ? index + o * n : nullptr;
+        if constexpr (std::is_same_v<T, float>)
+          p.isa->max_cells(y + o * n, at, from, base, cells, count, n, first);
+        else
+          max_of_cells(y + o * n, at, from, base, cells, count, n, first);
+      },
+      [&](int64_t o) {
+        std::fill(y + o * n, y + o * n + n, T(0));
+        if (index) std::fill(index + o * n, index + o * n + n, int32_t(-1));
+      });
 }
 
 template <class T>

@@ -75,10 +75,10 @@ struct IsaTable {
   const char* name;
   int lanes;
   TileFn elementwise[int(Ew::count)];
-  int max_rows[5];         // tallest tile for a panel of nv registers, nv = 1..4; 0: none
-  GemmFn gemm[3][5][16];   // [form][nv][rows]
-  WindowFn window[5][16];  // [nv][rows]
-  OuterFn outer[5][16];
+  int max_rows[5];                    // tallest tile for a panel of nv registers, nv = 1..4; 0: none
+  GemmFn gemm[3][5][kTileRows + 1];   // [form][nv][rows]
+  WindowFn window[5][kTileRows + 1];  // [nv][rows]
+  OuterFn outer[5][kTileRows + 1];
   void (*dot_tile)(const DotTile& t);
   float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
   CellFn cell[int(Cell::count)];
@@ -100,7 +100,8 @@ struct IsaTable {
   // acc[n] (+)= x[n] * w[n]; and y[n] = x*a + b*z + c by column
   // One pixel, all its channels: the maximum over cells (and where it lies), and sums of products with a row of weights
   // a tap. Cells are offsets from x, taps from w; unless `first`, what is in y already takes part.
-  void (*max_cells)(float* y, int32_t* at, const float* x, const int64_t* cells, int count, int64_t n, bool first);
+  void (*max_cells)(float* y, int32_t* at, const float* x, int64_t base, const int64_t* cells, int count, int64_t n,
+                    bool first);  // cells lie from `base` on
   void (*dot_cells)(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int count,
                     int64_t n, bool first);
   // dk[taps[t] + i] += sum over pixels of x[pixel * step + cells[t] + i] dy[pixel * n + i]

@@ -121,8 +121,10 @@ HB_INLINE IVec lane_numbers() {
   for (int i = 0; i < kLanes; ++i) v[i] = i;
   return v;
 }
-void max_cells(float* y, int32_t* at, const float* x, const int64_t* cells, int count, int64_t n, bool first) {
+void max_cells(float* y, int32_t* at, const float* x, int64_t base, const int64_t* cells, int count, int64_t n,
+               bool first) {
   const Larger larger;
+  x += base;
   if (!at) {
     each(n, [=](int64_t i, int m) {
       Vec best = get(first ? x + cells[0] + i : y + i, m);
@@ -134,12 +136,12 @@ void max_cells(float* y, int32_t* at, const float* x, const int64_t* cells, int 
   const IVec lanes = lane_numbers();
   each(n, [=](int64_t i, int m) {
     Vec best = get(first ? x + cells[0] + i : y + i, m);
-    IVec where = first ? lanes + int32_t(cells[0] + i) : bits(get(reinterpret_cast<const float*>(at) + i, m));
+    IVec where = first ? lanes + int32_t(base + cells[0] + i) : bits(get(reinterpret_cast<const float*>(at) + i, m));
     for (int k = first ? 1 : 0; k < count; ++k) {
       const Vec v = get(x + cells[k] + i, m);
       const IVec wins = (v > best) | (v != v);
       best = select(wins, v, best);
-      where = wins ? lanes + int32_t(cells[k] + i) : where;
+      where = wins ? lanes + int32_t(base + cells[k] + i) : where;
     }
     put(y + i, best, m);
     put(reinterpret_cast<float*>(at) + i, from_bits(where), m);

@@ -25,10 +25,11 @@ constexpr int kLanes = 4;
 constexpr int kRegisters = 16;
 #endif
 
-// The tallest tile of products whose rows are nv registers: all registers but for a row of B and one broadcast.
+// The tallest tile of products whose rows are nv registers: all registers but for a row of B and one broadcast, where
+// addressing allows it.
 constexpr int max_rows(int nv) {
-  const int r = (kRegisters - nv - 1) / nv;
-  return r > 14 ? 14 : r;
+  const int r = (kRegisters - nv - 1) / nv, most = nv == 1 ? 16 : 14;
+  return r > most ? most : r;
 }
 
 typedef float Vec __attribute__((vector_size(kLanes * 4)));
