@@ -208,3 +208,39 @@ TEST(BatchLoop, VisitsEachSampleOnce) {
   for (int64_t at = 0; at < loop.steps();) at = loop.run(at, loop.steps(), 1e-9);
   EXPECT_EQ(sum->value().at(0), 102 * 103 / 2);
 }
+
+TEST(Log, GoesToTheSinkAndNowhereElse) {
+  std::vector<std::string> seen;
+  log_message(LogLevel::info, "before");
+  set_log_sink([&](LogLevel level, const std::string& text) { seen.push_back(std::to_string(int(level)) + text); });
+  log_message(LogLevel::warning, "during");
+  set_log_sink({});
+  log_message(LogLevel::info, "after");
+  EXPECT_EQ(seen, (std::vector<std::string>{"2during"}));
+}
+
+TEST(Runner, GathersRowsAndKeepsPackedWeights) {
+  Graph g;
+  Ops o(g);
+  auto w = std::make_shared<Variable>("w", Tensor::zeros(DType::f32, {300, 40}));
+  for (int64_t i = 0; i < w->value().size(); ++i) w->value().data<float>()[i] = float(i % 7);
+  const Value x = g.input("x", DType::f32, {Dim::symbol("batch"), 300});
+  g.outputs.push_back({"y", o.matmul(x, g.read(w))});
+  auto e = std::make_shared<Executable>(g, CompileOptions{"", 2, {}});
+  Tensor all = Tensor::zeros(DType::f32, {100, 300}), y = Tensor::zeros(DType::f32, {60, 40});
+  for (int64_t i = 0; i < all.size(); ++i) all.data<float>()[i] = float((i * i) % 5);
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < 60; ++i) rows.push_back((i * 37) % 100);
+  Runner runner(e, {{60, 300}});
+  runner.set_input(0, all.raw(), rows.data());
+  runner.set_output(0, y.raw());
+  for (const bool prepare : {true, false}) {
+    std::memset(y.raw(), 0, y.bytes());
+    runner.run(prepare);
+    for (int64_t i = 0; i < 60; ++i) {
+      double want = 0;
+      for (int64_t k = 0; k < 300; ++k) want += all.at(rows[size_t(i)] * 300 + k) * w->value().at(k * 40 + 3);
+      ASSERT_EQ(y.at(i * 40 + 3), want);
+    }
+  }
+}

@@ -7,6 +7,7 @@
 
 int main(int argc, char** argv) {
   if (argc != 6) return std::fprintf(stderr, "usage: embed_train MODEL INPUT LABELS SAMPLES OUTPUT\n"), 2;
+  hornbeam::set_log_sink([](hornbeam::LogLevel, const std::string& text) { std::printf("%s\n", text.c_str()); });
   try {
     hornbeam::Model model = hornbeam::Model::load(argv[1]);
     const int64_t n = std::atol(argv[4]);
@@ -16,12 +17,6 @@ int main(int argc, char** argv) {
     hornbeam::FitOptions options;
     options.epochs = 2;
     options.batch_size = 64;
-    options.on_epoch = [](int epoch, const hornbeam::Logs& logs) {
-      std::printf("epoch %d", epoch + 1);
-      for (const auto& [name, value] : logs) std::printf(" %s=%.5f", name.c_str(), value);
-      std::printf("\n");
-      return true;
-    };
     model.set_learning_rate(5e-4);
     model.fit({x}, {y}, options);
     model.save(argv[5]);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
+#include "hornbeam/log.hpp"
 #include "io/json.hpp"
 
 namespace hornbeam {
@@ -40,6 +41,8 @@ Model Model::load(const std::string& path, CompileOptions options) {
   for (const Json& name : j.at("metric_state").arr("metric_state"))
     model.impl_->metric_state.push_back(model.variable(name.str("a variable's name")));
   model.impl_->learning_rate = j.at("learning_rate").str("the learning rate's name");
+  log_message(LogLevel::info, concat_text("loaded ", path, ": ", model.impl_->file.variables.size(), " variables",
+                                          model.can_train() ? "" : "; it holds no training step"));
   return model;
 }
 
@@ -72,6 +75,9 @@ std::vector<Logs> Model::fit(const std::vector<Tensor>& x, const std::vector<Ten
       go_on = !impl_->cancelled.load() && (!o.on_step || o.on_step(epoch, step - 1, logs()));
     }
     history.push_back(logs());
+    std::string text = concat_text("epoch ", epoch + 1, "/", o.epochs, ":");
+    for (const auto& [name, value] : history.back()) text += concat_text(" ", name, "=", value);
+    log_message(LogLevel::info, text);
     if (!go_on || (o.on_epoch && !o.on_epoch(epoch, history.back()))) break;
   }
   return history;
@@ -95,5 +101,8 @@ void Model::set_learning_rate(double rate) {
   variable(impl_->learning_rate)->assign(Tensor::scalar(DType::f32, rate));
 }
 
-void Model::save(const std::string& path) const { write_model_file(path, impl_->file); }
+void Model::save(const std::string& path) const {
+  write_model_file(path, impl_->file);
+  log_message(LogLevel::info, "saved " + path);
+}
 }  // namespace hornbeam

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import activations, constraints, initializers, ops, regularizers
+from hornbeam import activations, ops
 from hornbeam.layers.layer import Layer
 
 
@@ -105,10 +105,8 @@ class PReLU(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer, self.alpha_constraint = (
-            regularizers.get(alpha_regularizer),
-            constraints.get(alpha_constraint),
+        self._take(
+            alpha_initializer=alpha_initializer, alpha_regularizer=alpha_regularizer, alpha_constraint=alpha_constraint
         )
         self.shared_axes = (
             None if shared_axes is None else [shared_axes] if hasattr(shared_axes, "__index__") else list(shared_axes)
@@ -120,13 +118,7 @@ class PReLU(Layer):
         shape = list(input_shape[1:])
         for a in self.shared_axes or []:
             shape[a - 1] = 1
-        self.alpha = self.add_weight(
-            shape,
-            self.alpha_initializer,
-            name="alpha",
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = self._weight("alpha", shape)
 
     def call(self, inputs: Any) -> Any:
         """The activation of the input."""

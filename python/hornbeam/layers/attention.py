@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hornbeam import initializers, ops, random, regularizers
+from hornbeam import ops, random
 from hornbeam._tensor import dims_of
 from hornbeam._validation import fraction, positive_int
 from hornbeam.layers.layer import Layer
@@ -51,6 +51,11 @@ class MultiHeadAttention(Layer):
     ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too.
     """
 
+    kernel_initializer: Any
+    bias_initializer: Any
+    kernel_regularizer: Any
+    bias_regularizer: Any
+
     def __init__(
         self,
         num_heads: int,
@@ -71,13 +76,11 @@ class MultiHeadAttention(Layer):
         self.num_heads, self.key_dim = positive_int("num_heads", num_heads), positive_int("key_dim", key_dim)
         self.value_dim = self.key_dim if value_dim is None else positive_int("value_dim", value_dim)
         self.dropout, self.use_bias, self.output_size = fraction("dropout", dropout), use_bias, output_shape
-        self.kernel_initializer, self.bias_initializer = (
-            initializers.get(kernel_initializer),
-            initializers.get(bias_initializer),
-        )
-        self.kernel_regularizer, self.bias_regularizer = (
-            regularizers.get(kernel_regularizer),
-            regularizers.get(bias_regularizer),
+        self._take(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
         )
         self.seed_generator = random.SeedGenerator(seed)
         self.supports_masking = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import activations, constraints, initializers, ops, regularizers
+from hornbeam import activations, ops
 from hornbeam._validation import choice, int_tuple, positive_int
 from hornbeam.layers.layer import Layer
 
@@ -67,17 +67,13 @@ class _Conv(Layer):
             raise ValueError(f"`filters` must be divisible by `groups`. Received: filters={filters}, groups={groups}")
         self._geometry(kernel_size, strides, padding, data_format, dilation_rate)
         self.activation, self.use_bias = activations.get(activation), use_bias
-        self.kernel_initializer, self.bias_initializer = (
-            initializers.get(kernel_initializer),
-            initializers.get(bias_initializer),
-        )
-        self.kernel_regularizer, self.bias_regularizer = (
-            regularizers.get(kernel_regularizer),
-            regularizers.get(bias_regularizer),
-        )
-        self.kernel_constraint, self.bias_constraint = (
-            constraints.get(kernel_constraint),
-            constraints.get(bias_constraint),
+        self._take(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )
 
     def _geometry(
@@ -107,24 +103,8 @@ class _Conv(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel and the bias."""
-        self.kernel = self.add_weight(
-            self._kernel_shape(self._channels(input_shape)),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = (
-            self.add_weight(
-                (self.filters,),
-                self.bias_initializer,
-                name="bias",
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-            if self.use_bias
-            else None
-        )
+        self.kernel = self._weight("kernel", self._kernel_shape(self._channels(input_shape)))
+        self.bias = self._weight("bias", (self.filters,)) if self.use_bias else None
 
     def _finish(self, y: Any) -> Any:
         return self.activation(y if self.bias is None else ops.add(y, self.bias))
@@ -242,18 +222,8 @@ class _DepthwiseConv(_Conv):
         """Makes the kernel ``(window..., channels, depth_multiplier)`` and the bias."""
         channels = self._channels(input_shape)
         self.filters = channels * self.depth_multiplier
-        self.kernel = self.add_weight(
-            (*self.kernel_size, channels, self.depth_multiplier),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = (
-            self.add_weight((self.filters,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
-            if self.use_bias
-            else None
-        )
+        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier))
+        self.bias = self._weight("bias", (self.filters,)) if self.use_bias else None
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""
@@ -310,31 +280,23 @@ class _SeparableConv(_Conv):
             **kwargs,
         )
         self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self._take(
+            depthwise_initializer=depthwise_initializer,
+            pointwise_initializer=pointwise_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            pointwise_regularizer=pointwise_regularizer,
+        )
 
     def build(self, input_shape: Any) -> None:
         """Makes both kernels and the bias."""
         channels = self._channels(input_shape)
-        self.depthwise_kernel = self.add_weight(
-            (*self.kernel_size, channels, self.depth_multiplier),
-            self.depthwise_initializer,
-            name="depthwise_kernel",
-            regularizer=self.depthwise_regularizer,
+        self.depthwise_kernel = self._weight(
+            "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
         )
-        self.pointwise_kernel = self.add_weight(
-            (*[1] * self.rank, channels * self.depth_multiplier, self.filters),
-            self.pointwise_initializer,
-            name="pointwise_kernel",
-            regularizer=self.pointwise_regularizer,
+        self.pointwise_kernel = self._weight(
+            "pointwise_kernel", (*[1] * self.rank, channels * self.depth_multiplier, self.filters), "pointwise"
         )
-        self.bias = (
-            self.add_weight((self.filters,), self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
-            if self.use_bias
-            else None
-        )
+        self.bias = self._weight("bias", (self.filters,)) if self.use_bias else None
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""

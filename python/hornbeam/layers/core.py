@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import activations, constraints, initializers, ops, regularizers
+from hornbeam import activations, ops, regularizers
 from hornbeam._tensor import emit1, to_tensor
 from hornbeam._validation import positive_int
 from hornbeam.layers.layer import Layer
@@ -56,12 +56,14 @@ class Dense(Layer):
         self.units = positive_int("units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self._take(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+        )
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -70,24 +72,8 @@ class Dense(Layer):
             raise ValueError(
                 f"Dense needs an input of at least two axes with a known last one. Received: input_shape={input_shape}"
             )
-        self.kernel = self.add_weight(
-            (input_shape[-1], self.units),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.bias = (
-            self.add_weight(
-                (self.units,),
-                self.bias_initializer,
-                name="bias",
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-            if self.use_bias
-            else None
-        )
+        self.kernel = self._weight("kernel", (input_shape[-1], self.units))
+        self.bias = self._weight("bias", (self.units,)) if self.use_bias else None
         self.built = True
 
     def call(self, inputs: Any) -> Any:
@@ -130,13 +116,11 @@ class EinsumDense(Layer):
         super().__init__(**kwargs)
         self.equation, self.partial_output_shape, self.bias_axes = equation, output_shape, bias_axes
         self.activation = activations.get(activation)
-        self.kernel_initializer, self.bias_initializer = (
-            initializers.get(kernel_initializer),
-            initializers.get(bias_initializer),
-        )
-        self.kernel_regularizer, self.bias_regularizer = (
-            regularizers.get(kernel_regularizer),
-            regularizers.get(bias_regularizer),
+        self._take(
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
         )
 
     def build(self, input_shape: Any) -> None:
@@ -150,14 +134,12 @@ class EinsumDense(Layer):
         )
         size = dict(zip(inputs, input_shape))
         size.update({c: d for c, d in zip(output[len(output) - len(out) :], out) if d is not None})
-        self.kernel = self.add_weight(
-            [size[c] for c in kernel], self.kernel_initializer, name="kernel", regularizer=self.kernel_regularizer
-        )
+        self.kernel = self._weight("kernel", [size[c] for c in kernel])
         self.bias = None
         if self.bias_axes:
             first = min(output.index(c) for c in self.bias_axes)
             shape = [size[c] if c in self.bias_axes else 1 for c in output[first:]]
-            self.bias = self.add_weight(shape, self.bias_initializer, name="bias", regularizer=self.bias_regularizer)
+            self.bias = self._weight("bias", shape)
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""
@@ -201,22 +183,18 @@ class Embedding(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.input_dim, self.output_dim = positive_int("input_dim", input_dim), positive_int("output_dim", output_dim)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self._take(
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
+            embeddings_constraint=embeddings_constraint,
+        )
         self.mask_zero = mask_zero
         self._initial = weights[0] if isinstance(weights, (list, tuple)) else weights
         self.supports_masking = bool(mask_zero)
 
     def build(self, input_shape: Any) -> None:
         """Makes the table ``(input_dim, output_dim)``."""
-        self.embeddings = self.add_weight(
-            (self.input_dim, self.output_dim),
-            self.embeddings_initializer,
-            name="embeddings",
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.embeddings = self._weight("embeddings", (self.input_dim, self.output_dim))
         if self._initial is not None:
             self.embeddings.assign(self._initial)
 

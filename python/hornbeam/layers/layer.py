@@ -36,6 +36,9 @@ def clear_names() -> None:
     _counters.clear()
 
 
+_GETTERS = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
+
+
 class _Context:
     """What outer calls pass down: the training flag."""
 
@@ -176,6 +179,18 @@ class Layer:
         v.constraint = constraints.get(constraint)
         self._track(v)
         return v
+
+    def _take(self, **options: Any) -> None:
+        """Keeps constructor arguments, each as the object that the end of its name calls for."""
+        for name, value in options.items():
+            setattr(self, name, _GETTERS[name.rpartition("_")[2]](value))
+
+    def _weight(self, name: str, shape: Any, options: str | None = None, trainable: bool = True) -> Variable:
+        """Makes a weight with the options that ``_take`` kept under its name, or under another."""
+        initializer, regularizer, constraint = (getattr(self, f"{options or name}_{kind}", None) for kind in _GETTERS)
+        return self.add_weight(
+            shape, initializer, trainable=trainable, regularizer=regularizer, constraint=constraint, name=name
+        )
 
     def _all_layers(self) -> Iterator[Layer]:
         seen: set[int] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import constraints, initializers, ops, regularizers
+from hornbeam import ops
 from hornbeam._tensor import dims_of, emit
 from hornbeam._validation import positive_int
 from hornbeam.layers.layer import Layer
@@ -48,19 +48,15 @@ class BatchNormalization(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, momentum, epsilon, center, scale
-        self.beta_initializer, self.gamma_initializer = (
-            initializers.get(beta_initializer),
-            initializers.get(gamma_initializer),
-        )
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer, self.gamma_regularizer = (
-            regularizers.get(beta_regularizer),
-            regularizers.get(gamma_regularizer),
-        )
-        self.beta_constraint, self.gamma_constraint = (
-            constraints.get(beta_constraint),
-            constraints.get(gamma_constraint),
+        self._take(
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
         )
         self.supports_masking = True
 
@@ -71,32 +67,10 @@ class BatchNormalization(Layer):
             raise ValueError(
                 f"the channels' axis must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}"
             )
-        self.gamma = (
-            self.add_weight(
-                (n,),
-                self.gamma_initializer,
-                name="gamma",
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
-            if self.scale
-            else None
-        )
-        self.beta = (
-            self.add_weight(
-                (n,),
-                self.beta_initializer,
-                name="beta",
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
-            if self.center
-            else None
-        )
-        self.moving_mean = self.add_weight((n,), self.moving_mean_initializer, trainable=False, name="moving_mean")
-        self.moving_variance = self.add_weight(
-            (n,), self.moving_variance_initializer, trainable=False, name="moving_variance"
-        )
+        self.gamma = self._weight("gamma", (n,)) if self.scale else None
+        self.beta = self._weight("beta", (n,)) if self.center else None
+        self.moving_mean = self._weight("moving_mean", (n,), trainable=False)
+        self.moving_variance = self._weight("moving_variance", (n,), trainable=False)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """The normalized input."""
@@ -161,17 +135,13 @@ class LayerNormalization(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
-        self.beta_initializer, self.gamma_initializer = (
-            initializers.get(beta_initializer),
-            initializers.get(gamma_initializer),
-        )
-        self.beta_regularizer, self.gamma_regularizer = (
-            regularizers.get(beta_regularizer),
-            regularizers.get(gamma_regularizer),
-        )
-        self.beta_constraint, self.gamma_constraint = (
-            constraints.get(beta_constraint),
-            constraints.get(gamma_constraint),
+        self._take(
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
         )
         self.supports_masking = True
 
@@ -181,28 +151,8 @@ class LayerNormalization(Layer):
     def build(self, input_shape: Any) -> None:
         """Makes gamma and beta, of the normalized axes' shape."""
         shape = [input_shape[a] for a in self._axes(len(input_shape))]
-        self.gamma = (
-            self.add_weight(
-                shape,
-                self.gamma_initializer,
-                name="gamma",
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
-            if self.scale
-            else None
-        )
-        self.beta = (
-            self.add_weight(
-                shape,
-                self.beta_initializer,
-                name="beta",
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
-            if self.center
-            else None
-        )
+        self.gamma = self._weight("gamma", shape) if self.scale else None
+        self.beta = self._weight("beta", shape) if self.center else None
 
     def call(self, inputs: Any) -> Any:
         """The normalized input."""
@@ -242,10 +192,7 @@ class GroupNormalization(Layer):
         super().__init__(**kwargs)
         self.groups = groups if groups == -1 else positive_int("groups", groups)
         self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
-        self.beta_initializer, self.gamma_initializer = (
-            initializers.get(beta_initializer),
-            initializers.get(gamma_initializer),
-        )
+        self._take(beta_initializer=beta_initializer, gamma_initializer=gamma_initializer)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -256,8 +203,8 @@ class GroupNormalization(Layer):
             raise ValueError(
                 f"the last axis must be the channels' and divisible by groups={self.groups}. Received: input_shape={tuple(input_shape)}"
             )
-        self.gamma = self.add_weight((n,), self.gamma_initializer, name="gamma") if self.scale else None
-        self.beta = self.add_weight((n,), self.beta_initializer, name="beta") if self.center else None
+        self.gamma = self._weight("gamma", (n,)) if self.scale else None
+        self.beta = self._weight("beta", (n,)) if self.center else None
 
     def call(self, inputs: Any) -> Any:
         """The normalized input."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import activations, constraints, initializers, ops, random, regularizers
+from hornbeam import activations, ops, random
 from hornbeam._tensor import is_tensor
 from hornbeam._validation import fraction, positive_int
 from hornbeam.layers.layer import Layer
@@ -37,19 +37,17 @@ class _Cell(Layer):
         super().__init__(**kwargs)
         self.units = positive_int("units", units)
         self.activation, self.use_bias = activations.get(activation), use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer, self.recurrent_regularizer = (
-            regularizers.get(kernel_regularizer),
-            regularizers.get(recurrent_regularizer),
+        self._take(
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
         )
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint, self.recurrent_constraint = (
-            constraints.get(kernel_constraint),
-            constraints.get(recurrent_constraint),
-        )
-        self.bias_constraint = constraints.get(bias_constraint)
         self.dropout, self.recurrent_dropout = (
             fraction("dropout", dropout),
             fraction("recurrent_dropout", recurrent_dropout),
@@ -64,33 +62,15 @@ class _Cell(Layer):
         return (self.units * self.gates,)
 
     def _make_bias(self) -> Any:
-        return self.add_weight(
-            self._bias_shape(),
-            self.bias_initializer,
-            name="bias",
-            regularizer=self.bias_regularizer,
-            constraint=self.bias_constraint,
-        )
+        return self._weight("bias", self._bias_shape())
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel, the recurrent kernel and the bias."""
         if input_shape[-1] is None:
             raise ValueError(f"the features' axis must be known. Received: input_shape={tuple(input_shape)}")
         n = self.units * self.gates
-        self.kernel = self.add_weight(
-            (input_shape[-1], n),
-            self.kernel_initializer,
-            name="kernel",
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.add_weight(
-            (self.units, n),
-            self.recurrent_initializer,
-            name="recurrent_kernel",
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
-        )
+        self.kernel = self._weight("kernel", (input_shape[-1], n))
+        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, n), "recurrent")
         self.bias = self._make_bias() if self.use_bias else None
         self.built = True
 
