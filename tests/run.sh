@@ -17,6 +17,7 @@ status=0
 step() { echo "== $*"; "$@" || { echo "FAILED: $*"; status=1; }; }
 step ruff check python tests bench
 step mypy
+step clang-format --dry-run -Werror $(find cpp python/bindings tests bench -name '*.[ch]pp')
 step env HB_NUM_THREADS=1 python -m pytest -n 2
 step env HB_NUM_THREADS=1 python -m pytest -q --doctest-modules -p no:cacheprovider --rootdir "$PWD" --pyargs hornbeam
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -218,3 +220,25 @@ def test_memory_stays_flat():
     for _ in range(5):
         m.fit(x, np.zeros(64, "int32"), epochs=200, verbose=0)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * 1024
+
+
+LITTLE_MEMORY = """
+import resource
+import numpy as np
+import hornbeam as hb
+f = hb.function(lambda a: hb.ops.matmul(a, hb.ops.transpose(a)), threads=1)
+f(np.ones((8, 4), "float32"))
+now = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (now + 2**28, now + 2**28))
+for _ in range(3):
+    try:
+        f(np.ones((30000, 4), "float32"))
+        raise SystemExit("no error")
+    except MemoryError as e:
+        assert len(str(e)) > 5, e
+    assert float(f(np.ones((8, 4), "float32")).numpy().sum()) == 256
+"""
+
+
+def test_too_little_memory_is_a_memory_error_and_the_next_call_works():
+    subprocess.run([sys.executable, "-c", LITTLE_MEMORY], check=True)

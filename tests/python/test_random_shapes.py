@@ -69,6 +69,31 @@ def test_what_follows_a_product(seed, end):
     close(lambda x, m, b, s: (ENDS[end](ops.matmul(x, m), b, s),), [x, m, b, s], ("matmul", x.shape, f))
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_residuals(seed):
+    """Products that a residual of their own shape is added to, with and without bias and relu."""
+    rng = np.random.default_rng(seed)
+    c, f, h, w = (int(rng.choice(n)) for n in ([1, 8, 17], [1, 3, 16, 40], [5, 9, 16], [3, 8, 20]))
+    stride = int(rng.integers(1, 3))
+    x, b = rng.standard_normal((3, h, w, c)), rng.standard_normal(f)
+    k, m = rng.standard_normal((3, 3, c, f)), rng.standard_normal((c, f))
+    ends = (
+        lambda y, r, b: (ops.relu(y + b + r),),
+        lambda y, r, b: (y + r,),
+        lambda y, r, b: (ops.relu(r + (b + y)),),
+        lambda y, r, b: (ops.relu(y + r + r),),
+    )
+    for end in ends:
+        for what, product in (
+            ("conv", lambda x, k, m: ops.conv(x, k, strides=stride, padding="same")),
+            ("transposed", lambda x, k, m: ops.conv_transpose(x, ops.transpose(k, [0, 1, 3, 2]), stride, "same")),
+            ("matmul", lambda x, k, m: ops.matmul(x, m)),
+        ):
+            shape = np.asarray(hb.function(product)(x, k, m)).shape
+            fn = lambda x, k, m, r, b: end(product(x, k, m), r, b)  # noqa: B023, E731
+            close(fn, [x, k, m, rng.standard_normal(shape), b], (what, x.shape, f, stride))
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_broadcasting(seed):
     rng = np.random.default_rng(seed)

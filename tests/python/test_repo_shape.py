@@ -15,8 +15,8 @@ FLOORS = {
     "ops": {"base", "schema", "graph", "kernels"},
     "autodiff": {"base", "ops"},
     "memory": {"base"},
-    "passes": {"base", "schema", "ops", "kernels"},
-    "runtime": {"base", "kernels", "memory", "passes", "ops"},
+    "passes": {"graph", "base", "schema", "ops", "kernels"},
+    "runtime": {"graph", "base", "kernels", "memory", "passes", "ops"},
     "io": {"base"},
     "api": {"base", "io", "runtime"},
 }

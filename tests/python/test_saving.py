@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -178,3 +179,46 @@ def test_a_native_program_predicts_and_trains_on(tmp_path):
         text=True,
     )
     assert bad.returncode == 1 and "model file" in bad.stderr
+
+
+SAVE_FOR_EVER = """
+import sys
+import time
+import hornbeam as hb
+m = hb.load_model(sys.argv[1])
+print("ready", flush=True)
+while True:
+    m.save(sys.argv[1])
+"""
+
+
+def test_killed_while_saving_the_file_is_whole(tmp_path):
+    path = tmp_path / "m.hornbeam"
+    x, y = data()
+    m = small()
+    m.compile("adam", "sparse_categorical_crossentropy")
+    m.fit(x, y, verbose=0)
+    m.save(path)
+    want = m.predict(x, verbose=0)
+    for delay in (0.0, 0.003, 0.011, 0.023):
+        writers = [
+            subprocess.Popen([sys.executable, "-c", SAVE_FOR_EVER, str(path)], stdout=subprocess.PIPE)
+            for _ in range(2)  # two at once: each file is one writer's
+        ]
+        for w in writers:
+            assert w.stdout.readline() == b"ready\n"
+        time.sleep(delay)
+        for w in writers:
+            w.kill()
+            w.wait()
+            w.stdout.close()
+        np.testing.assert_array_equal(hb.load_model(path).predict(x, verbose=0), want)
+
+
+def test_paths_in_any_script(tmp_path):
+    folder = tmp_path / "mod\u00e8les \u6a21\u578b"
+    folder.mkdir()
+    m = small()
+    m.save(folder / "\u00f1.hornbeam")
+    for a, b in zip(m.get_weights(), hb.load_model(folder / "\u00f1.hornbeam").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import hornbeam as hb
+from hornbeam import _core, ops
 from hornbeam import layers as L
-from hornbeam import ops
 
 R = np.random.default_rng(0)
 
@@ -390,3 +390,33 @@ def test_working_memory_is_close_to_the_least_possible():
         x, y = np.zeros((32, *m.input_shape[1:]), "float32"), np.zeros(32, "int32")
         s = m._step_for("train", (x, y, None)).executable.stats([x.shape, y.shape])
         assert 1.0 <= s["arena_bytes"] / s["live_bytes"] <= 1.1
+
+
+def test_normalization_folded_into_weights_predicts_the_same():
+    x = np.random.default_rng(0).standard_normal((40, 9, 9, 3)).astype("float32")
+    m = hb.Sequential(
+        [
+            hb.Input((9, 9, 3)),
+            L.Conv2D(8, 3),
+            L.BatchNormalization(),
+            L.ReLU(),
+            L.DepthwiseConv2D(3, use_bias=False),
+            L.BatchNormalization(scale=False),
+            L.Conv2DTranspose(5, 3, strides=2),
+            L.BatchNormalization(center=False),
+            L.Flatten(),
+            L.Dense(4),
+            L.BatchNormalization(),
+        ]
+    )
+    m.compile("adam", "mse")
+    m.fit(x, np.ones((40, 4), "float32"), epochs=3, verbose=0)
+    step = m._step_for("predict", (x,))
+    folded = str(step.executable.graph)
+    plain = _core.Executable(step.graph, disable=["fold_scales"])
+    assert folded.count("multiply") != str(plain.graph).count("multiply") or folded != str(plain.graph)
+    want = plain.run([x])[0]
+    np.testing.assert_allclose(m.predict(x, batch_size=40, verbose=0), want, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(m.predict(x, batch_size=7, verbose=0), want, rtol=1e-4, atol=1e-5)  # several runs
+    m.fit(x, np.ones((40, 4), "float32"), verbose=0)  # changes what was folded
+    np.testing.assert_allclose(m.predict(x, batch_size=7, verbose=0), plain.run([x])[0], rtol=1e-4, atol=1e-5)

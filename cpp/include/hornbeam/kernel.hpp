@@ -26,20 +26,21 @@ struct Status {
 /// One call of a kernel for one part. Parts of a stage may run at the same time, in any order.
 struct KernelCall {
   const void* params;    // the plan's params
-  void* const* buffers;  // inputs, then outputs, then the workspace (null where an output is not wanted)
+  void* const* buffers;  // inputs, outputs (null where not wanted), the workspace, what was prepared
   int out;               // index of the first output in `buffers`
-  int work;              // index of the workspace
+  int work;              // index of the workspace; after it comes what a stage prepared
   int part;
   int parts;
   int node;
   Status* status;
+  int thread;  // of the team, for scratch memory that parts need not share
 };
 using KernelFn = void (*)(const KernelCall&);
 
 struct Stage {
   KernelFn fn;
   int parts;
-  int prepares = -1;  // an input: the stage reads only that, and leaves what later stages need of it in the workspace
+  int prepares = -1;  // an input: the stage reads only that, and writes only what was prepared
 };
 
 struct TensorSpec {
@@ -57,6 +58,7 @@ struct KernelRequest {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
   const IsaTable* isa;
+  int threads;                // the team has at most so many
   std::vector<bool> lasting;  // inputs that stay the same from run to run, if anybody said so
   bool lasts(size_t i) const { return i < lasting.size() && lasting[i]; }
 };
@@ -66,6 +68,7 @@ struct KernelPlan {
   std::vector<Stage> stages;
   std::shared_ptr<const void> params;
   size_t workspace = 0;           // bytes, shared by all parts
+  size_t prepared = 0;            // bytes that a stage with `prepares` fills and the others read
   std::vector<int> alias_inputs;  // inputs read at exactly the places written: outputs may take over their memory
 };
 using PlanKernel = KernelPlan (*)(const KernelRequest&);

@@ -57,7 +57,7 @@ constexpr int64_t kLargestFolded = 4096;  // elements: larger constants cost mor
 bool evaluate(const Node& n, const std::vector<Tensor>& inputs, std::vector<Tensor>* outputs) {
   std::vector<void*> buffers;
   const Attrs attrs = n.attrs.evaluated({});
-  KernelRequest request{n.op->name, attrs, {}, {}, &default_isa(), {}};
+  KernelRequest request{n.op->name, attrs, {}, {}, &default_isa(), 1, {}};
   for (const Tensor& t : inputs) {
     request.inputs.push_back({t.dtype(), t.shape()});
     buffers.push_back(t.raw());
@@ -68,13 +68,14 @@ bool evaluate(const Node& n, const std::vector<Tensor>& inputs, std::vector<Tens
     buffers.push_back(outputs->back().raw());
   }
   KernelPlan plan = n.op->cpu(request);
-  Tensor work(DType::u8, {int64_t(plan.workspace)});
+  Tensor work(DType::u8, {int64_t(plan.workspace)}), prepared(DType::u8, {int64_t(plan.prepared)});
   buffers.push_back(work.raw());
+  buffers.push_back(prepared.raw());
   Status status;
   for (const Stage& s : plan.stages)
     for (int part = 0; part < s.parts; ++part)
-      s.fn(KernelCall{plan.params.get(), buffers.data(), int(inputs.size()), int(buffers.size()) - 1, part, s.parts, 0,
-                      &status});
+      s.fn(KernelCall{plan.params.get(), buffers.data(), int(inputs.size()), int(buffers.size()) - 2, part, s.parts, 0,
+                      &status, 0});
   return status.kind.load() == Status::ok;
 }
 

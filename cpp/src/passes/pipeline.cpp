@@ -10,10 +10,14 @@ struct Pass {
   const char* name;
   Graph (*run)(const Graph&);
 };
-constexpr Pass kPasses[] = {
-    {"dead_code", dead_code},        {"fold_constants", fold_constants}, {"algebra", algebra},
-    {"cse", common_subexpressions},  {"recompute", recompute},           {"fuse_elementwise", fuse_elementwise},
-    {"fuse_epilogue", fuse_epilogue}};
+constexpr Pass kPasses[] = {{"dead_code", dead_code},
+                            {"fold_constants", fold_constants},
+                            {"algebra", algebra},
+                            {"cse", common_subexpressions},
+                            {"fold_scales", fold_scales},
+                            {"recompute", recompute},
+                            {"fuse_elementwise", fuse_elementwise},
+                            {"fuse_epilogue", fuse_epilogue}};
 
 // Puts an op's decomposition where its kernel does not take the dtype, or everywhere (`all`).
 Graph expand(const Graph& g, bool all) {

@@ -70,6 +70,7 @@ Graph dead_code(const Graph& g);
 Graph common_subexpressions(const Graph& g);
 Graph fold_constants(const Graph& g);
 Graph algebra(const Graph& g);
+Graph fold_scales(const Graph& g);
 Graph recompute(const Graph& g);
 Graph fuse_elementwise(const Graph& g);
 Graph fuse_epilogue(const Graph& g);

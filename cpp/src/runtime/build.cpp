@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/check.hpp"
+#include "graph/lasting.hpp"
 #include "runtime/program.hpp"
 
 namespace hornbeam {
@@ -12,8 +13,15 @@ namespace {
 
 class Builder {
  public:
-  Builder(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place)
-      : g_(g), env_(env), isa_(isa), reuse_(in_place), p_(std::make_unique<Program>()) {}
+  Builder(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place, int threads, bool keeps)
+      : g_(g), env_(env), isa_(isa), threads_(threads), reuse_(in_place), p_(std::make_unique<Program>()) {
+    lasting_ = keeps ? lasting_nodes(g) : std::vector<bool>(size_t(g.size()), false);
+    for (const auto& [name, v] : g.outputs) lasting_[size_t(root(v).node)] = false;  // written where the caller says
+    for (const auto& [index, v] : g.updates) lasting_[size_t(root(v).node)] = false;
+    for (int id = 0; id < g.size(); ++id)
+      if (!g.node(id).op->cpu && !g.node(id).op->view && !is(id, "constant") && !is(id, "variable"))
+        lasting_[size_t(id)] = false;
+  }
 
   std::unique_ptr<Program> build() {
     for (const DimCheck& c : g_.checks)
@@ -101,6 +109,8 @@ class Builder {
       for (int id : ids) last_use_[v] = std::max(last_use_[v], position_.at(id));
     for (const auto& [v, n] : output_count_) last_use_[v] = std::max(last_use_[v], commit_start_);
     for (const auto& [v, u] : update_of_) last_use_[v] = end + 1;
+    for (auto& [v, last] : last_use_)
+      if (made_once(v.node)) last = end + 1;
   }
 
   // A committed node may write its variable's own storage when no other committed node reads that variable.
@@ -159,7 +169,7 @@ class Builder {
     auto out = output_of_.find(v);
     if (out != output_of_.end()) return {p_->output_base(out->second), 0};
     const int last = last_use_.count(v) ? last_use_.at(v) : step_;
-    for (int i : reuse_ ? aliases : std::vector<int>{}) {
+    for (int i : reuse_ && !made_once(v.node) ? aliases : std::vector<int>{}) {
       const Value in = root(n.inputs[size_t(i)]);
       const Arg a = address(in);
       if (a.base != 1 || last_use_.at(in) != step_ || bytes(spec(in)) != bytes(s) || count_reads(v.node, in) != 1)
@@ -170,6 +180,7 @@ class Builder {
       b.last = std::max(b.last, last);
       return a;
     }
+    if (made_once(v.node)) return new_buffer(bytes(s), 0, int(order_.size()) + 1);
     return new_buffer(bytes(s), step_, last);
   }
   int count_reads(int id, Value v) const {
@@ -213,19 +224,18 @@ class Builder {
       place_control(id, n);
   }
 
-  // Whether a value is a variable that this graph does not write, or a constant.
-  bool lasts(Value v) const {
-    v = root(v);
-    if (is(v.node, "constant")) return true;
-    if (!is(v.node, "variable")) return false;
-    for (const auto& [index, value] : g_.updates)
-      if (index == g_.node(v.node).attrs.integer("index")) return false;
+  bool lasts(Value v) const { return lasting_[size_t(root(v).node)]; }
+  // A kernel node whose result lasts runs only when the program prepares.
+  bool made_once(int id) const {
+    if (!lasting_[size_t(id)]) return false;
+    for (Value v : g_.node(id).inputs)
+      if (!lasts(v)) return false;
     return true;
   }
 
   void place_kernel(int id, const Node& n) {
     const Attrs attrs = n.attrs.evaluated(env_);
-    KernelRequest r{n.op->name, attrs, {}, {}, isa_, {}};
+    KernelRequest r{n.op->name, attrs, {}, {}, isa_, threads_, {}};
     std::vector<Arg> args;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       r.inputs.push_back(spec(n.inputs[i]));
@@ -248,15 +258,16 @@ class Builder {
       where_[v] = a;
       args.push_back(a);
     }
-    if (plan.workspace > 0)
-      check_memory(plan.workspace,
+    if (plan.workspace + plan.prepared > 0)
+      check_memory(plan.workspace + plan.prepared,
                    concat_text("the workspace of ", n.op->name, n.scope.empty() ? "" : " of layer " + n.scope));
+    args.push_back(plan.workspace ? new_buffer(plan.workspace, step_, step_) : Arg{});
     bool lasting = false;
     for (const Stage& stage : plan.stages)
       lasting = lasting || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
-    args.push_back(!plan.workspace ? Arg{}
-                   : lasting       ? new_buffer(plan.workspace, 0, int(order_.size()) + 1)
-                                   : new_buffer(plan.workspace, step_, step_));
+    args.push_back(!plan.prepared ? Arg{}
+                   : lasting      ? new_buffer(plan.prepared, 0, int(order_.size()) + 1)
+                                  : new_buffer(plan.prepared, step_, step_));
     if (plan.params) p_->params.push_back(plan.params);
     const int first = push_args(args);
     for (const Stage& stage : plan.stages) {
@@ -267,9 +278,9 @@ class Builder {
       item.args = first;
       item.arg_count = int(args.size());
       item.out = int(n.inputs.size());
-      item.work = int(args.size()) - 1;
+      item.work = int(args.size()) - 2;
       item.node = id;
-      item.prepares = stage.prepares >= 0 && r.lasts(size_t(stage.prepares));
+      item.prepares = made_once(id) || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
       p_->parallel = p_->parallel || stage.parts > 1;
       p_->items.push_back(item);
     }
@@ -293,7 +304,7 @@ class Builder {
       args.push_back(where_[v]);
     }
     auto add_sub = [&](const char* name) {
-      c.subs.push_back(build_program(n.attrs.graph(name), env_, isa_, reuse_));
+      c.subs.push_back(build_program(n.attrs.graph(name), env_, isa_, reuse_, threads_, false));
       p_->parallel = p_->parallel || c.subs.back()->parallel;
     };
     auto carry_buffers = [&](int count) {
@@ -389,7 +400,9 @@ class Builder {
   const Graph& g_;
   const DimEnv& env_;
   const IsaTable* isa_;
-  const bool reuse_;  // values may take over the memory of inputs that die
+  const int threads_;
+  std::vector<bool> lasting_;  // by node
+  const bool reuse_;           // values may take over the memory of inputs that die
   std::unique_ptr<Program> p_;
   int step_ = 0, commit_start_ = 0;
   std::vector<int> order_;
@@ -403,7 +416,8 @@ class Builder {
 };
 }  // namespace
 
-std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place) {
-  return Builder(g, env, isa, in_place).build();
+std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place,
+                                       int threads, bool keeps) {
+  return Builder(g, env, isa, in_place, threads, keeps).build();
 }
 }  // namespace hornbeam

@@ -73,7 +73,7 @@ struct Executable::Impl {
     p->key = std::move(key);
     const auto& off = options.disable;
     const bool in_place = std::find(off.begin(), off.end(), "in_place") == off.end();
-    p->program = build_program(graph, bind(shapes), isa, in_place);
+    p->program = build_program(graph, bind(shapes), isa, in_place, threads);
     p->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     plans.push_front(p);
     if (plans.size() > kPlansKept) plans.pop_back();

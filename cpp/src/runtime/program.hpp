@@ -68,7 +68,10 @@ struct Program {
 };
 
 /// Plans `graph` for the dimensions `env`. `in_place`: a value may take over the memory of an input that dies.
-std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const IsaTable* isa, bool in_place);
+/// `threads`: the largest team that will run it. `keeps`: values made of nothing but unwritten variables may last from
+/// run to run (not in a loop's body, whose memory is its caller's).
+std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const IsaTable* isa, bool in_place,
+                                       int threads, bool keeps = true);
 
 /// One thread's resolved addresses, for a program and its sub-programs.
 struct Scratch {

@@ -122,7 +122,7 @@ bool run_item(const Program& p, Scratch& s, const Item& item, const RunContext& 
   void* const* a = s.pointers.data() + item.args;
   switch (item.kind) {
     case Item::kernel: {
-      KernelCall call{item.params, a, item.out, item.work, 0, item.parts, item.node, c.status};
+      KernelCall call{item.params, a, item.out, item.work, 0, item.parts, item.node, c.status, c.thread};
       for (call.part = c.thread; call.part < item.parts; call.part += c.threads) item.fn(call);
       return true;
     }

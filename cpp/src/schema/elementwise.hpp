@@ -14,6 +14,8 @@ enum class Ew : int {
 #undef HB_EW
   count
 };
+/// Instructions that the tile machine makes of two: a * b + c, a * b - c, c - a * b.
+enum class TileOp : int { multiply_add = int(Ew::count), multiply_subtract, subtract_multiply, count };
 enum class EwKind { floats, numbers, compare, logic, test, select, convert };
 
 struct EwInfo {
@@ -27,7 +29,8 @@ inline constexpr EwInfo kEwInfo[] = {
 #undef HB_EW
 };
 
-/// One instruction: operands and result are register numbers. Registers 0 .. inputs-1 hold the group's inputs.
+/// One instruction (an Ew or a TileOp, -1 when merged into another): operands and result are register numbers.
+/// Registers 0 .. inputs-1 hold the group's inputs.
 struct EwInstr {
   int op;
   int a, b, c;

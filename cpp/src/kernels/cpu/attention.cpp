@@ -22,7 +22,7 @@ struct AttentionParams {
   Gemm d_weights;       // [block, keys] = dy v^T
   Gemm d_query;         // [block, depth] = ds k
   int64_t row = 0;      // floats from one row of scores to the next: an odd number of lines, for the cache's sets
-  int64_t scratch = 0;  // floats of each part
+  int64_t scratch = 0;  // floats of each part at work
 
   int64_t q_stride() const { return heads * depth; }
   int64_t v_stride() const { return heads * width; }
@@ -99,7 +99,7 @@ Gemm narrowed(Gemm g, int64_t n) {
 
 void run_forward(const KernelCall& c) {
   const auto& p = params_of<AttentionParams>(c);
-  Blocks blocks{buffer<float>(c, c.work) + c.part * p.scratch};
+  Blocks blocks{buffer<float>(c, c.work) + c.thread * p.scratch};
   float* keys = blocks.take(p.scores.packed_size());
   float* values = blocks.take(p.values.packed_size());
   float* scores = blocks.take(kBlock * p.row);
@@ -135,7 +135,7 @@ void run_forward(const KernelCall& c) {
 void run_backward(const KernelCall& c) {
   const auto& p = params_of<AttentionParams>(c);
   const int inputs = p.masked ? 4 : 3;
-  Blocks blocks{buffer<float>(c, c.work) + c.part * p.scratch};
+  Blocks blocks{buffer<float>(c, c.work) + c.thread * p.scratch};
   float* keys = blocks.take(p.scores.packed_size());
   float* values = blocks.take(p.d_weights.packed_size());
   float* plain_keys = blocks.take(p.d_query.packed_size());
@@ -191,7 +191,7 @@ KernelPlan plan_attention(const KernelRequest& r) {
   p.scratch = padded(p.scores.packed_size()) + padded(p.values.packed_size()) + padded(kBlock * p.row);
   const double cost = 2.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width) / double(p.shares);
   const int parts = parts_for(heads * p.shares, cost, 1e6);
-  const size_t bytes = size_t(parts * p.scratch) * 4;
+  const size_t bytes = size_t(at_once(r, parts) * p.scratch) * 4;
   return make_plan(std::move(p), {{run_forward, parts}}, bytes);
 }
 
@@ -201,7 +201,7 @@ KernelPlan plan_attention_grad(const KernelRequest& r) {
               2 * padded(kBlock * p.row);
   const int parts =
       parts_for(p.batch * p.heads, 5.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width), 1e6);
-  const size_t bytes = size_t(parts * p.scratch) * 4;
+  const size_t bytes = size_t(at_once(r, parts) * p.scratch) * 4;
   return make_plan(std::move(p), {{run_backward, parts}}, bytes);
 }
 }  // namespace hornbeam

@@ -81,12 +81,11 @@ struct Product {
   Gather gather;
   Window window;        // used where it is the better way
   bool dot = false;     // so few columns that registers are filled along k
-  int64_t weights = 0;  // then: where they start in the workspace
-  int64_t scratch = 0;  // where the window's lines start in the workspace, part by part
+  int64_t weights = 0;  // then: where they start in what was prepared
   // of the output, for the window: floats to the first pixel, and from one image, line, pixel to the next
   int64_t base = 0, image = 0, line = 0, pixel = 0;
   int64_t group = 0;
-  int64_t packed = 0;   // where its panels start in the workspace, in floats
+  int64_t packed = 0;   // where its panels start in what was prepared, in floats
   int64_t result = -1;  // where its rows are put in the workspace before they are spread, or -1: straight to the output
   int64_t phase[3] = {0, 0, 0};
   std::vector<int64_t> tap_index;  // of the kernel, for each of the gather's taps
@@ -98,9 +97,11 @@ struct ConvParams {
   std::vector<Product> products;
   Epilogue epilogue;
   int parts = 0;
-  int splits = 1;        // pieces of the kernel gradient's long sum
-  int64_t partial = 0;   // where their results are in the workspace
-  bool swapped = false;  // the kernel gradient is computed with filters as rows
+  int splits = 1;                       // pieces of the kernel gradient's long sum
+  int64_t partial = 0;                  // where their results are in the workspace
+  int64_t scratch = 0;                  // floats of lines that each thread has at the head of the workspace
+  int64_t workspace = 0, prepared = 0;  // floats
+  bool swapped = false;                 // the kernel gradient is computed with filters as rows
 };
 
 const Product& product_of(const ConvParams& p, int part) {
@@ -146,22 +147,24 @@ void choose(const KernelRequest& r, Product& q, int64_t rows, int64_t columns, i
   q.gemm.row_parts = int(std::max<int64_t>(1, std::min<int64_t>({lines, int64_t(kMaxParts), int64_t(work / 2e6)})));
 }
 
-// Gives the products their share of parts and of the workspace; returns the floats needed.
-int64_t lay_out(ConvParams& p) {
-  int64_t floats = 0;
-  auto take = [&](int64_t n) {
-    const int64_t at = floats;
-    floats += (n + 15) / 16 * 16;
-    return at;
-  };
+int64_t take(int64_t& floats, int64_t n) {
+  const int64_t at = floats;
+  floats += (n + 15) / 16 * 16;
+  return at;
+}
+
+// Gives the products their shares: of parts, of what is prepared, and of the workspace.
+void lay_out(const KernelRequest& r, ConvParams& p) {
+  int64_t scratch = 0;
   for (Product& q : p.products) {
-    q.packed = take(q.gemm.packed_size());
-    if (q.dot) q.weights = take(q.gemm.k * q.gemm.n);
-    if (q.window.used) q.scratch = take(q.gemm.parts() * q.window.scratch);
+    q.packed = take(p.prepared, q.gemm.packed_size());
+    if (q.dot) q.weights = take(p.prepared, q.gemm.k * q.gemm.n);
+    scratch = std::max(scratch, q.window.used ? q.window.scratch : 0);
     q.first_part = p.parts;
     p.parts += q.gemm.parts();
   }
-  return floats;
+  p.scratch = (scratch + 15) / 16 * 16;
+  p.workspace = at_once(r, p.parts) * p.scratch;
 }
 
 // The weights of a few columns as rows.
@@ -174,21 +177,22 @@ void pack_dot(const Product& q, float* work) {
 // A product by windows, into `out`.
 void multiply_window(const KernelCall& c, const ConvParams& p, const Product& q, const float* x, float* out,
                      int64_t first) {
-  float* work = buffer<float>(c, c.work);
+  const float* ready = prepared(c);
   const int part = c.part - q.first_part;
   const Range lines = part_range(p.g.batch * q.gather.count[1], q.gemm.row_parts, part);
   const PixelGrid grid{out + q.base, q.image, q.line, q.pixel};
-  const TileEnd end = p.epilogue.end(c, first);
+  TileEnd end = p.epilogue.end(c, first);
+  if (end.residual) end.residual += q.base - first;  // the grid's first pixel
   auto finish = [&](const Chunk& k) {
     if (!p.epilogue.present || p.products.size() > 1) return;
     const int64_t begin = k.image * q.image + k.line * q.line;
     p.epilogue.apply(c, out, begin, begin + (k.images - 1) * q.image + k.lines * q.line);
   };
-  float* scratch = work + q.scratch + part * q.window.scratch;
+  float* scratch = buffer<float>(c, c.work) + c.thread * p.scratch;
   if (q.dot)
-    dot_windows(q.window, q.gather, q.gemm, lines, x, work + q.weights, scratch, grid, end.bias, end.relu, finish);
+    dot_windows(q.window, q.gather, q.gemm, lines, x, ready + q.weights, scratch, grid, end, finish);
   else
-    multiply_windows(q.window, q.gather, q.gemm, lines, x, work + q.packed, scratch, grid, end.bias, end.relu, finish);
+    multiply_windows(q.window, q.gather, q.gemm, lines, x, ready + q.packed, scratch, grid, end, finish);
 }
 
 // The epilogue of a result that several products made together.
@@ -206,9 +210,9 @@ void pack_forward(const KernelCall& c) {  // B[(tap, channel)][filter] of one gr
   const auto& p = params_of<ConvParams>(c);
   for (const Product& q : p.products) {
     const Range r = part_range(q.gemm.panels(), c.parts, c.part);
-    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1,
-                buffer<float>(c, c.work) + q.packed, r.begin, r.end);
-    if (r.size() > 0) pack_dot(q, buffer<float>(c, c.work));
+    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1, prepared(c) + q.packed,
+                r.begin, r.end);
+    if (r.size() > 0) pack_dot(q, prepared(c));
   }
 }
 
@@ -218,9 +222,8 @@ void multiply_forward(const KernelCall& c) {
   float* y = buffer<float>(c, c.out);
   const int64_t ldc = p.g.filters, first = q.group * p.g.group_filters();
   if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), y, first);
-  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0),
-             buffer<const float>(c, c.work) + q.packed, y + first, ldc, p.epilogue.end(c, first),
-             [&](int64_t row, int rows, int64_t column, int64_t columns) {
+  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), prepared(c) + q.packed,
+             y + first, ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
                if (!p.epilogue.present || p.products.size() > 1) return;
                if (columns == ldc)
                  p.epilogue.apply(c, y, row * ldc, (row + rows) * ldc);
@@ -238,7 +241,7 @@ void pack_input_grad(const KernelCall& c) {  // B[(tap, filter)][channel] = kern
     const Range r = part_range(q.gemm.panels(), c.parts, c.part);
     const int w = q.gemm.panel();
     for (int64_t panel = r.begin; panel < r.end; ++panel) {
-      float* dst = buffer<float>(c, c.work) + q.packed + panel * w * q.gemm.k;
+      float* dst = prepared(c) + q.packed + panel * w * q.gemm.k;
       for (int64_t t : q.tap_index)
         for (int64_t o0 = 0; o0 < gf; o0 += 16) {
           const int64_t o1 = std::min(gf, o0 + 16);
@@ -250,7 +253,7 @@ void pack_input_grad(const KernelCall& c) {  // B[(tap, filter)][channel] = kern
           dst += (o1 - o0) * w;
         }
     }
-    if (r.size() > 0) pack_dot(q, buffer<float>(c, c.work));
+    if (r.size() > 0) pack_dot(q, prepared(c));
   }
 }
 
@@ -265,8 +268,8 @@ void multiply_input_grad(const KernelCall& c) {
   const bool direct = q.result < 0;
   float* target = direct ? dx + first : work + q.result;
   const int64_t ldc = direct ? g.channels : g.group_channels();
-  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), work + q.packed, target,
-             ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
+  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), prepared(c) + q.packed,
+             target, ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
                if (direct) {
                  if (!p.epilogue.present || p.products.size() > 1) return;
                  const int step = columns == ldc ? rows : 1;
@@ -289,8 +292,8 @@ void pack_kernel_grad(const KernelCall& c) {
   const auto& p = params_of<ConvParams>(c);
   for (const Product& q : p.products) {
     const Range r = part_range(q.gemm.panels(), c.parts, c.part);
-    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1,
-                buffer<float>(c, c.work) + q.packed, r.begin, r.end);
+    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1, prepared(c) + q.packed,
+                r.begin, r.end);
   }
 }
 
@@ -302,7 +305,7 @@ void multiply_kernel_grad(const KernelCall& c) {
   float* out = p.splits == 1 ? buffer<float>(c, c.out) : buffer<float>(c, c.work) + p.partial + split * size;
   const Range depths = part_range(q.gemm.k, p.splits, split, kTileDepth);
   q.gemm.run_range(part - q.first_part, depths, &q.gather, fill_gather_columns, buffer<const float>(c, 0),
-                   buffer<const float>(c, c.work) + q.packed, out + q.group * p.g.group_filters(), p.g.filters, {},
+                   prepared(c) + q.packed, out + q.group * p.g.group_filters(), p.g.filters, {},
                    [](int64_t, int, int64_t, int64_t) {});
 }
 
@@ -319,8 +322,7 @@ void multiply_outer_part(const KernelCall& c) {
     const int64_t first = q.group * p.g.group_filters();
     const OuterShape shape{p.g.group_filters(), p.swapped, p.swapped ? q.window.run_length : p.g.filters};
     multiply_outer(q.window, q.gather, q.gemm.isa, lines, {part, p.parts}, buffer<const float>(c, 0),
-                   work + q.scratch + c.part * q.window.scratch, buffer<const float>(c, 1) + first, p.g.filters, shape,
-                   out + first);
+                   work + c.thread * p.scratch, buffer<const float>(c, 1) + first, p.g.filters, shape, out + first);
   }
 }
 
@@ -343,6 +345,11 @@ void add_splits(const KernelCall& c) {
   }
 }
 
+KernelPlan finish_plan(ConvParams p, std::vector<Stage> stages) {
+  const size_t workspace = size_t(p.workspace) * 4, ready = size_t(p.prepared) * 4;
+  return make_plan(std::move(p), std::move(stages), workspace, ready);
+}
+
 KernelPlan plan_outer(const KernelRequest& r, ConvParams p, double work) {
   const Window& w = p.products[0].window;
   const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters, lines = p.g.batch * p.g.out[1];
@@ -357,19 +364,15 @@ KernelPlan plan_outer(const KernelRequest& r, ConvParams p, double work) {
   p.splits = int(std::max<int64_t>(1, most));
   const int64_t tiles = outer_tiles(w, r.isa, p.g.group_filters(), p.swapped);
   p.parts = int(std::max<int64_t>(1, std::min<int64_t>({tiles, 8 / p.splits, int64_t(work / 4e6)})));
-  int64_t floats = 0;
-  for (Product& q : p.products) {
-    q.scratch = floats;
-    floats += p.parts * p.splits * q.window.scratch;
-  }
-  p.partial = floats;
+  for (const Product& q : p.products) p.scratch = std::max(p.scratch, (q.window.scratch + 15) / 16 * 16);
   const int parts = p.parts * p.splits;
+  p.partial = p.workspace = at_once(r, parts) * p.scratch;
   std::vector<Stage> stages{{multiply_outer_part, parts}};
   if (p.splits > 1 || p.swapped) {
-    floats += p.splits * size;
+    p.workspace += p.splits * size;
     stages.push_back({add_splits, parts_for(size, p.splits)});
   }
-  return make_plan(std::move(p), std::move(stages), size_t(floats) * 4);
+  return finish_plan(std::move(p), std::move(stages));
 }
 
 int pack_parts(const ConvParams& p) {
@@ -395,10 +398,10 @@ KernelPlan plan_conv(const KernelRequest& r) {
     p.products.push_back(std::move(q));
   }
   p.epilogue = Epilogue::plan(r, 2);
-  const int64_t floats = lay_out(p);
+  lay_out(r, p);
   std::vector<Stage> stages{{pack_forward, pack_parts(p), 1}, {multiply_forward, p.parts}};
   add_finish(p, r, stages);
-  return make_plan(std::move(p), std::move(stages), size_t(floats) * 4);
+  return finish_plan(std::move(p), std::move(stages));
 }
 
 KernelPlan plan_conv_input_grad(const KernelRequest& r) {
@@ -452,14 +455,15 @@ KernelPlan plan_conv_input_grad(const KernelRequest& r) {
           }
           p.products.push_back(std::move(q));
         }
-  p.epilogue = Epilogue::plan(r, 2);
+  p.epilogue = Epilogue::plan(r, 2, spread == 0);
   if (p.products.empty()) return make_plan(std::move(p), {});
-  const int64_t floats = lay_out(p);
+  lay_out(r, p);
   for (Product& q : p.products)
-    if (q.result >= 0) q.result += floats;
+    if (q.result >= 0) q.result += p.workspace;
+  p.workspace += spread;
   std::vector<Stage> stages{{pack_input_grad, pack_parts(p), 1}, {multiply_input_grad, p.parts}};
   add_finish(p, r, stages);
-  return make_plan(std::move(p), std::move(stages), size_t(floats + spread) * 4);
+  return finish_plan(std::move(p), std::move(stages));
 }
 
 KernelPlan plan_conv_kernel_grad(const KernelRequest& r) {
@@ -483,15 +487,14 @@ KernelPlan plan_conv_kernel_grad(const KernelRequest& r) {
   const int64_t together = w.chunk_images ? w.chunk_images * p.g.out_pixels() : w.chunk_lines * p.g.out[2];
   if (w.used && std::min(together, pixels) >= std::min<int64_t>(64, pixels) && pixels > 0)
     return plan_outer(r, std::move(p), work);
-  int64_t floats = lay_out(p);
+  lay_out(r, p);
   p.splits = int(
       std::max<int64_t>(1, std::min<int64_t>({int64_t(8) / p.parts, pixels / (4 * kTileDepth), int64_t(work / 4e6)})));
   const int64_t size = rows * p.g.filters;
-  p.partial = floats;
-  if (p.splits > 1) floats += p.splits * size;
-  const int packs = pack_parts(p), parts = p.parts * p.splits;
-  std::vector<Stage> stages{{pack_kernel_grad, packs}, {multiply_kernel_grad, parts}};
+  p.partial = p.workspace;
+  if (p.splits > 1) p.workspace += p.splits * size;
+  std::vector<Stage> stages{{pack_kernel_grad, pack_parts(p)}, {multiply_kernel_grad, p.parts * p.splits}};
   if (p.splits > 1) stages.push_back({add_splits, parts_for(size, p.splits)});
-  return make_plan(std::move(p), std::move(stages), size_t(floats) * 4);
+  return finish_plan(std::move(p), std::move(stages));
 }
 }  // namespace hornbeam

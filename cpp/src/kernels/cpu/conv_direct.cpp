@@ -55,82 +55,122 @@ void each_pair_of_input(const ConvGeometry& g, int64_t begin, int64_t end, F f) 
   }
 }
 
-// Collects the pairs of one pixel: offsets of cells and of taps, up to 32 at a time.
-struct Pairs {
-  int64_t cells[32], taps[32];
-  int count = 0;
-  bool first = true;
+// A grid of pixels and the source pixels its taps reach: at * step + start + tap * spread along each axis. The forward
+// convolution's is the output over the input; with stride 1 the input gradient's is the input over the output.
+struct TapGrid {
+  int64_t count[3], size[3], step[3], start[3], spread[3], window[3];
+
+  static TapGrid forward(const ConvGeometry& g) {
+    TapGrid t;
+    for (int i = 0; i < 3; ++i) {
+      t.count[i] = g.out[i], t.size[i] = g.in[i], t.window[i] = g.window[i];
+      t.step[i] = g.stride[i], t.start[i] = -g.low[i], t.spread[i] = g.dilation[i];
+    }
+    return t;
+  }
+  static TapGrid backward(const ConvGeometry& g) {
+    TapGrid t;
+    for (int i = 0; i < 3; ++i) {
+      t.count[i] = g.in[i], t.size[i] = g.out[i], t.window[i] = g.window[i];
+      t.step[i] = 1, t.start[i] = g.low[i], t.spread[i] = -g.dilation[i];
+    }
+    return t;
+  }
+  // Pixels of a line that reach the source with every tap of the last axis.
+  Range inner() const {
+    const int64_t far = (window[2] - 1) * spread[2], low = start[2] + std::min<int64_t>(0, far),
+                  high = start[2] + std::max<int64_t>(0, far);
+    const int64_t from = std::min(count[2], low >= 0 ? 0 : (-low + step[2] - 1) / step[2]);
+    const int64_t past = size[2] - 1 - high;
+    return {from, past < 0 ? from : std::max(from, std::min(count[2], past / step[2] + 1))};
+  }
+  // Calls f(source pixel, tap) for each pair of pixel `w` of a line.
+  template <class F>
+  void pairs(int64_t line, int64_t w, F f) const {
+    const int64_t lines = count[0] * count[1], image = line / lines,
+                  at[3] = {line % lines / count[1], line % count[1], w};
+    for (int64_t a = 0, tap = 0; a < window[0]; ++a)
+      for (int64_t b = 0; b < window[1]; ++b)
+        for (int64_t e = 0; e < window[2]; ++e, ++tap) {
+          const int64_t d = at[0] * step[0] + start[0] + a * spread[0], h = at[1] * step[1] + start[1] + b * spread[1],
+                        v = at[2] * step[2] + start[2] + e * spread[2];
+          if (d >= 0 && d < size[0] && h >= 0 && h < size[1] && v >= 0 && v < size[2])
+            f(((image * size[0] + d) * size[1] + h) * size[2] + v, tap);
+        }
+  }
 };
 
-// out[pixel] = sum over the pairs of x[cell] * kernel[tap], all channels at once. `each` visits the pairs of a pixel as
-// (cell, tap).
-template <class Each>
-void dot_pixel(const DirectParams& p, const float* x, const float* k, float* out, Each each) {
-  const int64_t n = p.g.channels;
+// The pairs of a pixel as offsets of cells and of taps, some at a time: flush(pairs, whether they are the first).
+struct Pairs {
+  int64_t cells[27], taps[27];
+  int count = 0;
+};
+template <class F>
+void each_batch_of_pairs(const TapGrid& grid, int64_t line, int64_t w, int64_t channels, F flush) {
   Pairs q;
-  auto flush = [&] {
-    p.isa->dot_cells(out, x, q.cells, k, q.taps, q.count, n, q.first);
-    q.count = 0, q.first = false;
-  };
-  each([&](int64_t cell, int64_t tap) {
-    q.cells[q.count] = cell * n, q.taps[q.count] = tap * n;
-    if (++q.count == 32) flush();
+  bool first = true;
+  grid.pairs(line, w, [&](int64_t cell, int64_t tap) {
+    q.cells[q.count] = cell * channels, q.taps[q.count] = tap * channels;
+    if (++q.count < 27) return;
+    flush(q, first);
+    q.count = 0, first = false;
   });
-  if (q.count > 0 || q.first) flush();
+  if (q.count > 0 || first) flush(q, first);
 }
 
+// out[pixel] = sum over its pairs of x[cell] * kernel[tap], all channels at once.
+void dot_lines(const KernelCall& c, const DirectParams& p, const TapGrid& grid) {
+  const int64_t n = p.g.channels;
+  const float *x = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
+  const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part), inner = grid.inner();
+  for (int64_t l = lines.begin; l < lines.end; ++l) {
+    float* out = buffer<float>(c, c.out) + l * grid.count[2] * n;
+    auto pixels = [&](int64_t w, int64_t count) {
+      each_batch_of_pairs(grid, l, w, n, [&](const Pairs& q, bool first) {
+        p.isa->dot_cells(out + w * n, x, q.cells, k, q.taps, q.count, grid.step[2] * n, count, n, first);
+      });
+    };
+    for (int64_t w = 0; w < inner.begin; ++w) pixels(w, 1);
+    if (inner.size() > 0) pixels(inner.begin, inner.size());
+    for (int64_t w = inner.end; w < grid.count[2]; ++w) pixels(w, 1);
+  }
+}
 void depthwise_forward(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const Range r = part_range(p.g.batch * p.g.out_pixels(), c.parts, c.part);
-  for (int64_t o = r.begin; o < r.end; ++o)
-    dot_pixel(
-        p, buffer<const float>(c, 0), buffer<const float>(c, 1), buffer<float>(c, c.out) + o * p.g.channels,
-        [&](auto take) { each_pair_of_output(p.g, o, o + 1, [&](int64_t i, int64_t, int64_t t) { take(i, t); }); });
+  dot_lines(c, p, TapGrid::forward(p.g));
 }
 void depthwise_input_grad(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const Range r = part_range(p.g.batch * p.g.in_pixels(), c.parts, c.part);
-  for (int64_t i = r.begin; i < r.end; ++i)
-    dot_pixel(
-        p, buffer<const float>(c, 0), buffer<const float>(c, 1), buffer<float>(c, c.out) + i * p.g.channels,
-        [&](auto take) { each_pair_of_input(p.g, i, i + 1, [&](int64_t, int64_t o, int64_t t) { take(o, t); }); });
+  const ConvGeometry& g = p.g;
+  if (g.stride[0] * g.stride[1] * g.stride[2] == 1) return dot_lines(c, p, TapGrid::backward(g));
+  const int64_t n = g.channels;
+  const float *dy = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
+  float* dx = buffer<float>(c, c.out);
+  const Range lines = part_range(g.batch * g.in[0] * g.in[1], c.parts, c.part);
+  std::fill(dx + lines.begin * g.in[2] * n, dx + lines.end * g.in[2] * n, 0.0f);
+  each_pair_of_input(g, lines.begin * g.in[2], lines.end * g.in[2],
+                     [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dx + i * n, dy + o * n, k + t * n, n); });
 }
 
-// Each part has its own sums; the next stage adds them in order. Pixels of a line whose windows lie inside the image
-// share their sums in registers.
+// Each part has its own sums; the next stage adds them in order.
 void depthwise_kernel_grad(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const ConvGeometry& g = p.g;
-  const int64_t n = g.channels, size = g.taps() * n;
+  const TapGrid grid = TapGrid::forward(p.g);
+  const int64_t n = p.g.channels, size = p.g.taps() * n;
   const float *x = buffer<const float>(c, 0), *dy = buffer<const float>(c, 1);
   float* dk = buffer<float>(c, c.work) + c.part * size;
   std::fill(dk, dk + size, 0.0f);
-  auto one = [&](int64_t begin, int64_t end) {
-    each_pair_of_output(g, begin, end,
-                        [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dk + t * n, x + i * n, dy + o * n, n); });
-  };
-  // output columns whose windows are inside the image along the last axis
-  const int64_t reach = (g.window[2] - 1) * g.dilation[2] + 1;
-  const int64_t from = std::min(g.out[2], (g.low[2] + g.stride[2] - 1) / g.stride[2]);
-  const int64_t past = g.in[2] + g.low[2] - reach;
-  const int64_t to = past < 0 ? from : std::max(from, std::min(g.out[2], past / g.stride[2] + 1));
-  const Range lines = part_range(g.batch * g.out[0] * g.out[1], c.parts, c.part);
+  const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part), inner = grid.inner();
   for (int64_t l = lines.begin; l < lines.end; ++l) {
-    const int64_t first = l * g.out[2];
-    one(first, first + from);
-    Pairs q;
-    auto flush = [&] {
-      p.isa->outer_cells(dk, q.taps, x, q.cells, q.count, g.stride[2] * n, dy + (first + from) * n, to - from, n);
-      q.count = 0;
-    };
-    if (to > from) {
-      each_pair_of_output(g, first + from, first + from + 1, [&](int64_t i, int64_t, int64_t t) {
-        q.cells[q.count] = i * n, q.taps[q.count] = t * n;
-        if (++q.count == 27) flush();
+    auto pixels = [&](int64_t w, int64_t count) {
+      each_batch_of_pairs(grid, l, w, n, [&](const Pairs& q, bool) {
+        p.isa->outer_cells(dk, q.taps, x, q.cells, q.count, grid.step[2] * n, dy + (l * grid.count[2] + w) * n, count,
+                           n);
       });
-      if (q.count > 0) flush();
-    }
-    one(first + to, first + g.out[2]);
+    };
+    for (int64_t w = 0; w < inner.begin; ++w) pixels(w, 1);
+    if (inner.size() > 0) pixels(inner.begin, inner.size());
+    for (int64_t w = inner.end; w < grid.count[2]; ++w) pixels(w, 1);
   }
 }
 template <int kParts>
@@ -174,8 +214,11 @@ void reference_conv(const KernelCall& c) {
 KernelPlan plan_depthwise(const ConvGeometry& g, const std::string& op, const IsaTable* isa) {
   DirectParams p{g, isa};
   const double cost = 2.0 * double(g.taps() * g.channels);
-  if (op == "conv") return make_plan(p, {{depthwise_forward, parts_for(g.batch * g.out_pixels(), cost)}});
-  if (op == "conv_input_grad") return make_plan(p, {{depthwise_input_grad, parts_for(g.batch * g.in_pixels(), cost)}});
+  auto parts = [&](const int64_t* pixels) {  // of the lines of a grid
+    return parts_for(g.batch * pixels[0] * pixels[1], cost * double(pixels[2]));
+  };
+  if (op == "conv") return make_plan(p, {{depthwise_forward, parts(g.out)}});
+  if (op == "conv_input_grad") return make_plan(p, {{depthwise_input_grad, parts(g.in)}});
   const bool cut = double(g.batch * g.out_pixels()) * cost > 1e6;  // into eight parts
   const size_t bytes = size_t(g.taps() * g.channels) * 4 * (cut ? 8 : 1);
   if (cut) return make_plan(p, {{depthwise_kernel_grad, 8}, {add_parts<8>, 1}}, bytes);

@@ -42,8 +42,7 @@ struct Window {
 /// chunk.
 template <class Finish>
 void multiply_windows(const Window& w, const Gather& g, const Gemm& gemm, Range lines, const float* x,
-                      const float* packed, float* scratch, const PixelGrid& y, const float* bias, bool relu,
-                      Finish finish) {
+                      const float* packed, float* scratch, const PixelGrid& y, const TileEnd& end, Finish finish) {
   const int64_t group = std::max<int64_t>(1, 131072 / std::max<int64_t>(1, gemm.k * gemm.panel()));  // panels in cache
   for (int64_t at = lines.begin; at < lines.end;) {
     const Chunk c = w.next(g, at, lines.end);
@@ -66,7 +65,8 @@ void multiply_windows(const Window& w, const Gather& g, const Gemm& gemm, Range 
                    int(w.runs.size()),
                    int(w.run_length),
                    packed + j * gemm.k,
-                   {out + i * y.pixel + j, y.pixel, columns, false, bias ? bias + j : nullptr, relu}});
+                   {out + i * y.pixel + j, y.pixel, columns, false, end.bias ? end.bias + j : nullptr, end.relu,
+                    end.residual ? end.residual + (out - y.at) + i * y.pixel + j : nullptr}});
             }
             i += rows;
           }
@@ -79,7 +79,7 @@ void multiply_windows(const Window& w, const Gather& g, const Gemm& gemm, Range 
 /// The same for so few columns that a register is filled along k instead: w[f * k + i].
 template <class Finish>
 void dot_windows(const Window& w, const Gather& g, const Gemm& gemm, Range lines, const float* x, const float* weights,
-                 float* scratch, const PixelGrid& y, const float* bias, bool relu, Finish finish) {
+                 float* scratch, const PixelGrid& y, const TileEnd& end, Finish finish) {
   for (int64_t at = lines.begin; at < lines.end;) {
     const Chunk c = w.next(g, at, lines.end);
     int64_t image_stride;
@@ -90,12 +90,13 @@ void dot_windows(const Window& w, const Gather& g, const Gemm& gemm, Range lines
         gemm.isa->dot_tile({first + m * image_stride + l * g.step[1] * w.line, g.step[2] * w.pixel, w.runs.data(),
                             int(w.runs.size()), int(w.run_length), weights, gemm.k, out, y.pixel, int(g.count[2]),
                             int(gemm.n)});
-        if (!bias && !relu) continue;
+        if (!end.bias && !end.relu && !end.residual) continue;
         for (int64_t i = 0; i < g.count[2]; ++i)
           for (int64_t f = 0; f < gemm.n; ++f) {
             float& v = out[i * y.pixel + f];
-            if (bias) v += bias[f];
-            if (relu && v < 0) v = 0;
+            if (end.bias) v += end.bias[f];
+            if (end.residual) v += end.residual[(out - y.at) + i * y.pixel + f];
+            if (end.relu && v < 0) v = 0;
           }
       }
     finish(c);

@@ -38,6 +38,32 @@ void read_run(float* dst, const void* src, DType d, int64_t offset, int64_t n, i
       return;
   }
 }
+// A product that one sum or difference reads becomes part of it.
+void merge_products(std::vector<EwInstr>& code, int inputs, const Ints& results) {
+  std::vector<int> uses(code.size() + size_t(inputs), 0);
+  for (const EwInstr& e : code)
+    for (int r : {e.a, e.b, e.c})
+      if (r >= 0) ++uses[size_t(r)];
+  for (int64_t r : results) uses[size_t(r)] += 2;
+  // The instruction of register r when it is a product that nobody else needs.
+  auto product = [&](int r) -> EwInstr* {
+    if (r < inputs || uses[size_t(r)] != 1) return nullptr;
+    EwInstr& e = code[size_t(r - inputs)];
+    return e.op == int(Ew::multiply_) || e.op == int(Ew::square_) ? &e : nullptr;
+  };
+  for (EwInstr& e : code) {
+    const bool add = e.op == int(Ew::add_), subtract = e.op == int(Ew::subtract_);
+    if (!add && !subtract) continue;
+    EwInstr *left = product(e.a), *right = left ? nullptr : product(e.b);
+    EwInstr* p = left ? left : right;
+    if (!p) continue;
+    const TileOp op = add ? TileOp::multiply_add : left ? TileOp::multiply_subtract : TileOp::subtract_multiply;
+    e = {int(op), p->a, p->op == int(Ew::square_) ? p->a : p->b, left ? e.b : e.a};
+    p->op = -1;
+    p->a = p->b = -1;
+  }
+}
+
 // dst[i] = src[i % period] for n floats, n >= period.
 void repeat(float* dst, const float* src, int64_t period, int64_t n) {
   std::memcpy(dst, src, size_t(period) * 4);
@@ -56,6 +82,7 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   for (size_t i = 0; i < program.size(); i += 4)
     k.code.push_back({int(program[i]), int(program[i + 1]), int(program[i + 2]), int(program[i + 3])});
   const int n_in = int(ins.size()), n_reg = n_in + int(k.code.size());
+  merge_products(k.code, n_in, results);
   std::vector<int> last(size_t(n_reg), -1);  // last instruction that reads a register
   for (int i = 0; i < int(k.code.size()); ++i)
     for (int r : {k.code[size_t(i)].a, k.code[size_t(i)].b, k.code[size_t(i)].c})
@@ -88,6 +115,7 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   k.slot.assign(k.code.size(), -1);
   std::vector<int> free_slots;
   for (int i = 0; i < int(k.code.size()); ++i) {
+    if (k.code[size_t(i)].op < 0) continue;
     const int reg = n_in + i;
     bool direct = false, kept = false;
     for (const auto& o : k.outputs)
@@ -106,6 +134,12 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   }
   if (k.slots > kMaxSlots) throw std::logic_error("a fused group needs too many tiles");
   return k;
+}
+
+void FusedKernel::prefetch_inputs(void* const* in, int64_t at, int n) const {
+  for (size_t k = 0; k < inputs.size(); ++k)
+    if (inputs[k].kind == Input::direct)
+      for (int i = 0; i < n; i += 16) __builtin_prefetch(static_cast<const float*>(in[k]) + at + i);
 }
 
 void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced,
@@ -154,7 +188,10 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
         });
       }
     }
+    if (at + kTile < end) prefetch_inputs(in, at + kTile, int(std::min<int64_t>(kTile, end - at - kTile)));
     for (size_t i = 0; i < code.size(); ++i) {
+      const EwInstr& e = code[i];
+      if (e.op < 0) continue;
       float* dst = nullptr;
       if (slot[i] >= 0) {
         dst = tiles[slot[i]];
@@ -165,7 +202,6 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
             break;
           }
       }
-      const EwInstr& e = code[i];
       const float* a = reg[e.a];
       isa->elementwise[e.op](dst, a, e.b >= 0 ? reg[e.b] : a, e.c >= 0 ? reg[e.c] : a, n);
       reg[n_in + int(i)] = dst;

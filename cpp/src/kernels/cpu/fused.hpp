@@ -33,6 +33,9 @@ struct FusedKernel {
   /// at `begin` (an epilogue's own product), or is null.
   void run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced = -1,
            const float* replace = nullptr) const;
+
+ private:
+  void prefetch_inputs(void* const* in, int64_t at, int n) const;  // of the next tile
 };
 
 /// Inputs that may share memory with an output.

@@ -124,7 +124,8 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const PanelS
                b,
                b_stride,
                depth,
-               {c + row * ldc + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu}};
+               {c + row * ldc + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu,
+                end.residual ? end.residual + row * ldc + j : nullptr}};
     kernel(t);
   }
 }
@@ -163,34 +164,43 @@ void multiply_outer(const IsaTable* isa, const OuterProduct& p) {
 }
 
 namespace {
-// Whether the program is no more than product + bias of the columns, relu, or both.
-bool in_registers(const KernelRequest& r, size_t first_input, int* bias, bool* relu) {
+// Whether the program is no more than product + bias of the columns + residual of the result's shape, each at most
+// once, and then relu.
+bool in_registers(const KernelRequest& r, size_t first_input, Epilogue* e) {
   const Ints &program = r.attrs.ints("program"), &results = r.attrs.ints("results");
-  const size_t extra = r.inputs.size() - first_input, steps = program.size() / 4;
-  const int64_t last = int64_t(extra + steps), columns = r.outputs[0].shape.back();
-  if (extra > 1 || steps < 1 || steps > extra + 1 || results.size() != 1 || results[0] != last) return false;
-  size_t at = 0;
-  int64_t reg = 0;  // the register that holds the value so far
-  if (extra == 1) {
-    const TensorSpec& t = r.inputs[first_input];
-    if (program[0] != int64_t(Ew::add_) || program[1] + program[2] != 1 || t.dtype != DType::f32 ||
-        t.size() != columns || t.shape.empty() || t.shape.back() != columns)
+  const int64_t inputs = int64_t(r.inputs.size() - first_input) + 1, steps = int64_t(program.size() / 4);
+  if (results.size() != 1 || results[0] != inputs + steps - 1) return false;
+  int64_t at = 0;  // the register that holds the value so far
+  for (int64_t i = 0; i < steps; ++i) {
+    const int64_t *step = program.data() + 4 * i, made = inputs + i;
+    if (step[0] == int64_t(Ew::relu_) && step[1] == at && i + 1 == steps) {
+      e->relu = true;
+    } else if (step[0] == int64_t(Ew::add_) && step[1] != step[2] && (step[1] == at || step[2] == at)) {
+      const int64_t other = step[1] == at ? step[2] : step[1];
+      if (other < 1 || other >= inputs) return false;
+      const int input = int(first_input) + int(other) - 1;
+      const TensorSpec &t = r.inputs[size_t(input)], &y = r.outputs[0];
+      if (t.dtype != DType::f32 || t.shape.empty() || t.shape.back() != y.shape.back()) return false;
+      const bool full = t.shape == y.shape;
+      int& place = full ? e->residual : e->bias;
+      if (place >= 0 || (!full && t.size() != t.shape.back())) return false;
+      place = input;
+    } else {
       return false;
-    at = 4, reg = 2;
+    }
+    at = made;
   }
-  const bool ends = at < program.size();
-  if (ends && (program[at] != int64_t(Ew::relu_) || program[at + 1] != reg)) return false;
-  if (extra == 1) *bias = int(first_input);
-  *relu = ends;
-  return true;
+  return steps > 0;
 }
 }  // namespace
 
-Epilogue Epilogue::plan(const KernelRequest& r, size_t first_input) {
+Epilogue Epilogue::plan(const KernelRequest& r, size_t first_input, bool registers) {
   Epilogue e;
   if (!r.attrs.has("program")) return e;
   e.first_input = first_input;
-  if (in_registers(r, first_input, &e.bias, &e.relu)) return e;
+  if (registers && in_registers(r, first_input, &e)) return e;
+  e.bias = e.residual = -1;
+  e.relu = false;
   e.present = true;
   std::vector<TensorSpec> ins{r.outputs[0]};
   ins.insert(ins.end(), r.inputs.begin() + long(first_input), r.inputs.end());

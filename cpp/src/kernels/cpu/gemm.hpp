@@ -17,10 +17,12 @@ struct Matrix {
 void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
-/// What is done to a finished product in registers: a bias added (null: none), relu.
+/// What is done to a finished product in registers: a bias added (null: none), a residual that lies as the result does
+/// (null: none), relu.
 struct TileEnd {
   const float* bias = nullptr;
   bool relu = false;
+  const float* residual = nullptr;  // of the result's first element
 };
 
 struct Gemm {
@@ -156,18 +158,21 @@ struct OuterProduct {
 void multiply_outer(const IsaTable* isa, const OuterProduct& p);
 
 /// An elementwise group applied to a product while it is in cache ("program" of the node; input 0 is the product). A
-/// bias, relu or both are done while the product is still in registers.
+/// bias, a residual and relu are taken care of while the product is still in registers.
 struct Epilogue {
   bool present = false;  // there is more than that
   int bias = -1;         // the input that is a bias of the product's columns
+  int residual = -1;     // the input that is a residual of the result's shape
   bool relu = false;
   FusedKernel fused;
   size_t first_input = 2;  // the node's inputs from here on are the group's inputs 1, 2, ...
 
-  static Epilogue plan(const KernelRequest& r, size_t first_input);
+  /// `registers` false: the product does not lie as the result does when it leaves them.
+  static Epilogue plan(const KernelRequest& r, size_t first_input, bool registers = true);
   /// What to do in registers for columns from `column` on.
   TileEnd end(const KernelCall& call, int64_t column = 0) const {
-    return {bias < 0 ? nullptr : buffer<const float>(call, bias) + column, relu};
+    return {bias < 0 ? nullptr : buffer<const float>(call, bias) + column, relu,
+            residual < 0 ? nullptr : buffer<const float>(call, residual) + column};
   }
   /// Applies it to rows [row, row + rows) of a product stored with `columns` columns at c, in place.
   void apply(const KernelCall& call, float* c, int64_t begin, int64_t end) const;

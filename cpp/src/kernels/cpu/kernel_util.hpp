@@ -51,12 +51,19 @@ T* buffer(const KernelCall& c, int i) {
   return static_cast<T*>(c.buffers[i]);
 }
 
+/// How many parts may run at once, each with scratch memory of its own (see KernelCall::thread).
+inline int at_once(const KernelRequest& r, int parts) { return std::max(1, std::min(r.threads, parts)); }
+
+/// What a stage with `prepares` made.
+inline float* prepared(const KernelCall& c) { return buffer<float>(c, c.work + 1); }
+
 template <class T>
-KernelPlan make_plan(T params, std::vector<Stage> stages, size_t workspace = 0) {
+KernelPlan make_plan(T params, std::vector<Stage> stages, size_t workspace = 0, size_t prepared_bytes = 0) {
   KernelPlan p;
   p.stages = std::move(stages);
   p.params = std::make_shared<const T>(std::move(params));
   p.workspace = workspace;
+  p.prepared = prepared_bytes;
   return p;
 }
 

@@ -18,7 +18,7 @@ struct MatmulParams {
 void pack_b(const KernelCall& c) {
   const auto& p = params_of<MatmulParams>(c);
   const float* b = buffer<const float>(c, 1);
-  float* packed = buffer<float>(c, c.work);
+  float* packed = prepared(c);
   const int64_t total = int64_t(p.b_unique.size()) * p.gemm.panels();
   const Range r = part_range(total, c.parts, c.part);
   for (int64_t i = r.begin; i < r.end;) {
@@ -37,9 +37,8 @@ void multiply(const KernelCall& c) {
   for (int64_t i = r.begin; i < r.end; ++i) {
     const int64_t b = i / inner;
     float* out = buffer<float>(c, c.out) + b * p.m * p.n;
-    const float* packed = p.gemm.b_stride
-                              ? buffer<const float>(c, 1) + p.b_offset[size_t(b)]
-                              : buffer<const float>(c, c.work) + p.b_index[size_t(b)] * p.gemm.packed_size();
+    const float* packed = p.gemm.b_stride ? buffer<const float>(c, 1) + p.b_offset[size_t(b)]
+                                          : prepared(c) + p.b_index[size_t(b)] * p.gemm.packed_size();
     const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
     const int64_t base = b * p.m * p.n;
     auto finish = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
@@ -51,11 +50,13 @@ void multiply(const KernelCall& c) {
     };
     const FillTile fill = p.gemm.column ? fill_matrix_columns : fill_matrix_rows;
     const int part = int(i % inner);
+    TileEnd end = p.epilogue.end(c);
+    if (end.residual) end.residual += base;
     if (p.by_blocks)
       p.gemm.run_blocks(part, &p.a, fill, a, buffer<const float>(c, 1), p.b.row_stride, p.b.col_stride,
-                        buffer<float>(c, c.work) + part * p.gemm.block_floats(), out, p.n, p.epilogue.end(c), finish);
+                        buffer<float>(c, c.work) + c.thread * p.gemm.block_floats(), out, p.n, end, finish);
     else
-      p.gemm.run(part, &p.a, fill, a, packed, out, p.n, p.epilogue.end(c), finish);
+      p.gemm.run(part, &p.a, fill, a, packed, out, p.n, end, finish);
   }
 }
 
@@ -122,11 +123,11 @@ KernelPlan plan_matmul(const KernelRequest& r) {
                                                                 int64_t(double(p.batch) * work / 2e6) + 1})));
   if (p.gemm.b_stride) return make_plan(std::move(p), {{multiply, parts}});
   if (p.by_blocks) {
-    const size_t blocks = size_t(p.gemm.parts() * p.gemm.block_floats()) * 4;
     const int shares = std::min(parts, p.gemm.parts());
+    const size_t blocks = size_t(at_once(r, shares) * p.gemm.block_floats()) * 4;
     return make_plan(std::move(p), {{multiply, shares}}, blocks);
   }
   const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
-  return make_plan(std::move(p), {{pack_b, pack_parts, 1}, {multiply, parts}}, bytes);
+  return make_plan(std::move(p), {{pack_b, pack_parts, 1}, {multiply, parts}}, 0, bytes);
 }
 }  // namespace hornbeam

@@ -15,8 +15,8 @@ struct RecurrentParams {
   CellFn cell = nullptr;
   CellGradFn cell_grad = nullptr;
   int64_t batch = 0, steps = 0, units = 0;
-  int64_t packed = 0;   // floats of the packed kernel, at the head of the workspace
-  int64_t scratch = 0;  // floats of each part after it
+  int64_t packed = 0;   // floats of the packed kernel
+  int64_t scratch = 0;  // floats of each part
   int parts = 1;
   bool has_dc = false;
 
@@ -28,18 +28,18 @@ struct RecurrentParams {
     return p < steps ? p : -1;
   }
   Range rows(const KernelCall& c) const { return part_range(batch, c.parts, c.part); }
-  float* part_scratch(const KernelCall& c) const { return buffer<float>(c, c.work) + packed + c.part * scratch; }
+  float* part_scratch(const KernelCall& c) const { return buffer<float>(c, c.work) + c.thread * scratch; }
 };
 
 void pack_kernel(const KernelCall& c) {
   const auto& p = params_of<RecurrentParams>(c);
   const Range r = part_range(p.gemm.panels(), c.parts, c.part);
-  p.gemm.pack(buffer<const float>(c, RecurrentLayout::kernel), p.width(), 1, buffer<float>(c, c.work), r.begin, r.end);
+  p.gemm.pack(buffer<const float>(c, RecurrentLayout::kernel), p.width(), 1, prepared(c), r.begin, r.end);
 }
 void pack_transposed(const KernelCall& c) {
   const auto& p = params_of<RecurrentParams>(c);
   const Range r = part_range(p.gemm.panels(), c.parts, c.part);
-  p.gemm.pack(buffer<const float>(c, RecurrentLayout::kernel), 1, p.width(), buffer<float>(c, c.work), r.begin, r.end);
+  p.gemm.pack(buffer<const float>(c, RecurrentLayout::kernel), 1, p.width(), prepared(c), r.begin, r.end);
 }
 
 // A value of all steps and rows, [batch, steps, width].
@@ -69,7 +69,7 @@ void run_forward(const KernelCall& c) {
     const int64_t t = p.step_at(s), prev = p.before(t);
     const float* h_prev = s ? h.at(rows.begin, prev) : in(l.h0) + rows.begin * u;
     const int64_t h_stride = s ? p.steps * u : u;
-    p.gemm.multiply({h_stride, 1}, h_prev, buffer<const float>(c, c.work), hp, w, rows.size());
+    p.gemm.multiply({h_stride, 1}, h_prev, prepared(c), hp, w, rows.size());
     for (int64_t b = rows.begin; b < rows.end; ++b) {
       const int64_t i = b - rows.begin;
       CellStep step{
@@ -131,7 +131,7 @@ void run_backward(const KernelCall& c) {
                    h.at(b, t), cs.at(b, t), gates.at(b, t), dh_row, dc_row, dxp.at(b, t), dhp.at(b, t),
                    direct + i * u});
     }
-    p.gemm.multiply({p.steps * w, 1}, dhp.at(rows.begin, t), buffer<const float>(c, c.work), dh, u, n);
+    p.gemm.multiply({p.steps * w, 1}, dhp.at(rows.begin, t), prepared(c), dh, u, n);
     for (int64_t i = 0; i < n * u; ++i) dh[i] += direct[i];
   }
   std::memcpy(out(1) + rows.begin * u, dh, size_t(n * u) * 4);
@@ -155,12 +155,12 @@ KernelPlan plan_recurrent(const KernelRequest& r) {
                     : Gemm::plan_whole(r.isa, rows, p.width(), p.units, false);
   p.packed = p.gemm.packed_size();
   p.scratch = rows * (backward ? 3 * p.units : p.width() + p.units);
-  const size_t bytes = size_t(p.packed + p.parts * p.scratch) * 4;
+  const size_t bytes = size_t(at_once(r, p.parts) * p.scratch) * 4, packed = size_t(p.packed) * 4;
   const int parts = p.parts, pack_parts = parts == 1 ? 1 : parts_for(p.packed, 1.0);
   KernelPlan plan = make_plan(std::move(p),
                               {{backward ? pack_transposed : pack_kernel, pack_parts, RecurrentLayout::kernel},
                                {backward ? run_backward : run_forward, parts}},
-                              bytes);
+                              bytes, packed);
   const RecurrentLayout layout(r.attrs);
   if (layout.lstm) plan.alias_inputs = {backward ? int(layout.saved(layout.reserve())) : int(RecurrentLayout::x)};
   return plan;

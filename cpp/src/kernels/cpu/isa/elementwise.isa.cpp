@@ -169,11 +169,30 @@ HB_TILE(where) {
   if (i < n) store_n(d + i, select(load_n(a + i, n - i) != Vec{}, load_n(b + i, n - i), load_n(c + i, n - i)), n - i);
 }
 HB_MAP1(cast, x)
+
+template <class F>
+HB_INLINE void map3(float* d, const float* a, const float* b, const float* c, int n, F f) {
+  int i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(d + i, f(load(a + i), load(b + i), load(c + i)));
+  if (i < n) store_n(d + i, f(load_n(a + i, n - i), load_n(b + i, n - i), load_n(c + i, n - i)), n - i);
+}
+HB_TILE(multiply_add) {
+  map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return x * y + z; });
+}
+HB_TILE(multiply_subtract) {
+  map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return x * y - z; });
+}
+HB_TILE(subtract_multiply) {
+  map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return z - x * y; });
+}
 }  // namespace
 
 void fill_elementwise(IsaTable& t) {
 #define HB_EW(name, arity, kind) t.elementwise[int(Ew::name##_)] = tile_##name;
 #include "schema/elementwise.def"
 #undef HB_EW
+  t.elementwise[int(TileOp::multiply_add)] = tile_multiply_add;
+  t.elementwise[int(TileOp::multiply_subtract)] = tile_multiply_subtract;
+  t.elementwise[int(TileOp::subtract_multiply)] = tile_subtract_multiply;
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME

@@ -16,10 +16,11 @@ using TileFn = void (*)(float* dst, const float* a, const float* b, const float*
 struct TileTarget {
   float* c;
   int64_t ldc;
-  int columns;                  // of the tile that exist
-  bool accumulate;              // C += rather than C =
-  const float* bias = nullptr;  // of these columns, added last
-  bool relu = false;            // then applied
+  int columns;                      // of the tile that exist
+  bool accumulate;                  // C += rather than C =
+  const float* bias = nullptr;      // of these columns, added last
+  bool relu = false;                // then applied
+  const float* residual = nullptr;  // laid out as C is, added before that
 };
 
 // A as rows or columns with B packed; A as rows with B where it lies.
@@ -74,7 +75,7 @@ using OuterFn = void (*)(const OuterTile&);
 struct IsaTable {
   const char* name;
   int lanes;
-  TileFn elementwise[int(Ew::count)];
+  TileFn elementwise[int(TileOp::count)];
   int max_rows[5];                    // tallest tile for a panel of nv registers, nv = 1..4; 0: none
   GemmFn gemm[3][5][kTileRows + 1];   // [form][nv][rows]
   WindowFn window[5][kTileRows + 1];  // [nv][rows]
@@ -98,12 +99,13 @@ struct IsaTable {
   void (*add_products)(float* acc, const float* x, const float* y, const float* mean, int64_t rows,
                        int64_t n);  // (x-mean)*y
   // acc[n] (+)= x[n] * w[n]; and y[n] = x*a + b*z + c by column
-  // One pixel, all its channels: the maximum over cells (and where it lies), and sums of products with a row of weights
-  // a tap. Cells are offsets from x, taps from w; unless `first`, what is in y already takes part.
+  // One pixel, all its channels: the maximum over cells (and where it lies). Unless `first`, what is in y already takes
+  // part; cells lie from `base` on.
   void (*max_cells)(float* y, int32_t* at, const float* x, int64_t base, const int64_t* cells, int count, int64_t n,
-                    bool first);  // cells lie from `base` on
+                    bool first);
+  // y[pixel * n + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i]
   void (*dot_cells)(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int count,
-                    int64_t n, bool first);
+                    int64_t step, int64_t pixels, int64_t n, bool first);
   // dk[taps[t] + i] += sum over pixels of x[pixel * step + cells[t] + i] dy[pixel * n + i]
   void (*outer_cells)(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int count, int64_t step,
                       const float* dy, int64_t pixels, int64_t n);

@@ -147,18 +147,27 @@ void max_cells(float* y, int32_t* at, const float* x, int64_t base, const int64_
     put(reinterpret_cast<float*>(at) + i, from_bits(where), m);
   });
 }
-void dot_cells(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int count,
-               int64_t n, bool first) {
+template <int T>
+void dot_taps(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int64_t step,
+              int64_t pixels, int64_t n, bool first) {
   each(n, [=](int64_t i, int m) {
-    Vec s0 = first ? Vec{} : get(y + i, m), s1{};
-    int k = 0;
-    for (; k + 2 <= count; k += 2) {
-      s0 = get(x + cells[k] + i, m) * get(w + taps[k] + i, m) + s0;
-      s1 = get(x + cells[k + 1] + i, m) * get(w + taps[k + 1] + i, m) + s1;
+    Vec wv[T + 1];
+    for (int t = 0; t < T; ++t) wv[t] = get(w + taps[t] + i, m);
+    for (int64_t p = 0; p < pixels; ++p) {
+      Vec s[3] = {first ? Vec{} : get(y + p * n + i, m), Vec{}, Vec{}};
+      for (int t = 0; t < T; ++t) s[t % 3] = get(x + p * step + cells[t] + i, m) * wv[t] + s[t % 3];
+      put(y + p * n + i, (s[0] + s[1]) + s[2], m);
     }
-    if (k < count) s0 = get(x + cells[k] + i, m) * get(w + taps[k] + i, m) + s0;
-    put(y + i, s0 + s1, m);
   });
+}
+void dot_cells(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int count,
+               int64_t step, int64_t pixels, int64_t n, bool first) {
+  if (count == 0 && first) dot_taps<0>(y, x, cells, w, taps, step, pixels, n, true);
+  for (; count > 0; first = false) {
+    const int t = count >= 9 ? 9 : count >= 3 ? 3 : 1;
+    (t == 9 ? dot_taps<9> : t == 3 ? dot_taps<3> : dot_taps<1>)(y, x, cells, w, taps, step, pixels, n, first);
+    count -= t, cells += t, taps += t;
+  }
 }
 template <int T>
 HB_INLINE void outer_taps(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int64_t step,

@@ -1,4 +1,4 @@
-// How a tile of products leaves the registers: added to what is there, plus a bias, through relu.
+// How a tile of products leaves the registers: added to what is there, plus a bias and a residual, through relu.
 #pragma once
 
 #include "kernels/cpu/isa/isa_table.hpp"
@@ -9,8 +9,9 @@ namespace {
 template <int MR, int NV>
 HB_INLINE void store_tile(const Vec (&acc)[MR][NV], const TileTarget& t) {
   float* c = t.c;
+  const float* residual = t.residual;
   const int full = t.columns / kLanes, rest = t.columns % kLanes;
-  for (int i = 0; i < MR; ++i, c += t.ldc)
+  for (int i = 0; i < MR; ++i, c += t.ldc, residual += residual ? t.ldc : 0)
     for (int v = 0; v < NV; ++v) {
       float* at = c + v * kLanes;
       const bool whole = v < full;
@@ -18,6 +19,7 @@ HB_INLINE void store_tile(const Vec (&acc)[MR][NV], const TileTarget& t) {
       Vec x = acc[i][v];
       if (t.accumulate) x = x + (whole ? load(at) : load_n(at, rest));
       if (t.bias) x = x + (whole ? load(t.bias + v * kLanes) : load_n(t.bias + v * kLanes, rest));
+      if (residual) x = x + (whole ? load(residual + v * kLanes) : load_n(residual + v * kLanes, rest));
       if (t.relu) x = select(x < Vec{}, Vec{}, x);
       if (whole)
         store(at, x);
