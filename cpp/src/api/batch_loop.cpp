@@ -47,7 +47,8 @@ Runner& BatchLoop::runner_for(int64_t rows) {
 int64_t BatchLoop::run(int64_t first, int64_t last, double seconds) {
   HB_CHECK(first >= 0 && last <= steps(), "batches [", first, ", ", last, ") go past the last of ", steps());
   const auto start = std::chrono::steady_clock::now();
-  const Runner* before = nullptr;
+  // Between calls somebody may have changed variables, but not while outputs are being collected.
+  const Runner* before = destinations_.empty() ? nullptr : prepared_;
   int64_t at = first;
   while (at < last) {
     const int64_t row = at * batch_size_, rows = std::min(batch_size_, samples_ - row);
@@ -59,7 +60,7 @@ int64_t BatchLoop::run(int64_t first, int64_t last, double seconds) {
       else
         r.set_input(i, arrays_[i].raw(), order_.data() + row);
     }
-    if (&r != before) outputs_.resize(r.outputs());
+    if (&r != before || outputs_.size() != r.outputs()) outputs_.resize(r.outputs());
     for (size_t i = 0; i < outputs_.size(); ++i) {
       const bool collected = i < destinations_.size() && destinations_[i].defined();
       if (!collected && &r != before) outputs_[i] = Tensor(r.output_dtype(i), r.output_shape(i));
@@ -76,7 +77,7 @@ int64_t BatchLoop::run(int64_t first, int64_t last, double seconds) {
       r.set_output(i, to.data<char>() + to.bytes() / size_t(samples_) * size_t(row));
     }
     r.run(&r != before);
-    before = &r;
+    before = prepared_ = &r;
     ++at;
     if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >= seconds) break;
   }
