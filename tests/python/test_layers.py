@@ -191,6 +191,11 @@ def test_the_attention_op_does_what_the_formula_does():
         np.testing.assert_allclose(mha(q, v, **extra), plain, rtol=1e-5, atol=1e-6)
 
 
+def test_attention_over_no_keys_gives_zeros():
+    q, none = x(2, 3, 2, 4), np.zeros((2, 0, 2, 4), "float32")
+    np.testing.assert_array_equal(hb.ops.dot_product_attention(q, none, none), np.zeros((2, 3, 2, 4)))
+
+
 def test_attention_matches_numpy():
     q, v = x(2, 3, 4), x(2, 5, 4)
     mha = L.MultiHeadAttention(2, 3)

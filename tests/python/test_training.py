@@ -90,7 +90,7 @@ def test_lenet_and_a_residual_net_read_digits():
         metrics=["accuracy"],
     )
     resnet.fit(xt, yt, epochs=8, verbose=0)
-    assert resnet.evaluate(xv, yv, verbose=0, return_dict=True)["accuracy"] > 0.9
+    assert resnet.evaluate(xv, yv, verbose=0, return_dict=True)["accuracy"] > 0.93
 
 
 def test_lstm_remembers_and_a_transformer_finds_the_larger_count():
@@ -412,9 +412,8 @@ def test_normalization_folded_into_weights_predicts_the_same():
     m.compile("adam", "mse")
     m.fit(x, np.ones((40, 4), "float32"), epochs=3, verbose=0)
     step = m._step_for("predict", (x,))
-    folded = str(step.executable.graph)
     plain = _core.Executable(step.graph, disable=["fold_scales"])
-    assert folded.count("multiply") != str(plain.graph).count("multiply") or folded != str(plain.graph)
+    assert str(step.executable.graph) != str(plain.graph)
     want = plain.run([x])[0]
     np.testing.assert_allclose(m.predict(x, batch_size=40, verbose=0), want, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(m.predict(x, batch_size=7, verbose=0), want, rtol=1e-4, atol=1e-5)  # several runs

@@ -121,7 +121,8 @@ void run_forward(const KernelCall& c) {
         float* row = scores + i * p.row;
         const int64_t t = first + i, sees = p.masked ? p.keys : p.causal ? std::min(seen, t + 1) : seen;
         if (p.masked) hide(p, c, h, t, row, kMasked);
-        inverse[i] = 1.0f / p.isa->exp_sum(row, row, sees, p.isa->max(row, sees));
+        const float sum = p.isa->exp_sum(row, row, sees, p.isa->max(row, sees));
+        inverse[i] = sum == 0 ? 0.0f : 1.0f / sum;  // no keys at all: zeros
         std::fill(row + sees, row + seen, 0.0f);
       }
       float* out = y + first * p.v_stride();

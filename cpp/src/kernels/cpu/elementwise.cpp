@@ -117,15 +117,14 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   for (int i = 0; i < int(k.code.size()); ++i) {
     if (k.code[size_t(i)].op < 0) continue;
     const int reg = n_in + i;
-    bool direct = false, kept = false;
+    bool direct = false;
     for (const auto& o : k.outputs)
-      if (o.reg == reg) direct = direct || o.direct, kept = true;
+      if (o.reg == reg) direct = direct || o.direct;
     if (!direct) {
       if (free_slots.empty()) free_slots.push_back(k.slots++);
       k.slot[size_t(i)] = free_slots.back();
       free_slots.pop_back();
     }
-    (void)kept;
     for (int q = 0; q < i; ++q) {  // results that die here free their tile
       bool is_output = false;
       for (const auto& o : k.outputs) is_output = is_output || o.reg == n_in + q;
