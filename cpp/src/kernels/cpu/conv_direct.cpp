@@ -211,8 +211,9 @@ void reference_conv(const KernelCall& c) {
 }
 }  // namespace
 
-KernelPlan plan_depthwise(const ConvGeometry& g, const std::string& op, const IsaTable* isa) {
-  DirectParams p{g, isa};
+KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
+  DirectParams p{g, r.isa};
+  const std::string op = r.op;
   const double cost = 2.0 * double(g.taps() * g.channels);
   auto parts = [&](const int64_t* pixels) {  // of the lines of a grid
     return parts_for(g.batch * pixels[0] * pixels[1], cost * double(pixels[2]));
@@ -225,8 +226,9 @@ KernelPlan plan_depthwise(const ConvGeometry& g, const std::string& op, const Is
   return make_plan(p, {{depthwise_kernel_grad, 1}, {add_parts<1>, 1}}, bytes);
 }
 
-KernelPlan plan_conv_reference(const ConvGeometry& g, const std::string& op) {
+KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest& r) {
   DirectParams p{g, nullptr};
+  const std::string op = r.op;
   if (op == "conv") return make_plan(p, {{reference_conv<0>, 1}});
   if (op == "conv_input_grad") return make_plan(p, {{reference_conv<1>, 1}});
   return make_plan(p, {{reference_conv<2>, 1}});

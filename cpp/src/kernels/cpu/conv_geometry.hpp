@@ -81,6 +81,15 @@ struct Gather {
 void fill_gather_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 void fill_gather_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
-KernelPlan plan_depthwise(const ConvGeometry& g, const std::string& op, const IsaTable* isa);
-KernelPlan plan_conv_reference(const ConvGeometry& g, const std::string& op);
+// The algorithms (conv.cpp lists which is taken when). Those without forward, input_grad or kernel_grad in their name
+// serve all three, by the request's op.
+KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r);
+bool winograd_pays(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_winograd_forward(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_winograd_input_grad(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_winograd_kernel_grad(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_product_kernel_grad(const ConvGeometry& g, const KernelRequest& r);
 }  // namespace hornbeam

@@ -42,6 +42,30 @@ inline void copy_floats(float* dst, const float* src, int64_t n) {
   }
 }
 
+/// dst[j * to + i] = src[i * from + j], by blocks of four by four.
+inline void transpose_floats(const float* src, int64_t from, float* dst, int64_t to, int64_t rows, int64_t columns) {
+  typedef float Four __attribute__((vector_size(16)));
+  for (int64_t i = 0; i < rows; i += 4)
+    for (int64_t j = 0; j < columns; j += 4) {
+      if (i + 4 > rows || j + 4 > columns) {
+        for (int64_t a = i; a < std::min(i + 4, rows); ++a)
+          for (int64_t b = j; b < std::min(j + 4, columns); ++b) dst[b * to + a] = src[a * from + b];
+        continue;
+      }
+      Four r[4];
+      for (int a = 0; a < 4; ++a) std::memcpy(&r[a], src + (i + a) * from + j, 16);
+      const Four low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5),
+                 low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+      const Four high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7),
+                 high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+      r[0] = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+      r[1] = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+      r[2] = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+      r[3] = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+      for (int b = 0; b < 4; ++b) std::memcpy(dst + (j + b) * to + i, &r[b], 16);
+    }
+}
+
 template <class T>
 const T& params_of(const KernelCall& c) {
   return *static_cast<const T*>(c.params);

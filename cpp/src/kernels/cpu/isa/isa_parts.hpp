@@ -7,6 +7,7 @@ namespace hornbeam::isa::HB_ISA_NAME {
 void fill_elementwise(IsaTable& t);
 void fill_gemm(IsaTable& t);
 void fill_windows(IsaTable& t);
+void fill_winograd(IsaTable& t);
 void fill_rows(IsaTable& t);
 void fill_cells(IsaTable& t);
 }  // namespace hornbeam::isa::HB_ISA_NAME

@@ -65,6 +65,15 @@ struct DotTile {
   int64_t ldy;
   int rows, filters;
 };
+// The four pixels of a tile of Winograd's F(2x2, 3x3), from the products at its 16 points.
+struct WinogradOutput {
+  const float* m;  // point p begins at m + p * step
+  int64_t step;
+  float* y[4];               // null: outside the image
+  const float* bias;         // null: none
+  const float* residual[4];  // added before relu; null: none
+  bool relu;
+};
 constexpr int kTileDepth = 384;               // K is taken in blocks of this many
 constexpr int kTileStride = kTileDepth + 16;  // row form: padded, so that rows do not share a cache set
 constexpr int kTileRows = 16;                 // column form: room for the tallest tile
@@ -81,6 +90,13 @@ struct IsaTable {
   WindowFn window[5][kTileRows + 1];  // [nv][rows]
   OuterFn outer[5][kTileRows + 1];
   void (*dot_tile)(const DotTile& t);
+  // Winograd's F(2x2, 3x3), n channels each: a tile of 4 x 4 pixels, of 2 x 2 gradients, a kernel (its taps `tap`
+  // floats apart) to its 16 points, which lie `step` floats apart, and back.
+  void (*winograd_input)(float* v, int64_t step, const float* const* x, int64_t n);
+  void (*winograd_output_grad)(float* v, int64_t step, const float* const* dy, int64_t n);
+  void (*winograd_output)(const WinogradOutput& t, int64_t n);
+  void (*winograd_kernel)(float* u, int64_t step, const float* k, int64_t tap, int64_t n);
+  void (*winograd_kernel_grad)(float* dk, int64_t tap, const float* u, int64_t step, int64_t n);
   float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
   CellFn cell[int(Cell::count)];
   CellGradFn cell_grad[int(Cell::count)];

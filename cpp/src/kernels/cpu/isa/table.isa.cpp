@@ -12,6 +12,7 @@ void make_table(IsaTable& t) {
   fill_elementwise(t);
   fill_gemm(t);
   fill_windows(t);
+  fill_winograd(t);
   fill_rows(t);
   fill_cells(t);
 }

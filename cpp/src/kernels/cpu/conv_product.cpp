@@ -1,0 +1,490 @@
+// Convolution on the blocked product: the tile of A is gathered under the window, so there is no im2col buffer. The
+// input gradient is one gather a stride phase; the kernel gradient gathers columns and may cut its long sum.
+#include "kernels/cpu/conv_window.hpp"
+
+namespace hornbeam {
+void Gather::set_runs() {
+  run = 1;
+  if (channels != pixel_stride) return;
+  // the longest window row whose taps are neighbours
+  auto follows = [&](size_t t) {
+    return taps[t].at[0] == taps[t - 1].at[0] && taps[t].at[1] == taps[t - 1].at[1] &&
+           taps[t].at[2] == taps[t - 1].at[2] + 1;
+  };
+  size_t n = 1;
+  while (n < taps.size() && follows(n)) ++n;
+  if (taps.empty() || taps.size() % n != 0) return;
+  for (size_t t = 1; t < taps.size(); ++t)
+    if (follows(t) != (t % n != 0)) return;
+  run = int64_t(n);
+}
+
+Gather::Pixel Gather::pixel(int64_t m) const {
+  const int64_t p = m % pixels();
+  return {m / pixels(), p / (count[1] * count[2]), p / count[2] % count[1], p % count[2]};
+}
+
+void Gather::advance(Pixel& p) const {
+  if (++p.w < count[2]) return;
+  p.w = 0;
+  if (++p.h < count[1]) return;
+  p.h = 0;
+  if (++p.d < count[0]) return;
+  p.d = 0;
+  ++p.image;
+}
+
+void Gather::row(const float* x, const Pixel& p, int64_t r, int64_t skip, int64_t depth, float* dst) const {
+  const int64_t base[3] = {p.d * step[0] + start[0], p.h * step[1] + start[1], p.w * step[2] + start[2]};
+  const float* src = x + p.image * size[0] * size[1] * size[2] * pixel_stride + offset;
+  const int64_t span = run * channels;  // floats of one run of taps
+  int64_t left = depth;
+  while (left > 0) {
+    const Tap& t = taps[size_t(r * run)];
+    const int64_t d = base[0] + t.at[0], h = base[1] + t.at[1], w = base[2] + t.at[2];
+    const int64_t n = std::min(span - skip, left);
+    if (uint64_t(d) >= uint64_t(size[0]) || uint64_t(h) >= uint64_t(size[1]) || w >= size[2] || w + run <= 0) {
+      std::fill(dst, dst + n, 0.0f);
+    } else {
+      const float* line = src + ((d * size[1] + h) * size[2] + w) * pixel_stride + skip;
+      if (w >= 0 && w + run <= size[2]) {
+        copy_floats(dst, line, n);
+      } else {  // the run crosses an edge: the columns inside [w, w + run) that exist
+        const int64_t lo = std::max<int64_t>(0, -w) * channels, hi = std::min(run, size[2] - w) * channels;
+        for (int64_t i = 0; i < n; ++i) dst[i] = (skip + i >= lo && skip + i < hi) ? line[i] : 0.0f;
+      }
+    }
+    dst += n;
+    left -= n;
+    skip = 0;
+    ++r;
+  }
+}
+
+void fill_gather_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  const Gather& g = *static_cast<const Gather*>(source);
+  const int64_t span = g.run * g.channels, r = k / span, skip = k % span;
+  Gather::Pixel p = g.pixel(row);
+  for (int i = 0; i < rows; ++i, g.advance(p)) g.row(a, p, r, skip, depth, dst + i * kTileStride);
+}
+void fill_gather_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  const Gather& g = *static_cast<const Gather*>(source);
+  const int64_t span = g.run * g.channels, r = row / span, skip = row % span;
+  Gather::Pixel p = g.pixel(k);
+  for (int i = 0; i < depth; ++i, g.advance(p)) g.row(a, p, r, skip, rows, dst + i * kTileRows);
+}
+
+namespace {
+// A list of products that run as one pair of stages: pack, then multiply.
+struct Product {
+  Gemm gemm;
+  Gather gather;
+  Window window;        // used where it is the better way
+  bool dot = false;     // so few columns that registers are filled along k
+  int64_t weights = 0;  // then: where they start in what was prepared
+  // of the output, for the window: floats to the first pixel, and from one image, line, pixel to the next
+  int64_t base = 0, image = 0, line = 0, pixel = 0;
+  int64_t group = 0;
+  int64_t packed = 0;   // where its panels start in what was prepared, in floats
+  int64_t result = -1;  // where its rows are put in the workspace before they are spread, or -1: straight to the output
+  int64_t phase[3] = {0, 0, 0};
+  std::vector<int64_t> tap_index;  // of the kernel, for each of the gather's taps
+  int first_part = 0;
+};
+
+struct ConvParams {
+  ConvGeometry g;
+  std::vector<Product> products;
+  Epilogue epilogue;
+  int parts = 0;
+  int splits = 1;                       // pieces of the kernel gradient's long sum
+  int64_t partial = 0;                  // where their results are in the workspace
+  int64_t scratch = 0;                  // floats of lines that each thread has at the head of the workspace
+  int64_t workspace = 0, prepared = 0;  // floats
+  bool swapped = false;                 // the kernel gradient is computed with filters as rows
+};
+
+const Product& product_of(const ConvParams& p, int part) {
+  size_t i = p.products.size() - 1;
+  while (p.products[i].first_part > part) --i;
+  return p.products[i];
+}
+
+Gather forward_gather(const ConvGeometry& g, int64_t group) {
+  Gather a;
+  for (int i = 0; i < 3; ++i) {
+    a.size[i] = g.in[i];
+    a.count[i] = g.out[i];
+    a.step[i] = g.stride[i];
+    a.start[i] = -g.low[i];
+  }
+  a.pixel_stride = g.channels;
+  a.channels = g.group_channels();
+  a.offset = group * g.group_channels();
+  for (int64_t d = 0; d < g.window[0]; ++d)
+    for (int64_t h = 0; h < g.window[1]; ++h)
+      for (int64_t w = 0; w < g.window[2]; ++w)
+        a.taps.push_back({{d * g.dilation[0], h * g.dilation[1], w * g.dilation[2]}});
+  a.set_runs();
+  return a;
+}
+
+constexpr int64_t kFewColumns = 4, kLowTile = 6, kDotRun = 8;
+constexpr int64_t kPartialFloats = 1 << 20;  // that pieces of a kernel gradient may take
+
+// Chooses between the window and the gather: tiles of the window end with the line, so lines must not be too short.
+void choose(const KernelRequest& r, Product& q, int64_t rows, int64_t columns, int64_t depth) {
+  q.window = Window::plan(q.gather);
+  const int64_t width = q.gather.count[2];
+  const Gemm by_line = Gemm::plan_whole(r.isa, width, columns, depth, false);
+  const int64_t tiles = (width + by_line.mr - 1) / by_line.mr;
+  q.window.used = q.window.used && width >= kLowTile * tiles;
+  q.gemm = q.window.used ? by_line : Gemm::plan(r.isa, rows, columns, depth, false);
+  q.dot = q.window.used && columns <= kFewColumns && q.window.run_length >= kDotRun;
+  if (!q.window.used) return;
+  const double work = 2.0 * double(rows) * double(columns) * double(depth);
+  const int64_t lines = rows / width;
+  q.gemm.row_parts = int(std::max<int64_t>(1, std::min<int64_t>({lines, int64_t(kMaxParts), int64_t(work / 2e6)})));
+}
+
+int64_t take(int64_t& floats, int64_t n) {
+  const int64_t at = floats;
+  floats += (n + 15) / 16 * 16;
+  return at;
+}
+
+// Gives the products their shares: of parts, of what is prepared, and of the workspace.
+void lay_out(const KernelRequest& r, ConvParams& p) {
+  int64_t scratch = 0;
+  for (Product& q : p.products) {
+    q.packed = take(p.prepared, q.gemm.packed_size());
+    if (q.dot) q.weights = take(p.prepared, q.gemm.k * q.gemm.n);
+    scratch = std::max(scratch, q.window.used ? q.window.scratch : 0);
+    q.first_part = p.parts;
+    p.parts += q.gemm.parts();
+  }
+  p.scratch = (scratch + 15) / 16 * 16;
+  p.workspace = at_once(r, p.parts) * p.scratch;
+}
+
+// The weights of a few columns as rows.
+void pack_dot(const Product& q, float* work) {
+  if (!q.dot) return;
+  for (int64_t k = 0; k < q.gemm.k; ++k)
+    for (int64_t f = 0; f < q.gemm.n; ++f) work[q.weights + f * q.gemm.k + k] = work[q.packed + k * q.gemm.panel() + f];
+}
+
+// A product by windows, into `out`.
+void multiply_window(const KernelCall& c, const ConvParams& p, const Product& q, const float* x, float* out,
+                     int64_t first) {
+  const float* ready = prepared(c);
+  const int part = c.part - q.first_part;
+  const Range lines = part_range(p.g.batch * q.gather.count[1], q.gemm.row_parts, part);
+  const PixelGrid grid{out + q.base, q.image, q.line, q.pixel};
+  TileEnd end = p.epilogue.end(c, first);
+  if (end.residual) end.residual += q.base - first;  // the grid's first pixel
+  auto finish = [&](const Chunk& k) {
+    if (!p.epilogue.present || p.products.size() > 1) return;
+    const int64_t begin = k.image * q.image + k.line * q.line;
+    p.epilogue.apply(c, out, begin, begin + (k.images - 1) * q.image + k.lines * q.line);
+  };
+  float* scratch = buffer<float>(c, c.work) + c.thread * p.scratch;
+  if (q.dot)
+    dot_windows(q.window, q.gather, q.gemm, lines, x, ready + q.weights, scratch, grid, end, finish);
+  else
+    multiply_windows(q.window, q.gather, q.gemm, lines, x, ready + q.packed, scratch, grid, end, finish);
+}
+
+// The epilogue of a result that several products made together.
+void finish_all(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  const Range r = part_range(p.epilogue.fused.walk.total, c.parts, c.part, kTile);
+  p.epilogue.apply(c, buffer<float>(c, c.out), r.begin, r.end);
+}
+void add_finish(const ConvParams& p, const KernelRequest& r, std::vector<Stage>& stages) {
+  if (p.epilogue.present && p.products.size() > 1)
+    stages.push_back({finish_all, parts_for(r.outputs[0].size(), 8, 65536)});
+}
+
+void pack_forward(const KernelCall& c) {  // B[(tap, channel)][filter] of one group is a block of columns of the kernel
+  const auto& p = params_of<ConvParams>(c);
+  for (const Product& q : p.products) {
+    const Range r = part_range(q.gemm.panels(), c.parts, c.part);
+    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1, prepared(c) + q.packed,
+                r.begin, r.end);
+    if (r.size() > 0) pack_dot(q, prepared(c));
+  }
+}
+
+void multiply_forward(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  const Product& q = product_of(p, c.part);
+  float* y = buffer<float>(c, c.out);
+  const int64_t ldc = p.g.filters, first = q.group * p.g.group_filters();
+  if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), y, first);
+  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), prepared(c) + q.packed,
+             y + first, ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
+               if (!p.epilogue.present || p.products.size() > 1) return;
+               if (columns == ldc)
+                 p.epilogue.apply(c, y, row * ldc, (row + rows) * ldc);
+               else
+                 for (int i = 0; i < rows; ++i)
+                   p.epilogue.apply(c, y, (row + i) * ldc + first + column, (row + i) * ldc + first + column + columns);
+             });
+}
+
+void pack_input_grad(const KernelCall& c) {  // B[(tap, filter)][channel] = kernel[tap][channel][filter]
+  const auto& p = params_of<ConvParams>(c);
+  const float* kernel = buffer<const float>(c, 1);
+  const int64_t gc = p.g.group_channels(), gf = p.g.group_filters();
+  for (const Product& q : p.products) {
+    const Range r = part_range(q.gemm.panels(), c.parts, c.part);
+    const int w = q.gemm.panel();
+    for (int64_t panel = r.begin; panel < r.end; ++panel) {
+      float* dst = prepared(c) + q.packed + panel * w * q.gemm.k;
+      for (int64_t t : q.tap_index)
+        for (int64_t o0 = 0; o0 < gf; o0 += 16) {
+          const int64_t o1 = std::min(gf, o0 + 16);
+          for (int j = 0; j < w; ++j) {
+            const int64_t ch = panel * w + j;
+            const float* src = kernel + (t * gc + ch) * p.g.filters + q.group * gf;
+            for (int64_t o = o0; o < o1; ++o) dst[(o - o0) * w + j] = ch < gc ? src[o] : 0.0f;
+          }
+          dst += (o1 - o0) * w;
+        }
+    }
+    if (r.size() > 0) pack_dot(q, prepared(c));
+  }
+}
+
+void multiply_input_grad(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  const Product& q = product_of(p, c.part);
+  const ConvGeometry& g = p.g;
+  float* dx = buffer<float>(c, c.out);
+  float* work = buffer<float>(c, c.work);
+  const int64_t first = q.group * g.group_channels();
+  if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), dx, first);
+  const bool direct = q.result < 0;
+  float* target = direct ? dx + first : work + q.result;
+  const int64_t ldc = direct ? g.channels : g.group_channels();
+  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), prepared(c) + q.packed,
+             target, ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
+               if (direct) {
+                 if (!p.epilogue.present || p.products.size() > 1) return;
+                 const int step = columns == ldc ? rows : 1;
+                 for (int i = 0; i < rows; i += step)
+                   p.epilogue.apply(c, dx, (row + i) * ldc + column, (row + i + step - 1) * ldc + column + columns);
+                 return;
+               }
+               for (int64_t m = row; m < row + rows; ++m) {  // spread the phase's pixels
+                 const int64_t per_image = q.gather.pixels(), pixel = m % per_image;
+                 const int64_t d = pixel / (q.gather.count[1] * q.gather.count[2]) * g.stride[0] + q.phase[0];
+                 const int64_t h = pixel / q.gather.count[2] % q.gather.count[1] * g.stride[1] + q.phase[1];
+                 const int64_t w = pixel % q.gather.count[2] * g.stride[2] + q.phase[2];
+                 const int64_t at = (((m / per_image * g.in[0] + d) * g.in[1] + h) * g.in[2] + w) * g.channels;
+                 copy_floats(dx + at + first + column, target + m * ldc + column, columns);
+               }
+             });
+}
+
+void pack_kernel_grad(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  for (const Product& q : p.products) {
+    const Range r = part_range(q.gemm.panels(), c.parts, c.part);
+    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1, prepared(c) + q.packed,
+                r.begin, r.end);
+  }
+}
+
+void multiply_kernel_grad(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  const int split = c.part / p.parts, part = c.part % p.parts;
+  const Product& q = product_of(p, part);
+  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
+  float* out = p.splits == 1 ? buffer<float>(c, c.out) : buffer<float>(c, c.work) + p.partial + split * size;
+  const Range depths = part_range(q.gemm.k, p.splits, split, kTileDepth);
+  q.gemm.run_range(part - q.first_part, depths, &q.gather, fill_gather_columns, buffer<const float>(c, 0),
+                   prepared(c) + q.packed, out + q.group * p.g.group_filters(), p.g.filters, {},
+                   [](int64_t, int, int64_t, int64_t) {});
+}
+
+// By windows: a part takes some of the lines and some of the tiles of each group.
+void multiply_outer_part(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  const int split = c.part / p.parts, part = c.part % p.parts;
+  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
+  const bool straight = p.splits == 1 && !p.swapped;
+  float* work = buffer<float>(c, c.work);
+  float* out = straight ? buffer<float>(c, c.out) : work + p.partial + split * size;
+  const Range lines = part_range(p.g.batch * p.g.out[1], p.splits, split);
+  for (const Product& q : p.products) {
+    const int64_t first = q.group * p.g.group_filters();
+    const OuterShape shape{p.g.group_filters(), p.swapped, p.swapped ? q.window.run_length : p.g.filters};
+    multiply_outer(q.window, q.gather, q.gemm.isa, lines, {part, p.parts}, buffer<const float>(c, 0),
+                   work + c.thread * p.scratch, buffer<const float>(c, 1) + first, p.g.filters, shape, out + first);
+  }
+}
+
+// Adds the pieces, in order; turns swapped ones from [run][filter][i] to [run][i][filter].
+void add_splits(const KernelCall& c) {
+  const auto& p = params_of<ConvParams>(c);
+  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
+  const Range r = part_range(size, c.parts, c.part);
+  const float* partial = buffer<const float>(c, c.work) + p.partial;
+  float* out = buffer<float>(c, c.out);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    float s = partial[i];
+    for (int k = 1; k < p.splits; ++k) s += partial[k * size + i];
+    if (!p.swapped) {
+      out[i] = s;
+      continue;
+    }
+    const int64_t n = p.products[0].window.run_length, f = i / n % p.g.filters, run = i / n / p.g.filters;
+    out[(run * n + i % n) * p.g.filters + f] = s;
+  }
+}
+
+KernelPlan finish_plan(ConvParams p, std::vector<Stage> stages) {
+  const size_t workspace = size_t(p.workspace) * 4, ready = size_t(p.prepared) * 4;
+  return make_plan(std::move(p), std::move(stages), workspace, ready);
+}
+
+KernelPlan plan_outer(const KernelRequest& r, ConvParams p, double work) {
+  const Window& w = p.products[0].window;
+  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters, lines = p.g.batch * p.g.out[1];
+  // how much of the registers each way round would fill
+  auto fill = [&](int64_t rows, int64_t columns) {
+    const int64_t lanes = r.isa->lanes, registers = (columns + lanes - 1) / lanes;
+    const double used = double(columns) / double(registers * lanes);
+    return used * std::min(1.0, double(std::min<int64_t>(rows, 14) * std::min<int64_t>(registers, 4)) / 8);
+  };
+  p.swapped = p.g.groups == 1 && fill(p.g.filters, w.run_length) > 1.5 * fill(w.run_length, p.g.filters);
+  const int64_t most = std::min<int64_t>({8, lines, int64_t(work / 4e6), kPartialFloats / std::max<int64_t>(1, size)});
+  p.splits = int(std::max<int64_t>(1, most));
+  const int64_t tiles = outer_tiles(w, r.isa, p.g.group_filters(), p.swapped);
+  p.parts = int(std::max<int64_t>(1, std::min<int64_t>({tiles, 8 / p.splits, int64_t(work / 4e6)})));
+  for (const Product& q : p.products) p.scratch = std::max(p.scratch, (q.window.scratch + 15) / 16 * 16);
+  const int parts = p.parts * p.splits;
+  p.partial = p.workspace = at_once(r, parts) * p.scratch;
+  std::vector<Stage> stages{{multiply_outer_part, parts}};
+  if (p.splits > 1 || p.swapped) {
+    p.workspace += p.splits * size;
+    stages.push_back({add_splits, parts_for(size, p.splits)});
+  }
+  return finish_plan(std::move(p), std::move(stages));
+}
+
+int pack_parts(const ConvParams& p) {
+  double floats = 0;
+  for (const Product& q : p.products) floats += double(q.gemm.packed_size());
+  return p.parts == 1 ? 1 : parts_for(p.products[0].gemm.panels(), floats / double(p.products[0].gemm.panels()), 65536);
+}
+}  // namespace
+
+KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
+  ConvParams p;
+  p.g = g;
+  for (int64_t group = 0; group < p.g.groups; ++group) {
+    Product q;
+    q.group = group;
+    q.gather = forward_gather(p.g, group);
+    choose(r, q, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels());
+    q.base = group * p.g.group_filters();
+    q.pixel = p.g.filters, q.line = p.g.out[2] * q.pixel, q.image = p.g.out_pixels() * q.pixel;
+    p.products.push_back(std::move(q));
+  }
+  p.epilogue = Epilogue::plan(r, 2);
+  lay_out(r, p);
+  std::vector<Stage> stages{{pack_forward, pack_parts(p), 1}, {multiply_forward, p.parts}};
+  add_finish(p, r, stages);
+  return finish_plan(std::move(p), std::move(stages));
+}
+
+KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r) {
+  ConvParams p;
+  p.g = g;
+  const bool phased = g.stride[0] * g.stride[1] * g.stride[2] > 1;
+  int64_t spread = 0;
+  for (int64_t group = 0; group < g.groups; ++group)
+    for (int64_t a = 0; a < g.stride[0]; ++a)
+      for (int64_t b = 0; b < g.stride[1]; ++b)
+        for (int64_t e = 0; e < g.stride[2]; ++e) {
+          // Input pixels i * stride + phase see the taps t with (phase + low - t * dilation) divisible by the stride.
+          Product q;
+          q.group = group;
+          const int64_t phase[3] = {a, b, e};
+          std::vector<int64_t> valid[3];
+          for (int i = 0; i < 3; ++i) {
+            q.phase[i] = phase[i];
+            q.gather.size[i] = g.out[i];
+            q.gather.count[i] = phase[i] < g.in[i] ? (g.in[i] - phase[i] + g.stride[i] - 1) / g.stride[i] : 0;
+            q.gather.step[i] = 1;
+            q.gather.start[i] = 0;
+            for (int64_t t = 0; t < g.window[i]; ++t)
+              if ((phase[i] + g.low[i] - t * g.dilation[i]) % g.stride[i] == 0) valid[i].push_back(t);
+          }
+          auto source = [&](int i, int64_t t) { return (phase[i] + g.low[i] - t * g.dilation[i]) / g.stride[i]; };
+          // taps from the last, so that neighbours in the gradient follow each other
+          for (auto d = valid[0].rbegin(); d != valid[0].rend(); ++d)
+            for (auto h = valid[1].rbegin(); h != valid[1].rend(); ++h)
+              for (auto w = valid[2].rbegin(); w != valid[2].rend(); ++w) {
+                q.gather.taps.push_back({{source(0, *d), source(1, *h), source(2, *w)}});
+                q.tap_index.push_back((*d * g.window[1] + *h) * g.window[2] + *w);
+              }
+          q.gather.pixel_stride = g.filters;
+          q.gather.channels = g.group_filters();
+          q.gather.offset = group * g.group_filters();
+          q.gather.set_runs();
+          const int64_t rows = g.batch * q.gather.pixels();
+          if (rows == 0) continue;
+          choose(r, q, rows, g.group_channels(), int64_t(q.tap_index.size()) * g.group_filters());
+          q.base = (b * g.in[2] + e) * g.channels + group * g.group_channels();
+          q.pixel = g.stride[2] * g.channels, q.line = g.stride[1] * g.in[2] * g.channels;
+          q.image = g.in_pixels() * g.channels;
+          if (phased && !q.window.used) {
+            q.result = spread;
+            spread += rows * g.group_channels();
+          }
+          p.products.push_back(std::move(q));
+        }
+  p.epilogue = Epilogue::plan(r, 2, spread == 0);
+  if (p.products.empty()) return make_plan(std::move(p), {});
+  lay_out(r, p);
+  for (Product& q : p.products)
+    if (q.result >= 0) q.result += p.workspace;
+  p.workspace += spread;
+  std::vector<Stage> stages{{pack_input_grad, pack_parts(p), 1}, {multiply_input_grad, p.parts}};
+  add_finish(p, r, stages);
+  return finish_plan(std::move(p), std::move(stages));
+}
+
+KernelPlan plan_product_kernel_grad(const ConvGeometry& g, const KernelRequest& r) {
+  ConvParams p;
+  p.g = g;
+  const int64_t pixels = p.g.batch * p.g.out_pixels(), rows = p.g.taps() * p.g.group_channels();
+  for (int64_t group = 0; group < p.g.groups; ++group) {
+    Product q;
+    q.group = group;
+    q.gather = forward_gather(p.g, group);
+    q.gemm = Gemm::plan(r.isa, rows, p.g.group_filters(), pixels, true);
+    q.window = Window::plan(q.gather);
+    p.products.push_back(std::move(q));
+  }
+  const double work = 2.0 * double(rows) * double(p.g.filters) * double(pixels);
+  const Window& w = p.products[0].window;
+  // each chunk goes through the whole result once, so it must not be too small
+  const int64_t together = w.chunk_images ? w.chunk_images * p.g.out_pixels() : w.chunk_lines * p.g.out[2];
+  if (w.used && std::min(together, pixels) >= std::min<int64_t>(64, pixels) && pixels > 0)
+    return plan_outer(r, std::move(p), work);
+  lay_out(r, p);
+  p.splits = int(
+      std::max<int64_t>(1, std::min<int64_t>({int64_t(8) / p.parts, pixels / (4 * kTileDepth), int64_t(work / 4e6)})));
+  const int64_t size = rows * p.g.filters;
+  p.partial = p.workspace;
+  if (p.splits > 1) p.workspace += p.splits * size;
+  std::vector<Stage> stages{{pack_kernel_grad, pack_parts(p)}, {multiply_kernel_grad, p.parts * p.splits}};
+  if (p.splits > 1) stages.push_back({add_splits, parts_for(size, p.splits)});
+  return finish_plan(std::move(p), std::move(stages));
+}
+}  // namespace hornbeam

@@ -1,0 +1,318 @@
+// Convolution by Winograd's F(2x2, 3x3): tiles of 4 x 4 pixels and the kernel are taken to 16 points each, where one
+// matrix product a point does the work of 2 x 2 outputs with 16 multiplications instead of 36. The input gradient is
+// the same with the kernel turned round, the kernel gradient its mirror: products over all tiles, taken back at the
+// end.
+#include <cmath>
+
+#include "kernels/cpu/conv_geometry.hpp"
+
+namespace hornbeam {
+namespace {
+constexpr int kPoints = 16, kBlock = 16;
+constexpr int64_t kChunkFloats = 98304;  // of transformed tiles: 384 KiB, which leaves L2 room for the kernel
+constexpr int64_t kLeastTiles = 24;      // that a chunk has, so that each kernel read from beyond L2 is used enough
+constexpr int64_t kPartialFloats = 1 << 20;
+
+// Floats from one row to the next, and from one point to the next so that 16 of them do not meet in one cache set.
+int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
+int64_t spread(int64_t n) { return padded(n) / 16 % 2 ? padded(n) : padded(n) + 16; }
+
+struct WinogradParams {
+  const IsaTable* isa;
+  int64_t batch, in[2], out[2], low[2];  // of the convolution that is computed
+  int64_t depth, columns;                // channels it reads and writes
+  int64_t tiles[2];
+  Gemm gemm;                 // tiles x columns over depth
+  int64_t chunk;             // tiles taken together
+  int64_t row, point;        // of transformed input, in floats
+  int64_t to_row, to_point;  // of products, or of transformed gradients
+  int64_t kernel_point;      // of the transformed kernel
+  int64_t scratch;           // floats a thread has
+  Epilogue epilogue;
+  int row_parts = 1, col_parts = 1;
+  int64_t partial = 0;  // where the kernel gradient's points are in the workspace
+
+  int64_t all_tiles() const { return batch * tiles[0] * tiles[1]; }
+  Range columns_of(int part) const { return part_range(columns, col_parts, part / row_parts, gemm.panel()); }
+  Range tiles_of(int part) const { return part_range(all_tiles(), row_parts, part % row_parts, gemm.mr); }
+  float* memory(const KernelCall& c) const { return buffer<float>(c, c.work) + c.thread * scratch; }
+};
+
+struct Tile {
+  int64_t image, h, w;  // its first output pixel
+};
+Tile tile_at(const WinogradParams& p, int64_t t) {
+  const int64_t line = t / p.tiles[1];
+  return {line / p.tiles[0], line % p.tiles[0] * 2, t % p.tiles[1] * 2};
+}
+void advance(const WinogradParams& p, Tile& t) {
+  if ((t.w += 2) < p.out[1]) return;
+  t.w = 0;
+  if ((t.h += 2) < p.out[0]) return;
+  t.h = 0;
+  ++t.image;
+}
+
+// Where the N x N pixels from (h, w) on of an image lie; `none` stands for those outside of it.
+template <int N>
+void find_pixels(const float* image, const int64_t* size, int64_t channels, int64_t h, int64_t w, const float* none,
+                 const float** at) {
+  const float* first = image + (h * size[1] + w) * channels;
+  if (h >= 0 && w >= 0 && h + N <= size[0] && w + N <= size[1]) {
+    for (int i = 0; i < N; ++i, first += size[1] * channels)
+      for (int j = 0; j < N; ++j) at[N * i + j] = first + j * channels;
+    return;
+  }
+  for (int i = 0; i < N; ++i, first += size[1] * channels)
+    for (int j = 0; j < N; ++j) {
+      const bool inside = uint64_t(h + i) < uint64_t(size[0]) && uint64_t(w + j) < uint64_t(size[1]);
+      at[N * i + j] = inside ? first + j * channels : none;
+    }
+}
+
+void transform_input(const WinogradParams& p, const float* x, Range tiles, const float* none, float* v) {
+  const float* pixels[16];
+  Tile t = tile_at(p, tiles.begin);
+  for (int64_t i = tiles.begin; i < tiles.end; ++i, advance(p, t), v += p.row) {
+    find_pixels<4>(x + t.image * p.in[0] * p.in[1] * p.depth, p.in, p.depth, t.h - p.low[0], t.w - p.low[1], none,
+                   pixels);
+    p.isa->winograd_input(v, p.point, pixels, p.depth);
+  }
+}
+
+void pack_forward(const KernelCall& c) {
+  const auto& p = params_of<WinogradParams>(c);
+  const Range channels = part_range(p.depth, c.parts, c.part);
+  const int w = p.gemm.panel();
+  for (int64_t panel = 0; panel < p.gemm.panels(); ++panel) {
+    const int64_t n = std::min<int64_t>(w, p.columns - panel * w);
+    for (int64_t ch = channels.begin; ch < channels.end; ++ch) {
+      float* u = prepared(c) + (panel * p.depth + ch) * w;
+      const float* k = buffer<const float>(c, 1) + ch * p.columns + panel * w;
+      p.isa->winograd_kernel(u, p.kernel_point, k, p.depth * p.columns, n);
+      for (int i = 0; i < kPoints && n < w; ++i)
+        std::fill(u + i * p.kernel_point + n, u + i * p.kernel_point + w, 0.0f);
+    }
+  }
+}
+
+// B[filter][channel] is the kernel turned round: points 0 and 3 of either axis change places, the middle ones stay.
+void pack_input_grad(const KernelCall& c) {
+  const auto& p = params_of<WinogradParams>(c);
+  const Range blocks = part_range((p.depth + kBlock - 1) / kBlock, c.parts, c.part);
+  const int w = p.gemm.panel();
+  constexpr int turned[] = {3, 1, 2, 0};
+  alignas(64) float block[kPoints][kBlock][kBlock];
+  for (int64_t b = blocks.begin; b < blocks.end; ++b)
+    for (int64_t j = 0; j < p.gemm.panels() * w; j += kBlock) {
+      const int64_t filters = std::min<int64_t>(kBlock, p.depth - b * kBlock), width = std::min<int64_t>(kBlock, w);
+      for (int64_t i = 0; i < width; ++i) {
+        const float* k = buffer<const float>(c, 1) + (j + i) * p.depth + b * kBlock;
+        if (j + i < p.columns)
+          p.isa->winograd_kernel(block[0][i], kBlock * kBlock, k, p.depth * p.columns, filters);
+        else
+          for (auto& point : block) std::fill(point[i], point[i] + kBlock, 0.0f);
+      }
+      float* u = prepared(c) + j / w * w * p.depth + b * kBlock * w + j % w;
+      for (int i = 0; i < kPoints; ++i)
+        transpose_floats(block[i][0], kBlock, u + (4 * turned[i / 4] + turned[i % 4]) * p.kernel_point, w, width,
+                         filters);
+    }
+}
+
+// The 16 products of a chunk, for the panels that hold `columns`.
+void multiply_points(const WinogradParams& p, const float* v, const float* kernel, int64_t rows, Range columns,
+                     float* m) {
+  const int64_t start = 0;
+  for (int point = 0; point < kPoints; ++point)
+    for (int64_t j = columns.begin; j < columns.end; j += p.gemm.panel())
+      for (int64_t i = 0; i < rows;) {
+        const int height = p.gemm.tile_height(rows - i);
+        const int width = int(std::min<int64_t>(p.gemm.panel(), columns.end - j));
+        p.isa->window[p.gemm.nv][height](
+            {v + point * p.point + i * p.row,
+             p.row,
+             &start,
+             1,
+             int(p.depth),
+             kernel + point * p.kernel_point + j * p.depth,
+             {m + point * p.to_point + i * p.to_row + j - columns.begin, p.to_row, width, false}});
+        i += height;
+      }
+}
+
+void transform_output(const KernelCall& c, const WinogradParams& p, const float* m, Range tiles, Range columns,
+                      float* y) {
+  const TileEnd end = p.epilogue.end(c, columns.begin);
+  Tile t = tile_at(p, tiles.begin);
+  for (int64_t i = tiles.begin; i < tiles.end; ++i, advance(p, t), m += p.to_row) {
+    const int64_t first = ((t.image * p.out[0] + t.h) * p.out[1] + t.w) * p.columns;
+    WinogradOutput o{m, p.to_point, {}, end.bias, {}, end.relu};
+    for (int q = 0; q < 4; ++q) {
+      if (t.h + q / 2 >= p.out[0] || t.w + q % 2 >= p.out[1]) continue;
+      const int64_t at = first + (q / 2 * p.out[1] + q % 2) * p.columns;
+      o.y[q] = y + at + columns.begin;
+      if (end.residual) o.residual[q] = end.residual + at;
+    }
+    p.isa->winograd_output(o, columns.size());
+  }
+}
+
+// What follows the convolution, on the pixels of these tiles: two pieces of lines for each line of tiles.
+void finish(const KernelCall& c, const WinogradParams& p, Range tiles, Range columns, float* y) {
+  if (!p.epilogue.present) return;
+  for (int64_t i = tiles.begin; i < tiles.end;) {
+    const Tile t = tile_at(p, i);
+    const int64_t n = std::min(tiles.end - i, p.tiles[1] - t.w / 2), pixels = std::min(2 * n, p.out[1] - t.w);
+    for (int64_t h = t.h; h < std::min(t.h + 2, p.out[0]); ++h) {
+      const int64_t at = ((t.image * p.out[0] + h) * p.out[1] + t.w) * p.columns;
+      if (columns.size() == p.columns)
+        p.epilogue.apply(c, y, at, at + pixels * p.columns);
+      else
+        for (int64_t x = 0; x < pixels; ++x)
+          p.epilogue.apply(c, y, at + x * p.columns + columns.begin, at + x * p.columns + columns.end);
+    }
+    i += n;
+  }
+}
+
+void convolve(const KernelCall& c) {
+  const auto& p = params_of<WinogradParams>(c);
+  const Range all = p.tiles_of(c.part), columns = p.columns_of(c.part);
+  float *none = p.memory(c), *v = none + padded(p.depth), *m = v + kPoints * p.point;
+  std::fill(none, none + p.depth, 0.0f);
+  for (int64_t t = all.begin; t < all.end; t += p.chunk) {
+    const Range tiles{t, std::min(t + p.chunk, all.end)};
+    transform_input(p, buffer<const float>(c, 0), tiles, none, v);
+    multiply_points(p, v, prepared(c), tiles.size(), columns, m);
+    transform_output(c, p, m, tiles, columns, buffer<float>(c, c.out));
+    finish(c, p, tiles, columns, buffer<float>(c, c.out));
+  }
+}
+
+// The sums over a part's tiles, at each point [channel][filter].
+void multiply_gradients(const KernelCall& c) {
+  const auto& p = params_of<WinogradParams>(c);
+  const Range all = p.tiles_of(c.part), columns = p.columns_of(c.part);
+  float *none = p.memory(c), *v = none + padded(std::max(p.depth, p.columns)), *z = v + kPoints * p.point;
+  std::fill(none, v, 0.0f);
+  const int64_t size = p.depth * p.columns;
+  float* sums = buffer<float>(c, c.work) + p.partial + c.part % p.row_parts * kPoints * size + columns.begin;
+  const float* pixels[4];
+  for (int64_t t = all.begin; t < all.end; t += p.chunk) {
+    const Range tiles{t, std::min(t + p.chunk, all.end)};
+    transform_input(p, buffer<const float>(c, 0), tiles, none, v);
+    Tile at = tile_at(p, t);
+    for (int64_t i = 0; i < tiles.size(); ++i, advance(p, at)) {
+      const float* dy = buffer<const float>(c, 1) + at.image * p.out[0] * p.out[1] * p.columns;
+      find_pixels<2>(dy + columns.begin, p.out, p.columns, at.h, at.w, none, pixels);
+      p.isa->winograd_output_grad(z + i * p.to_row, p.to_point, pixels, columns.size());
+    }
+    for (int point = 0; point < kPoints; ++point)
+      multiply_outer(p.isa, {p.depth, columns.size(), v + point * p.point, p.row, z + point * p.to_point, p.to_row,
+                             tiles.size(), sums + point * size, p.columns, t > all.begin});
+  }
+}
+
+// Adds the parts' sums, in order, and takes them back to the kernel's taps.
+void collect_gradients(const KernelCall& c) {
+  const auto& p = params_of<WinogradParams>(c);
+  const int64_t size = p.depth * p.columns;
+  const Range channels = part_range(p.depth, c.parts, c.part);
+  float* sums = buffer<float>(c, c.work) + p.partial;
+  for (int64_t ch = channels.begin; ch < channels.end; ++ch) {
+    float* row = sums + ch * p.columns;
+    for (int s = 1; s < p.row_parts; ++s)
+      for (int i = 0; i < kPoints; ++i) {
+        const float* more = row + (int64_t(s) * kPoints + i) * size;
+        for (int64_t j = 0; j < p.columns; ++j) row[i * size + j] += more[j];
+      }
+    p.isa->winograd_kernel_grad(buffer<float>(c, c.out) + ch * p.columns, size, row, size, p.columns);
+  }
+}
+
+double work_of(const WinogradParams& p) {
+  return 2.0 * kPoints * double(p.all_tiles()) * double(p.depth) * double(p.columns);
+}
+
+// What the three share, for `depth` channels of `in` pixels.
+WinogradParams make_params(const KernelRequest& r, const int64_t* in, const int64_t* out, int64_t low_h, int64_t low_w,
+                           int64_t batch, int64_t depth, int64_t columns) {
+  WinogradParams p;
+  p.isa = r.isa;
+  p.batch = batch;
+  p.low[0] = low_h, p.low[1] = low_w;
+  for (int i = 0; i < 2; ++i) p.in[i] = in[i + 1], p.out[i] = out[i + 1], p.tiles[i] = (out[i + 1] + 1) / 2;
+  p.depth = depth, p.columns = columns;
+  p.gemm = Gemm::plan_whole(r.isa, std::max<int64_t>(1, p.all_tiles()), columns, depth, false);
+  return p;
+}
+
+// Cuts the work: by tiles as far as `most` allows, then by columns.
+void cut(WinogradParams& p, int64_t least, int64_t most) {
+  const int64_t unit = p.gemm.mr;
+  p.chunk = std::max(least, kChunkFloats / (kPoints * (p.depth + p.columns)));
+  p.chunk = std::min((p.chunk + unit - 1) / unit * unit, (p.all_tiles() + unit - 1) / unit * unit);
+  const int64_t want = std::max<int64_t>(1, std::min<int64_t>(kMaxParts, int64_t(work_of(p) / 2e6)));
+  p.row_parts = int(std::max<int64_t>(1, std::min({want, p.all_tiles() / p.chunk, most})));
+  p.col_parts = int(std::max<int64_t>(1, std::min({want, 8 / int64_t(p.row_parts), p.gemm.panels()})));
+  const int64_t width = (p.gemm.panels() + p.col_parts - 1) / p.col_parts * p.gemm.panel();
+  p.row = padded(p.depth) + 16, p.to_row = padded(std::min(width, p.columns)) + 16;
+  p.point = spread(p.chunk * p.row), p.to_point = spread(p.chunk * p.to_row);
+  p.scratch = padded(std::max(p.depth, p.columns)) + kPoints * (p.point + p.to_point);
+}
+
+KernelPlan plan(const KernelRequest& r, WinogradParams p, KernelFn pack) {
+  p.epilogue = Epilogue::plan(r, 2);
+  cut(p, kLeastTiles, kMaxParts);
+  p.kernel_point = spread(p.gemm.packed_size());
+  const int parts = p.row_parts * p.col_parts;
+  const size_t workspace = size_t(at_once(r, parts) * p.scratch) * 4, ready = size_t(kPoints * p.kernel_point) * 4;
+  const int64_t units = pack == pack_forward ? p.depth : (p.depth + kBlock - 1) / kBlock;
+  const int pack_parts = parts_for(units, double(kPoints * p.gemm.packed_size()) / double(units), 65536);
+  return make_plan(std::move(p), {{pack, pack_parts, 1}, {convolve, parts}}, workspace, ready);
+}
+}  // namespace
+
+KernelPlan plan_winograd_forward(const ConvGeometry& g, const KernelRequest& r) {
+  return plan(r, make_params(r, g.in, g.out, g.low[1], g.low[2], g.batch, g.channels, g.filters), pack_forward);
+}
+
+KernelPlan plan_winograd_input_grad(const ConvGeometry& g, const KernelRequest& r) {
+  return plan(r, make_params(r, g.out, g.in, 2 - g.low[1], 2 - g.low[2], g.batch, g.filters, g.channels),
+              pack_input_grad);
+}
+
+KernelPlan plan_winograd_kernel_grad(const ConvGeometry& g, const KernelRequest& r) {
+  WinogradParams p = make_params(r, g.in, g.out, g.low[1], g.low[2], g.batch, g.channels, g.filters);
+  const int64_t size = kPoints * p.depth * p.columns;
+  // a chunk goes through all sums once, so it must not be small beside them
+  cut(p, std::max<int64_t>(64, p.depth * p.columns / (p.depth + p.columns)),
+      std::min<int64_t>(8, kPartialFloats / size));
+  const int parts = p.row_parts * p.col_parts;
+  p.partial = at_once(r, parts) * p.scratch;
+  const size_t workspace = size_t(p.partial + p.row_parts * size) * 4;
+  const int collect = parts_for(p.depth, double(kPoints * p.columns * p.row_parts));
+  return make_plan(std::move(p), {{multiply_gradients, parts}, {collect_gradients, collect}}, workspace);
+}
+
+bool winograd_pays(const ConvGeometry& g, const KernelRequest& r) {
+  const bool fits = g.window[0] == 1 && g.window[1] == 3 && g.window[2] == 3 && g.groups == 1 && g.in[0] == 1 &&
+                    g.out[0] == 1 && g.low[0] == 0 && g.stride[1] * g.stride[2] == 1 &&
+                    g.dilation[1] * g.dilation[2] == 1;
+  if (!fits) return false;
+  // In multiply-adds of a register: products at the points and the transforms, beside the products of the windows.
+  const bool backward = std::string(r.op) == "conv_input_grad";
+  const int64_t* out = backward ? g.in : g.out;
+  const double depth = double(backward ? g.filters : g.channels), columns = double(backward ? g.channels : g.filters);
+  const double lanes = r.isa->lanes, in_registers = std::ceil(depth / lanes),
+               out_registers = std::ceil(columns / lanes);
+  const double pixels = double(g.batch * out[1] * out[2]);
+  const double tiles = double(g.batch * ((out[1] + 1) / 2) * ((out[2] + 1) / 2));
+  const double windows = 9 * pixels * depth * out_registers;
+  const double points = kPoints * std::max(tiles, 8.0) * (depth + 8) * out_registers;
+  const double transforms = tiles * (50 * in_registers + 40 * out_registers);
+  const double kernel = r.lasts(1) ? 0 : 60 * depth * out_registers;
+  return points + transforms + kernel < windows;
+}
+}  // namespace hornbeam
