@@ -10,7 +10,11 @@ namespace hornbeam {
 namespace {
 constexpr int kPoints = 16, kBlock = 16;
 constexpr int64_t kChunkFloats = 98304;  // of transformed tiles: 384 KiB, which leaves L2 room for the kernel
-constexpr int64_t kLeastTiles = 24;      // that a chunk has, so that each kernel read from beyond L2 is used enough
+int64_t chunk_floats() {
+  static int64_t v = getenv("HBC") ? atol(getenv("HBC")) : 98304;
+  return v;
+}
+constexpr int64_t kLeastTiles = 24;  // that a chunk has, so that each kernel read from beyond L2 is used enough
 constexpr int64_t kPartialFloats = 1 << 20;
 
 // Floats from one row to the next, and from one point to the next so that 16 of them do not meet in one cache set.
@@ -53,30 +57,33 @@ void advance(const WinogradParams& p, Tile& t) {
   ++t.image;
 }
 
-// Where the N x N pixels from (h, w) on of an image lie; `none` stands for those outside of it.
+// An image's N x N pixels from (h, w) on, `n` channels of each: where they lie, or a copy in `patch` with zeros for
+// those outside of the image.
 template <int N>
-void find_pixels(const float* image, const int64_t* size, int64_t channels, int64_t h, int64_t w, const float* none,
-                 const float** at) {
-  const float* first = image + (h * size[1] + w) * channels;
-  if (h >= 0 && w >= 0 && h + N <= size[0] && w + N <= size[1]) {
-    for (int i = 0; i < N; ++i, first += size[1] * channels)
-      for (int j = 0; j < N; ++j) at[N * i + j] = first + j * channels;
-    return;
-  }
-  for (int i = 0; i < N; ++i, first += size[1] * channels)
+void find_pixels(WinogradInput& t, const float* image, const int64_t* size, int64_t channels, int64_t n, int64_t h,
+                 int64_t w, float* patch) {
+  t.x = image + (h * size[1] + w) * channels;
+  t.line = size[1] * channels, t.pixel = channels;
+  if (h >= 0 && w >= 0 && h + N <= size[0] && w + N <= size[1]) return;
+  for (int i = 0; i < N; ++i)
     for (int j = 0; j < N; ++j) {
+      float* to = patch + (N * i + j) * n;
       const bool inside = uint64_t(h + i) < uint64_t(size[0]) && uint64_t(w + j) < uint64_t(size[1]);
-      at[N * i + j] = inside ? first + j * channels : none;
+      if (inside)
+        copy_floats(to, t.x + i * t.line + j * t.pixel, n);
+      else
+        std::fill(to, to + n, 0.0f);
     }
+  t.x = patch, t.line = N * n, t.pixel = n;
 }
 
-void transform_input(const WinogradParams& p, const float* x, Range tiles, const float* none, float* v) {
-  const float* pixels[16];
+void transform_input(const WinogradParams& p, const float* x, Range tiles, float* patch, float* v) {
+  WinogradInput io{nullptr, 0, 0, v, p.point};
   Tile t = tile_at(p, tiles.begin);
-  for (int64_t i = tiles.begin; i < tiles.end; ++i, advance(p, t), v += p.row) {
-    find_pixels<4>(x + t.image * p.in[0] * p.in[1] * p.depth, p.in, p.depth, t.h - p.low[0], t.w - p.low[1], none,
-                   pixels);
-    p.isa->winograd_input(v, p.point, pixels, p.depth);
+  for (int64_t i = tiles.begin; i < tiles.end; ++i, advance(p, t), io.v += p.row) {
+    find_pixels<4>(io, x + t.image * p.in[0] * p.in[1] * p.depth, p.in, p.depth, p.depth, t.h - p.low[0],
+                   t.w - p.low[1], patch);
+    p.isa->winograd_input(io, p.depth);
   }
 }
 
@@ -179,11 +186,10 @@ void finish(const KernelCall& c, const WinogradParams& p, Range tiles, Range col
 void convolve(const KernelCall& c) {
   const auto& p = params_of<WinogradParams>(c);
   const Range all = p.tiles_of(c.part), columns = p.columns_of(c.part);
-  float *none = p.memory(c), *v = none + padded(p.depth), *m = v + kPoints * p.point;
-  std::fill(none, none + p.depth, 0.0f);
+  float *v = p.memory(c), *m = v + kPoints * p.point, *patch = m + kPoints * p.to_point;
   for (int64_t t = all.begin; t < all.end; t += p.chunk) {
     const Range tiles{t, std::min(t + p.chunk, all.end)};
-    transform_input(p, buffer<const float>(c, 0), tiles, none, v);
+    transform_input(p, buffer<const float>(c, 0), tiles, patch, v);
     multiply_points(p, v, prepared(c), tiles.size(), columns, m);
     transform_output(c, p, m, tiles, columns, buffer<float>(c, c.out));
     finish(c, p, tiles, columns, buffer<float>(c, c.out));
@@ -194,19 +200,18 @@ void convolve(const KernelCall& c) {
 void multiply_gradients(const KernelCall& c) {
   const auto& p = params_of<WinogradParams>(c);
   const Range all = p.tiles_of(c.part), columns = p.columns_of(c.part);
-  float *none = p.memory(c), *v = none + padded(std::max(p.depth, p.columns)), *z = v + kPoints * p.point;
-  std::fill(none, v, 0.0f);
+  float *v = p.memory(c), *z = v + kPoints * p.point, *patch = z + kPoints * p.to_point;
   const int64_t size = p.depth * p.columns;
   float* sums = buffer<float>(c, c.work) + p.partial + c.part % p.row_parts * kPoints * size + columns.begin;
-  const float* pixels[4];
   for (int64_t t = all.begin; t < all.end; t += p.chunk) {
     const Range tiles{t, std::min(t + p.chunk, all.end)};
-    transform_input(p, buffer<const float>(c, 0), tiles, none, v);
+    transform_input(p, buffer<const float>(c, 0), tiles, patch, v);
+    WinogradInput io{nullptr, 0, 0, z, p.to_point};
     Tile at = tile_at(p, t);
-    for (int64_t i = 0; i < tiles.size(); ++i, advance(p, at)) {
-      const float* dy = buffer<const float>(c, 1) + at.image * p.out[0] * p.out[1] * p.columns;
-      find_pixels<2>(dy + columns.begin, p.out, p.columns, at.h, at.w, none, pixels);
-      p.isa->winograd_output_grad(z + i * p.to_row, p.to_point, pixels, columns.size());
+    for (int64_t i = 0; i < tiles.size(); ++i, advance(p, at), io.v += p.to_row) {
+      const float* dy = buffer<const float>(c, 1) + at.image * p.out[0] * p.out[1] * p.columns + columns.begin;
+      find_pixels<2>(io, dy, p.out, p.columns, columns.size(), at.h, at.w, patch);
+      p.isa->winograd_output_grad(io, columns.size());
     }
     for (int point = 0; point < kPoints; ++point)
       multiply_outer(p.isa, {p.depth, columns.size(), v + point * p.point, p.row, z + point * p.to_point, p.to_row,
@@ -251,15 +256,15 @@ WinogradParams make_params(const KernelRequest& r, const int64_t* in, const int6
 // Cuts the work: by tiles as far as `most` allows, then by columns.
 void cut(WinogradParams& p, int64_t least, int64_t most) {
   const int64_t unit = p.gemm.mr;
-  p.chunk = std::max(least, kChunkFloats / (kPoints * (p.depth + p.columns)));
+  p.chunk = std::max(least, chunk_floats() / (kPoints * (p.depth + p.columns)));
   p.chunk = std::min((p.chunk + unit - 1) / unit * unit, (p.all_tiles() + unit - 1) / unit * unit);
   const int64_t want = std::max<int64_t>(1, std::min<int64_t>(kMaxParts, int64_t(work_of(p) / 2e6)));
   p.row_parts = int(std::max<int64_t>(1, std::min({want, p.all_tiles() / p.chunk, most})));
   p.col_parts = int(std::max<int64_t>(1, std::min({want, 8 / int64_t(p.row_parts), p.gemm.panels()})));
   const int64_t width = (p.gemm.panels() + p.col_parts - 1) / p.col_parts * p.gemm.panel();
-  p.row = padded(p.depth) + 16, p.to_row = padded(std::min(width, p.columns)) + 16;
+  p.row = spread(p.depth), p.to_row = spread(std::min(width, p.columns));
   p.point = spread(p.chunk * p.row), p.to_point = spread(p.chunk * p.to_row);
-  p.scratch = padded(std::max(p.depth, p.columns)) + kPoints * (p.point + p.to_point);
+  p.scratch = kPoints * (p.point + p.to_point + std::max(padded(p.depth), p.to_row));
 }
 
 KernelPlan plan(const KernelRequest& r, WinogradParams p, KernelFn pack) {

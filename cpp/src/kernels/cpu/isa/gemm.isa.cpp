@@ -8,8 +8,7 @@ namespace {
 template <int MR, int NV, bool Column, bool Packed>
 void tile(const GemmTile& t) {
   Vec acc[MR][NV];
-  for (int i = 0; i < MR; ++i)
-    for (int v = 0; v < NV; ++v) acc[i][v] = Vec{};
+  clear_tile(acc);
   const float* a = t.a;
   const float* b = t.b;
   const int64_t step = Packed ? NV * kLanes : t.b_step, ahead = 8 * step;

@@ -65,6 +65,13 @@ struct DotTile {
   int64_t ldy;
   int rows, filters;
 };
+// A tile of Winograd's F(2x2, 3x3), pixels read from x and points written from v on, `step` floats apart.
+struct WinogradInput {
+  const float* x;
+  int64_t line, pixel;  // floats from one to the next
+  float* v;
+  int64_t step;
+};
 // The four pixels of a tile of Winograd's F(2x2, 3x3), from the products at its 16 points.
 struct WinogradOutput {
   const float* m;  // point p begins at m + p * step
@@ -92,8 +99,8 @@ struct IsaTable {
   void (*dot_tile)(const DotTile& t);
   // Winograd's F(2x2, 3x3), n channels each: a tile of 4 x 4 pixels, of 2 x 2 gradients, a kernel (its taps `tap`
   // floats apart) to its 16 points, which lie `step` floats apart, and back.
-  void (*winograd_input)(float* v, int64_t step, const float* const* x, int64_t n);
-  void (*winograd_output_grad)(float* v, int64_t step, const float* const* dy, int64_t n);
+  void (*winograd_input)(const WinogradInput& t, int64_t n);
+  void (*winograd_output_grad)(const WinogradInput& t, int64_t n);
   void (*winograd_output)(const WinogradOutput& t, int64_t n);
   void (*winograd_kernel)(float* u, int64_t step, const float* k, int64_t tap, int64_t n);
   void (*winograd_kernel_grad)(float* dk, int64_t tap, const float* u, int64_t step, int64_t n);

@@ -6,26 +6,49 @@
 
 namespace hornbeam::isa::HB_ISA_NAME {
 namespace {
-template <int MR, int NV>
-HB_INLINE void store_tile(const Vec (&acc)[MR][NV], const TileTarget& t) {
+// A tile with something to be done to it, or with fewer columns than its registers have lanes.
+static __attribute__((noinline)) void finish_tile(const float* tile, int rows, int stride, const TileTarget& t) {
   float* c = t.c;
   const float* residual = t.residual;
-  const int full = t.columns / kLanes, rest = t.columns % kLanes;
-  for (int i = 0; i < MR; ++i, c += t.ldc, residual += residual ? t.ldc : 0)
-    for (int v = 0; v < NV; ++v) {
-      float* at = c + v * kLanes;
-      const bool whole = v < full;
-      if (!whole && (v > full || !rest)) continue;
-      Vec x = acc[i][v];
-      if (t.accumulate) x = x + (whole ? load(at) : load_n(at, rest));
-      if (t.bias) x = x + (whole ? load(t.bias + v * kLanes) : load_n(t.bias + v * kLanes, rest));
-      if (residual) x = x + (whole ? load(residual + v * kLanes) : load_n(residual + v * kLanes, rest));
+  for (int i = 0; i < rows; ++i, c += t.ldc, tile += stride, residual += residual ? t.ldc : 0)
+    for (int j = 0; j < t.columns; j += kLanes) {
+      const int n = t.columns - j;
+      auto read = [n](const float* p) { return n >= kLanes ? load(p) : load_n(p, n); };
+      Vec x = load(tile + j);
+      if (t.accumulate) x = x + read(c + j);
+      if (t.bias) x = x + read(t.bias + j);
+      if (residual) x = x + read(residual + j);
       if (t.relu) x = select(x < Vec{}, Vec{}, x);
-      if (whole)
-        store(at, x);
+      if (n >= kLanes)
+        store(c + j, x);
       else
-        store_n(at, x, rest);
+        store_n(c + j, x, n);
     }
+}
+
+// These loops must be unrolled, or else the tile lives in memory: GCC 12 then clears it there before it uses registers.
+template <int MR, int NV>
+HB_INLINE void clear_tile(Vec (&acc)[MR][NV]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) acc[i][v] = Vec{};
+}
+template <int MR, int NV>
+HB_INLINE void store_whole(const Vec (&acc)[MR][NV], float* c, int64_t ldc) {
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i, c += ldc)
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) store(c + v * kLanes, acc[i][v]);
+}
+
+template <int MR, int NV>
+HB_INLINE void store_tile(const Vec (&acc)[MR][NV], const TileTarget& t) {
+  constexpr int kColumns = NV * kLanes;
+  if (t.columns == kColumns && !t.accumulate && !t.bias && !t.residual && !t.relu) return store_whole(acc, t.c, t.ldc);
+  alignas(64) float tile[MR * kColumns];
+  store_whole(acc, tile, kColumns);
+  finish_tile(tile, MR, kColumns, t);
 }
 }  // namespace
 }  // namespace hornbeam::isa::HB_ISA_NAME

@@ -23,41 +23,57 @@ HB_INLINE void each_register(int64_t n, F f) {
   if (c < n) f(c, Partial{int(n - c)});
 }
 
+// Writes the 16 points one after another. The compiler must not see that their addresses are known beforehand: it would
+// keep all of them, in more registers than there are.
+template <class Io>
+struct Points {
+  float* at;
+  int64_t step;
+  Io io;
+  inline __attribute__((always_inline)) void write(Vec v) {
+    io.write(at, v);
+    at += step;
+    asm("" : "+r"(at));
+  }
+};
+
 // B^T d B
-void input(float* v, int64_t step, const float* const* x, int64_t n) {
+void input(const WinogradInput& t, int64_t n) {
   each_register(
       n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        Vec t[4][4];
+        Vec r[4][4];
+        const float *x0 = t.x + c, *x1 = x0 + t.line, *x2 = x1 + t.line, *x3 = x2 + t.line;
         for (int j = 0; j < 4; ++j) {
-          const Vec a = io.read(x[j] + c), b = io.read(x[4 + j] + c), d = io.read(x[8 + j] + c),
-                    e = io.read(x[12 + j] + c);
-          t[0][j] = a - d;
-          t[1][j] = b + d;
-          t[2][j] = d - b;
-          t[3][j] = b - e;
+          const int64_t at = j * t.pixel;
+          const Vec a = io.read(x0 + at), b = io.read(x1 + at), d = io.read(x2 + at), e = io.read(x3 + at);
+          r[0][j] = a - d;
+          r[1][j] = b + d;
+          r[2][j] = d - b;
+          r[3][j] = b - e;
         }
+        Points<decltype(io)> v{t.v + c, t.step, io};
         for (int i = 0; i < 4; ++i) {
-          float* at = v + 4 * i * step + c;
-          io.write(at, t[i][0] - t[i][2]);
-          io.write(at + step, t[i][1] + t[i][2]);
-          io.write(at + 2 * step, t[i][2] - t[i][1]);
-          io.write(at + 3 * step, t[i][1] - t[i][3]);
+          v.write(r[i][0] - r[i][2]);
+          v.write(r[i][1] + r[i][2]);
+          v.write(r[i][2] - r[i][1]);
+          v.write(r[i][1] - r[i][3]);
         }
       });
 }
 
 // A dy A^T
-void output_grad(float* v, int64_t step, const float* const* dy, int64_t n) {
+void output_grad(const WinogradInput& t, int64_t n) {
   each_register(
       n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        const Vec a = io.read(dy[0] + c), b = io.read(dy[1] + c), d = io.read(dy[2] + c), e = io.read(dy[3] + c);
+        const float *x0 = t.x + c, *x1 = x0 + t.line;
+        const Vec a = io.read(x0), b = io.read(x0 + t.pixel), d = io.read(x1), e = io.read(x1 + t.pixel);
         const Vec rows[4][2] = {{a, b}, {a + d, b + e}, {a - d, b - e}, {-d, -e}};
-        for (int i = 0; i < 4; ++i) {
-          float* at = v + 4 * i * step + c;
-          io.write(at, rows[i][0]);
-          io.write(at + step, rows[i][0] + rows[i][1]);
-          io.write(at + 2 * step, rows[i][0] - rows[i][1]);
-          io.write(at + 3 * step, -rows[i][1]);
+        Points<decltype(io)> v{t.v + c, t.step, io};
+        for (const auto& r : rows) {
+          v.write(r[0]);
+          v.write(r[0] + r[1]);
+          v.write(r[0] - r[1]);
+          v.write(-r[1]);
         }
       });
 }
