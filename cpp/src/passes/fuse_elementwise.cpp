@@ -20,7 +20,10 @@ class Fuser {
   Graph run() {
     mark_late();
     for (int id = 0; id < g_.size(); ++id)
-      if (fusible(id)) join(id);
+      if (fusible(id))
+        join(id);
+      else
+        close_inputs(id);
     return emit();
   }
 
@@ -29,6 +32,7 @@ class Fuser {
     std::vector<int> nodes;
     int first, last;
     SymShape shape;
+    bool closed = false;
   };
 
   bool fusible(int id) const {
@@ -43,6 +47,16 @@ class Fuser {
     for (Value v : n.inputs)
       if (!ok(g_.dtype(v))) return false;
     return true;
+  }
+
+  // A group that a product or the like reads is closed: what comes after that (relu's gradient, say, which reads relu's
+  // result) runs where the graph has it, so that the group can stay behind the product that feeds it.
+  void close_inputs(int id) {
+    if (g_.node(id).op->view) return;
+    for (Value v : g_.node(id).inputs) {
+      while (g_.node(v.node).op->view) v = g_.node(v.node).inputs[0];
+      if (group_[size_t(v.node)] >= 0) groups_[size_t(group_[size_t(v.node)])].closed = true;
+    }
   }
 
   // Nodes all of whose readers are late or updates of variables.
@@ -88,6 +102,7 @@ class Fuser {
   bool can_join(int id, int k) const {
     const Group& group = groups_[size_t(k)];
     const Node& n = g_.node(id);
+    if (group.closed && !late_[size_t(id)]) return false;
     if (n.outputs[0].shape != group.shape || late_[size_t(id)] != late_[size_t(group.first)]) return false;
     std::set<Value> inputs;
     for (int m : group.nodes) external_inputs(m, k, &inputs);

@@ -10,11 +10,7 @@ namespace hornbeam {
 namespace {
 constexpr int kPoints = 16, kBlock = 16;
 constexpr int64_t kChunkFloats = 98304;  // of transformed tiles: 384 KiB, which leaves L2 room for the kernel
-int64_t chunk_floats() {
-  static int64_t v = getenv("HBC") ? atol(getenv("HBC")) : 98304;
-  return v;
-}
-constexpr int64_t kLeastTiles = 24;  // that a chunk has, so that each kernel read from beyond L2 is used enough
+constexpr int64_t kLeastTiles = 24;      // that a chunk has, so that each kernel read from beyond L2 is used enough
 constexpr int64_t kPartialFloats = 1 << 20;
 
 // Floats from one row to the next, and from one point to the next so that 16 of them do not meet in one cache set.
@@ -256,7 +252,7 @@ WinogradParams make_params(const KernelRequest& r, const int64_t* in, const int6
 // Cuts the work: by tiles as far as `most` allows, then by columns.
 void cut(WinogradParams& p, int64_t least, int64_t most) {
   const int64_t unit = p.gemm.mr;
-  p.chunk = std::max(least, chunk_floats() / (kPoints * (p.depth + p.columns)));
+  p.chunk = std::max(least, kChunkFloats / (kPoints * (p.depth + p.columns)));
   p.chunk = std::min((p.chunk + unit - 1) / unit * unit, (p.all_tiles() + unit - 1) / unit * unit);
   const int64_t want = std::max<int64_t>(1, std::min<int64_t>(kMaxParts, int64_t(work_of(p) / 2e6)));
   p.row_parts = int(std::max<int64_t>(1, std::min({want, p.all_tiles() / p.chunk, most})));
@@ -314,7 +310,8 @@ bool winograd_pays(const ConvGeometry& g, const KernelRequest& r) {
                out_registers = std::ceil(columns / lanes);
   const double pixels = double(g.batch * out[1] * out[2]);
   const double tiles = double(g.batch * ((out[1] + 1) / 2) * ((out[2] + 1) / 2));
-  const double windows = 9 * pixels * depth * out_registers;
+  // windows fill registers with columns or, where there are few, with their depth
+  const double windows = 9 * pixels * std::min(depth * out_registers, 1.2 * columns * in_registers);
   const double points = kPoints * std::max(tiles, 8.0) * (depth + 8) * out_registers;
   const double transforms = tiles * (50 * in_registers + 40 * out_registers);
   const double kernel = r.lasts(1) ? 0 : 60 * depth * out_registers;
