@@ -74,7 +74,8 @@ Graph optimize(const Graph& graph, const std::vector<std::string>& disable) {
   };
   for (const Pass& p : kPasses) {
     run(p);
-    if (std::string(p.name) == "cse") run(kPasses[0]);
+    // what these two leave without readers would count as a reader of the rest
+    if (p.run == common_subexpressions || p.run == recompute) run(kPasses[0]);
   }
   run(kPasses[0]);
   return g;
