@@ -218,10 +218,11 @@ class Fuser {
       ++next;
       if (scope.empty()) scope = n.scope;
     }
+    for (int m : group.nodes) w.replace(m, {Value{}});
+    if (outs.empty()) return;  // dead
     Node fused{&find_op("fused"), {{"program", program}, {"results", results}}, w.at(inputs), {}, scope};
     for (Value v : outs) fused.outputs.push_back(g_.type(v));
     const int id = w.out.append(std::move(fused));
-    for (int m : group.nodes) w.replace(m, {Value{}});
     for (size_t i = 0; i < outs.size(); ++i) w.replace(outs[i].node, {Value{id, int(i)}});
   }
 
