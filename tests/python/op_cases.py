@@ -451,6 +451,20 @@ case(
     [rnd(5, 3)],
     lambda u: np.stack([u[0] + u[2], u[3], u[1] + u[4], 0 * u[0]]),
 )
+case(
+    "unique_rows",
+    lambda u: emit("unique_rows", [np.array([[7, 2], [7, 1], [2, 7]], "int32"), u], rows=[9])[1],
+    [rnd(3, 2, 5)],
+    lambda u: np.stack([u[1, 1], u[0, 1] + u[2, 0], u[0, 0] + u[1, 0] + u[2, 1], *np.zeros((3, 5))]).astype("float32"),
+    grad=False,
+)
+case(
+    "unique_rows",
+    lambda: emit("unique_rows", [np.array([5000, 3, 5000, 4097], "int64"), np.ones((4, 1), "float32")], rows=[5001])[0],
+    [],
+    lambda: np.array([3, 4097, 5000, 5001], "int32"),
+    grad=False,
+)
 case("argsort", lambda x: ops.sort(x, axis=0), [rnd(*ODD)], lambda x: np.sort(x, 0))
 case("argsort", lambda x: ops.top_k(x, 3)[0], [rnd(*ODD)], lambda x: -np.sort(-x, 1)[:, :3])
 case("one_hot", lambda: ops.one_hot(ids(4, 5), 4), [], lambda: np.eye(4, dtype="float32")[ids(4, 5)], grad=False)

@@ -1,5 +1,8 @@
 // fused: an elementwise group that the fusion pass made. "program" is a list of (opcode, a, b, c) over registers, the
-// first of which are the inputs; "results" are the registers that become outputs.
+// first of which are the inputs; "results" are the registers that become outputs. An input listed in "sparse" is [n,
+// inner..], the rows that unique_rows made: it stands for a table that is zero but there; the ids follow after all
+// inputs, in the list's order. With "keeps" (one sparse input) all but those rows of each result are what that input
+// holds.
 #include "ops/define.hpp"
 #include "schema/elementwise.hpp"
 
@@ -10,11 +13,20 @@ HB_DEFINE_OP(fused) {
   OpDef d;
   d.name = "fused";
   d.max_inputs = -1;
-  d.attrs = {{"program", AttrType::ints, false, true}, {"results", AttrType::ints, false, true}};
+  d.attrs = {{"program", AttrType::ints, false, true},
+             {"results", AttrType::ints, false, true},
+             {"sparse", AttrType::ints, Ints{}},
+             {"keeps", AttrType::ints, Ints{}}};
   d.infer = [](const InferContext& c) -> Types {  // each register's type from its operands'
     const Ints &program = c.attrs.ints("program"), &results = c.attrs.ints("results");
     Types regs;
-    for (size_t i = 0; i < c.inputs.size(); ++i) regs.push_back(c.type(i));
+    const Ints& sparse = c.attrs.ints("sparse");
+    if (sparse.size() > c.inputs.size()) c.fail("has fewer inputs than sparse ones");
+    for (size_t i = 0; i + sparse.size() < c.inputs.size(); ++i) regs.push_back(c.type(i));
+    for (int64_t i : sparse) {
+      if (i < 0 || i >= int64_t(regs.size())) c.fail("bad sparse input");
+      regs[size_t(i)].shape.clear();  // the others give the shape
+    }
     for (size_t i = 0; i + 3 < program.size(); i += 4) {
       if (program[i] < 0 || program[i] >= int64_t(Ew::count)) c.fail("bad opcode");
       const EwInfo& info = kEwInfo[program[i]];

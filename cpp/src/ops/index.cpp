@@ -4,12 +4,24 @@
 namespace hornbeam {
 KernelPlan plan_gather(const KernelRequest&);
 KernelPlan plan_scatter_add(const KernelRequest&);
+KernelPlan plan_unique_rows(const KernelRequest&);
 KernelPlan plan_along_axis(const KernelRequest&);
 KernelPlan plan_argsort(const KernelRequest&);
 
 namespace {
 void check_ids(const InferContext& c, size_t i) {
   if (c.dtype(i) != DType::i32 && c.dtype(i) != DType::i64) c.fail_type("indices must be int32 or int64");
+}
+// The checks of updates [.., inner..] that belong to ids [..], and the type of `rows` of them.
+ValueType scattered(const InferContext& c, SymShape rows) {
+  check_ids(c, 0);
+  if (c.dtype(1) == DType::boolean) c.fail_type("needs numeric updates");
+  if (c.rank(1) < c.rank(0)) c.fail("updates must have the ids' axes first");
+  for (int i = 0; i < c.rank(0); ++i)
+    c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' axes first");
+  if (rows.size() != 1) c.fail("takes one number of rows");
+  rows.insert(rows.end(), c.shape(1).begin() + c.rank(0), c.shape(1).end());
+  return {c.dtype(1), rows};
 }
 }  // namespace
 
@@ -36,20 +48,28 @@ HB_DEFINE_OP(
   OpDef d;
   d.name = "scatter_add";
   d.min_inputs = d.max_inputs = 2;
-  d.attrs = {{"rows", AttrType::dims, false, true}};
-  d.infer = [](const InferContext& c) -> Types {
-    check_ids(c, 0);
-    if (c.dtype(1) == DType::boolean) c.fail_type("needs numeric updates");
-    if (c.rank(1) < c.rank(0)) c.fail("updates must have the ids' axes first");
-    for (int i = 0; i < c.rank(0); ++i)
-      c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' axes first");
-    if (c.attrs.dims("rows").size() != 1) c.fail("takes one number of rows");
-    SymShape out{c.attrs.dims("rows")[0]};
-    out.insert(out.end(), c.shape(1).begin() + c.rank(0), c.shape(1).end());
-    return {{c.dtype(1), out}};
-  };
+  // lazy: an optimizer's promise that rows no id points to need no update
+  d.attrs = {{"rows", AttrType::dims, false, true}, {"lazy", AttrType::boolean, false}};
+  d.infer = [](const InferContext& c) -> Types { return {scattered(c, c.attrs.dims("rows"))}; };
   d.gradient = [](const GradContext& c) -> Values { return {Value{}, c.graph.add1("gather", {c.dy(), c.in(0)})}; };
   d.cpu = plan_scatter_add;
+  return d;
+}
+
+// Inputs ids [..], updates [.., inner..] as scatter_add's: the ids that occur, sorted, then `rows` for as many places
+// as are left, as int32 [n]; and [n, inner..] the sum of each one's updates, then zeros. The gradient of a large table.
+HB_DEFINE_OP(unique_rows) {
+  OpDef d;
+  d.name = "unique_rows";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = {{"rows", AttrType::dims, false, true}};
+  d.infer = [](const InferContext& c) -> Types {
+    scattered(c, c.attrs.dims("rows"));
+    const Dim n = shape_product(c.shape(0));
+    return {{DType::i32, {n}}, scattered(c, {n})};
+  };
+  d.cpu = plan_unique_rows;
+  d.differentiable = false;
   return d;
 }
 

@@ -93,15 +93,47 @@ class Fuser {
         group.nodes.push_back(id);
         group.last = id;
         group_[size_t(id)] = k;
+        for (int h : candidates)
+          if (h != k && feeds(h, id) && can_merge(h, k)) merge(h, k);
         return;
       }
     group_[size_t(id)] = int(groups_.size());
     groups_.push_back({{id}, id, id, n.outputs[0].shape});
   }
 
+  bool feeds(int h, int id) const {
+    for (Value v : g_.node(id).inputs)
+      if (group_[size_t(v.node)] == h) return true;
+    return false;
+  }
+
+  // Two groups that meet in a node become one where no path leaves one of them and comes back to the other.
+  bool can_merge(int h, int k) const {
+    const Group &a = groups_[size_t(h)], &b = groups_[size_t(k)];
+    if (a.shape != b.shape || a.closed || b.closed || late_[size_t(a.first)] != late_[size_t(b.first)]) return false;
+    std::set<Value> inputs;
+    for (int m : a.nodes) external_inputs(m, h, &inputs);
+    for (int m : b.nodes) external_inputs(m, k, &inputs);
+    if (inputs.size() + a.nodes.size() + b.nodes.size() > kLargestGroup) return false;
+    for (Value v : inputs)
+      if (group_[size_t(v.node)] != h && group_[size_t(v.node)] != k &&
+          (depends_on(v.node, k) || depends_on(v.node, h)))
+        return false;
+    return true;
+  }
+  void merge(int h, int k) {
+    Group &from = groups_[size_t(h)], &to = groups_[size_t(k)];
+    for (int m : from.nodes) group_[size_t(m)] = k;
+    to.nodes.insert(to.nodes.end(), from.nodes.begin(), from.nodes.end());
+    std::sort(to.nodes.begin(), to.nodes.end());
+    to.first = std::min(to.first, from.first), to.last = std::max(to.last, from.last);
+    from.nodes.clear();
+  }
+
   bool can_join(int id, int k) const {
     const Group& group = groups_[size_t(k)];
     const Node& n = g_.node(id);
+    if (group.nodes.empty()) return false;  // merged into another
     if (group.closed && !late_[size_t(id)]) return false;
     if (n.outputs[0].shape != group.shape || late_[size_t(id)] != late_[size_t(group.first)]) return false;
     std::set<Value> inputs;
@@ -220,7 +252,11 @@ class Fuser {
     }
     for (int m : group.nodes) w.replace(m, {Value{}});
     if (outs.empty()) return;  // dead
-    Node fused{&find_op("fused"), {{"program", program}, {"results", results}}, w.at(inputs), {}, scope};
+    Node fused{&find_op("fused"),
+               {{"program", program}, {"results", results}, {"sparse", Ints{}}, {"keeps", Ints{}}},
+               w.at(inputs),
+               {},
+               scope};
     for (Value v : outs) fused.outputs.push_back(g_.type(v));
     const int id = w.out.append(std::move(fused));
     for (size_t i = 0; i < outs.size(); ++i) w.replace(outs[i].node, {Value{id, int(i)}});

@@ -17,6 +17,7 @@ constexpr Pass kPasses[] = {{"dead_code", dead_code},
                             {"fold_scales", fold_scales},
                             {"recompute", recompute},
                             {"fuse_elementwise", fuse_elementwise},
+                            {"sparse_updates", sparse_updates},
                             {"fuse_epilogue", fuse_epilogue}};
 
 // Puts an op's decomposition where its kernel does not take the dtype, or everywhere (`all`).

@@ -73,5 +73,6 @@ Graph algebra(const Graph& g);
 Graph fold_scales(const Graph& g);
 Graph recompute(const Graph& g);
 Graph fuse_elementwise(const Graph& g);
+Graph sparse_updates(const Graph& g);
 Graph fuse_epilogue(const Graph& g);
 }  // namespace hornbeam

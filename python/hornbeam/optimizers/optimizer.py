@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, ops
-from hornbeam._tensor import Variable, current_trace, to_tensor
+from hornbeam._tensor import Traced, Variable, current_trace, emit1, to_tensor
 from hornbeam._tree import flatten
 from hornbeam.optimizers.schedules import LearningRateSchedule
 from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
@@ -29,6 +29,10 @@ class Optimizer:
         gradient_accumulation_steps: how many steps' gradients are meaned before an update.
         loss_scale_factor: accepted for compatibility.
         name: its name.
+        lazy: whether rows of a table (``Embedding``) that a step did not look up keep weights and slots as they are.
+            By default they follow the optimizer's mathematics with a gradient of zero, as in Keras: momenta decay, and
+            go on moving the weights. It holds in compiled steps, for tables that are only looked up: with a
+            regularizer, or gradient accumulation, all rows change.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -49,6 +53,7 @@ class Optimizer:
         loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        lazy: bool = False,
         **kwargs: Any,
     ) -> None:
         if kwargs:
@@ -67,7 +72,7 @@ class Optimizer:
             raise ValueError(
                 f"`gradient_accumulation_steps` must be at least 2. Received: {gradient_accumulation_steps}"
             )
-        self.name = name or type(self).__name__.lower()
+        self.name, self.lazy = name or type(self).__name__.lower(), bool(lazy)
         self.weight_decay, self.clipnorm, self.clipvalue, self.global_clipnorm = (
             weight_decay,
             clipnorm,
@@ -257,7 +262,7 @@ class Optimizer:
         trace = current_trace()
         if trace is not None:
             trace.graph.scope = self.name
-        grads = self._clip([g for g, _ in pairs])
+        grads = self._clip([self._mark_lazy(g) if self.lazy else g for g, _ in pairs])
         self._before_updates(rate)
         for g, (_, v) in zip(grads, pairs):
             if self.weight_decay and not self._is_excluded(v):
@@ -267,6 +272,17 @@ class Optimizer:
                 v.assign(v.constraint(v.value))
         if self.use_ema:
             self._move_averages()
+
+    @staticmethod
+    def _mark_lazy(gradient: Any) -> Any:
+        """The gradient of lookups, marked as of the rows looked up alone."""
+        if not isinstance(gradient, Traced):
+            return gradient
+        trace, value = gradient._trace, gradient._value
+        if trace.graph.op_of(value) != "scatter_add":
+            return gradient
+        ids, rows = (trace.wrap(v) for v in trace.graph.inputs_of(value))
+        return emit1("scatter_add", [ids, rows], rows=[gradient.shape[0]], lazy=True)
 
     def _before_updates(self, learning_rate: Any) -> None:
         """Values that all of a step's updates share; optimizers override it."""

@@ -72,11 +72,16 @@ void repeat(float* dst, const float* src, int64_t period, int64_t n) {
 }  // namespace
 
 FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<TensorSpec>& outs, const Ints& program,
-                       const Ints& results, const IsaTable* isa, const char* op) {
+                       const Ints& results, const IsaTable* isa, const char* op, const Ints& sparse) {
   FusedKernel k;
   k.isa = isa;
   std::vector<Shape> shapes;
   for (const auto& t : ins) shapes.push_back(t.shape);
+  for (int64_t i : sparse) {
+    k.row_count = shapes[size_t(i)][0];
+    k.row = shape_product(outs[0].shape) / std::max<int64_t>(1, outs[0].shape[0]);
+    shapes[size_t(i)] = outs[0].shape;
+  }
   check_rank(outs[0].shape, op);
   k.walk = Walk::broadcast(outs[0].shape, shapes);
   for (size_t i = 0; i < program.size(); i += 4)
@@ -90,7 +95,10 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   int last_direct_read = -1;
   for (int i = 0; i < n_in; ++i) {
     FusedKernel::Input in{FusedKernel::Input::strided, ins[size_t(i)].dtype, -1};
-    if (k.walk.scalar(size_t(i)))
+    const auto listed = std::find(sparse.begin(), sparse.end(), i);
+    if (listed != sparse.end())
+      in.kind = FusedKernel::Input::rows, in.ids = n_in + int(listed - sparse.begin());
+    else if (k.walk.scalar(size_t(i)))
       in.kind = FusedKernel::Input::scalar;
     else if (k.walk.contiguous(size_t(i)))
       in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::convert;
@@ -141,6 +149,23 @@ void FusedKernel::prefetch_inputs(void* const* in, int64_t at, int n) const {
       for (int i = 0; i < n; i += 16) __builtin_prefetch(static_cast<const float*>(in[k]) + at + i);
 }
 
+int64_t FusedKernel::find_row(void* const* in, const Input& s, int64_t at) const {
+  const int32_t* ids = static_cast<const int32_t*>(in[s.ids]);
+  return std::lower_bound(ids, ids + row_count, at) - ids;
+}
+
+// The table's floats [at, at + n): zero, but for the rows at hand.
+void FusedKernel::read_rows(const Input& s, void* const* in, size_t i, int64_t at, int n, float* tile) const {
+  const int32_t* ids = static_cast<const int32_t*>(in[s.ids]);
+  std::fill(tile, tile + n, 0.0f);
+  for (int64_t k = find_row(in, s, at / row); k < row_count && ids[k] * row < at + n; ++k) {
+    const int64_t first = std::max(at, ids[k] * row), last = std::min(at + n, (ids[k] + 1) * row);
+    if (last > first)
+      copy_floats(tile + (first - at), static_cast<const float*>(in[i]) + k * row + (first - ids[k] * row),
+                  last - first);
+  }
+}
+
 void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced,
                       const float* replace) const {
   alignas(64) float tiles[kMaxSlots][kTile];
@@ -180,6 +205,8 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
           std::memcpy(tiles[s.slot] + left, source, size_t(n - left) * 4);
           reg[i] = tiles[s.slot];
         }
+      } else if (s.kind == Input::rows) {
+        read_rows(s, in, size_t(i), at, n, tiles[s.slot]);
       } else if (s.kind == Input::strided) {
         float* t = tiles[s.slot];
         walk.runs(size_t(i), at, at + n, [&](int64_t offset, int64_t pos, int64_t len, int64_t stride) {
@@ -229,14 +256,37 @@ namespace {
 void run_fused(const KernelCall& c) {
   const auto& k = params_of<FusedKernel>(c);
   const Range r = part_range(k.walk.total, c.parts, c.part, kTile);
-  if (r.size() > 0) k.run(c.buffers, c.buffers + k.inputs.size(), r.begin, r.end);
+  if (r.size() > 0) k.run(c.buffers, c.buffers + c.out, r.begin, r.end);
 }
 
-KernelPlan fused_plan(const KernelRequest& r, const Ints& program, const Ints& results) {
-  FusedKernel k = make_fused(r.inputs, r.outputs, program, results, r.isa, r.op);
+// Just the rows at hand, neighbours together; the rest stays as it is, or is copied where the result lies elsewhere.
+void run_rows(const KernelCall& c) {
+  const auto& k = params_of<FusedKernel>(c);
+  const Range r = part_range(k.walk.total / k.row, c.parts, c.part);
+  for (size_t j = 0; j < k.outputs.size(); ++j) {
+    const float* from = buffer<const float>(c, int(k.keeps[j]));
+    float* to = buffer<float>(c, c.out + int(j));
+    if (from != to) std::memcpy(to + r.begin * k.row, from + r.begin * k.row, size_t(r.size() * k.row) * 4);
+  }
+  const FusedKernel::Input& s = *std::find_if(
+      k.inputs.begin(), k.inputs.end(), [](const FusedKernel::Input& i) { return i.kind == FusedKernel::Input::rows; });
+  const int32_t* ids = buffer<const int32_t>(c, s.ids);
+  for (int64_t i = k.find_row(c.buffers, s, r.begin); i < k.row_count && ids[i] < r.end;) {
+    int64_t n = 1;
+    while (i + n < k.row_count && ids[i + n] < r.end && ids[i + n] == ids[i] + n) ++n;
+    k.run(c.buffers, c.buffers + c.out, ids[i] * k.row, (ids[i] + n) * k.row);
+    i += n;
+  }
+}
+
+KernelPlan fused_plan(const KernelRequest& r, const Ints& program, const Ints& results, const Ints& sparse = {},
+                      const Ints& keeps = {}) {
+  const std::vector<TensorSpec> inputs(r.inputs.begin(), r.inputs.end() - long(sparse.size()));
+  FusedKernel k = make_fused(inputs, r.outputs, program, results, r.isa, r.op, sparse);
+  k.keeps = keeps;
   const int parts = parts_for(k.walk.total, 4 + double(k.code.size()) * 2, 65536);
   auto aliases = alias_inputs(k);
-  KernelPlan p = make_plan(std::move(k), {{run_fused, parts}});
+  KernelPlan p = make_plan(std::move(k), {{keeps.empty() ? run_fused : run_rows, parts}});
   p.alias_inputs = std::move(aliases);
   return p;
 }
@@ -244,7 +294,7 @@ KernelPlan fused_plan(const KernelRequest& r, const Ints& program, const Ints& r
 }  // namespace
 
 KernelPlan plan_fused(const KernelRequest& r) {
-  return fused_plan(r, r.attrs.ints("program"), r.attrs.ints("results"));
+  return fused_plan(r, r.attrs.ints("program"), r.attrs.ints("results"), r.attrs.ints("sparse"), r.attrs.ints("keeps"));
 }
 
 KernelPlan plan_elementwise(const KernelRequest& r) {

@@ -11,10 +11,11 @@ constexpr int kMaxSlots = 40;  // tiles a program may need
 /// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.
 struct FusedKernel {
   struct Input {
-    enum Kind { direct, convert, scalar, periodic, strided } kind;
+    enum Kind { direct, convert, scalar, periodic, strided, rows } kind;
     DType dtype;
     int slot;            // tile it is read into, when not direct
     int64_t period = 0;  // periodic: floats that repeat, as a bias does
+    int ids = -1;        // rows: the input that says where they belong
   };
   struct Output {
     int reg;
@@ -28,20 +29,27 @@ struct FusedKernel {
   std::vector<Output> outputs;
   const IsaTable* isa = nullptr;
   int slots = 0;
+  int64_t row = 0, row_count = 0;  // of sparse inputs: floats in a row of the table, and rows at hand
+  Ints keeps;                      // inputs whose other rows the results keep, when just those rows are computed
 
   /// Runs over [begin, end) of the flat iteration space. `replace` overrides input `replaced` with values that start
   /// at `begin` (an epilogue's own product), or is null.
   void run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced = -1,
            const float* replace = nullptr) const;
 
+  /// The first of a sparse input's rows that lies at or after a row of the table.
+  int64_t find_row(void* const* in, const Input& s, int64_t row) const;
+
  private:
+  void read_rows(const Input& s, void* const* in, size_t i, int64_t at, int n, float* tile) const;
   void prefetch_inputs(void* const* in, int64_t at, int n) const;  // of the next tile
 };
 
 /// Inputs that may share memory with an output.
 std::vector<int> alias_inputs(const FusedKernel& k);
 FusedKernel make_fused(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
-                       const Ints& program, const Ints& results, const IsaTable* isa, const char* op);
+                       const Ints& program, const Ints& results, const IsaTable* isa, const char* op,
+                       const Ints& sparse = {});
 /// One op of any dtype, element by element.
 KernelPlan plan_elementwise_reference(const KernelRequest& r, Ew op);
 }  // namespace hornbeam

@@ -59,6 +59,76 @@ void run_scatter_add(const KernelCall& c) {  // each part owns a range of rows, 
   });
 }
 
+// The workspace of unique_rows, in int32: the order of the ids, where each id's run begins in it, how many there are.
+struct UniqueLayout {
+  int64_t n;
+  int64_t order() const { return 0; }
+  int64_t starts() const { return n; }
+  int64_t count() const { return 2 * n + 1; }
+  int64_t scratch() const { return 2 * n + 2; }  // keys and orders of the sort
+  size_t bytes() const { return size_t(scratch() + 3 * n) * 4; }
+};
+constexpr int kDigit = 11;  // bits a pass of the sort takes
+
+void sort_ids(const KernelCall& c) {
+  const auto& p = params_of<IndexParams>(c);
+  const UniqueLayout at{p.count};
+  int32_t* work = buffer<int32_t>(c, c.work);
+  int32_t *order = work + at.order(), *keys = work + at.scratch(), *next_order = keys + at.n,
+          *next_keys = next_order + at.n;
+  int32_t n = 0;
+  for (int64_t i = 0; i < p.count; ++i) {
+    const int64_t id = load_id(c, 0, p.ids, i);
+    if (id < 0 || id >= p.rows) {
+      c.status->raise(Status::index_out_of_range, c.node, i, double(id), double(p.rows));
+      continue;
+    }
+    keys[n] = int32_t(id), order[n++] = int32_t(i);
+  }
+  for (int shift = 0; shift < 31 && (p.rows - 1) >> shift > 0; shift += kDigit) {  // stable, least digit first
+    int32_t place[(1 << kDigit) + 1] = {};
+    auto digit = [&](int32_t key) { return (key >> shift) & ((1 << kDigit) - 1); };
+    for (int32_t i = 0; i < n; ++i) ++place[digit(keys[i]) + 1];
+    for (int d = 0; d < 1 << kDigit; ++d) place[d + 1] += place[d];
+    for (int32_t i = 0; i < n; ++i) {
+      const int32_t to = place[digit(keys[i])]++;
+      next_keys[to] = keys[i], next_order[to] = order[i];
+    }
+    std::memcpy(keys, next_keys, size_t(n) * 4);
+    std::memcpy(order, next_order, size_t(n) * 4);
+  }
+  int32_t* ids = buffer<int32_t>(c, 2);
+  int32_t runs = 0;
+  for (int32_t i = 0; i < n; ++i)
+    if (i == 0 || keys[i] != keys[i - 1]) ids[runs] = keys[i], work[at.starts() + runs++] = i;
+  work[at.starts() + runs] = n;
+  work[at.count()] = runs;
+  std::fill(ids + runs, ids + p.count, int32_t(p.rows));
+}
+void sum_runs(const KernelCall& c) {
+  const auto& p = params_of<IndexParams>(c);
+  const UniqueLayout at{p.count};
+  const int32_t *work = buffer<const int32_t>(c, c.work), *order = work + at.order(), *starts = work + at.starts();
+  const Range r = part_range(p.count, c.parts, c.part);
+  with_type(p.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T* updates = buffer<const T>(c, 1);
+    T* y = buffer<T>(c, 3) + r.begin * p.inner;
+    for (int64_t run = r.begin; run < r.end; ++run, y += p.inner) {
+      if (run >= work[at.count()]) {
+        std::fill(y, y + p.inner, T(0));
+        continue;
+      }
+      const T* first = updates + int64_t(order[starts[run]]) * p.inner;
+      std::copy(first, first + p.inner, y);
+      for (int32_t i = starts[run] + 1; i < starts[run + 1]; ++i) {
+        const T* more = updates + int64_t(order[i]) * p.inner;
+        for (int64_t k = 0; k < p.inner; ++k) y[k] += more[k];
+      }
+    }
+  });
+}
+
 struct AlongParams {
   int64_t outer = 1, inner = 1;
   int64_t n = 0;      // of the long side (x of take, the result of put)
@@ -137,6 +207,16 @@ KernelPlan plan_scatter_add(const KernelRequest& r) {
   const int parts =
       std::min(8, parts_for(p.rows, double(p.inner) * (1 + double(p.count) / double(std::max<int64_t>(1, p.rows)))));
   return make_plan(p, {{run_scatter_add, parts}});
+}
+KernelPlan plan_unique_rows(const KernelRequest& r) {
+  const Shape& y = r.outputs[1].shape;
+  IndexParams p{r.inputs[0].size(), r.attrs.ints("rows")[0], 1, r.inputs[0].dtype, r.inputs[1].dtype};
+  HB_CHECK(p.rows <= INT32_MAX && p.count < INT32_MAX, "[unique_rows] takes at most 2^31 - 1 rows and ids; got ",
+           p.rows, " and ", p.count);
+  for (size_t i = 1; i < y.size(); ++i) p.inner *= y[i];
+  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
+  const int parts = parts_for(p.count, double(p.inner) + 4);
+  return make_plan(p, {{sort_ids, 1}, {sum_runs, parts}}, UniqueLayout{p.count}.bytes());
 }
 KernelPlan plan_along_axis(const KernelRequest& r) {
   const bool take = std::string(r.op) == "take_along_axis";

@@ -1,0 +1,128 @@
+"""Tables that are read by ids: their gradients stay rows, and updates give the same bits as with dense gradients."""
+
+import numpy as np
+import pytest
+
+import hornbeam as hb
+from hornbeam import layers, ops
+
+ROWS, WIDTH = 300, 17
+OPTIMIZERS = [
+    ("SGD", {}),
+    ("SGD", {"momentum": 0.9, "nesterov": True}),
+    ("SGD", {"weight_decay": 0.1}),
+    ("SGD", {"clipnorm": 0.01}),
+    ("SGD", {"clipvalue": 0.001}),
+    ("SGD", {"use_ema": True}),
+    ("Adagrad", {}),
+    ("Adadelta", {}),
+    ("RMSprop", {"centered": True, "momentum": 0.5}),
+    ("Adam", {}),
+    ("Adam", {"global_clipnorm": 0.01}),
+    ("AdamW", {}),
+    ("Nadam", {}),
+    ("Adamax", {}),
+    ("Lion", {}),
+]
+
+
+def train(optimizer, steps=4, regularizer=0.0, **options):
+    """A table and its slots after some steps whose ids repeat, and lie near and far from each other; each step's ids."""
+    rng = np.random.default_rng(0)
+    table = hb.Variable(rng.standard_normal((ROWS, WIDTH)).astype("float32"))
+    w = hb.Variable(rng.standard_normal((WIDTH, 3)).astype("float32"))
+
+    def step(ids, target):
+        y = ops.matmul(ops.mean(ops.take(table, ids, axis=0), axis=1), w)
+        loss = ops.mean(ops.square(y - target))
+        if regularizer:
+            loss = loss + ops.sum(ops.square(table)) * regularizer
+        optimizer.apply(hb.gradients(loss, [table, w]), [table, w])
+        return loss
+
+    run = hb.function(step, **options)
+    seen = []
+    for _ in range(steps):
+        ids = np.concatenate([rng.integers(0, 40, (4, 6)), rng.integers(0, ROWS, (4, 3))], 1).astype("int32")
+        run(ids, rng.standard_normal((4, 3)).astype("float32"))
+        seen.append(ids)
+    return [table.numpy(), w.numpy(), *(v.numpy() for v in optimizer.variables)], seen
+
+
+@pytest.mark.parametrize("name,kwargs", OPTIMIZERS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(OPTIMIZERS)])
+@pytest.mark.parametrize("regularizer", [0.0, 0.01])
+def test_rows_update_as_the_whole_table_would(name, kwargs, regularizer):
+    make = lambda: getattr(hb.optimizers, name)(0.05, **kwargs)  # noqa: E731
+    dense = train(make(), regularizer=regularizer, disable=["sparse_updates"])[0]
+    for threads in (1, 3):
+        for off in ([], ["in_place"]):
+            rows = train(make(), regularizer=regularizer, threads=threads, disable=off)[0]
+            for a, b in zip(dense, rows, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_two_lookups_of_one_table():
+    results = []
+    for off in ([], ["sparse_updates"]):
+        table = hb.Variable(np.float32(np.arange(40)).reshape(10, 4))
+
+        def step(a, b, table=table):
+            loss = ops.sum(ops.take(table, a, axis=0) * ops.take(table, b, axis=0))
+            hb.optimizers.SGD(0.1).apply(hb.gradients(loss, [table]), [table])
+            return loss
+
+        hb.function(step, disable=off)(np.int32([1, 3, 3]), np.int32([3, 9, 0]))
+        results.append(table.numpy())
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_lazy_leaves_other_rows_alone(name):
+    kwargs = {"momentum": 0.9} if name == "SGD" else {}
+    make = lambda lazy: getattr(hb.optimizers, name)(0.05, lazy=lazy, **kwargs)  # noqa: E731
+    (start, *_), _ = train(make(False), steps=0)
+    (once, *_), ids = train(make(True), steps=1)
+    (dense, *_), _ = train(make(False), steps=1)
+    touched = np.isin(np.arange(ROWS), ids[0])
+    np.testing.assert_array_equal(once[touched], dense[touched])
+    np.testing.assert_array_equal(once[~touched], start[~touched])
+    # rows of earlier steps are left alone too, where momenta would go on moving them
+    (three, *_), _ = train(make(True), steps=3)
+    (four, *_), ids = train(make(True), steps=4)
+    assert not np.array_equal(four, train(make(False), steps=4)[0][0])
+    last = np.isin(np.arange(ROWS), ids[-1])
+    np.testing.assert_array_equal(four[~last], three[~last])
+
+
+def test_lazy_is_part_of_the_config():
+    config = hb.optimizers.Adam(lazy=True).get_config()
+    assert config["lazy"] is True and hb.optimizers.Adam.from_config(config).lazy
+
+
+def test_ids_out_of_range_leave_the_table_as_it_was():
+    table = hb.Variable(np.ones((5, 4), "float32"))
+
+    def step(ids):
+        table.assign(table - ops.segment_sum(ops.ones((3, 4)), ids, 5))
+        return ops.sum(ids)
+
+    for bad in (7, -1, 5):
+        with pytest.raises(ValueError, match=rf"\[unique_rows\] index must be in \[0, 5\); got {bad} at row 1"):
+            hb.function(step)(np.int32([0, bad, 1]))
+        np.testing.assert_array_equal(table.numpy(), 1)
+
+
+def test_an_embedding_trains_the_same():
+    x = np.random.default_rng(2).integers(0, 50, (64, 5))
+    y = (x.sum(1) % 2).astype("int32")
+    weights = []
+    for optimizer in (hb.optimizers.Adagrad(0.1), hb.optimizers.Adagrad(0.1, lazy=True)):
+        hb.utils.set_random_seed(3)
+        m = hb.Sequential(
+            [hb.Input((5,), dtype="int32"), layers.Embedding(50, 8), layers.GlobalAveragePooling1D(), layers.Dense(2)]
+        )
+        m.compile(optimizer, hb.losses.SparseCategoricalCrossentropy(from_logits=True))
+        m.fit(x, y, epochs=3, batch_size=16, verbose=0)
+        weights.append(m.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_array_equal(a, b)  # Adagrad leaves such rows alone anyway
