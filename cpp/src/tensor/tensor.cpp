@@ -1,6 +1,7 @@
 // Tensor storage, the memory check made before allocating, and variables.
 #include "hornbeam/tensor.hpp"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -29,6 +30,18 @@ size_t memory_limit() {
   if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < limit) limit = r.rlim_cur;
   return limit;
 }
+
+// Large blocks ask for huge pages: kernels that stride through them would spend their time on address translation, and
+// first use on faults (Linux; elsewhere, or where the system gives none, nothing changes).
+void* allocate(size_t n) {
+  constexpr size_t kHuge = size_t(2) << 20;
+  if (n < 2 * kHuge) return std::aligned_alloc(64, std::max<size_t>(64, (n + 63) / 64 * 64));
+  void* p = std::aligned_alloc(kHuge, (n + kHuge - 1) / kHuge * kHuge);
+#ifdef MADV_HUGEPAGE
+  if (p) madvise(p, n / kHuge * kHuge, MADV_HUGEPAGE);
+#endif
+  return p;
+}
 }  // namespace
 
 size_t tensor_bytes(DType dtype, const Shape& shape) {
@@ -45,7 +58,7 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
   size_t n = tensor_bytes(dtype_, shape_);
   check_memory(n, concat_text("tensor ", dtype_short(dtype_), shape_text(shape_)));
   size_ = shape_product(shape_);
-  void* p = std::aligned_alloc(64, (n + 63) / 64 * 64 + (n == 0 ? 64 : 0));
+  void* p = allocate(n);
   if (!p) throw MemoryError(concat_text("tensor ", dtype_short(dtype_), shape_text(shape_), " needs ", human(n)));
   data_ = p;
   keep_ = std::shared_ptr<const void>(p, [](const void* q) { std::free(const_cast<void*>(q)); });
