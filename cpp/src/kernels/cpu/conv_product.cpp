@@ -129,6 +129,7 @@ Gather forward_gather(const ConvGeometry& g, int64_t group) {
   return a;
 }
 
+constexpr int64_t kBlock = 64;  // filters of a panel that are turned together
 constexpr int64_t kFewColumns = 4, kLowTile = 6, kDotRun = 8;
 constexpr int64_t kPartialFloats = 1 << 20;  // that pieces of a kernel gradient may take
 
@@ -243,14 +244,12 @@ void pack_input_grad(const KernelCall& c) {  // B[(tap, filter)][channel] = kern
     for (int64_t panel = r.begin; panel < r.end; ++panel) {
       float* dst = prepared(c) + q.packed + panel * w * q.gemm.k;
       for (int64_t t : q.tap_index)
-        for (int64_t o0 = 0; o0 < gf; o0 += 16) {
-          const int64_t o1 = std::min(gf, o0 + 16);
-          for (int j = 0; j < w; ++j) {
-            const int64_t ch = panel * w + j;
-            const float* src = kernel + (t * gc + ch) * p.g.filters + q.group * gf;
-            for (int64_t o = o0; o < o1; ++o) dst[(o - o0) * w + j] = ch < gc ? src[o] : 0.0f;
-          }
-          dst += (o1 - o0) * w;
+        for (int64_t o0 = 0; o0 < gf; o0 += kBlock) {
+          const int64_t n = std::min(kBlock, gf - o0), width = std::min<int64_t>(w, gc - panel * w);
+          const float* src = kernel + (t * gc + panel * w) * p.g.filters + q.group * gf + o0;
+          transpose_floats(src, p.g.filters, dst, w, width, n);
+          for (int64_t o = 0; o < n && width < w; ++o) std::fill(dst + o * w + width, dst + (o + 1) * w, 0.0f);
+          dst += n * w;
         }
     }
     if (r.size() > 0) pack_dot(q, prepared(c));

@@ -4,6 +4,7 @@ namespace hornbeam {
 namespace {
 constexpr int64_t kNearFloats = 131072;  // of B that L2 keeps
 constexpr int64_t kFewRows = 48;         // below which packing B costs more than reading it badly
+constexpr int64_t kTransposed = 64;      // rows of a panel that are turned together, so that they stay in L1
 constexpr int64_t kCacheColumns = 512;   // x kTileDepth floats of B: about three quarters of a 1 MiB L2
 }  // namespace
 
@@ -22,7 +23,7 @@ Gemm Gemm::plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool
   return g;
 }
 
-Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column) {
+Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column, int threads) {
   Gemm g;
   g.isa = isa, g.m = m, g.n = n, g.k = k, g.column = column, g.nv = 0;
   // The panel width that costs least. A step of a tile of h rows takes h * nv multiply-adds (eight at least are in
@@ -39,9 +40,10 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
     const double cost = step * double(tiles) * double(panels);
     if (g.nv == 0 || cost < least * 0.999) least = cost, g.nv = nv, g.mr = mr;
   }
-  // Parts: enough to share among threads, each of a few tiles at least.
+  // Parts: enough to share among threads, each of a few tiles at least. The result does not depend on them.
   const double work = 2.0 * double(m) * double(n) * double(std::max<int64_t>(k, 1));
-  const int want = int(std::max(1.0, std::min(double(kMaxParts), work / 4e6)));
+  const int most = threads == 0 ? kMaxParts : threads == 1 ? 1 : std::min(kMaxParts, 4 * threads);
+  const int want = int(std::max(1.0, std::min(double(most), work / 4e6)));
   const int64_t row_tiles = std::max<int64_t>(1, (m + g.mr - 1) / g.mr);
   g.row_parts = int(std::min<int64_t>(row_tiles, want));
   g.col_parts = int(std::min<int64_t>(std::max<int64_t>(1, g.panels()), std::max(1, want / g.row_parts)));
@@ -50,8 +52,14 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
 
 bool Gemm::pack_by_blocks() {
   if (b_stride || n * k <= 2 * kNearFloats || n < 4 * panel()) return false;
-  col_parts = int(std::max<int64_t>(1, std::min<int64_t>({8, panels() / 2, int64_t(row_parts) * col_parts})));
-  row_parts = 1;
+  // Each part packs the columns it has and reads the rows it has: the division that does least of both.
+  const int64_t want = int64_t(row_parts) * col_parts, row_tiles = std::max<int64_t>(1, (m + mr - 1) / mr);
+  double least = 0;
+  for (int64_t columns = 1; columns <= std::min(want, std::max<int64_t>(1, panels() / 2)); ++columns) {
+    const int64_t rows = std::min(row_tiles, (want + columns - 1) / columns);
+    const double cost = double(columns) * double(m) + double(rows) * double(n);
+    if (columns == 1 || cost < least) least = cost, row_parts = int(rows), col_parts = int(columns);
+  }
   return true;
 }
 
@@ -89,17 +97,16 @@ void Gemm::pack_panel(const float* b, int64_t row_stride, int64_t col_stride, fl
     }
     return;
   }
-  // B is transposed in memory: walk it by blocks of 16 rows so that both sides stay in cache
-  for (int64_t i0 = 0; i0 < depth; i0 += 16) {
-    const int64_t i1 = std::min<int64_t>(depth, i0 + 16);
-    for (int c = 0; c < w; ++c)
-      if (c < cols) {
-        const float* src = b + c * col_stride;
-        for (int64_t i = i0; i < i1; ++i) dst[i * w + c] = src[i * row_stride];
-      } else {
-        for (int64_t i = i0; i < i1; ++i) dst[i * w + c] = 0;
-      }
+  if (row_stride == 1) {  // B is transposed in memory
+    for (int64_t i = 0; i < depth; i += kTransposed, dst += kTransposed * w) {
+      const int64_t rows = std::min(kTransposed, depth - i);
+      transpose_floats(b + i, col_stride, dst, w, cols, rows);
+      for (int64_t r = 0; r < rows && cols < w; ++r) std::fill(dst + r * w + cols, dst + (r + 1) * w, 0.0f);
+    }
+    return;
   }
+  for (int64_t i = 0; i < depth; ++i, dst += w)
+    for (int c = 0; c < w; ++c) dst[c] = c < cols ? b[i * row_stride + c * col_stride] : 0;
 }
 
 void Gemm::pack_block(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t j, int64_t width,

@@ -35,7 +35,8 @@ struct Gemm {
   int64_t b_stride = 0;  // B is read where it lies, with this row stride, rather than packed; 0: packed
   int row_parts = 1, col_parts = 1;
 
-  static Gemm plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column);
+  /// `threads` bounds the parts; 0: there may be any number of threads.
+  static Gemm plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column, int threads = 0);
   /// The same as one part: a product inside a kernel that cuts its own work.
   static Gemm plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column);
   int panel() const { return nv * isa->lanes; }
@@ -44,8 +45,7 @@ struct Gemm {
   int64_t packed_size() const { return b_stride ? 0 : panels() * panel() * k; }  // floats
   /// Reads B unpacked when that is the better way: few rows would not pay for the packing.
   void read_in_place(int64_t row_stride, int64_t col_stride);
-  /// Whether B is large enough to be packed block by block, by the part that reads the block next (see run_blocks);
-  /// parts then have columns of their own.
+  /// Whether B is large enough to be packed block by block, by the part that reads the block next (see run_blocks).
   bool pack_by_blocks();
   int64_t block_floats() const;  // that such a part needs
   int parts() const { return row_parts * col_parts; }

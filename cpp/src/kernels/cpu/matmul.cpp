@@ -112,7 +112,7 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   if (r.inputs[0].dtype == DType::f64)
     return make_plan(std::move(p), {{multiply_f64, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
   if (r.inputs[0].dtype != DType::f32) no_kernel(r);
-  p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta);
+  p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta, r.threads);
   p.gemm.read_in_place(p.b.row_stride, p.b.col_stride);
   p.by_blocks = p.batch == 1 && !r.lasts(1) && p.gemm.pack_by_blocks();
   p.epilogue = Epilogue::plan(r, 2);
