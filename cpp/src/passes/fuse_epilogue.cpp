@@ -5,10 +5,14 @@
 namespace hornbeam {
 namespace {
 
-bool takes_epilogue(const Node& n) {
+bool takes_epilogue(const Graph& g, const Node& n) {
   if (n.outputs[0].dtype != DType::f32 || n.attrs.has("program")) return false;
   if (op_is(n, "matmul")) return true;
-  return (op_is(n, "conv") || op_is(n, "conv_input_grad")) && n.attrs.integer("groups") == 1;
+  if (!op_is(n, "conv") && !op_is(n, "conv_input_grad")) return false;
+  const int64_t groups = n.attrs.integer("groups");
+  const SymShape& kernel = g.shape(n.inputs[1]);
+  const bool depthwise = kernel[kernel.size() - 2] == Dim(1) && kernel.back() == Dim(groups);
+  return groups == 1 || depthwise;
 }
 }  // namespace
 
@@ -24,7 +28,7 @@ Graph fuse_epilogue(const Graph& g) {
     if (!op_is(n, "fused") || n.outputs.size() != 1 || n.outputs[0].dtype != DType::f32) continue;
     for (Value v : n.inputs) {
       const Node& p = g.node(v.node);
-      if (readers[size_t(v.node)] != 1 || !takes_epilogue(p) || p.outputs[0].shape != n.outputs[0].shape) continue;
+      if (readers[size_t(v.node)] != 1 || !takes_epilogue(g, p) || p.outputs[0].shape != n.outputs[0].shape) continue;
       absorbed[size_t(v.node)] = id;
       break;
     }

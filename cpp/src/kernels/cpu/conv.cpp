@@ -9,15 +9,17 @@ struct Algorithm {
 };
 
 bool is_double(const ConvGeometry&, const KernelRequest& r) { return r.inputs[0].dtype == DType::f64; }
-bool is_depthwise(const ConvGeometry& g, const KernelRequest& r) { return g.depthwise() && !r.attrs.has("program"); }
+bool is_depthwise(const ConvGeometry& g, const KernelRequest&) { return g.depthwise(); }
 bool always(const ConvGeometry&, const KernelRequest&) { return true; }
 
 const Algorithm kForward[] = {{is_double, plan_conv_reference},
                               {is_depthwise, plan_depthwise},
+                              {is_pointwise, plan_pointwise},
                               {winograd_pays, plan_winograd_forward},
                               {always, plan_product_forward}};
 const Algorithm kInputGrad[] = {{is_double, plan_conv_reference},
                                 {is_depthwise, plan_depthwise},
+                                {is_pointwise, plan_pointwise},
                                 {winograd_pays, plan_winograd_input_grad},
                                 {always, plan_product_input_grad}};
 const Algorithm kKernelGrad[] = {{is_double, plan_conv_reference},

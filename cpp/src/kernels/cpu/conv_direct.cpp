@@ -7,6 +7,11 @@ namespace {
 struct DirectParams {
   ConvGeometry g;
   const IsaTable* isa;
+  Epilogue epilogue;
+  /// What follows the convolution, on finished pixels.
+  void finish(const KernelCall& c, int64_t begin, int64_t end) const {
+    if (epilogue.present) epilogue.apply(c, buffer<float>(c, c.out), begin * g.channels, end * g.channels);
+  }
 };
 
 // Calls f(input pixel, output pixel, tap) for each pair that meets, for the output pixels [begin, end) of all images.
@@ -84,6 +89,17 @@ struct TapGrid {
     const int64_t past = size[2] - 1 - high;
     return {from, past < 0 ? from : std::max(from, std::min(count[2], past / step[2] + 1))};
   }
+  // Fetches what the line after `line` reads beyond it, and `out`, where it goes: channels are walked one register at a
+  // time, in strides that the hardware does not foresee.
+  void prefetch_next(int64_t line, const float* source, const float* out, int64_t channels) const {
+    const int64_t lines = count[0] * count[1], next = line + 1;
+    const int64_t h = next % count[1] * step[1] + start[1] + std::max<int64_t>(0, (window[1] - 1) * spread[1]);
+    const int64_t width = size[2] * channels;
+    const float* last = source + (next / lines * size[0] * size[1] + std::min(size[1] - 1, h)) * width;
+    for (int64_t i = 0; i < std::min(step[1], size[1]) * width && size[0] == 1; i += 16)
+      __builtin_prefetch(last + width - 16 - i);
+    for (int64_t i = 0; i < count[2] * channels; i += 16) __builtin_prefetch(out + i, 1);
+  }
   // Calls f(source pixel, tap) for each pair of pixel `w` of a line.
   template <class F>
   void pairs(int64_t line, int64_t w, F f) const {
@@ -101,8 +117,9 @@ struct TapGrid {
 };
 
 // The pairs of a pixel as offsets of cells and of taps, some at a time: flush(pairs, whether they are the first).
+constexpr int kPairs = 27;
 struct Pairs {
-  int64_t cells[27], taps[27];
+  int64_t cells[kPairs], taps[kPairs];
   int count = 0;
 };
 template <class F>
@@ -111,7 +128,7 @@ void each_batch_of_pairs(const TapGrid& grid, int64_t line, int64_t w, int64_t c
   bool first = true;
   grid.pairs(line, w, [&](int64_t cell, int64_t tap) {
     q.cells[q.count] = cell * channels, q.taps[q.count] = tap * channels;
-    if (++q.count < 27) return;
+    if (++q.count < kPairs) return;
     flush(q, first);
     q.count = 0, first = false;
   });
@@ -123,16 +140,20 @@ void dot_lines(const KernelCall& c, const DirectParams& p, const TapGrid& grid) 
   const int64_t n = p.g.channels;
   const float *x = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
   const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part), inner = grid.inner();
+  const TileEnd end = p.epilogue.end(c);
   for (int64_t l = lines.begin; l < lines.end; ++l) {
     float* out = buffer<float>(c, c.out) + l * grid.count[2] * n;
+    if (l + 1 < lines.end) grid.prefetch_next(l, x, out + grid.count[2] * n, n);
     auto pixels = [&](int64_t w, int64_t count) {
       each_batch_of_pairs(grid, l, w, n, [&](const Pairs& q, bool first) {
-        p.isa->dot_cells(out + w * n, x, q.cells, k, q.taps, q.count, grid.step[2] * n, count, n, first);
+        p.isa->dot_cells(
+            {out + w * n, x, q.cells, k, q.taps, q.count, grid.step[2] * n, count, n, first, end.bias, end.relu});
       });
     };
     for (int64_t w = 0; w < inner.begin; ++w) pixels(w, 1);
     if (inner.size() > 0) pixels(inner.begin, inner.size());
     for (int64_t w = inner.end; w < grid.count[2]; ++w) pixels(w, 1);
+    p.finish(c, l * grid.count[2], (l + 1) * grid.count[2]);
   }
 }
 void depthwise_forward(const KernelCall& c) {
@@ -150,6 +171,7 @@ void depthwise_input_grad(const KernelCall& c) {
   std::fill(dx + lines.begin * g.in[2] * n, dx + lines.end * g.in[2] * n, 0.0f);
   each_pair_of_input(g, lines.begin * g.in[2], lines.end * g.in[2],
                      [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dx + i * n, dy + o * n, k + t * n, n); });
+  p.finish(c, lines.begin * g.in[2], lines.end * g.in[2]);
 }
 
 // Each part has its own sums; the next stage adds them in order.
@@ -212,8 +234,13 @@ void reference_conv(const KernelCall& c) {
 }  // namespace
 
 KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
-  DirectParams p{g, r.isa};
   const std::string op = r.op;
+  DirectParams p{g, r.isa, {}};
+  if (op != "conv_kernel_grad") {  // in registers where all taps of a pixel are taken together
+    const bool strided = op == "conv_input_grad" && g.stride[0] * g.stride[1] * g.stride[2] > 1;
+    p.epilogue = Epilogue::plan(r, 2, g.taps() <= kPairs && !strided);
+    if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, false);
+  }
   const double cost = 2.0 * double(g.taps() * g.channels);
   auto parts = [&](const int64_t* pixels) {  // of the lines of a grid
     return parts_for(g.batch * pixels[0] * pixels[1], cost * double(pixels[2]));
@@ -227,7 +254,7 @@ KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
 }
 
 KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest& r) {
-  DirectParams p{g, nullptr};
+  DirectParams p{g, nullptr, {}};
   const std::string op = r.op;
   if (op == "conv") return make_plan(p, {{reference_conv<0>, 1}});
   if (op == "conv_input_grad") return make_plan(p, {{reference_conv<1>, 1}});

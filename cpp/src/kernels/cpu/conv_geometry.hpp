@@ -85,6 +85,8 @@ void fill_gather_columns(const void* source, const float* a, float* dst, int64_t
 // serve all three, by the request's op.
 KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest& r);
 KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r);
+bool is_pointwise(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_pointwise(const ConvGeometry& g, const KernelRequest& r);
 bool winograd_pays(const ConvGeometry& g, const KernelRequest& r);
 KernelPlan plan_winograd_forward(const ConvGeometry& g, const KernelRequest& r);
 KernelPlan plan_winograd_input_grad(const ConvGeometry& g, const KernelRequest& r);

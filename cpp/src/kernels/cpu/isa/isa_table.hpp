@@ -81,6 +81,20 @@ struct WinogradOutput {
   const float* residual[4];  // added before relu; null: none
   bool relu;
 };
+// y[pixel * n + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i], then a bias (null: none), then
+// relu.
+struct DotCells {
+  float* y;
+  const float* x;
+  const int64_t* cells;
+  const float* w;
+  const int64_t* taps;
+  int count;
+  int64_t step, pixels, n;
+  bool first;  // = rather than +=
+  const float* bias;
+  bool relu;
+};
 constexpr int kTileDepth = 384;               // K is taken in blocks of this many
 constexpr int kTileStride = kTileDepth + 16;  // row form: padded, so that rows do not share a cache set
 constexpr int kTileRows = 16;                 // column form: room for the tallest tile
@@ -126,9 +140,7 @@ struct IsaTable {
   // part; cells lie from `base` on.
   void (*max_cells)(float* y, int32_t* at, const float* x, int64_t base, const int64_t* cells, int count, int64_t n,
                     bool first);
-  // y[pixel * n + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i]
-  void (*dot_cells)(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int count,
-                    int64_t step, int64_t pixels, int64_t n, bool first);
+  void (*dot_cells)(const DotCells& q);
   // dk[taps[t] + i] += sum over pixels of x[pixel * step + cells[t] + i] dy[pixel * n + i]
   void (*outer_cells)(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int count, int64_t step,
                       const float* dy, int64_t pixels, int64_t n);

@@ -148,25 +148,31 @@ void max_cells(float* y, int32_t* at, const float* x, int64_t base, const int64_
   });
 }
 template <int T>
-void dot_taps(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int64_t step,
-              int64_t pixels, int64_t n, bool first) {
+void dot_taps(const DotCells& q, const int64_t* cells, const int64_t* taps, bool first, bool last) {
+  const int64_t n = q.n, step = q.step, pixels = q.pixels;
+  const float *x = q.x, *w = q.w, *bias = last ? q.bias : nullptr;
+  const bool relu = last && q.relu;
+  float* y = q.y;
   each(n, [=](int64_t i, int m) {
     Vec wv[T + 1];
     for (int t = 0; t < T; ++t) wv[t] = get(w + taps[t] + i, m);
+    const Vec start = bias ? get(bias + i, m) : Vec{};
     for (int64_t p = 0; p < pixels; ++p) {
-      Vec s[3] = {first ? Vec{} : get(y + p * n + i, m), Vec{}, Vec{}};
+      Vec s[3] = {first ? start : get(y + p * n + i, m) + start, Vec{}, Vec{}};
       for (int t = 0; t < T; ++t) s[t % 3] = get(x + p * step + cells[t] + i, m) * wv[t] + s[t % 3];
-      put(y + p * n + i, (s[0] + s[1]) + s[2], m);
+      Vec v = (s[0] + s[1]) + s[2];
+      if (relu) v = select(v < Vec{}, Vec{}, v);
+      put(y + p * n + i, v, m);
     }
   });
 }
-void dot_cells(float* y, const float* x, const int64_t* cells, const float* w, const int64_t* taps, int count,
-               int64_t step, int64_t pixels, int64_t n, bool first) {
-  if (count == 0 && first) dot_taps<0>(y, x, cells, w, taps, step, pixels, n, true);
-  for (; count > 0; first = false) {
-    const int t = count >= 9 ? 9 : count >= 3 ? 3 : 1;
-    (t == 9 ? dot_taps<9> : t == 3 ? dot_taps<3> : dot_taps<1>)(y, x, cells, w, taps, step, pixels, n, first);
-    count -= t, cells += t, taps += t;
+void dot_cells(const DotCells& q) {
+  bool first = q.first;
+  if (q.count == 0) dot_taps<0>(q, q.cells, q.taps, first, true);
+  for (int at = 0; at < q.count; first = false) {
+    const int left = q.count - at, t = left >= 9 ? 9 : left >= 3 ? 3 : 1;
+    (t == 9 ? dot_taps<9> : t == 3 ? dot_taps<3> : dot_taps<1>)(q, q.cells + at, q.taps + at, first, t == left);
+    at += t;
   }
 }
 template <int T>
