@@ -4,7 +4,7 @@
 // end.
 #include <cmath>
 
-#include "kernels/cpu/conv_geometry.hpp"
+#include "kernels/cpu/tap_grid.hpp"
 
 namespace hornbeam {
 namespace {
@@ -311,7 +311,8 @@ bool winograd_pays(const ConvGeometry& g, const KernelRequest& r) {
   const double pixels = double(g.batch * out[1] * out[2]);
   const double tiles = double(g.batch * ((out[1] + 1) / 2) * ((out[2] + 1) / 2));
   // windows fill registers with columns or, where there are few, with their depth
-  const double windows = 9 * pixels * std::min(depth * out_registers, 1.2 * columns * in_registers);
+  const double inside = clipping_pays(g, r) ? inside_share(backward ? TapGrid::backward(g) : TapGrid::forward(g)) : 1;
+  const double windows = 9 * pixels * inside * std::min(depth * out_registers, 1.2 * columns * in_registers);
   const double points = kPoints * std::max(tiles, 8.0) * (depth + 8) * out_registers;
   const double transforms = tiles * (50 * in_registers + 40 * out_registers);
   const double kernel = r.lasts(1) ? 0 : 60 * depth * out_registers;
