@@ -1,6 +1,6 @@
-// Convolution by Winograd's F(2x2, 3x3): tiles of 4 x 4 pixels and the kernel are taken to 16 points each, where one
-// matrix product a point does the work of 2 x 2 outputs with 16 multiplications instead of 36. The input gradient is
-// the same with the kernel turned round, the kernel gradient its mirror: products over all tiles, taken back at the
+// Convolution by Winograd's F(2x2, 3x3) or F(4x4, 3x3): tiles of pixels and the kernel are taken to 16 or 36 points
+// each, where one matrix product a point does the work of 4 or 16 outputs that would take 36 or 144. The input gradient
+// is the same with the kernel turned round, the kernel gradient its mirror: products over all tiles, taken back at the
 // end.
 #include <cmath>
 
@@ -8,9 +8,10 @@
 
 namespace hornbeam {
 namespace {
-constexpr int kPoints = 16, kBlock = 16;
+constexpr int kBlock = 16, kMostPoints = 36;
 constexpr int64_t kChunkFloats = 98304;  // of transformed tiles: 384 KiB, which leaves L2 room for the kernel
 constexpr int64_t kLeastTiles = 24;      // that a chunk has, so that each kernel read from beyond L2 is used enough
+constexpr int64_t kNearFloats = 131072;  // of the transformed kernel, that L2 keeps
 constexpr int64_t kPartialFloats = 1 << 20;
 
 // Floats from one row to the next, and from one point to the next so that 16 of them do not meet in one cache set.
@@ -19,6 +20,7 @@ int64_t spread(int64_t n) { return padded(n) / 16 % 2 ? padded(n) : padded(n) + 
 
 struct WinogradParams {
   const IsaTable* isa;
+  int tile = 2;                          // outputs along each axis of one
   int64_t batch, in[2], out[2], low[2];  // of the convolution that is computed
   int64_t depth, columns;                // channels it reads and writes
   int64_t tiles[2];
@@ -32,6 +34,8 @@ struct WinogradParams {
   int row_parts = 1, col_parts = 1;
   int64_t partial = 0;  // where the kernel gradient's points are in the workspace
 
+  int points() const { return (tile + 2) * (tile + 2); }
+  const Winograd& transforms() const { return isa->winograd[tile / 4]; }
   int64_t all_tiles() const { return batch * tiles[0] * tiles[1]; }
   Range columns_of(int part) const { return part_range(columns, col_parts, part / row_parts, gemm.panel()); }
   Range tiles_of(int part) const { return part_range(all_tiles(), row_parts, part % row_parts, gemm.mr); }
@@ -43,43 +47,42 @@ struct Tile {
 };
 Tile tile_at(const WinogradParams& p, int64_t t) {
   const int64_t line = t / p.tiles[1];
-  return {line / p.tiles[0], line % p.tiles[0] * 2, t % p.tiles[1] * 2};
+  return {line / p.tiles[0], line % p.tiles[0] * p.tile, t % p.tiles[1] * p.tile};
 }
 void advance(const WinogradParams& p, Tile& t) {
-  if ((t.w += 2) < p.out[1]) return;
+  if ((t.w += p.tile) < p.out[1]) return;
   t.w = 0;
-  if ((t.h += 2) < p.out[0]) return;
+  if ((t.h += p.tile) < p.out[0]) return;
   t.h = 0;
   ++t.image;
 }
 
-// An image's N x N pixels from (h, w) on, `n` channels of each: where they lie, or a copy in `patch` with zeros for
+// An image's n x n pixels from (h, w) on, `n` channels of each: where they lie, or a copy in `patch` with zeros for
 // those outside of the image.
-template <int N>
-void find_pixels(WinogradInput& t, const float* image, const int64_t* size, int64_t channels, int64_t n, int64_t h,
-                 int64_t w, float* patch) {
-  t.x = image + (h * size[1] + w) * channels;
-  t.line = size[1] * channels, t.pixel = channels;
-  if (h >= 0 && w >= 0 && h + N <= size[0] && w + N <= size[1]) return;
-  for (int i = 0; i < N; ++i)
-    for (int j = 0; j < N; ++j) {
-      float* to = patch + (N * i + j) * n;
+void find_pixels(WinogradInput& t, int n, const float* image, const int64_t* size, int64_t stride, int64_t channels,
+                 int64_t h, int64_t w, float* patch) {
+  t.x = image + (h * size[1] + w) * stride;
+  t.line = size[1] * stride, t.pixel = stride;
+  if (h >= 0 && w >= 0 && h + n <= size[0] && w + n <= size[1]) return;
+  for (int i = 0; i < n; ++i)
+    for (int j = 0; j < n; ++j) {
+      float* to = patch + (n * i + j) * channels;
       const bool inside = uint64_t(h + i) < uint64_t(size[0]) && uint64_t(w + j) < uint64_t(size[1]);
       if (inside)
-        copy_floats(to, t.x + i * t.line + j * t.pixel, n);
+        copy_floats(to, t.x + i * t.line + j * t.pixel, channels);
       else
-        std::fill(to, to + n, 0.0f);
+        std::fill(to, to + channels, 0.0f);
     }
-  t.x = patch, t.line = N * n, t.pixel = n;
+  t.x = patch, t.line = n * channels, t.pixel = channels;
 }
 
 void transform_input(const WinogradParams& p, const float* x, Range tiles, float* patch, float* v) {
   WinogradInput io{nullptr, 0, 0, v, p.point};
   Tile t = tile_at(p, tiles.begin);
   for (int64_t i = tiles.begin; i < tiles.end; ++i, advance(p, t), io.v += p.row) {
-    find_pixels<4>(io, x + t.image * p.in[0] * p.in[1] * p.depth, p.in, p.depth, p.depth, t.h - p.low[0],
-                   t.w - p.low[1], patch);
-    p.isa->winograd_input(io, p.depth);
+    find_pixels(io, p.tile + 2, x + t.image * p.in[0] * p.in[1] * p.depth, p.in, p.depth, p.depth, t.h - p.low[0],
+                t.w - p.low[1], patch);
+    p.transforms().input(io, p.depth);
   }
 }
 
@@ -92,42 +95,41 @@ void pack_forward(const KernelCall& c) {
     for (int64_t ch = channels.begin; ch < channels.end; ++ch) {
       float* u = prepared(c) + (panel * p.depth + ch) * w;
       const float* k = buffer<const float>(c, 1) + ch * p.columns + panel * w;
-      p.isa->winograd_kernel(u, p.kernel_point, k, p.depth * p.columns, n);
-      for (int i = 0; i < kPoints && n < w; ++i)
+      p.transforms().kernel(u, p.kernel_point, k, p.depth * p.columns, n);
+      for (int i = 0; i < p.points() && n < w; ++i)
         std::fill(u + i * p.kernel_point + n, u + i * p.kernel_point + w, 0.0f);
     }
   }
 }
 
-// B[filter][channel] is the kernel turned round: points 0 and 3 of either axis change places, the middle ones stay.
+// B[filter][channel] of the kernel turned round: its taps from the last.
 void pack_input_grad(const KernelCall& c) {
   const auto& p = params_of<WinogradParams>(c);
   const Range blocks = part_range((p.depth + kBlock - 1) / kBlock, c.parts, c.part);
   const int w = p.gemm.panel();
-  constexpr int turned[] = {3, 1, 2, 0};
-  alignas(64) float block[kPoints][kBlock][kBlock];
+  const int64_t tap = p.depth * p.columns;
+  alignas(64) float block[kMostPoints][kBlock][kBlock];
   for (int64_t b = blocks.begin; b < blocks.end; ++b)
-    for (int64_t j = 0; j < p.gemm.panels() * w; j += kBlock) {
-      const int64_t filters = std::min<int64_t>(kBlock, p.depth - b * kBlock), width = std::min<int64_t>(kBlock, w);
+    for (int64_t j = 0; j < p.gemm.panels() * w; j += std::min(kBlock, w)) {
+      const int64_t filters = std::min<int64_t>(kBlock, p.depth - b * kBlock), width = std::min(kBlock, w);
       for (int64_t i = 0; i < width; ++i) {
         const float* k = buffer<const float>(c, 1) + (j + i) * p.depth + b * kBlock;
         if (j + i < p.columns)
-          p.isa->winograd_kernel(block[0][i], kBlock * kBlock, k, p.depth * p.columns, filters);
+          p.transforms().kernel(block[0][i], kBlock * kBlock, k + 8 * tap, -tap, filters);
         else
           for (auto& point : block) std::fill(point[i], point[i] + kBlock, 0.0f);
       }
       float* u = prepared(c) + j / w * w * p.depth + b * kBlock * w + j % w;
-      for (int i = 0; i < kPoints; ++i)
-        transpose_floats(block[i][0], kBlock, u + (4 * turned[i / 4] + turned[i % 4]) * p.kernel_point, w, width,
-                         filters);
+      for (int i = 0; i < p.points(); ++i)
+        transpose_floats(block[i][0], kBlock, u + i * p.kernel_point, w, width, filters);
     }
 }
 
-// The 16 products of a chunk, for the panels that hold `columns`.
+// The products of a chunk, for the panels that hold `columns`.
 void multiply_points(const WinogradParams& p, const float* v, const float* kernel, int64_t rows, Range columns,
                      float* m) {
   const int64_t start = 0;
-  for (int point = 0; point < kPoints; ++point)
+  for (int point = 0; point < p.points(); ++point)
     for (int64_t j = columns.begin; j < columns.end; j += p.gemm.panel())
       for (int64_t i = 0; i < rows;) {
         const int height = p.gemm.tile_height(rows - i);
@@ -149,25 +151,22 @@ void transform_output(const KernelCall& c, const WinogradParams& p, const float*
   const TileEnd end = p.epilogue.end(c, columns.begin);
   Tile t = tile_at(p, tiles.begin);
   for (int64_t i = tiles.begin; i < tiles.end; ++i, advance(p, t), m += p.to_row) {
-    const int64_t first = ((t.image * p.out[0] + t.h) * p.out[1] + t.w) * p.columns;
-    WinogradOutput o{m, p.to_point, {}, end.bias, {}, end.relu};
-    for (int q = 0; q < 4; ++q) {
-      if (t.h + q / 2 >= p.out[0] || t.w + q % 2 >= p.out[1]) continue;
-      const int64_t at = first + (q / 2 * p.out[1] + q % 2) * p.columns;
-      o.y[q] = y + at + columns.begin;
-      if (end.residual) o.residual[q] = end.residual + at;
-    }
-    p.isa->winograd_output(o, columns.size());
+    const int64_t first = ((t.image * p.out[0] + t.h) * p.out[1] + t.w) * p.columns + columns.begin;
+    WinogradOutput o{m, p.to_point, {}, end.bias, end.residual, y + columns.begin, end.relu};
+    for (int64_t h = 0; h < std::min<int64_t>(p.tile, p.out[0] - t.h); ++h)
+      for (int64_t w = 0; w < std::min<int64_t>(p.tile, p.out[1] - t.w); ++w)
+        o.y[h * p.tile + w] = y + first + (h * p.out[1] + w) * p.columns;
+    p.transforms().output(o, columns.size());
   }
 }
 
-// What follows the convolution, on the pixels of these tiles: two pieces of lines for each line of tiles.
+// What follows the convolution, on the pixels of these tiles: pieces of lines for each line of tiles.
 void finish(const KernelCall& c, const WinogradParams& p, Range tiles, Range columns, float* y) {
   if (!p.epilogue.present) return;
   for (int64_t i = tiles.begin; i < tiles.end;) {
     const Tile t = tile_at(p, i);
-    const int64_t n = std::min(tiles.end - i, p.tiles[1] - t.w / 2), pixels = std::min(2 * n, p.out[1] - t.w);
-    for (int64_t h = t.h; h < std::min(t.h + 2, p.out[0]); ++h) {
+    const int64_t n = std::min(tiles.end - i, p.tiles[1] - t.w / p.tile), pixels = std::min(p.tile * n, p.out[1] - t.w);
+    for (int64_t h = t.h; h < std::min(t.h + p.tile, p.out[0]); ++h) {
       const int64_t at = ((t.image * p.out[0] + h) * p.out[1] + t.w) * p.columns;
       if (columns.size() == p.columns)
         p.epilogue.apply(c, y, at, at + pixels * p.columns);
@@ -182,7 +181,7 @@ void finish(const KernelCall& c, const WinogradParams& p, Range tiles, Range col
 void convolve(const KernelCall& c) {
   const auto& p = params_of<WinogradParams>(c);
   const Range all = p.tiles_of(c.part), columns = p.columns_of(c.part);
-  float *v = p.memory(c), *m = v + kPoints * p.point, *patch = m + kPoints * p.to_point;
+  float *v = p.memory(c), *m = v + p.points() * p.point, *patch = m + p.points() * p.to_point;
   for (int64_t t = all.begin; t < all.end; t += p.chunk) {
     const Range tiles{t, std::min(t + p.chunk, all.end)};
     transform_input(p, buffer<const float>(c, 0), tiles, patch, v);
@@ -196,9 +195,9 @@ void convolve(const KernelCall& c) {
 void multiply_gradients(const KernelCall& c) {
   const auto& p = params_of<WinogradParams>(c);
   const Range all = p.tiles_of(c.part), columns = p.columns_of(c.part);
-  float *v = p.memory(c), *z = v + kPoints * p.point, *patch = z + kPoints * p.to_point;
+  float *v = p.memory(c), *z = v + p.points() * p.point, *patch = z + p.points() * p.to_point;
   const int64_t size = p.depth * p.columns;
-  float* sums = buffer<float>(c, c.work) + p.partial + c.part % p.row_parts * kPoints * size + columns.begin;
+  float* sums = buffer<float>(c, c.work) + p.partial + c.part % p.row_parts * p.points() * size + columns.begin;
   for (int64_t t = all.begin; t < all.end; t += p.chunk) {
     const Range tiles{t, std::min(t + p.chunk, all.end)};
     transform_input(p, buffer<const float>(c, 0), tiles, patch, v);
@@ -206,10 +205,10 @@ void multiply_gradients(const KernelCall& c) {
     Tile at = tile_at(p, t);
     for (int64_t i = 0; i < tiles.size(); ++i, advance(p, at), io.v += p.to_row) {
       const float* dy = buffer<const float>(c, 1) + at.image * p.out[0] * p.out[1] * p.columns + columns.begin;
-      find_pixels<2>(io, dy, p.out, p.columns, columns.size(), at.h, at.w, patch);
-      p.isa->winograd_output_grad(io, columns.size());
+      find_pixels(io, p.tile, dy, p.out, p.columns, columns.size(), at.h, at.w, patch);
+      p.transforms().output_grad(io, columns.size());
     }
-    for (int point = 0; point < kPoints; ++point)
+    for (int point = 0; point < p.points(); ++point)
       multiply_outer(p.isa, {p.depth, columns.size(), v + point * p.point, p.row, z + point * p.to_point, p.to_row,
                              tiles.size(), sums + point * size, p.columns, t > all.begin});
   }
@@ -224,35 +223,76 @@ void collect_gradients(const KernelCall& c) {
   for (int64_t ch = channels.begin; ch < channels.end; ++ch) {
     float* row = sums + ch * p.columns;
     for (int s = 1; s < p.row_parts; ++s)
-      for (int i = 0; i < kPoints; ++i) {
-        const float* more = row + (int64_t(s) * kPoints + i) * size;
+      for (int i = 0; i < p.points(); ++i) {
+        const float* more = row + (int64_t(s) * p.points() + i) * size;
         for (int64_t j = 0; j < p.columns; ++j) row[i * size + j] += more[j];
       }
-    p.isa->winograd_kernel_grad(buffer<float>(c, c.out) + ch * p.columns, size, row, size, p.columns);
+    p.transforms().kernel_grad(buffer<float>(c, c.out) + ch * p.columns, size, row, size, p.columns);
   }
 }
 
 double work_of(const WinogradParams& p) {
-  return 2.0 * kPoints * double(p.all_tiles()) * double(p.depth) * double(p.columns);
+  return 2.0 * p.points() * double(p.all_tiles()) * double(p.depth) * double(p.columns);
 }
 
-// What the three share, for `depth` channels of `in` pixels.
-WinogradParams make_params(const KernelRequest& r, const int64_t* in, const int64_t* out, int64_t low_h, int64_t low_w,
-                           int64_t batch, int64_t depth, int64_t columns) {
+// The convolution that an op computes, and what it costs, in multiply-adds of a register.
+struct Plan {
+  bool forward, backward, kernel;  // which op
+  const int64_t *in, *out;
+  double depth, columns, in_registers, out_registers;
+  Plan(const ConvGeometry& g, const KernelRequest& r) {
+    backward = std::string(r.op) == "conv_input_grad", forward = std::string(r.op) == "conv";
+    kernel = !backward && !forward;
+    in = backward ? g.out : g.in, out = backward ? g.in : g.out;
+    depth = double(backward ? g.filters : g.channels), columns = double(backward ? g.channels : g.filters);
+    in_registers = std::ceil(depth / r.isa->lanes), out_registers = std::ceil(columns / r.isa->lanes);
+  }
+  double tiles(const ConvGeometry& g, int tile) const {
+    return double(g.batch * ((out[1] + tile - 1) / tile) * ((out[2] + tile - 1) / tile));
+  }
+  // By the windows: they fill registers with columns or, where there are few, with their depth.
+  double windows(const ConvGeometry& g, const KernelRequest& r) const {
+    const double inside = clipping_pays(g, r) ? inside_share(backward ? TapGrid::backward(g) : TapGrid::forward(g)) : 1;
+    const double products = std::min(depth * out_registers, 1.2 * columns * in_registers);
+    return 9 * double(g.batch * out[1] * out[2]) * inside * products;
+  }
+  // By tiles: products at the points, transforms of the tiles and of the kernel.
+  double winograd(const ConvGeometry& g, const KernelRequest& r, int tile) const {
+    const double n = tiles(g, tile), points = (tile + 2) * (tile + 2);
+    const double into = tile == 2 ? 50 : 200, back = tile == 2 ? 40 : 170;
+    // a register of the kernel to memory and back; turned round, more
+    const double memory = points * depth * columns <= kNearFloats ? 4 : !backward ? 16 : tile == 2 ? 30 : 60;
+    const double transformed = r.lasts(1) && !kernel ? 0 : points * memory * depth * out_registers;
+    return points * std::max(n, 8.0) * (depth + 8) * out_registers + n * (into * in_registers + back * out_registers) +
+           transformed;
+  }
+  // F(4x4) rounds more: sums must be so long that it stays within twice the error of the windows' sums.
+  bool exact_enough(const ConvGeometry& g) const { return kernel ? tiles(g, 4) >= 256 : depth >= 32; }
+  int best_tile(const ConvGeometry& g, const KernelRequest& r) const {
+    return exact_enough(g) && winograd(g, r, 4) < winograd(g, r, 2) ? 4 : 2;
+  }
+};
+
+// What the three share.
+WinogradParams make_params(const ConvGeometry& g, const KernelRequest& r) {
+  const Plan plan(g, r);
   WinogradParams p;
   p.isa = r.isa;
-  p.batch = batch;
-  p.low[0] = low_h, p.low[1] = low_w;
-  for (int i = 0; i < 2; ++i) p.in[i] = in[i + 1], p.out[i] = out[i + 1], p.tiles[i] = (out[i + 1] + 1) / 2;
-  p.depth = depth, p.columns = columns;
-  p.gemm = Gemm::plan_whole(r.isa, std::max<int64_t>(1, p.all_tiles()), columns, depth, false);
+  p.tile = plan.best_tile(g, r);
+  p.batch = g.batch;
+  for (int i = 0; i < 2; ++i) {
+    p.low[i] = plan.backward ? 2 - g.low[i + 1] : g.low[i + 1];
+    p.in[i] = plan.in[i + 1], p.out[i] = plan.out[i + 1], p.tiles[i] = (p.out[i] + p.tile - 1) / p.tile;
+  }
+  p.depth = int64_t(plan.depth), p.columns = int64_t(plan.columns);
+  p.gemm = Gemm::plan_whole(r.isa, std::max<int64_t>(1, p.all_tiles()), p.columns, p.depth, false);
   return p;
 }
 
 // Cuts the work: by tiles as far as `most` allows, then by columns.
 void cut(WinogradParams& p, int64_t least, int64_t most) {
   const int64_t unit = p.gemm.mr;
-  p.chunk = std::max(least, kChunkFloats / (kPoints * (p.depth + p.columns)));
+  p.chunk = std::max(least, kChunkFloats / (p.points() * (p.depth + p.columns)));
   p.chunk = std::min((p.chunk + unit - 1) / unit * unit, (p.all_tiles() + unit - 1) / unit * unit);
   const int64_t want = std::max<int64_t>(1, std::min<int64_t>(kMaxParts, int64_t(work_of(p) / 2e6)));
   p.row_parts = int(std::max<int64_t>(1, std::min({want, p.all_tiles() / p.chunk, most})));
@@ -260,40 +300,39 @@ void cut(WinogradParams& p, int64_t least, int64_t most) {
   const int64_t width = (p.gemm.panels() + p.col_parts - 1) / p.col_parts * p.gemm.panel();
   p.row = spread(p.depth), p.to_row = spread(std::min(width, p.columns));
   p.point = spread(p.chunk * p.row), p.to_point = spread(p.chunk * p.to_row);
-  p.scratch = kPoints * (p.point + p.to_point + std::max(padded(p.depth), p.to_row));
+  p.scratch = p.points() * (p.point + p.to_point + std::max(padded(p.depth), p.to_row));
 }
 
-KernelPlan plan(const KernelRequest& r, WinogradParams p, KernelFn pack) {
+KernelPlan plan_convolution(const KernelRequest& r, WinogradParams p, KernelFn pack) {
   p.epilogue = Epilogue::plan(r, 2);
   cut(p, kLeastTiles, kMaxParts);
   p.kernel_point = spread(p.gemm.packed_size());
   const int parts = p.row_parts * p.col_parts;
-  const size_t workspace = size_t(at_once(r, parts) * p.scratch) * 4, ready = size_t(kPoints * p.kernel_point) * 4;
+  const size_t workspace = size_t(at_once(r, parts) * p.scratch) * 4, ready = size_t(p.points() * p.kernel_point) * 4;
   const int64_t units = pack == pack_forward ? p.depth : (p.depth + kBlock - 1) / kBlock;
-  const int pack_parts = parts_for(units, double(kPoints * p.gemm.packed_size()) / double(units), 65536);
+  const int pack_parts = parts_for(units, double(p.points() * p.gemm.packed_size()) / double(units), 65536);
   return make_plan(std::move(p), {{pack, pack_parts, 1}, {convolve, parts}}, workspace, ready);
 }
 }  // namespace
 
 KernelPlan plan_winograd_forward(const ConvGeometry& g, const KernelRequest& r) {
-  return plan(r, make_params(r, g.in, g.out, g.low[1], g.low[2], g.batch, g.channels, g.filters), pack_forward);
+  return plan_convolution(r, make_params(g, r), pack_forward);
 }
 
 KernelPlan plan_winograd_input_grad(const ConvGeometry& g, const KernelRequest& r) {
-  return plan(r, make_params(r, g.out, g.in, 2 - g.low[1], 2 - g.low[2], g.batch, g.filters, g.channels),
-              pack_input_grad);
+  return plan_convolution(r, make_params(g, r), pack_input_grad);
 }
 
 KernelPlan plan_winograd_kernel_grad(const ConvGeometry& g, const KernelRequest& r) {
-  WinogradParams p = make_params(r, g.in, g.out, g.low[1], g.low[2], g.batch, g.channels, g.filters);
-  const int64_t size = kPoints * p.depth * p.columns;
+  WinogradParams p = make_params(g, r);
+  const int64_t size = p.points() * p.depth * p.columns;
   // a chunk goes through all sums once, so it must not be small beside them
   cut(p, std::max<int64_t>(64, p.depth * p.columns / (p.depth + p.columns)),
       std::min<int64_t>(8, kPartialFloats / size));
   const int parts = p.row_parts * p.col_parts;
   p.partial = at_once(r, parts) * p.scratch;
   const size_t workspace = size_t(p.partial + p.row_parts * size) * 4;
-  const int collect = parts_for(p.depth, double(kPoints * p.columns * p.row_parts));
+  const int collect = parts_for(p.depth, double(p.points() * p.columns * p.row_parts));
   return make_plan(std::move(p), {{multiply_gradients, parts}, {collect_gradients, collect}}, workspace);
 }
 
@@ -302,20 +341,7 @@ bool winograd_pays(const ConvGeometry& g, const KernelRequest& r) {
                     g.out[0] == 1 && g.low[0] == 0 && g.stride[1] * g.stride[2] == 1 &&
                     g.dilation[1] * g.dilation[2] == 1;
   if (!fits) return false;
-  // In multiply-adds of a register: products at the points and the transforms, beside the products of the windows.
-  const bool backward = std::string(r.op) == "conv_input_grad";
-  const int64_t* out = backward ? g.in : g.out;
-  const double depth = double(backward ? g.filters : g.channels), columns = double(backward ? g.channels : g.filters);
-  const double lanes = r.isa->lanes, in_registers = std::ceil(depth / lanes),
-               out_registers = std::ceil(columns / lanes);
-  const double pixels = double(g.batch * out[1] * out[2]);
-  const double tiles = double(g.batch * ((out[1] + 1) / 2) * ((out[2] + 1) / 2));
-  // windows fill registers with columns or, where there are few, with their depth
-  const double inside = clipping_pays(g, r) ? inside_share(backward ? TapGrid::backward(g) : TapGrid::forward(g)) : 1;
-  const double windows = 9 * pixels * inside * std::min(depth * out_registers, 1.2 * columns * in_registers);
-  const double points = kPoints * std::max(tiles, 8.0) * (depth + 8) * out_registers;
-  const double transforms = tiles * (50 * in_registers + 40 * out_registers);
-  const double kernel = r.lasts(1) ? 0 : 60 * depth * out_registers;
-  return points + transforms + kernel < windows;
+  const Plan plan(g, r);
+  return plan.winograd(g, r, plan.best_tile(g, r)) < plan.windows(g, r);
 }
 }  // namespace hornbeam

@@ -65,21 +65,31 @@ struct DotTile {
   int64_t ldy;
   int rows, filters;
 };
-// A tile of Winograd's F(2x2, 3x3), pixels read from x and points written from v on, `step` floats apart.
+// A tile of a Winograd convolution: pixels read from x, points written from v on, `step` floats apart.
 struct WinogradInput {
   const float* x;
   int64_t line, pixel;  // floats from one to the next
   float* v;
   int64_t step;
 };
-// The four pixels of a tile of Winograd's F(2x2, 3x3), from the products at its 16 points.
+// The pixels of a tile, from the products at its points.
 struct WinogradOutput {
   const float* m;  // point p begins at m + p * step
   int64_t step;
-  float* y[4];               // null: outside the image
-  const float* bias;         // null: none
-  const float* residual[4];  // added before relu; null: none
+  float* y[16];           // line by line; null: outside the image
+  const float* bias;      // null: none
+  const float* residual;  // lies as the image that begins at `origin` does, added before relu; null: none
+  const float* origin;
   bool relu;
+};
+// The transforms of F(2x2, 3x3) or F(4x4, 3x3), n channels each: a tile of pixels, of gradients, a kernel (its taps
+// `tap` floats apart) to its points, which lie `step` floats apart, and back.
+struct Winograd {
+  void (*input)(const WinogradInput& t, int64_t n);
+  void (*output_grad)(const WinogradInput& t, int64_t n);
+  void (*output)(const WinogradOutput& t, int64_t n);
+  void (*kernel)(float* u, int64_t step, const float* k, int64_t tap, int64_t n);
+  void (*kernel_grad)(float* dk, int64_t tap, const float* u, int64_t step, int64_t n);
 };
 // y[pixel * n + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i], then a bias (null: none), then
 // relu.
@@ -111,13 +121,7 @@ struct IsaTable {
   WindowFn window[5][kTileRows + 1];  // [nv][rows]
   OuterFn outer[5][kTileRows + 1];
   void (*dot_tile)(const DotTile& t);
-  // Winograd's F(2x2, 3x3), n channels each: a tile of 4 x 4 pixels, of 2 x 2 gradients, a kernel (its taps `tap`
-  // floats apart) to its 16 points, which lie `step` floats apart, and back.
-  void (*winograd_input)(const WinogradInput& t, int64_t n);
-  void (*winograd_output_grad)(const WinogradInput& t, int64_t n);
-  void (*winograd_output)(const WinogradOutput& t, int64_t n);
-  void (*winograd_kernel)(float* u, int64_t step, const float* k, int64_t tap, int64_t n);
-  void (*winograd_kernel_grad)(float* dk, int64_t tap, const float* u, int64_t step, int64_t n);
+  Winograd winograd[2];           // of tiles of 2 x 2 and of 4 x 4 outputs
   float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
   CellFn cell[int(Cell::count)];
   CellGradFn cell_grad[int(Cell::count)];

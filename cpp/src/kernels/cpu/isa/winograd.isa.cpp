@@ -1,11 +1,100 @@
-// The transforms of Winograd's F(2x2, 3x3) (Lavin and Gray 2016, "Fast algorithms for convolutional neural networks"):
-// a 2 x 2 tile of a 3 x 3 convolution takes 16 products instead of 36. Channels lie along the registers.
+// The transforms of Winograd's convolutions by 3 x 3 kernels (Lavin and Gray 2016, "Fast algorithms for convolutional
+// neural networks"): F(2x2, 3x3) takes 16 products where the window has 36, F(4x4, 3x3) 36 where it has 144. Both are
+// products of polynomials, taken at 0, 1, -1 and infinity, or at 0, 5/8, -5/8, 3/2, -3/2 and infinity: of the points
+// that float32 holds exactly, these rounded least. Channels lie along the registers.
 #include "kernels/cpu/isa/isa_parts.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 #include "kernels/cpu/isa/vec.hpp"
 
 namespace hornbeam::isa::HB_ISA_NAME {
 namespace {
+// One axis of F(M, 3), for M outputs: vectors to points and back.
+template <int M>
+struct Axis;
+
+template <>
+struct Axis<2> {
+  HB_INLINE void input(const Vec* d, Vec* v) {
+    v[0] = d[0] - d[2];
+    v[1] = d[1] + d[2];
+    v[2] = d[2] - d[1];
+    v[3] = d[1] - d[3];
+  }
+  HB_INLINE void output(const Vec* m, Vec* y) {
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] - m[3];
+  }
+  HB_INLINE void output_grad(const Vec* dy, Vec* v) {
+    v[0] = dy[0];
+    v[1] = dy[0] + dy[1];
+    v[2] = dy[0] - dy[1];
+    v[3] = -dy[1];
+  }
+  HB_INLINE void kernel(const Vec* k, Vec* u) {
+    const Vec ends = (k[0] + k[2]) * 0.5f, middle = k[1] * 0.5f;
+    u[0] = k[0];
+    u[1] = ends + middle;
+    u[2] = ends - middle;
+    u[3] = k[2];
+  }
+  HB_INLINE void kernel_grad(const Vec* u, Vec* dk) {
+    const Vec both = (u[1] + u[2]) * 0.5f;
+    dk[0] = u[0] + both;
+    dk[1] = (u[1] - u[2]) * 0.5f;
+    dk[2] = both + u[3];
+  }
+};
+
+template <>
+struct Axis<4> {
+  static constexpr float a = 0.625f, b = 1.5f, aa = a * a, bb = b * b;
+  // what the kernel's values at each point are divided by
+  static constexpr float at_zero = 1 / (aa * bb), at_a = 1 / (2 * aa * (aa - bb)), at_b = 1 / (2 * bb * (bb - aa));
+  HB_INLINE void input(const Vec* d, Vec* v) {
+    const Vec even_a = d[4] - d[2] * bb, odd_a = (d[3] - d[1] * bb) * a;
+    const Vec even_b = d[4] - d[2] * aa, odd_b = (d[3] - d[1] * aa) * b;
+    v[0] = (d[4] - d[2] * (aa + bb)) + d[0] * (aa * bb);
+    v[1] = even_a + odd_a;
+    v[2] = even_a - odd_a;
+    v[3] = even_b + odd_b;
+    v[4] = even_b - odd_b;
+    v[5] = (d[5] - d[3] * (aa + bb)) + d[1] * (aa * bb);
+  }
+  HB_INLINE void output(const Vec* m, Vec* y) {
+    const Vec sum_a = m[1] + m[2], sum_b = m[3] + m[4], odd_a = (m[1] - m[2]) * a, odd_b = (m[3] - m[4]) * b;
+    y[0] = m[0] + sum_a + sum_b;
+    y[1] = odd_a + odd_b;
+    y[2] = sum_a * aa + sum_b * bb;
+    y[3] = odd_a * aa + (odd_b * bb + m[5]);
+  }
+  HB_INLINE void output_grad(const Vec* dy, Vec* v) {
+    const Vec even_a = dy[0] + dy[2] * aa, odd_a = (dy[1] + dy[3] * aa) * a;
+    const Vec even_b = dy[0] + dy[2] * bb, odd_b = (dy[1] + dy[3] * bb) * b;
+    v[0] = dy[0];
+    v[1] = even_a + odd_a;
+    v[2] = even_a - odd_a;
+    v[3] = even_b + odd_b;
+    v[4] = even_b - odd_b;
+    v[5] = dy[3];
+  }
+  HB_INLINE void kernel(const Vec* k, Vec* u) {
+    const Vec even_a = (k[0] + k[2] * aa) * at_a, odd_a = k[1] * (a * at_a);
+    const Vec even_b = (k[0] + k[2] * bb) * at_b, odd_b = k[1] * (b * at_b);
+    u[0] = k[0] * at_zero;
+    u[1] = even_a + odd_a;
+    u[2] = even_a - odd_a;
+    u[3] = even_b + odd_b;
+    u[4] = even_b - odd_b;
+    u[5] = k[2];
+  }
+  HB_INLINE void kernel_grad(const Vec* u, Vec* dk) {
+    const Vec sum_a = (u[1] + u[2]) * at_a, sum_b = (u[3] + u[4]) * at_b;
+    dk[0] = u[0] * at_zero + (sum_a + sum_b);
+    dk[1] = (u[1] - u[2]) * (a * at_a) + (u[3] - u[4]) * (b * at_b);
+    dk[2] = sum_a * aa + (sum_b * bb + u[5]);
+  }
+};
+
 struct Whole {
   Vec read(const float* p) const { return load(p); }
   void write(float* p, Vec v) const { store(p, v); }
@@ -23,137 +112,119 @@ HB_INLINE void each_register(int64_t n, F f) {
   if (c < n) f(c, Partial{int(n - c)});
 }
 
-// Writes the 16 points one after another. The compiler must not see that their addresses are known beforehand: it would
-// keep all of them, in more registers than there are.
+// Applies `axis`, which makes To of From values, to the columns and then to the rows of a square: read(i, j) gives its
+// values, write(i, j, v) takes the results in order.
+template <int From, int To, class Transform, class Read, class Write>
+HB_INLINE void two_axes(Transform axis, Read read, Write write) {
+  Vec half[To][From];
+#pragma GCC unroll 6
+  for (int j = 0; j < From; ++j) {
+    Vec in[From], out[To];
+#pragma GCC unroll 6
+    for (int i = 0; i < From; ++i) in[i] = read(i, j);
+    axis(in, out);
+#pragma GCC unroll 6
+    for (int i = 0; i < To; ++i) half[i][j] = out[i];
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < To; ++i) {
+    Vec out[To];
+    axis(half[i], out);
+#pragma GCC unroll 6
+    for (int j = 0; j < To; ++j) write(i, j, out[j]);
+  }
+}
+
+// Writes points one after another. The compiler must not see that their addresses are known beforehand: it would keep
+// all of them, in more registers than there are.
 template <class Io>
 struct Points {
   float* at;
   int64_t step;
   Io io;
-  inline __attribute__((always_inline)) void write(Vec v) {
+  inline __attribute__((always_inline)) void operator()(int, int, Vec v) {
     io.write(at, v);
     at += step;
     asm("" : "+r"(at));
   }
 };
 
+#define HB_AXIS(name) \
+  [](const Vec* in, Vec* out) __attribute__((always_inline)) { Axis<M>::name(in, out); }
+
 // B^T d B
+template <int M>
 void input(const WinogradInput& t, int64_t n) {
   each_register(
       n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        Vec r[4][4];
-        const float *x0 = t.x + c, *x1 = x0 + t.line, *x2 = x1 + t.line, *x3 = x2 + t.line;
-        for (int j = 0; j < 4; ++j) {
-          const int64_t at = j * t.pixel;
-          const Vec a = io.read(x0 + at), b = io.read(x1 + at), d = io.read(x2 + at), e = io.read(x3 + at);
-          r[0][j] = a - d;
-          r[1][j] = b + d;
-          r[2][j] = d - b;
-          r[3][j] = b - e;
-        }
-        Points<decltype(io)> v{t.v + c, t.step, io};
-        for (int i = 0; i < 4; ++i) {
-          v.write(r[i][0] - r[i][2]);
-          v.write(r[i][1] + r[i][2]);
-          v.write(r[i][2] - r[i][1]);
-          v.write(r[i][1] - r[i][3]);
-        }
+        const float* x = t.x + c;
+        two_axes<M + 2, M + 2>(
+            HB_AXIS(input),
+            [&](int i, int j) __attribute__((always_inline)) { return io.read(x + i * t.line + j * t.pixel); },
+            Points<decltype(io)>{t.v + c, t.step, io});
       });
 }
-
 // A dy A^T
+template <int M>
 void output_grad(const WinogradInput& t, int64_t n) {
   each_register(
       n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        const float *x0 = t.x + c, *x1 = x0 + t.line;
-        const Vec a = io.read(x0), b = io.read(x0 + t.pixel), d = io.read(x1), e = io.read(x1 + t.pixel);
-        const Vec rows[4][2] = {{a, b}, {a + d, b + e}, {a - d, b - e}, {-d, -e}};
-        Points<decltype(io)> v{t.v + c, t.step, io};
-        for (const auto& r : rows) {
-          v.write(r[0]);
-          v.write(r[0] + r[1]);
-          v.write(r[0] - r[1]);
-          v.write(-r[1]);
-        }
+        const float* x = t.x + c;
+        two_axes<M, M + 2>(
+            HB_AXIS(output_grad),
+            [&](int i, int j) __attribute__((always_inline)) { return io.read(x + i * t.line + j * t.pixel); },
+            Points<decltype(io)>{t.v + c, t.step, io});
       });
 }
-
 // A^T m A
+template <int M>
 void output(const WinogradOutput& t, int64_t n) {
   each_register(
       n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        Vec rows[2][4];
-        for (int j = 0; j < 4; ++j) {
-          const float* at = t.m + j * t.step + c;
-          const Vec b = io.read(at + 4 * t.step), d = io.read(at + 8 * t.step);
-          rows[0][j] = io.read(at) + b + d;
-          rows[1][j] = b - d - io.read(at + 12 * t.step);
-        }
-        for (int i = 0; i < 4; ++i) {
-          if (!t.y[i]) continue;
-          const Vec* r = rows[i / 2];
-          Vec y = i % 2 == 0 ? r[0] + r[1] + r[2] : r[1] - r[2] - r[3];
-          if (t.bias) y = y + io.read(t.bias + c);
-          if (t.residual[i]) y = y + io.read(t.residual[i] + c);
-          if (t.relu) y = select(y < Vec{}, Vec{}, y);
-          io.write(t.y[i] + c, y);
-        }
+        const float* m = t.m + c;
+        two_axes<M + 2, M>(
+            HB_AXIS(output),
+            [&](int i, int j) __attribute__((always_inline)) { return io.read(m + (i * (M + 2) + j) * t.step); },
+            [&](int i, int j, Vec y) __attribute__((always_inline)) {
+              float* to = t.y[i * M + j];
+              if (!to) return;
+              if (t.bias) y = y + io.read(t.bias + c);
+              if (t.residual) y = y + io.read(t.residual + (to - t.origin) + c);
+              if (t.relu) y = select(y < Vec{}, Vec{}, y);
+              io.write(to + c, y);
+            });
       });
 }
-
 // G k G^T
+template <int M>
 void kernel(float* u, int64_t step, const float* k, int64_t tap, int64_t n) {
   each_register(
       n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        Vec t[4][3];
-        for (int j = 0; j < 3; ++j) {
-          const float* at = k + j * tap + c;
-          const Vec a = io.read(at), b = io.read(at + 3 * tap), d = io.read(at + 6 * tap);
-          const Vec ends = (a + d) * 0.5f, middle = b * 0.5f;
-          t[0][j] = a;
-          t[1][j] = ends + middle;
-          t[2][j] = ends - middle;
-          t[3][j] = d;
-        }
-        for (int i = 0; i < 4; ++i) {
-          float* at = u + 4 * i * step + c;
-          const Vec ends = (t[i][0] + t[i][2]) * 0.5f, middle = t[i][1] * 0.5f;
-          io.write(at, t[i][0]);
-          io.write(at + step, ends + middle);
-          io.write(at + 2 * step, ends - middle);
-          io.write(at + 3 * step, t[i][2]);
-        }
+        two_axes<3, M + 2>(
+            HB_AXIS(kernel),
+            [&](int i, int j) __attribute__((always_inline)) { return io.read(k + (3 * i + j) * tap + c); },
+            Points<decltype(io)>{u + c, step, io});
       });
 }
-
 // G^T u G
+template <int M>
 void kernel_grad(float* dk, int64_t tap, const float* u, int64_t step, int64_t n) {
   each_register(
       n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        Vec t[3][4];
-        for (int j = 0; j < 4; ++j) {
-          const float* at = u + j * step + c;
-          const Vec b = io.read(at + 4 * step), d = io.read(at + 8 * step), both = (b + d) * 0.5f;
-          t[0][j] = io.read(at) + both;
-          t[1][j] = (b - d) * 0.5f;
-          t[2][j] = both + io.read(at + 12 * step);
-        }
-        for (int i = 0; i < 3; ++i) {
-          float* at = dk + 3 * i * tap + c;
-          const Vec both = (t[i][1] + t[i][2]) * 0.5f;
-          io.write(at, t[i][0] + both);
-          io.write(at + tap, (t[i][1] - t[i][2]) * 0.5f);
-          io.write(at + 2 * tap, both + t[i][3]);
-        }
+        two_axes<M + 2, 3>(
+            HB_AXIS(kernel_grad),
+            [&](int i, int j) __attribute__((always_inline)) { return io.read(u + (i * (M + 2) + j) * step + c); },
+            [&](int i, int j, Vec v) __attribute__((always_inline)) { io.write(dk + (3 * i + j) * tap + c, v); });
       });
+}
+template <int M>
+constexpr Winograd transforms() {
+  return {input<M>, output_grad<M>, output<M>, kernel<M>, kernel_grad<M>};
 }
 }  // namespace
 
 void fill_winograd(IsaTable& t) {
-  t.winograd_input = input;
-  t.winograd_output_grad = output_grad;
-  t.winograd_output = output;
-  t.winograd_kernel = kernel;
-  t.winograd_kernel_grad = kernel_grad;
+  t.winograd[0] = transforms<2>();
+  t.winograd[1] = transforms<4>();
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
