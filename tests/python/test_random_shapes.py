@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 import hornbeam as hb
-from hornbeam import ops
+from hornbeam import _core, ops
+from hornbeam._tensor import emit1
 
 
-def both(fn, arrays):
+def both(fn, arrays, **options):
     """What fn returns for float32 and for float64."""
     kinds = ([a.astype(k) if a.dtype.kind == "f" else a for a in arrays] for k in ("float32", "float64"))
-    return [[np.asarray(y) for y in hb.function(fn)(*args)] for args in kinds]
+    return [[np.asarray(y) for y in hb.function(fn, **options)(*args)] for args in kinds]
 
 
-def close(fn, arrays, what, tol=1e-5):
-    for got, want in zip(*both(fn, arrays), strict=True):
+def close(fn, arrays, what, tol=1e-5, **options):
+    for got, want in zip(*both(fn, arrays, **options), strict=True):
         assert got.shape == want.shape, what
         np.testing.assert_allclose(got, want, rtol=0, atol=tol * max(1, np.abs(want).max(initial=0)), err_msg=str(what))
 
@@ -39,6 +40,90 @@ def test_convolutions(seed):
         return y, *hb.gradients(ops.sum(y * weights), [x, k])
 
     close(step, [x, k], (x.shape, k.shape, stride, dilation, padding))
+
+
+@pytest.mark.parametrize("isa", _core.isa_names())
+@pytest.mark.parametrize("seed", range(16))
+def test_three_by_three(seed, isa):
+    """What Winograd's tiles may take: any padding, sizes that end within a tile, channels that end within a register."""
+    rng = np.random.default_rng(1000 + seed)
+    h, w = (int(rng.choice([1, 2, 3, 4, 5, 7, 8, 11, 16, 19])) for _ in range(2))
+    c, f = (int(rng.choice([8, 15, 16, 17, 32, 33, 48, 64, 100])) for _ in range(2))
+    low, high = ([int(p) for p in rng.integers(0, 4, 2)] for _ in range(2))
+    low, high = [max(p, 1) if h < 3 or w < 3 else p for p in low], [max(p, 1) if h < 3 or w < 3 else p for p in high]
+    batch = int(rng.choice([1, 3, 8, 40])) if h * w * c * f < 4e5 else 2
+    x, k = rng.standard_normal((batch, h, w, c)), rng.standard_normal((3, 3, c, f))
+
+    def step(x, k):
+        y = emit1("conv", [x, k], strides=[1, 1], low=low, high=high, dilations=[1, 1], groups=1)
+        weights = np.cos(np.arange(int(np.prod(y.shape)))).reshape(y.shape).astype(x.dtype)
+        return y, *hb.gradients(ops.sum(y * weights), [x, k])
+
+    close(step, [x, k], (x.shape, k.shape, low, high), isa=isa)
+
+
+def in_turn(columns, kernel):
+    """Sums of products one after another in float32, each product added unrounded, as a fused multiply-add does."""
+    total = np.zeros((columns.shape[0], kernel.shape[1]), "float32")
+    for i in range(columns.shape[1]):
+        total = (total + columns[:, i : i + 1].astype("float64") * kernel[i]).astype("float32")
+    return total
+
+
+@pytest.mark.parametrize("channels,filters", [(16, 16), (32, 32), (64, 24), (128, 16)])
+def test_winograd_rounds_at_most_twice_as_much(channels, filters):
+    rng = np.random.default_rng(channels)
+    x = rng.standard_normal((6, 16, 16, channels)).astype("float32")
+    k = rng.standard_normal((3, 3, channels, filters)).astype("float32")
+    weights = rng.standard_normal((6, 16, 16, filters)).astype("float32")
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    taps = [padded[:, i : i + 16, j : j + 16] for i in range(3) for j in range(3)]
+    columns = np.stack(taps, 3).reshape(-1, 9 * channels)
+
+    def step(x, k):
+        y = ops.conv(x, k, padding="same")
+        return y, hb.gradients(ops.sum(y * weights), [k])[0]
+
+    results = [np.asarray(v) for v in hb.function(step, isa=_core.isa_names()[0])(x, k)]
+    products = ((columns, k.reshape(-1, filters)), (columns.T, weights.reshape(-1, filters)))
+    for got, (a, b) in zip(results, products, strict=True):
+        exact = a.astype("float64") @ b.astype("float64")
+        error = lambda y, exact=exact: float(np.sqrt(np.mean((y.reshape(exact.shape) - exact) ** 2)))  # noqa: E731
+        assert 0 < error(got) <= 2 * error(in_turn(a, b))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_small_images_in_large_batches(seed):
+    """Where much of the padding would be multiplied: some taps of some pixels alone, none at all for others."""
+    rng = np.random.default_rng(seed)
+    h, w = (int(rng.integers(1, 5)) for _ in range(2))
+    kh, kw = (int(rng.choice([1, 2, 3, 5])) for _ in range(2))
+    c, f = (int(rng.choice([1, 7, 16, 40])) for _ in range(2))
+    stride, dilation = ((1, 1), (2, 1), (1, 2), (1, 3))[seed % 4]
+    x, k = rng.standard_normal((int(rng.choice([8, 17, 40])), h, w, c)), rng.standard_normal((kh, kw, c, f))
+
+    def step(x, k):
+        y = ops.relu(ops.conv(x, k, strides=stride, padding="same", dilation_rate=dilation) + 0.1)
+        weights = np.cos(np.arange(int(np.prod(y.shape)))).reshape(y.shape).astype(x.dtype)
+        return y, *hb.gradients(ops.sum(y * weights), [x, k])
+
+    close(step, [x, k], (x.shape, k.shape, stride, dilation))
+
+
+@pytest.mark.parametrize("end", range(7))
+@pytest.mark.parametrize("seed", range(4))
+def test_what_follows_a_depthwise_or_pointwise_convolution(seed, end):
+    rng = np.random.default_rng(seed)
+    c, f = int(rng.choice([3, 16, 33])), int(rng.choice([5, 16, 64]))
+    h, w, stride = int(rng.integers(3, 20)), int(rng.integers(3, 20)), 1 + seed % 2
+    x, k, b, s = (rng.standard_normal(n) for n in ((3, h, w, c), (3, 3, c, 1), (c,), (c,)))
+    depthwise = lambda x, k, b, s: (ENDS[end](ops.depthwise_conv(x, k, strides=stride, padding="same"), b, s),)  # noqa: E731
+    close(depthwise, [x, k, b, s], ("depthwise", x.shape, stride))
+    k, b, s, r, g = (rng.standard_normal(n) for n in ((1, 1, c, f), (f,), (f,), (3, h, w, f), (3, 1, 1, f)))
+    pointwise = lambda x, k, b, s: (ENDS[end](ops.conv(x, k), b, s),)  # noqa: E731
+    close(pointwise, [x, k, b, s], ("pointwise", x.shape, f))
+    close(lambda x, k, r, b: (ops.relu(ops.conv(x, k) + b + r),), [x, k, r, b], ("pointwise, residual", x.shape, f))
+    close(lambda x, k, g: (ops.conv(x, k) * g,), [x, k, g], ("pointwise, scaled by image", x.shape, f))
 
 
 ENDS = [

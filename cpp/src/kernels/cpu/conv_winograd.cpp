@@ -267,7 +267,7 @@ struct Plan {
            transformed;
   }
   // F(4x4) rounds more: sums must be so long that it stays within twice the error of the windows' sums.
-  bool exact_enough(const ConvGeometry& g) const { return kernel ? tiles(g, 4) >= 256 : depth >= 32; }
+  bool exact_enough(const ConvGeometry& g) const { return kernel ? tiles(g, 4) >= 256 : depth >= 64; }
   int best_tile(const ConvGeometry& g, const KernelRequest& r) const {
     return exact_enough(g) && winograd(g, r, 4) < winograd(g, r, 2) ? 4 : 2;
   }

@@ -1,7 +1,7 @@
 // The transforms of Winograd's convolutions by 3 x 3 kernels (Lavin and Gray 2016, "Fast algorithms for convolutional
 // neural networks"): F(2x2, 3x3) takes 16 products where the window has 36, F(4x4, 3x3) 36 where it has 144. Both are
-// products of polynomials, taken at 0, 1, -1 and infinity, or at 0, 5/8, -5/8, 3/2, -3/2 and infinity: of the points
-// that float32 holds exactly, these rounded least. Channels lie along the registers.
+// products of polynomials, taken at 0, 1, -1 and infinity, or at 0, 5/8, -5/8, 25/16, -25/16 and infinity: of the
+// points that float32 holds exactly, these rounded least. Channels lie along the registers.
 #include "kernels/cpu/isa/isa_parts.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 #include "kernels/cpu/isa/vec.hpp"
@@ -47,7 +47,7 @@ struct Axis<2> {
 
 template <>
 struct Axis<4> {
-  static constexpr float a = 0.625f, b = 1.5f, aa = a * a, bb = b * b;
+  static constexpr float a = 0.625f, b = 1.5625f, aa = a * a, bb = b * b;
   // what the kernel's values at each point are divided by
   static constexpr float at_zero = 1 / (aa * bb), at_a = 1 / (2 * aa * (aa - bb)), at_b = 1 / (2 * bb * (bb - aa));
   HB_INLINE void input(const Vec* d, Vec* v) {
