@@ -7,7 +7,7 @@ from op_cases import CASES, ELSEWHERE
 
 import hornbeam as hb
 from hornbeam import _core, ops
-from hornbeam._tensor import Trace, emit, to_tensor
+from hornbeam._tensor import Trace, emit, emit1, to_tensor
 from hornbeam._tree import flatten
 
 IDS = [c.name.replace(" ", "+") for c in CASES]
@@ -316,3 +316,24 @@ def test_awkward_arrays():
         np.testing.assert_array_equal(np.asarray(ops.add(a, 1.0)), np.asarray(a, "float32") + 1)
     base.setflags(write=False)
     np.testing.assert_array_equal(np.asarray(ops.negative(base)), -base)
+
+
+def philox(key, counter, index):
+    """Philox4x32-10 (Salmon et al. 2011), four words of a counter."""
+    low, high = (lambda v: v & 0xFFFFFFFF), (lambda v: v >> 32)
+    c, k = [low(index), high(index), low(counter), high(counter)], [low(key), high(key)]
+    for _ in range(10):
+        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [high(b) ^ c[1] ^ k[0], low(b), high(a) ^ c[3] ^ k[1], low(a)]
+        k = [low(k[0] + 0x9E3779B9), low(k[1] + 0xBB67AE85)]
+    return c
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("n", [1, 3, 4, 31, 32, 33, 70001])
+def test_uniform_numbers_are_philox(n, isa):
+    key, counter, stream = 12345678901, 42, 3
+    draw = hb.function(lambda s: emit1("random_uniform", [s], shape=[n], dtype="float32", stream=stream), isa=isa)
+    words = [w for i in range(-(-n // 4)) for w in philox(key, counter ^ (stream << 48), i)][:n]
+    got = np.asarray(draw(np.array([key, counter], "int64")))
+    np.testing.assert_array_equal(got, ((np.array(words) >> 8) * 2.0**-24).astype("float32"))

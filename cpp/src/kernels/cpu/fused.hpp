@@ -5,7 +5,7 @@
 
 namespace hornbeam {
 
-constexpr int kTile = 256;     // floats an instruction works on at a time
+constexpr int kTile = 512;     // floats an instruction works on at a time
 constexpr int kMaxSlots = 40;  // tiles a program may need
 
 /// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.

@@ -10,6 +10,7 @@ struct RandomParams {
   int64_t n;
   DType dtype;
   uint64_t stream;
+  const IsaTable* isa;
 };
 
 void run_uniform(const KernelCall& c) {
@@ -18,7 +19,12 @@ void run_uniform(const KernelCall& c) {
   // the stream takes the counter's upper bits, so that draws of one step do not meet
   const uint64_t key = uint64_t(seed[0]), counter = uint64_t(seed[1]) ^ (p.stream << 48);
   const int per = p.dtype == DType::f32 ? 4 : 2;
-  const Range r = part_range(p.n, c.parts, c.part, per);
+  Range r = part_range(p.n, c.parts, c.part, per);
+  if (p.dtype == DType::f32) {
+    const int64_t blocks = r.size() / per;
+    p.isa->uniform(buffer<float>(c, 1) + r.begin, key, counter, uint64_t(r.begin / per), blocks);
+    r.begin += blocks * per;  // what is left is less than a block
+  }
   for (int64_t i = r.begin; i < r.end; i += per) {
     const PhiloxWords w = philox(key, counter, uint64_t(i / per));
     const int m = int(std::min<int64_t>(per, r.end - i));
@@ -58,7 +64,7 @@ void run_check_finite(const KernelCall& c) {
 }  // namespace
 
 KernelPlan plan_random_uniform(const KernelRequest& r) {
-  RandomParams p{r.outputs[0].size(), r.outputs[0].dtype, uint64_t(r.attrs.integer("stream"))};
+  RandomParams p{r.outputs[0].size(), r.outputs[0].dtype, uint64_t(r.attrs.integer("stream")), r.isa};
   return make_plan(p, {{run_uniform, parts_for(p.n, 8)}});
 }
 KernelPlan plan_check_finite(const KernelRequest& r) {

@@ -123,6 +123,8 @@ struct IsaTable {
   void (*dot_tile)(const DotTile& t);
   Winograd winograd[2];           // of tiles of 2 x 2 and of 4 x 4 outputs
   float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
+  // Uniform numbers in [0, 1): four a block of Philox, for `blocks` blocks from `first` on.
+  void (*uniform)(float* y, uint64_t key, uint64_t counter, uint64_t first, int64_t blocks);
   CellFn cell[int(Cell::count)];
   CellGradFn cell_grad[int(Cell::count)];
   // Rows: n floats each.

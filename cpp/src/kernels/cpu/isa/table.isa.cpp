@@ -15,5 +15,6 @@ void make_table(IsaTable& t) {
   fill_winograd(t);
   fill_rows(t);
   fill_cells(t);
+  fill_random(t);
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
