@@ -121,11 +121,12 @@ struct Gemm {
     const Range rows = part_range(m, row_parts, part % row_parts, mr);
     const Range cols = part_range(n, col_parts, part / row_parts, panel());
     if (rows.size() <= 0 || cols.size() <= 0) return;
-    const int64_t step = column_step();
+    const int64_t step = column_step(), blocks = std::max<int64_t>(1, (depths.size() + kTileDepth - 1) / kTileDepth);
+    const int64_t deep = std::max<int64_t>(1, ((depths.size() + blocks - 1) / blocks + 3) / 4 * 4);  // none left tiny
     for (int64_t j = cols.begin; j < cols.end; j += step)
-      for (int64_t p = depths.begin; p < depths.end || p == depths.begin; p += kTileDepth)
-        f(rows, j, std::min(step, cols.end - j), p, int(std::min<int64_t>(kTileDepth, depths.end - p)),
-          p + kTileDepth >= depths.end);
+      for (int64_t p = depths.begin; p < depths.end || p == depths.begin; p += deep)
+        f(rows, j, std::min(step, cols.end - j), p, int(std::min<int64_t>(deep, depths.end - p)),
+          p + deep >= depths.end);
   }
   template <class Finish>
   void run_rows(const Range& rows, const void* source, FillTile fill, const float* a, const PanelSource& panels_at,

@@ -8,7 +8,7 @@ namespace {
 template <int MR, int NV, bool Column, bool Packed>
 void tile(const GemmTile& t) {
   Vec acc[MR][NV];
-  clear_tile(acc);
+  start_tile(acc, t.to);
   const float* a = t.a;
   const float* b = t.b;
   const int64_t step = Packed ? NV * kLanes : t.b_step, ahead = 8 * step;

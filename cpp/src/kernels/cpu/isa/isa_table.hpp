@@ -105,7 +105,7 @@ struct DotCells {
   const float* bias;
   bool relu;
 };
-constexpr int kTileDepth = 384;               // K is taken in blocks of this many
+constexpr int kTileDepth = 400;               // K is taken in blocks of this many
 constexpr int kTileStride = kTileDepth + 16;  // row form: padded, so that rows do not share a cache set
 constexpr int kTileRows = 16;                 // column form: room for the tallest tile
 using GemmFn = void (*)(const GemmTile&);

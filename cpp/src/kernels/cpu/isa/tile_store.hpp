@@ -7,7 +7,8 @@
 namespace hornbeam::isa::HB_ISA_NAME {
 namespace {
 // A tile with something to be done to it, or with fewer columns than its registers have lanes.
-static __attribute__((noinline)) void finish_tile(const float* tile, int rows, int stride, const TileTarget& t) {
+static __attribute__((noinline)) void finish_tile(const float* tile, int rows, int stride, const TileTarget& t,
+                                                  bool accumulate) {
   float* c = t.c;
   const float* residual = t.residual;
   for (int i = 0; i < rows; ++i, c += t.ldc, tile += stride, residual += residual ? t.ldc : 0)
@@ -15,7 +16,7 @@ static __attribute__((noinline)) void finish_tile(const float* tile, int rows, i
       const int n = t.columns - j;
       auto read = [n](const float* p) { return n >= kLanes ? load(p) : load_n(p, n); };
       Vec x = load(tile + j);
-      if (t.accumulate) x = x + read(c + j);
+      if (accumulate) x = x + read(c + j);
       if (t.bias) x = x + read(t.bias + j);
       if (residual) x = x + read(residual + j);
       if (t.relu) x = select(x < Vec{}, Vec{}, x);
@@ -28,11 +29,13 @@ static __attribute__((noinline)) void finish_tile(const float* tile, int rows, i
 
 // These loops must be unrolled, or else the tile lives in memory: GCC 12 then clears it there before it uses registers.
 template <int MR, int NV>
-HB_INLINE void clear_tile(Vec (&acc)[MR][NV]) {
+HB_INLINE void start_tile(Vec (&acc)[MR][NV], const TileTarget& t) {
+  const bool add = t.accumulate && t.columns == NV * kLanes;
+  const float* c = t.c;
 #pragma GCC unroll 16
-  for (int i = 0; i < MR; ++i)
+  for (int i = 0; i < MR; ++i, c += t.ldc)
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) acc[i][v] = Vec{};
+    for (int v = 0; v < NV; ++v) acc[i][v] = add ? load(c + v * kLanes) : Vec{};
 }
 template <int MR, int NV>
 HB_INLINE void store_whole(const Vec (&acc)[MR][NV], float* c, int64_t ldc) {
@@ -45,10 +48,11 @@ HB_INLINE void store_whole(const Vec (&acc)[MR][NV], float* c, int64_t ldc) {
 template <int MR, int NV>
 HB_INLINE void store_tile(const Vec (&acc)[MR][NV], const TileTarget& t) {
   constexpr int kColumns = NV * kLanes;
-  if (t.columns == kColumns && !t.accumulate && !t.bias && !t.residual && !t.relu) return store_whole(acc, t.c, t.ldc);
+  const bool whole = t.columns == kColumns;  // then what is there is in the sums already
+  if (whole && !t.bias && !t.residual && !t.relu) return store_whole(acc, t.c, t.ldc);
   alignas(64) float tile[MR * kColumns];
   store_whole(acc, tile, kColumns);
-  finish_tile(tile, MR, kColumns, t);
+  finish_tile(tile, MR, kColumns, t, t.accumulate && !whole);
 }
 }  // namespace
 }  // namespace hornbeam::isa::HB_ISA_NAME
