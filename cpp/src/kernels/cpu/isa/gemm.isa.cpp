@@ -8,7 +8,7 @@ namespace {
 template <int MR, int NV, bool Column, bool Packed>
 void tile(const GemmTile& t) {
   Vec acc[MR][NV];
-  start_tile(acc, t.to);
+  start_tile(acc, t.to, t.k >= kFetchDepth);
   const float* a = t.a;
   const float* b = t.b;
   const int64_t step = Packed ? NV * kLanes : t.b_step, ahead = 8 * step;

@@ -27,15 +27,21 @@ static __attribute__((noinline)) void finish_tile(const float* tile, int rows, i
     }
 }
 
+// Products along so many elements fetch the place they go to when they start: it is there when they end.
+constexpr int kFetchDepth = 64;
+
 // These loops must be unrolled, or else the tile lives in memory: GCC 12 then clears it there before it uses registers.
 template <int MR, int NV>
-HB_INLINE void start_tile(Vec (&acc)[MR][NV], const TileTarget& t) {
+HB_INLINE void start_tile(Vec (&acc)[MR][NV], const TileTarget& t, bool fetch) {
   const bool add = t.accumulate && t.columns == NV * kLanes;
   const float* c = t.c;
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i, c += t.ldc)
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) acc[i][v] = add ? load(c + v * kLanes) : Vec{};
+    for (int v = 0; v < NV; ++v) {
+      acc[i][v] = add ? load(c + v * kLanes) : Vec{};
+      if (fetch) __builtin_prefetch(c + v * kLanes, 1);
+    }
 }
 template <int MR, int NV>
 HB_INLINE void store_whole(const Vec (&acc)[MR][NV], float* c, int64_t ldc) {

@@ -10,7 +10,7 @@ template <int MR, int NV>
 void window_tile(const WindowTile& t) {
   constexpr int kPointers = (MR + 2) / 3;
   Vec acc[MR][NV];
-  start_tile(acc, t.to);
+  start_tile(acc, t.to, false);
   const float* b = t.b;
   const int64_t s = t.row_stride;
   for (int r = 0; r < t.run_count; ++r) {
@@ -47,7 +47,7 @@ void window_tile(const WindowTile& t) {
 template <int MR, int NV>
 void outer_tile(const OuterTile& t) {
   Vec acc[MR][NV];
-  start_tile(acc, t.to);
+  start_tile(acc, t.to, false);
   const int rest = t.to.columns - (NV - 1) * kLanes;  // lanes of the last register
   auto sum = [&](auto last) __attribute__((always_inline)) {
     for (int m = 0; m < t.images; ++m)
