@@ -51,11 +51,28 @@ HB_INLINE void store_whole(const Vec (&acc)[MR][NV], float* c, int64_t ldc) {
     for (int v = 0; v < NV; ++v) store(c + v * kLanes, acc[i][v]);
 }
 
+// The same with a bias (null: none), and nothing below `low`.
+template <int MR, int NV>
+HB_INLINE void store_bounded(const Vec (&acc)[MR][NV], float* c, int64_t ldc, const float* bias, float low) {
+  Vec b[NV];
+#pragma GCC unroll 4
+  for (int v = 0; v < NV; ++v) b[v] = bias ? load(bias + v * kLanes) : Vec{};
+  const Vec bound = set1(low);
+#pragma GCC unroll 16
+  for (int i = 0; i < MR; ++i, c += ldc)
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) {
+      const Vec x = acc[i][v] + b[v];
+      store(c + v * kLanes, select(x < bound, bound, x));
+    }
+}
+
 template <int MR, int NV>
 HB_INLINE void store_tile(const Vec (&acc)[MR][NV], const TileTarget& t) {
   constexpr int kColumns = NV * kLanes;
   const bool whole = t.columns == kColumns;  // then what is there is in the sums already
   if (whole && !t.bias && !t.residual && !t.relu) return store_whole(acc, t.c, t.ldc);
+  if (whole && !t.residual) return store_bounded(acc, t.c, t.ldc, t.bias, t.relu ? 0.0f : -__builtin_inff());
   alignas(64) float tile[MR * kColumns];
   store_whole(acc, tile, kColumns);
   finish_tile(tile, MR, kColumns, t, t.accumulate && !whole);
