@@ -65,6 +65,13 @@ class Peak:
         return float(self._process.stdout.readline())
 
 
+def error(fn: Any, arrays: list[Any], **options: Any) -> float:
+    """Root of the mean square of what float32 differs by from float64."""
+    got = np.asarray(hb.function(fn, **options)(*arrays), "float64")
+    want = np.asarray(hb.function(fn)(*(a.astype("float64") for a in arrays)))
+    return float(np.sqrt(np.mean((got - want) ** 2)))
+
+
 def cases() -> list[tuple[str, Any, list[Any], float]]:
     """(name, function, arrays, FLOPs)."""
     r = np.random.default_rng(0)
@@ -116,32 +123,50 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         peak = Peak(folder)
         for name, fn, arrays, flops in cases():
-            run = hb.function(fn, threads=1)
-            run(*arrays)
-            shares, rates = [], []
+            windows: dict[str, Any] = {"disable": ["winograd"]}
+            kinds: dict[str, dict[str, Any]] = {"": windows, "winograd": {}} if "conv" in name else {"": {}}
+            runs = {kind: hb.function(fn, threads=1, **options) for kind, options in kinds.items()}
+            measured: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+            for run in runs.values():
+                run(*arrays)
             for _ in range(args.rounds):
-                before = peak()
-                repeats = max(1, int(0.03 / max(flops / 80e9, 1e-6)))
-                start = time.perf_counter()
-                for _ in range(repeats):
-                    run(*arrays)
-                rate = flops * repeats / (time.perf_counter() - start) / 1e9
-                top = max(before, peak())
-                rates.append(rate)
-                shares.append(rate / top)
-            rows.append({"kernel": name, "gflops": statistics.median(rates), "share": statistics.median(shares)})
-            print(f"{name}: {rows[-1]['gflops']:.1f} GFLOP/s, {rows[-1]['share']:.0%} of peak", flush=True)
+                for kind, run in runs.items():
+                    before = peak()
+                    repeats = max(1, int(0.03 / max(flops / 80e9, 1e-6)))
+                    start = time.perf_counter()
+                    for _ in range(repeats):
+                        run(*arrays)
+                    rate = flops * repeats / (time.perf_counter() - start) / 1e9
+                    measured[kind].append((rate, rate / max(before, peak())))
+            row: dict[str, Any] = {"kernel": name}
+            for kind, pairs in measured.items():
+                row[f"{kind}_gflops".lstrip("_")], row[f"{kind}_share".lstrip("_")] = map(
+                    statistics.median, zip(*pairs, strict=True)
+                )
+            if "winograd" in kinds:
+                row["error"] = error(fn, arrays) / error(fn, arrays, **windows)
+            rows.append(row)
+            print(row, flush=True)
         top = peak()
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     info = {"isa": hb.show_config("dicts")["isa"], "peak_gflops": top, "rows": rows}
     (out / "kernels.json").write_text(json.dumps(info, indent=1))
-    table = [f"| {r['kernel']} | {r['gflops']:.1f} | {r['share']:.0%} |" for r in rows]
     head = [
-        f"One thread, {info['isa']}, FMA peak {top:.0f} GFLOP/s measured in the same run.",
+        f"One thread, {info['isa']}, FMA peak {top:.0f} GFLOP/s measured in the same run. Winograd's rates count the FLOPs",
+        "of the windows that it saves; its error is the root mean square against float64, over that of the windows.",
         "",
-        "| kernel | GFLOP/s | of peak |",
-        "|---|---|---|",
+        "| kernel | GFLOP/s | of peak | with Winograd | of peak | error |",
+        "|---|---|---|---|---|---|",
+    ]
+    table = [
+        f"| {r['kernel']} | {r['gflops']:.1f} | {r['share']:.0%} | "
+        + (
+            f"{r['winograd_gflops']:.1f} | {r['winograd_share']:.0%} | {r['error']:.2f} |"
+            if "error" in r
+            else "- | - | - |"
+        )
+        for r in rows
     ]
     (out / "kernels.md").write_text("\n".join([*head, *table]) + "\n")
 

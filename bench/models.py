@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--out", default=str(HERE / "results"))
+    parser.add_argument("--add", action="store_true", help="to the figures that --out holds")
     parser.add_argument("--worker", nargs=4)
     args = parser.parse_args()
     if args.worker:
@@ -103,7 +104,11 @@ def main() -> None:
         for t in map(int, args.threads.split(","))
         for m in ("train", "infer")
     ]
+    out = pathlib.Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, list[float]]] = {}
+    if args.add:
+        results = json.loads((out / "models.json").read_text())
     for n in range(args.passes):
         for w, t, m in jobs:
             for f in frameworks:
@@ -117,9 +122,14 @@ def main() -> None:
                     print(f"pass {n + 1} {w} {m} {t} thread(s) {f}: {ms:.4g} ms", flush=True)
                 else:
                     print(f"{w} {m} {f}: {done.stderr.strip().splitlines()[-1:]}", flush=True)
-    out = pathlib.Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "models.json").write_text(json.dumps(results, indent=1))
+        (out / "models.json").write_text(json.dumps(results, indent=1))
+    report(results, out)
+
+
+def report(results: dict[str, dict[str, list[float]]], out: pathlib.Path) -> None:
+    """Medians, half the spread, and the median of the passes' ratios, as a table and a picture."""
+    known = ["hornbeam", "torch", "torch-compile", "keras-torch", "keras-jax", "keras-tf", "onnxruntime"]
+    frameworks = [f for f in known if any(f in row for row in results.values())]
     lines = [
         "| workload | " + " | ".join(frameworks) + " | best peer / hornbeam |",
         "|---|" + "---|" * (len(frameworks) + 1),

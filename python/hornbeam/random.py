@@ -15,6 +15,7 @@ import numpy as np
 from hornbeam import config
 from hornbeam._tensor import Variable, dims_of, emit1, to_tensor
 from hornbeam.ops import arrays as s
+from hornbeam.ops import creation, indexing
 from hornbeam.ops import math as m
 
 
@@ -138,15 +139,15 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
     """The slices along ``axis`` in random order."""
     x = to_tensor(x)
-    order = s.argsort(_uniform01([dims_of(x)[axis]], "float64", _seed(seed)))
-    return s.take(x, order, axis=axis)
+    order = indexing.argsort(_uniform01([dims_of(x)[axis]], "float64", _seed(seed)))
+    return indexing.take(x, order, axis=axis)
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, seed: Any = None) -> Any:
     """Zeroes elements with probability ``rate`` and scales the others by 1 / (1 - rate) (Srivastava et al. 2014)."""
     x = m.to_float(inputs)
     if rate >= 1:
-        return s.zeros_like(x)
+        return creation.zeros_like(x)
     dims = dims_of(x) if noise_shape is None else [d if n is None else n for d, n in zip(dims_of(x), noise_shape)]
     keep = m.greater_equal(_uniform01(dims, "float32", _seed(seed)), rate)
     return m.where(keep, m.multiply(x, 1.0 / (1.0 - rate)), 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam.ops import arrays as s
+from hornbeam.ops import creation
 from hornbeam.ops import math as m
 from hornbeam.saving.registry import lookup, register_builtin
 
@@ -102,7 +103,7 @@ class OrthogonalRegularizer(Regularizer):
         x = m.divide(x, m.add(m.norm(x, axis=1 if self.mode == "rows" else 0, keepdims=True), 1e-12))
         p = m.matmul(x, s.transpose(x)) if self.mode == "rows" else m.matmul(s.transpose(x), x)
         n = int(p.shape[0])
-        off = m.multiply(p, m.subtract(1.0, s.eye(n)))
+        off = m.multiply(p, m.subtract(1.0, creation.eye(n)))
         return m.divide(m.multiply(m.sum(m.abs(off)), 0.5 * self.factor), max(n * (n - 1) / 2.0, 1.0))
 
     def get_config(self) -> dict[str, Any]:

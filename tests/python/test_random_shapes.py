@@ -62,34 +62,24 @@ def test_three_by_three(seed, isa):
     close(step, [x, k], (x.shape, k.shape, low, high), isa=isa)
 
 
-def in_turn(columns, kernel):
-    """Sums of products one after another in float32, each product added unrounded, as a fused multiply-add does."""
-    total = np.zeros((columns.shape[0], kernel.shape[1]), "float32")
-    for i in range(columns.shape[1]):
-        total = (total + columns[:, i : i + 1].astype("float64") * kernel[i]).astype("float32")
-    return total
-
-
 @pytest.mark.parametrize("channels,filters", [(16, 16), (32, 32), (64, 24), (128, 16)])
 def test_winograd_rounds_at_most_twice_as_much(channels, filters):
+    """As the sums over windows, which it takes the place of."""
     rng = np.random.default_rng(channels)
     x = rng.standard_normal((6, 16, 16, channels)).astype("float32")
     k = rng.standard_normal((3, 3, channels, filters)).astype("float32")
     weights = rng.standard_normal((6, 16, 16, filters)).astype("float32")
-    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    taps = [padded[:, i : i + 16, j : j + 16] for i in range(3) for j in range(3)]
-    columns = np.stack(taps, 3).reshape(-1, 9 * channels)
 
     def step(x, k):
         y = ops.conv(x, k, padding="same")
-        return y, hb.gradients(ops.sum(y * weights), [k])[0]
+        return y, *hb.gradients(ops.sum(y * ops.cast(weights, x.dtype)), [x, k])
 
-    results = [np.asarray(v) for v in hb.function(step, isa=_core.isa_names()[0])(x, k)]
-    products = ((columns, k.reshape(-1, filters)), (columns.T, weights.reshape(-1, filters)))
-    for got, (a, b) in zip(results, products, strict=True):
-        exact = a.astype("float64") @ b.astype("float64")
-        error = lambda y, exact=exact: float(np.sqrt(np.mean((y.reshape(exact.shape) - exact) ** 2)))  # noqa: E731
-        assert 0 < error(got) <= 2 * error(in_turn(a, b))
+    exact = [np.asarray(y) for y in hb.function(step)(x.astype("float64"), k.astype("float64"))]
+    for isa in _core.isa_names():
+        tiles, windows = (hb.function(step, isa=isa, disable=off)(x, k) for off in ([], ["winograd"]))
+        for a, b, e in zip(tiles, windows, exact, strict=True):
+            error, other = (np.sqrt(np.mean((np.asarray(y, "float64") - e) ** 2)) for y in (a, b))
+            assert not np.array_equal(a, b) and 0 < error <= 2 * other, (isa, error / other)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -60,6 +60,7 @@ struct KernelRequest {
   const IsaTable* isa;
   int threads;                // the team has at most so many
   std::vector<bool> lasting;  // inputs that stay the same from run to run, if anybody said so
+  bool winograd = true;       // convolutions may take Winograd's algorithms
   bool lasts(size_t i) const { return i < lasting.size() && lasting[i]; }
 };
 

@@ -13,8 +13,8 @@ namespace {
 
 class Builder {
  public:
-  Builder(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place, int threads, bool keeps)
-      : g_(g), env_(env), isa_(isa), threads_(threads), reuse_(in_place), p_(std::make_unique<Program>()) {
+  Builder(const Graph& g, const DimEnv& env, const BuildOptions& options, bool keeps)
+      : g_(g), env_(env), options_(options), p_(std::make_unique<Program>()) {
     lasting_ = keeps ? lasting_nodes(g) : std::vector<bool>(size_t(g.size()), false);
     for (const auto& [name, v] : g.outputs) lasting_[size_t(root(v).node)] = false;  // written where the caller says
     for (const auto& [index, v] : g.updates) lasting_[size_t(root(v).node)] = false;
@@ -159,7 +159,7 @@ class Builder {
     const TensorSpec s = spec(v);
     const Node& n = g_.node(v.node);
     if (!wanted(v) && n.op->optional_outputs && v.out >= (n.op->cpu ? 1 : control_outputs(v.node))) return {};
-    if (reuse_ && committed_.count(v.node)) {
+    if (options_.in_place && committed_.count(v.node)) {
       const int variable = update_of_.at(v)[0];
       if (may_write_in_place(v.node, variable) && reads_safely(v.node, variable, aliases)) {
         in_place_.insert(variable);
@@ -169,7 +169,7 @@ class Builder {
     auto out = output_of_.find(v);
     if (out != output_of_.end()) return {p_->output_base(out->second), 0};
     const int last = last_use_.count(v) ? last_use_.at(v) : step_;
-    for (int i : reuse_ && !made_once(v.node) ? aliases : std::vector<int>{}) {
+    for (int i : options_.in_place && !made_once(v.node) ? aliases : std::vector<int>{}) {
       const Value in = root(n.inputs[size_t(i)]);
       const Arg a = address(in);
       if (a.base != 1 || last_use_.at(in) != step_ || bytes(spec(in)) != bytes(s) || count_reads(v.node, in) != 1)
@@ -235,7 +235,7 @@ class Builder {
 
   void place_kernel(int id, const Node& n) {
     const Attrs attrs = n.attrs.evaluated(env_);
-    KernelRequest r{n.op->name, attrs, {}, {}, isa_, threads_, {}};
+    KernelRequest r{n.op->name, attrs, {}, {}, options_.isa, options_.threads, {}, options_.winograd};
     std::vector<Arg> args;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       r.inputs.push_back(spec(n.inputs[i]));
@@ -304,7 +304,7 @@ class Builder {
       args.push_back(where_[v]);
     }
     auto add_sub = [&](const char* name) {
-      c.subs.push_back(build_program(n.attrs.graph(name), env_, isa_, reuse_, threads_, false));
+      c.subs.push_back(build_program(n.attrs.graph(name), env_, options_, false));
       p_->parallel = p_->parallel || c.subs.back()->parallel;
     };
     auto carry_buffers = [&](int count) {
@@ -399,10 +399,8 @@ class Builder {
 
   const Graph& g_;
   const DimEnv& env_;
-  const IsaTable* isa_;
-  const int threads_;
+  const BuildOptions options_;
   std::vector<bool> lasting_;  // by node
-  const bool reuse_;           // values may take over the memory of inputs that die
   std::unique_ptr<Program> p_;
   int step_ = 0, commit_start_ = 0;
   std::vector<int> order_;
@@ -416,8 +414,7 @@ class Builder {
 };
 }  // namespace
 
-std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const IsaTable* isa, bool in_place,
-                                       int threads, bool keeps) {
-  return Builder(g, env, isa, in_place, threads, keeps).build();
+std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const BuildOptions& options, bool keeps) {
+  return Builder(g, env, options, keeps).build();
 }
 }  // namespace hornbeam

@@ -71,9 +71,10 @@ struct Executable::Impl {
     const auto start = std::chrono::steady_clock::now();
     auto p = std::make_shared<Plan>();
     p->key = std::move(key);
-    const auto& off = options.disable;
-    const bool in_place = std::find(off.begin(), off.end(), "in_place") == off.end();
-    p->program = build_program(graph, bind(shapes), isa, in_place, threads);
+    auto on = [&](const char* name) {
+      return std::find(options.disable.begin(), options.disable.end(), name) == options.disable.end();
+    };
+    p->program = build_program(graph, bind(shapes), {isa, threads, on("in_place"), on("winograd")});
     p->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     plans.push_front(p);
     if (plans.size() > kPlansKept) plans.pop_back();

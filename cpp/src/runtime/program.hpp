@@ -67,11 +67,16 @@ struct Program {
   int base_count() const { return 2 + inputs + outputs + variables + int(constants.size()); }
 };
 
-/// Plans `graph` for the dimensions `env`. `in_place`: a value may take over the memory of an input that dies.
-/// `threads`: the largest team that will run it. `keeps`: values made of nothing but unwritten variables may last from
-/// run to run (not in a loop's body, whose memory is its caller's).
-std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const IsaTable* isa, bool in_place,
-                                       int threads, bool keeps = true);
+struct BuildOptions {
+  const IsaTable* isa;
+  int threads;           // the largest team that will run it
+  bool in_place = true;  // a value may take over the memory of an input that dies
+  bool winograd = true;  // see KernelRequest
+};
+/// Plans `graph` for the dimensions `env`. `keeps`: values made of nothing but unwritten variables may last from run to
+/// run (not in a loop's body, whose memory is its caller's).
+std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const BuildOptions& options,
+                                       bool keeps = true);
 
 /// One thread's resolved addresses, for a program and its sub-programs.
 struct Scratch {

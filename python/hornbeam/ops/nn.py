@@ -12,6 +12,7 @@ from hornbeam import config
 from hornbeam._tensor import dims_of, emit, emit1, to_tensor
 from hornbeam._validation import choice, int_tuple
 from hornbeam.ops import arrays as s
+from hornbeam.ops import creation, indexing
 from hornbeam.ops import math as m
 
 relu = m.relu
@@ -336,8 +337,8 @@ def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: int =
         back = s.moveaxis(layer_normalization(s.moveaxis(x, axis, -1), gamma, beta, -1, epsilon), -1, axis)
         return back
     n = dims_of(x)[-1]
-    gamma = s.ones([n], x.dtype) if gamma is None else gamma
-    beta = s.zeros([n], x.dtype) if beta is None else beta
+    gamma = creation.ones([n], x.dtype) if gamma is None else gamma
+    beta = creation.zeros([n], x.dtype) if beta is None else beta
     return emit("layer_norm", [x, gamma, beta], epsilon=float(epsilon))[0]
 
 
@@ -472,7 +473,7 @@ def _same_shape(op: str, a: Any, b: Any) -> None:
 
 def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
     """1 at each of the indices along ``axis``."""
-    return m.max(s.one_hot(inputs, num_classes, dtype=dtype), axis=-2 if axis == -1 else axis)
+    return m.max(indexing.one_hot(inputs, num_classes, dtype=dtype), axis=-2 if axis == -1 else axis)
 
 
 def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") -> Any:
@@ -487,12 +488,12 @@ def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") ->
             raise ValueError("resize needs images of known size")
         at = (np.arange(out) + 0.5) * n / out - 0.5
         if kind == "nearest":
-            x = s.take(x, np.clip(np.floor(at + 0.5 + 1e-9), 0, n - 1).astype("int32"), axis=axis)
+            x = indexing.take(x, np.clip(np.floor(at + 0.5 + 1e-9), 0, n - 1).astype("int32"), axis=axis)
             continue
         lo = np.floor(at)
         w = (at - lo).astype("float32")
         w = w.reshape([-1 if i == axis else 1 for i in range(4)])
-        a = s.take(x, np.clip(lo, 0, n - 1).astype("int32"), axis=axis)
-        b = s.take(x, np.clip(lo + 1, 0, n - 1).astype("int32"), axis=axis)
+        a = indexing.take(x, np.clip(lo, 0, n - 1).astype("int32"), axis=axis)
+        b = indexing.take(x, np.clip(lo + 1, 0, n - 1).astype("int32"), axis=axis)
         x = m.add(m.multiply(a, 1 - w), m.multiply(b, w))
     return x

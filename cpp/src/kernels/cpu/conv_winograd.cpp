@@ -8,11 +8,12 @@
 
 namespace hornbeam {
 namespace {
-constexpr int kBlock = 16, kMostPoints = 36;
-constexpr int64_t kChunkFloats = 98304;  // of transformed tiles: 384 KiB, which leaves L2 room for the kernel
-constexpr int64_t kLeastTiles = 24;      // that a chunk has, so that each kernel read from beyond L2 is used enough
-constexpr int64_t kNearFloats = 131072;  // of the transformed kernel, that L2 keeps
-constexpr int64_t kPartialFloats = 1 << 20;
+constexpr int kBlock = 16;  // filters, and channels, that are turned together
+constexpr int kMostPoints = 36;
+constexpr int64_t kChunkFloats = 98304;      // of transformed tiles: 384 KiB, which leaves L2 room for the kernel
+constexpr int64_t kLeastTiles = 24;          // that a chunk has, so that each kernel read from beyond L2 is used enough
+constexpr int64_t kNearFloats = 131072;      // of the transformed kernel, that L2 keeps
+constexpr int64_t kPartialFloats = 1 << 20;  // that pieces of a kernel gradient may take
 
 // Floats from one row to the next, and from one point to the next so that 16 of them do not meet in one cache set.
 int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
@@ -57,8 +58,8 @@ void advance(const WinogradParams& p, Tile& t) {
   ++t.image;
 }
 
-// An image's n x n pixels from (h, w) on, `n` channels of each: where they lie, or a copy in `patch` with zeros for
-// those outside of the image.
+// An image's n x n pixels from (h, w) on, `stride` floats apart, `channels` of each: where they lie, or a copy in
+// `patch` with zeros for those outside of the image.
 void find_pixels(WinogradInput& t, int n, const float* image, const int64_t* size, int64_t stride, int64_t channels,
                  int64_t h, int64_t w, float* patch) {
   t.x = image + (h * size[1] + w) * stride;
@@ -340,7 +341,7 @@ bool winograd_pays(const ConvGeometry& g, const KernelRequest& r) {
   const bool fits = g.window[0] == 1 && g.window[1] == 3 && g.window[2] == 3 && g.groups == 1 && g.in[0] == 1 &&
                     g.out[0] == 1 && g.low[0] == 0 && g.stride[1] * g.stride[2] == 1 &&
                     g.dilation[1] * g.dilation[2] == 1;
-  if (!fits) return false;
+  if (!fits || !r.winograd) return false;
   const Plan plan(g, r);
   return plan.winograd(g, r, plan.best_tile(g, r)) < plan.windows(g, r);
 }

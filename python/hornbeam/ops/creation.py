@@ -1,0 +1,136 @@
+"""Ops that create tensors: constants, ranges, grids, triangles."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hornbeam import config
+from hornbeam._tensor import Tensor, current_trace, dims_of, emit1, to_tensor
+from hornbeam.ops import math as m
+from hornbeam.ops.arrays import broadcast_to, expand_dims, is_tensor, reshape
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+    """Evenly spaced numbers in [start, stop); ``start`` and ``stop`` may be dimensions, with step 1."""
+    from hornbeam import _core
+
+    if stop is None:
+        start, stop = 0, start
+    if isinstance(start, _core.Dim) or isinstance(stop, _core.Dim):
+        if step != 1:
+            raise ValueError(f"`step` must be 1 with unknown dimensions. Received: step={step}")
+        y = emit1("iota", [], shape=[stop - start], axis=0, dtype=config.standardize_dtype(dtype or "int32"))
+        return y if isinstance(start, int) and start == 0 else m.add(y, to_tensor(start, y.dtype))
+    a = np.arange(start, stop, step)
+    return to_tensor(
+        a, config.standardize_dtype(dtype) if dtype else "int32" if a.dtype.kind == "i" else config.floatx()
+    )
+
+
+def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
+    """``num`` evenly spaced numbers from start to stop."""
+    return to_tensor(np.linspace(start, stop, num, endpoint=endpoint), config.standardize_dtype(dtype))
+
+
+def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
+    """A tensor of one value."""
+    shape = [shape] if hasattr(shape, "__index__") else list(shape)
+    dtype = (
+        config.standardize_dtype(dtype)
+        if dtype
+        else m.dtype_of(fill_value)
+        if not isinstance(fill_value, float)
+        else config.floatx()
+    )
+    if current_trace() is None and not is_tensor(fill_value):
+        return Tensor(np.full([int(d) for d in shape], fill_value, dtype=dtype))
+    return broadcast_to(to_tensor(fill_value, dtype), shape)
+
+
+def zeros(shape: Sequence[Any], dtype: Any = None) -> Any:
+    """A tensor of zeros."""
+    return full(shape, 0, dtype or config.floatx())
+
+
+def ones(shape: Sequence[Any], dtype: Any = None) -> Any:
+    """A tensor of ones."""
+    return full(shape, 1, dtype or config.floatx())
+
+
+empty = zeros
+
+
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """A tensor of one value, of ``x``'s shape and dtype."""
+    from hornbeam._tensor import KerasTensor
+
+    x = to_tensor(x)
+    if isinstance(x, KerasTensor):  # its dimensions are known only to the graph: let broadcasting find them
+        zero = m.multiply(to_tensor(m.equal(x, x), "int32"), 0)
+        return m.cast(m.add(zero, to_tensor(fill_value)), dtype or x.dtype)
+    return broadcast_to(to_tensor(fill_value, config.standardize_dtype(dtype) if dtype else x.dtype), dims_of(x))
+
+
+def zeros_like(x: Any, dtype: Any = None) -> Any:
+    """Zeros of ``x``'s shape."""
+    return full_like(x, 0, dtype)
+
+
+def ones_like(x: Any, dtype: Any = None) -> Any:
+    """Ones of ``x``'s shape."""
+    return full_like(x, 1, dtype)
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
+    """Ones on the k-th diagonal of an N x M matrix."""
+    return to_tensor(np.eye(N, M, k, dtype=config.standardize_dtype(dtype)))
+
+
+def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
+    """Coordinate tensors of vectors, as NumPy's."""
+    xs = [to_tensor(v) for v in x]
+    rank = len(xs)
+    order = list(builtins.range(rank))
+    if indexing == "xy" and rank > 1:
+        order[0], order[1] = 1, 0
+    dims = [dims_of(xs[order.index(i)])[0] for i in builtins.range(rank)]
+    out = []
+    for v, axis in zip(xs, order):
+        shape = [1] * rank
+        shape[axis] = dims_of(v)[0]
+        out.append(broadcast_to(reshape(v, shape), dims))
+    return out
+
+
+def _triangle(x: Any, k: int, lower: bool) -> Any:
+    x = to_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"tril and triu need at least two axes. Received: x.shape={tuple(x.shape)}")
+    rows, cols = dims_of(x)[-2:]
+    r = emit1("iota", [], shape=[rows, 1], axis=0, dtype="int32")
+    c = emit1("iota", [], shape=[1, cols], axis=1, dtype="int32")
+    keep = m.less_equal(c, m.add(r, k)) if lower else m.greater_equal(c, m.add(r, k))
+    return m.where(keep, x, 0)
+
+
+def tril(x: Any, k: int = 0) -> Any:
+    """The lower triangle of the last two axes; zeros above the k-th diagonal."""
+    return _triangle(x, k, True)
+
+
+def triu(x: Any, k: int = 0) -> Any:
+    """The upper triangle of the last two axes; zeros below the k-th diagonal."""
+    return _triangle(x, k, False)
+
+
+def diag(x: Any) -> Any:
+    """The diagonal of a matrix, or a matrix with a vector on it."""
+    x = to_tensor(x)
+    if x.ndim == 1:
+        n = dims_of(x)[0]
+        return m.multiply(expand_dims(x, 0), m.cast(eye(int(n)), x.dtype))
+    return m.sum(m.multiply(x, m.cast(eye(int(x.shape[0]), int(x.shape[1])), x.dtype)), axis=1)[: builtins.min(x.shape)]
