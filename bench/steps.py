@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--out", default=str(HERE / "results"))
     parser.add_argument("--workloads", default="mlp,lstm,transformer,resnet20")
     args = parser.parse_args()
-    lines = ["| a step that computes next to nothing, through `fit` | µs |", "|---|---|"]
+    lines = ["| a step that computes next to nothing, through `fit` | us |", "|---|---|"]
     lines += [f"| {name} | {cost:.2f} |" for name, cost in fixed_costs().items()]
     lines += ["", "| the first step after `compile`, planning included | s | a later step, s |", "|---|---|---|"]
     for name in ("mlp", "transformer", "resnet18"):

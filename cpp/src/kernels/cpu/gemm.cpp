@@ -10,7 +10,12 @@ constexpr int64_t kCacheColumns = 512;   // x kTileDepth floats of B: about thre
 
 void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const int64_t stride = static_cast<const Matrix*>(source)->row_stride;
-  for (int i = 0; i < rows; ++i) copy_floats(dst + i * kTileStride, a + (row + i) * stride + k, depth);
+  for (int i = 0; i < rows; ++i) {
+    const float* from = a + (row + i) * stride + k;
+    copy_floats(dst + i * kTileStride, from, depth);
+    // the next tile's row, which the products of this one give time to come; beyond the last it is nobody's loss
+    for (int d = 0; d < depth; d += 16) __builtin_prefetch(from + rows * stride + d, 0, 2);
+  }
 }
 void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const int64_t stride = static_cast<const Matrix*>(source)->col_stride;

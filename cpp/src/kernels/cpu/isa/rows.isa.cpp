@@ -170,8 +170,13 @@ void dot_cells(const DotCells& q) {
   bool first = q.first;
   if (q.count == 0) dot_taps<0>(q, q.cells, q.taps, first, true);
   for (int at = 0; at < q.count; first = false) {
-    const int left = q.count - at, t = left >= 9 ? 9 : left >= 3 ? 3 : 1;
-    (t == 9 ? dot_taps<9> : t == 3 ? dot_taps<3> : dot_taps<1>)(q, q.cells + at, q.taps + at, first, t == left);
+    const int left = q.count - at, t = left >= 9 ? 9 : left >= 6 ? 6 : left >= 4 ? 4 : left >= 3 ? 3 : 1;
+    const auto dot = t == 9   ? dot_taps<9>
+                     : t == 6 ? dot_taps<6>
+                     : t == 4 ? dot_taps<4>
+                     : t == 3 ? dot_taps<3>
+                              : dot_taps<1>;
+    dot(q, q.cells + at, q.taps + at, first, t == left);
     at += t;
   }
 }
