@@ -58,7 +58,10 @@ def test_rows_update_as_the_whole_table_would(name, kwargs, regularizer):
         for off in ([], ["in_place"]):
             rows = train(make(), regularizer=regularizer, threads=threads, disable=off)[0]
             for a, b in zip(dense, rows, strict=True):
-                np.testing.assert_array_equal(a, b)
+                if "clipnorm" in str(kwargs):  # the norm's sum leaves out zeros, and so adds in another order
+                    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+                else:
+                    np.testing.assert_array_equal(a, b)
 
 
 def test_two_lookups_of_one_table():
