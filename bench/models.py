@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def worker(framework: str, workload: str, threads: int, infer: bool, seconds: fl
         start = time.perf_counter()
         run()
         times.append((time.perf_counter() - start) / steps * 1e3)
-    print(json.dumps({"ms": min(times), "first_s": first}))
+    peak = re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path("/proc/self/status").read_text())
+    print(json.dumps({"ms": min(times), "first_s": first, "peak_mib": int(peak[1]) / 1024 if peak else None}))
 
 
 def keras_api(framework: str, workload: str, threads: int, infer: bool) -> tuple[Callable[[], None], int]:

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import importlib.util
 import io
+import json
 import os
 import pathlib
 import subprocess
@@ -101,9 +102,8 @@ def peak(framework: str, workload: str) -> float:
         "--seconds",
         "0.2",
     ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=HERE)
-    _, status, usage = os.wait4(process.pid, 0)
-    return usage.ru_maxrss / 1024 if status == 0 else float("nan")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE)
+    return json.loads(done.stdout.strip().splitlines()[-1])["peak_mib"] if done.returncode == 0 else float("nan")
 
 
 def main() -> None:
