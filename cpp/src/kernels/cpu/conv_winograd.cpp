@@ -238,12 +238,11 @@ double work_of(const WinogradParams& p) {
 
 // The convolution that an op computes, and what it costs, in multiply-adds of a register.
 struct Plan {
-  bool forward, backward, kernel;  // which op
+  bool backward, kernel;  // which gradient, if any
   const int64_t *in, *out;
   double depth, columns, in_registers, out_registers;
   Plan(const ConvGeometry& g, const KernelRequest& r) {
-    backward = std::string(r.op) == "conv_input_grad", forward = std::string(r.op) == "conv";
-    kernel = !backward && !forward;
+    backward = std::string(r.op) == "conv_input_grad", kernel = std::string(r.op) == "conv_kernel_grad";
     in = backward ? g.out : g.in, out = backward ? g.in : g.out;
     depth = double(backward ? g.filters : g.channels), columns = double(backward ? g.channels : g.filters);
     in_registers = std::ceil(depth / r.isa->lanes), out_registers = std::ceil(columns / r.isa->lanes);

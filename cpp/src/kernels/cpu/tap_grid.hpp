@@ -45,29 +45,16 @@ struct TapGrid {
       __builtin_prefetch(last + width - 16 - i);
     for (int64_t i = 0; i < count[2] * channels; i += 16) __builtin_prefetch(out + i, 1);
   }
-  // The taps of an axis that reach the source from a pixel.
-  Range taps(int axis, int64_t pixel) const {
-    auto reaches = [&](int64_t t) {
-      const int64_t at = pixel * step[axis] + start[axis] + t * spread[axis];
-      return at >= 0 && at < size[axis];
-    };
-    int64_t first = 0;
-    while (first < window[axis] && !reaches(first)) ++first;
-    int64_t last = first;
-    while (last < window[axis] && reaches(last)) ++last;
-    return {first, last};
+  bool reaches(int axis, int64_t pixel, int64_t tap) const {
+    const int64_t at = pixel * step[axis] + start[axis] + tap * spread[axis];
+    return at >= 0 && at < size[axis];
   }
-  // The pixels of an axis from which a tap reaches the source.
+  // The taps of an axis that reach the source from a pixel, and the pixels from which a tap does.
+  Range taps(int axis, int64_t pixel) const {
+    return stretch(window[axis], [&](int64_t tap) { return reaches(axis, pixel, tap); });
+  }
   Range pixels(int axis, int64_t tap) const {
-    auto reaches = [&](int64_t p) {
-      const int64_t at = p * step[axis] + start[axis] + tap * spread[axis];
-      return at >= 0 && at < size[axis];
-    };
-    int64_t first = 0;
-    while (first < count[axis] && !reaches(first)) ++first;
-    int64_t last = first;
-    while (last < count[axis] && reaches(last)) ++last;
-    return {first, last};
+    return stretch(count[axis], [&](int64_t pixel) { return reaches(axis, pixel, tap); });
   }
   // Calls f(source pixel, tap) for each pair of pixel `w` of a line.
   template <class F>
@@ -82,6 +69,17 @@ struct TapGrid {
           if (d >= 0 && d < size[0] && h >= 0 && h < size[1] && v >= 0 && v < size[2])
             f(((image * size[0] + d) * size[1] + h) * size[2] + v, tap);
         }
+  }
+
+ private:
+  // The first numbers in a row below n that hold.
+  template <class Holds>
+  static Range stretch(int64_t n, Holds holds) {
+    int64_t first = 0;
+    while (first < n && !holds(first)) ++first;
+    int64_t last = first;
+    while (last < n && holds(last)) ++last;
+    return {first, last};
   }
 };
 /// The share of all pairs of pixel and tap that lie inside the source.

@@ -86,9 +86,9 @@ struct WinogradOutput {
 // `tap` floats apart) to its points, which lie `step` floats apart, and back.
 struct Winograd {
   void (*input)(const WinogradInput& t, int64_t n);
-  void (*output_grad)(const WinogradInput& t, int64_t n);
   void (*output)(const WinogradOutput& t, int64_t n);
   void (*kernel)(float* u, int64_t step, const float* k, int64_t tap, int64_t n);
+  void (*output_grad)(const WinogradInput& t, int64_t n);  // F(2x2) alone, as the next
   void (*kernel_grad)(float* dk, int64_t tap, const float* u, int64_t step, int64_t n);
 };
 // y[pixel * n + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i], then a bias (null: none), then

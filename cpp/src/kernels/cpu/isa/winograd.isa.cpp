@@ -67,16 +67,6 @@ struct Axis<4> {
     y[2] = sum_a * aa + sum_b * bb;
     y[3] = odd_a * aa + (odd_b * bb + m[5]);
   }
-  HB_INLINE void output_grad(const Vec* dy, Vec* v) {
-    const Vec even_a = dy[0] + dy[2] * aa, odd_a = (dy[1] + dy[3] * aa) * a;
-    const Vec even_b = dy[0] + dy[2] * bb, odd_b = (dy[1] + dy[3] * bb) * b;
-    v[0] = dy[0];
-    v[1] = even_a + odd_a;
-    v[2] = even_a - odd_a;
-    v[3] = even_b + odd_b;
-    v[4] = even_b - odd_b;
-    v[5] = dy[3];
-  }
   HB_INLINE void kernel(const Vec* k, Vec* u) {
     const Vec even_a = (k[0] + k[2] * aa) * at_a, odd_a = k[1] * (a * at_a);
     const Vec even_b = (k[0] + k[2] * bb) * at_b, odd_b = k[1] * (b * at_b);
@@ -86,12 +76,6 @@ struct Axis<4> {
     u[3] = even_b + odd_b;
     u[4] = even_b - odd_b;
     u[5] = k[2];
-  }
-  HB_INLINE void kernel_grad(const Vec* u, Vec* dk) {
-    const Vec sum_a = (u[1] + u[2]) * at_a, sum_b = (u[3] + u[4]) * at_b;
-    dk[0] = u[0] * at_zero + (sum_a + sum_b);
-    dk[1] = (u[1] - u[2]) * (a * at_a) + (u[3] - u[4]) * (b * at_b);
-    dk[2] = sum_a * aa + (sum_b * bb + u[5]);
   }
 };
 
@@ -217,14 +201,10 @@ void kernel_grad(float* dk, int64_t tap, const float* u, int64_t step, int64_t n
             [&](int i, int j, Vec v) __attribute__((always_inline)) { io.write(dk + (3 * i + j) * tap + c, v); });
       });
 }
-template <int M>
-constexpr Winograd transforms() {
-  return {input<M>, output_grad<M>, output<M>, kernel<M>, kernel_grad<M>};
-}
 }  // namespace
 
 void fill_winograd(IsaTable& t) {
-  t.winograd[0] = transforms<2>();
-  t.winograd[1] = transforms<4>();
+  t.winograd[0] = {input<2>, output<2>, kernel<2>, output_grad<2>, kernel_grad<2>};
+  t.winograd[1] = {input<4>, output<4>, kernel<4>, nullptr, nullptr};
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
