@@ -312,6 +312,18 @@ case(
     [rnd(1, 5, 5, 3), rnd(3, 3, 3, 2, seed=1)],
     None,
 )
+for _x, _k, _s, _relu in [((2, 7, 9, 18), (3, 3), 1, True), ((1, 9, 30, 5), (5, 3), 2, False)]:
+    _at = dict(strides=[_s, _s], low=[1, 2], high=[1, 0], dilations=[1, 1], groups=_x[-1])
+    case(
+        "separable_conv",
+        lambda x, k, p, b, a=_at, r=_relu: emit1("separable_conv", [x, k, p, b], **a, bias=True, relu=r),
+        [rnd(*_x), rnd(*_k, 1, _x[-1], seed=1), rnd(1, 1, _x[-1], 35, seed=2), rnd(_x[-1], seed=3)],
+        lambda x, k, p, b, a=_at, r=_relu: (
+            np.maximum(conv_reference(x, k, *a.values()) + b, 0 if r else -np.inf) @ p[0, 0]
+        ),
+        grad=False,
+        tol=3e-5,
+    )
 
 
 def pool_reference(x: Any, w: int, s: int, fn: Any) -> Any:

@@ -191,3 +191,26 @@ def test_products(seed):
     a, b = rng.standard_normal((k, m) if ta else (m, k)), rng.standard_normal((n, k) if tb else (k, n))
     t = lambda x, flag: ops.transpose(x) if flag else x  # noqa: E731
     close(lambda a, b: (ops.matmul(t(a, ta), t(b, tb)),), [a, b], (m, n, k, ta, tb))
+
+
+@pytest.mark.parametrize("end", range(7))
+@pytest.mark.parametrize("seed", range(4))
+def test_depthwise_then_pointwise(seed, end):
+    """Computed as one op where a bias and relu alone stand between them."""
+    rng = np.random.default_rng(seed)
+    c, f = int(rng.choice([3, 16, 33, 420])), int(rng.choice([5, 16, 64, 530]))
+    h, w, stride = int(rng.integers(3, 20)), int(rng.integers(3, 20)), 1 + seed % 2
+    x, k, p = (rng.standard_normal(n) / 3 for n in ((3, h, w, c), (3, 3, c, 1), (1, 1, c, f)))
+    b, s, b2, s2 = (rng.standard_normal(n) for n in ((c,), (c,), (f,), (f,)))
+
+    def step(x, k, p, b, s, b2, s2):
+        middle = ENDS[end](ops.depthwise_conv(x, k, strides=stride, padding="same"), b, s)
+        return (ENDS[(end + seed) % 7](ops.conv(middle, p), b2, s2),)
+
+    arrays = [x, k, p, b, s, b2, s2]
+    close(step, arrays, (x.shape, f, stride, end))
+    close(step, arrays, "three threads", threads=3)
+    run = hb.function(step)
+    run(*(a.astype("float32") for a in arrays))
+    (compiled,) = run._cache.values()
+    assert ("separable_conv" in str(compiled.executable.graph)) == (end < 3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hornbeam as hb
-from hornbeam import layers, ops
+from hornbeam import _core, layers, ops
 
 ROWS, WIDTH = 300, 17
 OPTIMIZERS = [
@@ -129,3 +129,56 @@ def test_an_embedding_trains_the_same():
         weights.append(m.get_weights())
     for a, b in zip(*weights, strict=True):
         np.testing.assert_array_equal(a, b)  # Adagrad leaves such rows alone anyway
+
+
+@pytest.mark.parametrize("shape", [(64,), (5, 40), (2, 3, 50)])
+def test_products_of_looked_up_rows(shape):
+    """With few rows and many ids, products are of the rows: forward, and for each gradient."""
+    rng = np.random.default_rng(5)
+    table, w, bias = (rng.standard_normal(s).astype("float32") for s in ((9, 20), (20, 33), (33,)))
+    ids = rng.integers(0, 9, shape).astype("int32")
+    scale = rng.standard_normal((*shape, 33)).astype("float32")
+
+    def step(table, w, bias, ids, scale):
+        y = ops.tanh(ops.matmul(ops.take(table, ids, axis=0), w) + bias) * scale
+        return y, *hb.gradients(ops.sum(y), [table, w, bias])
+
+    arrays = (table, w, bias, ids, scale)
+    for options in ({}, {"threads": 3}):
+        on, off = hb.function(step, **options), hb.function(step, disable=["lookup_products"])
+        for a, b in zip(on(*arrays), off(*arrays), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+    for run, few in ((on, True), (off, False)):
+        (compiled,) = run._cache.values()
+        assert (str(compiled.executable.graph).count("f32[9,33]") >= 2) == few
+    with pytest.raises(ValueError, match=r"index must be in \[0, 9\); got 9"):
+        on(table, w, bias, np.full(shape, 9, "int32"), scale)
+
+
+def test_products_of_a_large_table_stay_products_of_its_rows():
+    table, w = np.ones((100, 8), "float32"), np.ones((8, 4), "float32")
+    run = hb.function(lambda t, w, ids: ops.matmul(ops.take(t, ids, axis=0), w))
+    run(table, w, np.zeros((300,), "int32"))
+    (compiled,) = run._cache.values()
+    assert "f32[100,4]" not in str(compiled.executable.graph)
+
+
+def test_a_character_model_has_the_same_gradients():
+    """Two cells behind one embedding; predicting with dimensions that are unknown while tracing."""
+    x = np.random.default_rng(2).integers(0, 7, (20, 70)).astype("int32")
+    i = hb.Input((None,), dtype="int32")
+    e = layers.Embedding(7, 8)(i)
+    h = layers.Concatenate()([layers.LSTM(5, return_sequences=True)(e), layers.GRU(4, return_sequences=True)(e)])
+    m = hb.Model(i, layers.Dense(7)(h))
+    m.compile("adam", hb.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+    def step(x):
+        return hb.gradients(m.loss(ops.roll(x, 1, 1), m(x)), m.trainable_variables)
+
+    for a, b in zip(hb.function(step)(x), hb.function(step, disable=["lookup_products"])(x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    graph = m._step_for("predict", (x,)).graph
+    on, off = _core.Executable(graph), _core.Executable(graph, disable=["lookup_products"])
+    assert "f32[7,20]" in str(on.graph) and "f32[7,20]" not in str(off.graph)
+    for n in (20, 1):
+        np.testing.assert_allclose(on.run([x[:n]])[0], off.run([x[:n]])[0], rtol=1e-4, atol=1e-6)

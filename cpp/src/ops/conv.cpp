@@ -7,6 +7,7 @@ namespace hornbeam {
 KernelPlan plan_conv(const KernelRequest&);
 KernelPlan plan_conv_input_grad(const KernelRequest&);
 KernelPlan plan_conv_kernel_grad(const KernelRequest&);
+KernelPlan plan_separable_conv(const KernelRequest&);
 
 namespace {
 const std::vector<AttrSpec> kConvAttrs = {{"strides", AttrType::ints, false, true},
@@ -161,6 +162,42 @@ HB_DEFINE_OP(conv_kernel_grad) {  // inputs x, dy
   d.cpu = plan_conv_kernel_grad;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
     return multiply_adds(in[1], out[0]);
+  };
+  return d;
+}
+
+// Inputs x, depthwise kernel [window.., 1, C], pointwise kernel [1.., C, O], then [C] when `bias`: conv by the first,
+// plus the bias, through relu when that is set, conv by the second. Made by the pass fuse_separable.
+HB_DEFINE_OP(separable_conv) {
+  OpDef d;
+  d.name = "separable_conv";
+  d.min_inputs = 3;
+  d.max_inputs = 4;
+  d.attrs = kConvAttrs;
+  d.attrs.push_back({"bias", AttrType::boolean, false});
+  d.attrs.push_back({"relu", AttrType::boolean, false});
+  d.infer = [](const InferContext& c) -> Types {
+    ValueType y = infer_conv(c)[0];
+    const SymShape& k = c.shape(2);
+    if (c.dtype(0) != DType::f32 || c.dtype(2) != DType::f32) c.fail_type("inputs must be float32");
+    if (y.shape.back() != Dim(c.attrs.integer("groups")) || c.shape(1)[size_t(c.rank(1) - 2)] != Dim(1))
+      c.fail("the first kernel must be depthwise");
+    if (c.rank(2) != c.rank(0)) c.fail("inputs must have the same number of axes");
+    for (int i = 0; i + 2 < c.rank(2); ++i) c.same(k[size_t(i)], Dim(1), "the second kernel must have one tap");
+    c.same(k[size_t(c.rank(2) - 2)], y.shape.back(), "the second kernel must take the first's channels");
+    if (c.inputs.size() != (c.attrs.flag("bias") ? 4 : 3)) c.fail("takes a fourth input with `bias` alone");
+    if (c.attrs.flag("bias")) {
+      if (c.rank(3) != 1) c.fail("the bias must be [channels]");
+      c.same(c.shape(3)[0], y.shape.back(), "the bias must be [channels]");
+    }
+    y.shape.back() = k.back();
+    return {y};
+  };
+  d.differentiable = false;
+  d.cpu = plan_separable_conv;
+  d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
+    const double pixels = double(shape_product(out[0])) / double(std::max<int64_t>(1, out[0].back()));
+    return 2.0 * pixels * double(shape_product(in[1]) + shape_product(in[2]));
   };
   return d;
 }

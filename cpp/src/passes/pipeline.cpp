@@ -10,15 +10,11 @@ struct Pass {
   const char* name;
   Graph (*run)(const Graph&);
 };
-constexpr Pass kPasses[] = {{"dead_code", dead_code},
-                            {"fold_constants", fold_constants},
-                            {"algebra", algebra},
-                            {"cse", common_subexpressions},
-                            {"fold_scales", fold_scales},
-                            {"recompute", recompute},
-                            {"fuse_elementwise", fuse_elementwise},
-                            {"sparse_updates", sparse_updates},
-                            {"fuse_epilogue", fuse_epilogue}};
+constexpr Pass kPasses[] = {
+    {"dead_code", dead_code},         {"fold_constants", fold_constants},     {"algebra", algebra},
+    {"cse", common_subexpressions},   {"lookup_products", lookup_products},   {"fold_scales", fold_scales},
+    {"recompute", recompute},         {"fuse_elementwise", fuse_elementwise}, {"sparse_updates", sparse_updates},
+    {"fuse_epilogue", fuse_epilogue}, {"fuse_separable", fuse_separable}};
 
 // Puts an op's decomposition where its kernel does not take the dtype, or everywhere (`all`).
 Graph expand(const Graph& g, bool all) {
@@ -76,8 +72,8 @@ Graph optimize(const Graph& graph, const std::vector<std::string>& disable) {
   };
   for (const Pass& p : kPasses) {
     run(p);
-    // what these two leave without readers would count as a reader of the rest
-    if (p.run == common_subexpressions || p.run == recompute) run(kPasses[0]);
+    // what these leave without readers would count as a reader of the rest
+    if (p.run == common_subexpressions || p.run == lookup_products || p.run == recompute) run(kPasses[0]);
   }
   run(kPasses[0]);
   return g;

@@ -70,9 +70,11 @@ Graph dead_code(const Graph& g);
 Graph common_subexpressions(const Graph& g);
 Graph fold_constants(const Graph& g);
 Graph algebra(const Graph& g);
+Graph lookup_products(const Graph& g);
 Graph fold_scales(const Graph& g);
 Graph recompute(const Graph& g);
 Graph fuse_elementwise(const Graph& g);
 Graph sparse_updates(const Graph& g);
 Graph fuse_epilogue(const Graph& g);
+Graph fuse_separable(const Graph& g);
 }  // namespace hornbeam

@@ -60,43 +60,21 @@ void each_pair_of_input(const ConvGeometry& g, int64_t begin, int64_t end, F f) 
   }
 }
 
-// The pairs of a pixel as offsets of cells and of taps, some at a time: flush(pairs, whether they are the first).
-constexpr int kPairs = 27;
-struct Pairs {
-  int64_t cells[kPairs], taps[kPairs];
-  int count = 0;
-};
-template <class F>
-void each_batch_of_pairs(const TapGrid& grid, int64_t line, int64_t w, int64_t channels, F flush) {
-  Pairs q;
-  bool first = true;
-  grid.pairs(line, w, [&](int64_t cell, int64_t tap) {
-    q.cells[q.count] = cell * channels, q.taps[q.count] = tap * channels;
-    if (++q.count < kPairs) return;
-    flush(q, first);
-    q.count = 0, first = false;
-  });
-  if (q.count > 0 || first) flush(q, first);
-}
-
 // out[pixel] = sum over its pairs of x[cell] * kernel[tap], all channels at once.
 void dot_lines(const KernelCall& c, const DirectParams& p, const TapGrid& grid) {
   const int64_t n = p.g.channels;
   const float *x = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
-  const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part), inner = grid.inner();
+  const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part);
   const TileEnd end = p.epilogue.end(c);
   for (int64_t l = lines.begin; l < lines.end; ++l) {
     float* out = buffer<float>(c, c.out) + l * grid.count[2] * n;
     if (l + 1 < lines.end) grid.prefetch_next(l, x, out + grid.count[2] * n, n);
-    auto pixels = [&](int64_t w, int64_t count) {
+    grid.stretches({0, grid.count[2]}, [&](int64_t w, int64_t count) {
       each_batch_of_pairs(grid, l, w, n, [&](const Pairs& q, bool first) {
         p.isa->dot_cells(
-            {out + w * n, x, q.cells, k, q.taps, q.count, grid.step[2] * n, count, n, first, end.bias, end.relu});
+            {out + w * n, n, x, q.cells, k, q.taps, q.count, grid.step[2] * n, count, n, first, end.bias, end.relu});
       });
-    };
-    for (int64_t w = 0; w < inner.begin; ++w) pixels(w, 1);
-    if (inner.size() > 0) pixels(inner.begin, inner.size());
-    for (int64_t w = inner.end; w < grid.count[2]; ++w) pixels(w, 1);
+    });
     p.finish(c, l * grid.count[2], (l + 1) * grid.count[2]);
   }
 }
@@ -126,17 +104,14 @@ void depthwise_kernel_grad(const KernelCall& c) {
   const float *x = buffer<const float>(c, 0), *dy = buffer<const float>(c, 1);
   float* dk = buffer<float>(c, c.work) + c.part * size;
   std::fill(dk, dk + size, 0.0f);
-  const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part), inner = grid.inner();
+  const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part);
   for (int64_t l = lines.begin; l < lines.end; ++l) {
-    auto pixels = [&](int64_t w, int64_t count) {
+    grid.stretches({0, grid.count[2]}, [&](int64_t w, int64_t count) {
       each_batch_of_pairs(grid, l, w, n, [&](const Pairs& q, bool) {
         p.isa->outer_cells(dk, q.taps, x, q.cells, q.count, grid.step[2] * n, dy + (l * grid.count[2] + w) * n, count,
                            n);
       });
-    };
-    for (int64_t w = 0; w < inner.begin; ++w) pixels(w, 1);
-    if (inner.size() > 0) pixels(inner.begin, inner.size());
-    for (int64_t w = inner.end; w < grid.count[2]; ++w) pixels(w, 1);
+    });
   }
 }
 template <int kParts>

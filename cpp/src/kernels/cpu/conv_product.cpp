@@ -225,12 +225,7 @@ void multiply_forward(const KernelCall& c) {
   if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), y, first);
   q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), prepared(c) + q.packed,
              y + first, ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
-               if (!p.epilogue.present || p.products.size() > 1) return;
-               if (columns == ldc)
-                 p.epilogue.apply(c, y, row * ldc, (row + rows) * ldc);
-               else
-                 for (int i = 0; i < rows; ++i)
-                   p.epilogue.apply(c, y, (row + i) * ldc + first + column, (row + i) * ldc + first + column + columns);
+               if (p.products.size() == 1) p.epilogue.apply_rows(c, y, first, ldc, row, rows, column, columns);
              });
 }
 
@@ -270,10 +265,7 @@ void multiply_input_grad(const KernelCall& c) {
   q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), prepared(c) + q.packed,
              target, ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
                if (direct) {
-                 if (!p.epilogue.present || p.products.size() > 1) return;
-                 const int step = columns == ldc ? rows : 1;
-                 for (int i = 0; i < rows; i += step)
-                   p.epilogue.apply(c, dx, (row + i) * ldc + column, (row + i + step - 1) * ldc + column + columns);
+                 if (p.products.size() == 1) p.epilogue.apply_rows(c, dx, 0, ldc, row, rows, column, columns);
                  return;
                }
                for (int64_t m = row; m < row + rows; ++m) {  // spread the phase's pixels

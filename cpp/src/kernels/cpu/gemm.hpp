@@ -177,5 +177,14 @@ struct Epilogue {
   }
   /// Applies it to rows [row, row + rows) of a product stored with `columns` columns at c, in place.
   void apply(const KernelCall& call, float* c, int64_t begin, int64_t end) const;
+  /// The same to columns [column, column + columns) of some rows of a matrix that begins at element `base` and has
+  /// `width` columns.
+  void apply_rows(const KernelCall& call, float* c, int64_t base, int64_t width, int64_t row, int64_t rows,
+                  int64_t column, int64_t columns) const {
+    if (!present) return;
+    const int64_t step = columns == width ? rows : 1;
+    for (int64_t i = row; i < row + rows; i += step)
+      apply(call, c, base + i * width + column, base + (i + step - 1) * width + column + columns);
+  }
 };
 }  // namespace hornbeam

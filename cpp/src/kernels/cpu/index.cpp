@@ -11,8 +11,15 @@ struct IndexParams {
   int64_t rows;   // of the table
   int64_t inner;  // elements of a row
   DType ids, dtype;
-  bool bytes_only = false;
+  const IsaTable* isa = nullptr;  // of kernels that add rows
 };
+
+// y += x, a row each.
+void add_row(const IndexParams& p, float* y, const float* x) { p.isa->add_rows(y, x, 1, p.inner, p.inner); }
+template <class T>
+void add_row(const IndexParams& p, T* y, const T* x) {
+  for (int64_t k = 0; k < p.inner; ++k) y[k] += x[k];
+}
 
 template <class Id>
 int64_t id_at(const KernelCall& c, int input, int64_t i) {
@@ -54,7 +61,7 @@ void run_scatter_add(const KernelCall& c) {  // each part owns a range of rows, 
         continue;
       }
       if (id < r.begin || id >= r.end) continue;
-      for (int64_t k = 0; k < p.inner; ++k) y[id * p.inner + k] += updates[i * p.inner + k];
+      add_row(p, y + id * p.inner, updates + i * p.inner);
     }
   });
 }
@@ -121,10 +128,7 @@ void sum_runs(const KernelCall& c) {
       }
       const T* first = updates + int64_t(order[starts[run]]) * p.inner;
       std::copy(first, first + p.inner, y);
-      for (int32_t i = starts[run] + 1; i < starts[run + 1]; ++i) {
-        const T* more = updates + int64_t(order[i]) * p.inner;
-        for (int64_t k = 0; k < p.inner; ++k) y[k] += more[k];
-      }
+      for (int32_t i = starts[run] + 1; i < starts[run + 1]; ++i) add_row(p, y, updates + int64_t(order[i]) * p.inner);
     }
   });
 }
@@ -195,13 +199,13 @@ void run_argsort(const KernelCall& c) {
 
 KernelPlan plan_gather(const KernelRequest& r) {
   const Shape& t = r.inputs[0].shape;
-  IndexParams p{r.inputs[1].size(), t[0], 1, r.inputs[1].dtype, r.inputs[0].dtype, true};
+  IndexParams p{r.inputs[1].size(), t[0], 1, r.inputs[1].dtype, r.inputs[0].dtype};
   for (size_t i = 1; i < t.size(); ++i) p.inner *= t[i];
   return make_plan(p, {{run_gather, parts_for(p.count, double(p.inner) + 4)}});
 }
 KernelPlan plan_scatter_add(const KernelRequest& r) {
   const Shape& y = r.outputs[0].shape;
-  IndexParams p{r.inputs[0].size(), y[0], 1, r.inputs[0].dtype, r.inputs[1].dtype};
+  IndexParams p{r.inputs[0].size(), y[0], 1, r.inputs[0].dtype, r.inputs[1].dtype, r.isa};
   for (size_t i = 1; i < y.size(); ++i) p.inner *= y[i];
   if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
   const int parts =
@@ -210,7 +214,7 @@ KernelPlan plan_scatter_add(const KernelRequest& r) {
 }
 KernelPlan plan_unique_rows(const KernelRequest& r) {
   const Shape& y = r.outputs[1].shape;
-  IndexParams p{r.inputs[0].size(), r.attrs.ints("rows")[0], 1, r.inputs[0].dtype, r.inputs[1].dtype};
+  IndexParams p{r.inputs[0].size(), r.attrs.ints("rows")[0], 1, r.inputs[0].dtype, r.inputs[1].dtype, r.isa};
   HB_CHECK(p.rows <= INT32_MAX && p.count < INT32_MAX, "[unique_rows] takes at most 2^31 - 1 rows and ids; got ",
            p.rows, " and ", p.count);
   for (size_t i = 1; i < y.size(); ++i) p.inner *= y[i];

@@ -42,11 +42,7 @@ void multiply(const KernelCall& c) {
     const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
     const int64_t base = b * p.m * p.n;
     auto finish = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
-      if (!p.epilogue.present) return;
-      float* all = buffer<float>(c, c.out);
-      const int64_t step = columns == p.n ? rows : 1;
-      for (int64_t k = row; k < row + rows; k += step)
-        p.epilogue.apply(c, all, base + k * p.n + column, base + (k + step - 1) * p.n + column + columns);
+      p.epilogue.apply_rows(c, buffer<float>(c, c.out), base, p.n, row, rows, column, columns);
     };
     const FillTile fill = p.gemm.column ? fill_matrix_columns : fill_matrix_rows;
     const int part = int(i % inner);

@@ -56,6 +56,17 @@ struct TapGrid {
   Range pixels(int axis, int64_t tap) const {
     return stretch(count[axis], [&](int64_t pixel) { return reaches(axis, pixel, tap); });
   }
+  // Calls f(first pixel, pixels) for stretches of a line's pixels: those within reach of every tap of the last axis
+  // together, others one by one.
+  template <class F>
+  void stretches(const Range& pixels, F f) const {
+    const Range whole = inner();
+    for (int64_t w = pixels.begin; w < pixels.end;) {
+      const int64_t n = w < whole.begin || w >= whole.end ? 1 : std::min(whole.end, pixels.end) - w;
+      f(w, n);
+      w += n;
+    }
+  }
   // Calls f(source pixel, tap) for each pair of pixel `w` of a line.
   template <class F>
   void pairs(int64_t line, int64_t w, F f) const {
@@ -82,6 +93,26 @@ struct TapGrid {
     return {first, last};
   }
 };
+
+// The pairs of a pixel as offsets of cells and of taps, some at a time: flush(pairs, whether they are the first).
+constexpr int kPairs = 27;
+struct Pairs {
+  int64_t cells[kPairs], taps[kPairs];
+  int count = 0;
+};
+template <class F>
+void each_batch_of_pairs(const TapGrid& grid, int64_t line, int64_t w, int64_t channels, F flush) {
+  Pairs q;
+  bool first = true;
+  grid.pairs(line, w, [&](int64_t cell, int64_t tap) {
+    q.cells[q.count] = cell * channels, q.taps[q.count] = tap * channels;
+    if (++q.count < kPairs) return;
+    flush(q, first);
+    q.count = 0, first = false;
+  });
+  if (q.count > 0 || first) flush(q, first);
+}
+
 /// The share of all pairs of pixel and tap that lie inside the source.
 double inside_share(const TapGrid& grid);
 }  // namespace hornbeam

@@ -91,10 +91,11 @@ struct Winograd {
   void (*output_grad)(const WinogradInput& t, int64_t n);  // F(2x2) alone, as the next
   void (*kernel_grad)(float* dk, int64_t tap, const float* u, int64_t step, int64_t n);
 };
-// y[pixel * n + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i], then a bias (null: none), then
-// relu.
+// y[pixel * y_step + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i], then a bias (null: none),
+// then relu.
 struct DotCells {
   float* y;
+  int64_t y_step;
   const float* x;
   const int64_t* cells;
   const float* w;

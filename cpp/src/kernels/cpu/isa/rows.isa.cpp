@@ -149,7 +149,7 @@ void max_cells(float* y, int32_t* at, const float* x, int64_t base, const int64_
 }
 template <int T>
 void dot_taps(const DotCells& q, const int64_t* cells, const int64_t* taps, bool first, bool last) {
-  const int64_t n = q.n, step = q.step, pixels = q.pixels;
+  const int64_t n = q.n, step = q.step, pixels = q.pixels, to = q.y_step;
   const float *x = q.x, *w = q.w, *bias = last ? q.bias : nullptr;
   const bool relu = last && q.relu;
   float* y = q.y;
@@ -158,11 +158,11 @@ void dot_taps(const DotCells& q, const int64_t* cells, const int64_t* taps, bool
     for (int t = 0; t < T; ++t) wv[t] = get(w + taps[t] + i, m);
     const Vec start = bias ? get(bias + i, m) : Vec{};
     for (int64_t p = 0; p < pixels; ++p) {
-      Vec s[3] = {first ? start : get(y + p * n + i, m) + start, Vec{}, Vec{}};
+      Vec s[3] = {first ? start : get(y + p * to + i, m) + start, Vec{}, Vec{}};
       for (int t = 0; t < T; ++t) s[t % 3] = get(x + p * step + cells[t] + i, m) * wv[t] + s[t % 3];
       Vec v = (s[0] + s[1]) + s[2];
       if (relu) v = select(v < Vec{}, Vec{}, v);
-      put(y + p * n + i, v, m);
+      put(y + p * to + i, v, m);
     }
   });
 }
