@@ -172,16 +172,6 @@ KernelPlan plan(const KernelRequest& r, ClippedParams p, KernelFn pack) {
 }
 }  // namespace
 
-double inside_share(const TapGrid& grid) {
-  double share = 1;
-  for (int i = 0; i < 3; ++i) {
-    int64_t pairs = 0;
-    for (int64_t p = 0; p < grid.count[i]; ++p) pairs += grid.taps(i, p).size();
-    share *= double(pairs) / double(std::max<int64_t>(1, grid.count[i] * grid.window[i]));
-  }
-  return share;
-}
-
 bool clipping_pays(const ConvGeometry& g, const KernelRequest& r) {
   const bool backward = std::string(r.op) == "conv_input_grad";
   const TapGrid grid = backward ? TapGrid::backward(g) : TapGrid::forward(g);

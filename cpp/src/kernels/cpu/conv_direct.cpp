@@ -6,8 +6,9 @@ namespace {
 
 struct DirectParams {
   ConvGeometry g;
-  const IsaTable* isa;
+  const IsaTable* isa = nullptr;
   Epilogue epilogue;
+  TapLines lines;
   /// What follows the convolution, on finished pixels.
   void finish(const KernelCall& c, int64_t begin, int64_t end) const {
     if (epilogue.present) epilogue.apply(c, buffer<float>(c, c.out), begin * g.channels, end * g.channels);
@@ -61,31 +62,27 @@ void each_pair_of_input(const ConvGeometry& g, int64_t begin, int64_t end, F f) 
 }
 
 // out[pixel] = sum over its pairs of x[cell] * kernel[tap], all channels at once.
-void dot_lines(const KernelCall& c, const DirectParams& p, const TapGrid& grid) {
-  const int64_t n = p.g.channels;
+void dot_lines(const KernelCall& c) {
+  const auto& p = params_of<DirectParams>(c);
+  const TapGrid& grid = p.lines.grid();
+  const int64_t n = p.g.channels, width = grid.count[2];
   const float *x = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
-  const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part);
+  const Range lines = part_range(p.g.batch * p.lines.lines(), c.parts, c.part);
   const TileEnd end = p.epilogue.end(c);
   for (int64_t l = lines.begin; l < lines.end; ++l) {
-    float* out = buffer<float>(c, c.out) + l * grid.count[2] * n;
-    if (l + 1 < lines.end) grid.prefetch_next(l, x, out + grid.count[2] * n, n);
-    grid.stretches({0, grid.count[2]}, [&](int64_t w, int64_t count) {
-      each_batch_of_pairs(grid, l, w, n, [&](const Pairs& q, bool first) {
-        p.isa->dot_cells(
-            {out + w * n, n, x, q.cells, k, q.taps, q.count, grid.step[2] * n, count, n, first, end.bias, end.relu});
-      });
+    float* out = buffer<float>(c, c.out) + l * width * n;
+    if (l + 1 < lines.end) grid.prefetch_next(l, x, out + width * n, n);
+    p.lines.each(l, {0, width}, [&](const Pairs& q) {
+      p.isa->dot_cells({out + q.w * n, n, x + q.source, q.cells, k, q.taps, q.count, p.lines.step(), q.pixels, n,
+                        q.first, q.last ? end.bias : nullptr, q.last && end.relu});
     });
-    p.finish(c, l * grid.count[2], (l + 1) * grid.count[2]);
+    p.finish(c, l * width, (l + 1) * width);
   }
 }
-void depthwise_forward(const KernelCall& c) {
-  const auto& p = params_of<DirectParams>(c);
-  dot_lines(c, p, TapGrid::forward(p.g));
-}
-void depthwise_input_grad(const KernelCall& c) {
+// With strides: what each output pixel gives to the pixels its taps reach.
+void strided_input_grad(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
   const ConvGeometry& g = p.g;
-  if (g.stride[0] * g.stride[1] * g.stride[2] == 1) return dot_lines(c, p, TapGrid::backward(g));
   const int64_t n = g.channels;
   const float *dy = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
   float* dx = buffer<float>(c, c.out);
@@ -99,20 +96,16 @@ void depthwise_input_grad(const KernelCall& c) {
 // Each part has its own sums; the next stage adds them in order.
 void depthwise_kernel_grad(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const TapGrid grid = TapGrid::forward(p.g);
-  const int64_t n = p.g.channels, size = p.g.taps() * n;
+  const int64_t n = p.g.channels, size = p.g.taps() * n, width = p.g.out[2];
   const float *x = buffer<const float>(c, 0), *dy = buffer<const float>(c, 1);
   float* dk = buffer<float>(c, c.work) + c.part * size;
   std::fill(dk, dk + size, 0.0f);
-  const Range lines = part_range(p.g.batch * grid.count[0] * grid.count[1], c.parts, c.part);
-  for (int64_t l = lines.begin; l < lines.end; ++l) {
-    grid.stretches({0, grid.count[2]}, [&](int64_t w, int64_t count) {
-      each_batch_of_pairs(grid, l, w, n, [&](const Pairs& q, bool) {
-        p.isa->outer_cells(dk, q.taps, x, q.cells, q.count, grid.step[2] * n, dy + (l * grid.count[2] + w) * n, count,
-                           n);
-      });
+  const Range lines = part_range(p.g.batch * p.lines.lines(), c.parts, c.part);
+  for (int64_t l = lines.begin; l < lines.end; ++l)
+    p.lines.each(l, {0, width}, [&](const Pairs& q) {
+      p.isa->outer_cells(dk, q.taps, x + q.source, q.cells, q.count, p.lines.step(), dy + (l * width + q.w) * n,
+                         q.pixels, n);
     });
-  }
 }
 template <int kParts>
 void add_parts(const KernelCall& c) {
@@ -154,18 +147,18 @@ void reference_conv(const KernelCall& c) {
 
 KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
   const std::string op = r.op;
-  DirectParams p{g, r.isa, {}};
-  if (op != "conv_kernel_grad") {  // in registers where all taps of a pixel are taken together
-    const bool strided = op == "conv_input_grad" && g.stride[0] * g.stride[1] * g.stride[2] > 1;
-    p.epilogue = Epilogue::plan(r, 2, g.taps() <= kPairs && !strided);
+  const bool strided = g.stride[0] * g.stride[1] * g.stride[2] > 1, backward = op == "conv_input_grad";
+  DirectParams p{g, r.isa, {}, TapLines(backward ? TapGrid::backward(g) : TapGrid::forward(g), g.channels)};
+  if (op != "conv_kernel_grad") {
+    p.epilogue = Epilogue::plan(r, 2, !(backward && strided));
     if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, false);
   }
   const double cost = 2.0 * double(g.taps() * g.channels);
   auto parts = [&](const int64_t* pixels) {  // of the lines of a grid
     return parts_for(g.batch * pixels[0] * pixels[1], cost * double(pixels[2]));
   };
-  if (op == "conv") return make_plan(p, {{depthwise_forward, parts(g.out)}});
-  if (op == "conv_input_grad") return make_plan(p, {{depthwise_input_grad, parts(g.in)}});
+  if (op == "conv") return make_plan(p, {{dot_lines, parts(g.out)}});
+  if (backward) return make_plan(p, {{strided ? strided_input_grad : dot_lines, parts(g.in)}});
   const bool cut = double(g.batch * g.out_pixels()) * cost > 1e6;  // into eight parts
   const size_t bytes = size_t(g.taps() * g.channels) * 4 * (cut ? 8 : 1);
   if (cut) return make_plan(p, {{depthwise_kernel_grad, 8}, {add_parts<8>, 1}}, bytes);
@@ -173,7 +166,8 @@ KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
 }
 
 KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest& r) {
-  DirectParams p{g, nullptr, {}};
+  DirectParams p;
+  p.g = g;
   const std::string op = r.op;
   if (op == "conv") return make_plan(p, {{reference_conv<0>, 1}});
   if (op == "conv_input_grad") return make_plan(p, {{reference_conv<1>, 1}});

@@ -7,7 +7,7 @@ namespace {
 
 struct SeparableParams {
   ConvGeometry g;  // of the depthwise convolution
-  TapGrid grid;
+  TapLines lines;
   Gemm gemm;
   Epilogue epilogue;
   bool bias = false, relu = false;
@@ -18,33 +18,17 @@ struct Pixels {
   const float *kernel, *bias;
 };
 
-// Fetches what the tile after the one of `rows` pixels from `line`, `w` on reads anew: the last lines of its windows.
-void fetch_next(const SeparableParams& p, const float* x, int64_t line, int64_t w, int rows) {
-  const TapGrid& t = p.grid;
-  if (t.size[0] != 1) return;
-  const int64_t lines = t.count[1], n = p.g.channels;
-  for (int64_t a = std::max<int64_t>(0, t.window[1] - t.step[1]); a < t.window[1]; ++a) {
-    const int64_t h = line % lines * t.step[1] + t.start[1] + a * t.spread[1];
-    if (h < 0 || h >= t.size[1]) continue;
-    const float* from = x + ((line / lines * t.size[1] + h) * t.size[2] + (w + rows) * t.step[2]) * n;
-    for (int64_t i = 0; i < rows * t.step[2] * n; i += 16) __builtin_prefetch(from + i);
-  }
-}
-
 void fill_depthwise(const void* source, const float* x, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const auto& s = *static_cast<const Pixels*>(source);
   const SeparableParams& p = *s.p;
-  const int64_t n = p.g.channels, width = p.grid.count[2];
-  fetch_next(p, x, row / width, row % width, rows);
+  const int64_t width = p.g.out[2];
   for (int64_t at = row; at < row + rows;) {
     const int64_t line = at / width, w = at % width, last = std::min(width, w + row + rows - at);
-    float* to = dst + (at - row) * kTileStride;
-    p.grid.stretches({w, last}, [&](int64_t begin, int64_t count) {
-      each_batch_of_pairs(p.grid, line, begin, n, [&](const Pairs& q, bool first) {
-        p.gemm.isa->dot_cells({to + (begin - w) * kTileStride, kTileStride, x + k, q.cells, s.kernel + k, q.taps,
-                               q.count, p.grid.step[2] * n, count, depth, first, s.bias ? s.bias + k : nullptr,
-                               p.relu});
-      });
+    float* to = dst + (at - row - w) * kTileStride;
+    p.lines.each(line, {w, last}, [&](const Pairs& q) {
+      p.gemm.isa->dot_cells({to + q.w * kTileStride, kTileStride, x + q.source + k, q.cells, s.kernel + k, q.taps,
+                             q.count, p.lines.step(), q.pixels, depth, q.first, s.bias && q.last ? s.bias + k : nullptr,
+                             q.last && p.relu});
     });
     at += last - w;
   }
@@ -71,7 +55,7 @@ KernelPlan plan_separable_conv(const KernelRequest& r) {
   middle.back() = r.inputs[0].shape.back();
   SeparableParams p;
   p.g = ConvGeometry::make(r.inputs[0].shape, r.inputs[1].shape, middle, r.attrs);
-  p.grid = TapGrid::forward(p.g);
+  p.lines = TapLines(TapGrid::forward(p.g), p.g.channels);
   p.bias = r.attrs.flag("bias"), p.relu = r.attrs.flag("relu");
   const int64_t filters = r.outputs[0].shape.back();
   p.gemm = Gemm::plan(r.isa, p.g.batch * p.g.out_pixels(), filters, p.g.channels, false, r.threads);

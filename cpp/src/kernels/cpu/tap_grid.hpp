@@ -26,14 +26,6 @@ struct TapGrid {
     }
     return t;
   }
-  // Pixels of a line that reach the source with every tap of the last axis.
-  Range inner() const {
-    const int64_t far = (window[2] - 1) * spread[2], low = start[2] + std::min<int64_t>(0, far),
-                  high = start[2] + std::max<int64_t>(0, far);
-    const int64_t from = std::min(count[2], low >= 0 ? 0 : (-low + step[2] - 1) / step[2]);
-    const int64_t past = size[2] - 1 - high;
-    return {from, past < 0 ? from : std::max(from, std::min(count[2], past / step[2] + 1))};
-  }
   // Fetches what the line after `line` reads beyond it, and `out`, where it goes: channels are walked one register at a
   // time, in strides that the hardware does not foresee.
   void prefetch_next(int64_t line, const float* source, const float* out, int64_t channels) const {
@@ -45,9 +37,12 @@ struct TapGrid {
       __builtin_prefetch(last + width - 16 - i);
     for (int64_t i = 0; i < count[2] * channels; i += 16) __builtin_prefetch(out + i, 1);
   }
+  int64_t at(int axis, int64_t pixel, int64_t tap) const {
+    return pixel * step[axis] + start[axis] + tap * spread[axis];
+  }
   bool reaches(int axis, int64_t pixel, int64_t tap) const {
-    const int64_t at = pixel * step[axis] + start[axis] + tap * spread[axis];
-    return at >= 0 && at < size[axis];
+    const int64_t v = at(axis, pixel, tap);
+    return v >= 0 && v < size[axis];
   }
   // The taps of an axis that reach the source from a pixel, and the pixels from which a tap does.
   Range taps(int axis, int64_t pixel) const {
@@ -55,31 +50,6 @@ struct TapGrid {
   }
   Range pixels(int axis, int64_t tap) const {
     return stretch(count[axis], [&](int64_t pixel) { return reaches(axis, pixel, tap); });
-  }
-  // Calls f(first pixel, pixels) for stretches of a line's pixels: those within reach of every tap of the last axis
-  // together, others one by one.
-  template <class F>
-  void stretches(const Range& pixels, F f) const {
-    const Range whole = inner();
-    for (int64_t w = pixels.begin; w < pixels.end;) {
-      const int64_t n = w < whole.begin || w >= whole.end ? 1 : std::min(whole.end, pixels.end) - w;
-      f(w, n);
-      w += n;
-    }
-  }
-  // Calls f(source pixel, tap) for each pair of pixel `w` of a line.
-  template <class F>
-  void pairs(int64_t line, int64_t w, F f) const {
-    const int64_t lines = count[0] * count[1], image = line / lines,
-                  at[3] = {line % lines / count[1], line % count[1], w};
-    for (int64_t a = 0, tap = 0; a < window[0]; ++a)
-      for (int64_t b = 0; b < window[1]; ++b)
-        for (int64_t e = 0; e < window[2]; ++e, ++tap) {
-          const int64_t d = at[0] * step[0] + start[0] + a * spread[0], h = at[1] * step[1] + start[1] + b * spread[1],
-                        v = at[2] * step[2] + start[2] + e * spread[2];
-          if (d >= 0 && d < size[0] && h >= 0 && h < size[1] && v >= 0 && v < size[2])
-            f(((image * size[0] + d) * size[1] + h) * size[2] + v, tap);
-        }
   }
 
  private:
@@ -94,24 +64,65 @@ struct TapGrid {
   }
 };
 
-// The pairs of a pixel as offsets of cells and of taps, some at a time: flush(pairs, whether they are the first).
 constexpr int kPairs = 27;
+/// Some taps of a stretch of pixels: x[source + p * step + cells[i] + channel] meets kernel[taps[i] + channel] at pixel
+/// w + p of the line.
 struct Pairs {
+  int64_t w, pixels, source;
   int64_t cells[kPairs], taps[kPairs];
-  int count = 0;
+  int count;
+  bool first, last;  // of the stretch
 };
-template <class F>
-void each_batch_of_pairs(const TapGrid& grid, int64_t line, int64_t w, int64_t channels, F flush) {
-  Pairs q;
-  bool first = true;
-  grid.pairs(line, w, [&](int64_t cell, int64_t tap) {
-    q.cells[q.count] = cell * channels, q.taps[q.count] = tap * channels;
-    if (++q.count < kPairs) return;
-    flush(q, first);
-    q.count = 0, first = false;
-  });
-  if (q.count > 0 || first) flush(q, first);
-}
+
+/// A grid walked by lines, with all channels of a pixel next to each other: pixels that the same taps reach go
+/// together.
+class TapLines {
+ public:
+  TapLines() = default;
+  TapLines(const TapGrid& grid, int64_t channels);
+  const TapGrid& grid() const { return grid_; }
+  int64_t lines() const { return grid_.count[0] * grid_.count[1]; }  // of an image
+  int64_t step() const { return grid_.step[2] * channels_; }
+
+  /// Calls f(pairs) for stretches of some pixels of a line; at least once for each, with no taps when none reach it.
+  template <class F>
+  void each(int64_t line, const Range& pixels, F f) const {
+    const TapGrid& g = grid_;
+    const int64_t image = line / lines(), d = line % lines() / g.count[1], h = line % g.count[1];
+    const Range ta = reach_[0][size_t(d)], tb = reach_[1][size_t(h)];
+    const int64_t first_line = (image * g.size[0] + g.at(0, d, ta.begin)) * g.size[1] + g.at(1, h, tb.begin);
+    for (const Stretch& s : stretches_) {
+      const int64_t begin = std::max(s.pixels.begin, pixels.begin), end = std::min(s.pixels.end, pixels.end);
+      if (begin >= end) continue;
+      Pairs q;
+      q.w = begin, q.pixels = end - begin, q.count = 0, q.first = true, q.last = false;
+      q.source = (first_line * g.size[2] + g.at(2, begin, s.taps.begin)) * channels_;
+      for (int64_t a = ta.begin; a < ta.end; ++a)
+        for (int64_t b = tb.begin; b < tb.end; ++b) {
+          int64_t cell =
+              ((a - ta.begin) * g.spread[0] * g.size[1] + (b - tb.begin) * g.spread[1]) * g.size[2] * channels_;
+          int64_t tap = ((a * g.window[1] + b) * g.window[2] + s.taps.begin) * channels_;
+          for (int64_t e = s.taps.begin; e < s.taps.end; ++e) {
+            if (q.count == kPairs) f(q), q.count = 0, q.first = false;
+            q.cells[q.count] = cell, q.taps[q.count++] = tap;
+            cell += g.spread[2] * channels_, tap += channels_;
+          }
+        }
+      if (q.count == 0) q.source = 0;
+      q.last = true;
+      f(q);
+    }
+  }
+
+ private:
+  struct Stretch {
+    Range pixels, taps;
+  };
+  TapGrid grid_{};
+  int64_t channels_ = 1;
+  std::vector<Range> reach_[2];  // the taps of an axis that reach the source, by pixel
+  std::vector<Stretch> stretches_;
+};
 
 /// The share of all pairs of pixel and tap that lie inside the source.
 double inside_share(const TapGrid& grid);

@@ -151,19 +151,21 @@ template <int T>
 void dot_taps(const DotCells& q, const int64_t* cells, const int64_t* taps, bool first, bool last) {
   const int64_t n = q.n, step = q.step, pixels = q.pixels, to = q.y_step;
   const float *x = q.x, *w = q.w, *bias = last ? q.bias : nullptr;
-  const bool relu = last && q.relu;
+  const Vec low = last && q.relu ? Vec{} : set1(-__builtin_inff());
   float* y = q.y;
+  // One pixel, with the weights as `weight` gives them: the same sums however many pixels go together.
+  auto pixel = [=](int64_t p, int64_t i, int m, Vec start, auto weight) __attribute__((always_inline)) {
+    Vec s[3] = {first ? start : get(y + p * to + i, m) + start, Vec{}, Vec{}};
+    for (int t = 0; t < T; ++t) s[t % 3] = get(x + p * step + cells[t] + i, m) * weight(t) + s[t % 3];
+    const Vec v = (s[0] + s[1]) + s[2];
+    put(y + p * to + i, select(v < low, low, v), m);
+  };
   each(n, [=](int64_t i, int m) {
+    const Vec start = bias ? get(bias + i, m) : Vec{};
+    if (pixels == 1) return pixel(0, i, m, start, [=](int t) { return get(w + taps[t] + i, m); });
     Vec wv[T + 1];
     for (int t = 0; t < T; ++t) wv[t] = get(w + taps[t] + i, m);
-    const Vec start = bias ? get(bias + i, m) : Vec{};
-    for (int64_t p = 0; p < pixels; ++p) {
-      Vec s[3] = {first ? start : get(y + p * to + i, m) + start, Vec{}, Vec{}};
-      for (int t = 0; t < T; ++t) s[t % 3] = get(x + p * step + cells[t] + i, m) * wv[t] + s[t % 3];
-      Vec v = (s[0] + s[1]) + s[2];
-      if (relu) v = select(v < Vec{}, Vec{}, v);
-      put(y + p * to + i, v, m);
-    }
+    for (int64_t p = 0; p < pixels; ++p) pixel(p, i, m, start, [&](int t) { return wv[t]; });
   });
 }
 void dot_cells(const DotCells& q) {
