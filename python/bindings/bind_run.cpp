@@ -42,6 +42,7 @@ void bind_run(py::module_& m) {
              d["items"] = s.items;
              d["arena_bytes"] = s.arena_bytes;
              d["live_bytes"] = s.live_bytes;
+             d["slice_rows"] = s.slice_rows;
              d["plan_seconds"] = s.plan_seconds;
              return d;
            })

@@ -28,6 +28,8 @@ class HB_API Dim {
   int64_t value() const;
   /// The name when this is a bare symbol, else "".
   std::string symbol_name() const;
+  /// Whether the value depends on the dimension called `name`.
+  bool depends_on(const std::string& name) const;
   std::string str() const;
   /// Evaluates under `env`; throws ValueError for an unbound name, an overflow or a division by zero.
   int64_t eval(const DimEnv& env) const;

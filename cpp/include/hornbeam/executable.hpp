@@ -22,6 +22,7 @@ struct ProgramStats {
   size_t arena_bytes = 0;  ///< working memory
   size_t live_bytes = 0;   ///< the least any plan could use
   double plan_seconds = 0;
+  int64_t slice_rows = 0;  ///< rows of the batch that go together, where it is run in slices; else 0
 };
 
 /// A node's share of a profiled run.

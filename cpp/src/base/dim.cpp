@@ -158,6 +158,16 @@ std::string Dim::symbol_name() const {
   return a.is_div ? "" : a.name;
 }
 
+bool Dim::depends_on(const std::string& name) const {
+  if (!expr_) return false;
+  for (const auto& t : expr_->terms)
+    for (int id : t.atoms) {
+      const Atom& a = atom(id);
+      if (a.is_div ? a.num.depends_on(name) || a.den.depends_on(name) : a.name == name) return true;
+    }
+  return false;
+}
+
 std::string Dim::str() const { return expr_ ? expr_->text : std::to_string(value_); }
 
 int64_t Dim::eval(const DimEnv& env) const {

@@ -54,6 +54,7 @@ std::vector<std::string> pass_names() {
   for (const Pass& p : kPasses) names.push_back(p.name);
   names.push_back("in_place");   // part of the planner, switched off the same way
   names.push_back("winograd");   // off: convolutions multiply every window, which takes longer and may round less
+  names.push_back("slices");     // off: a batch is run as a whole even where slices of it would stay in cache
   names.push_back("fused_ops");  // off: ops with a decomposition run that
   return names;
 }

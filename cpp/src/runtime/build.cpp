@@ -45,6 +45,8 @@ class Builder {
       if (!in_place_.count(index)) copy(update_source(index, v), Arg{p_->variable_base(index), 0}, spec(v));
     p_->arena_bytes = plan_arena(buffers_);
     p_->live = live_bytes(buffers_);
+    for (const Buffer& b : buffers_)
+      if (b.first == 0 && b.last > int(order_.size())) p_->lasting_bytes += b.bytes;
     check_memory(p_->arena_bytes, "the program's working memory");
     for (Arg& a : p_->args)
       if (a.base == 1) a.offset = int64_t(buffers_[size_t(a.offset)].offset);

@@ -4,23 +4,19 @@
 #include <algorithm>
 #include <chrono>
 #include <list>
-#include <mutex>
 
 #include "base/check.hpp"
-#include "runtime/program.hpp"
+#include "runtime/plan.hpp"
 
 namespace hornbeam {
 namespace {
 constexpr size_t kPlansKept = 8;
 
-struct Plan {
-  std::vector<int64_t> key;
-  std::unique_ptr<Program> program;
-  double seconds = 0;
-  std::mutex lock;
-  std::vector<std::unique_ptr<Workspace>> idle;
-};
-
+std::vector<char*> addresses(const std::vector<Tensor>& tensors) {
+  std::vector<char*> at;
+  for (const Tensor& t : tensors) at.push_back(static_cast<char*>(t.raw()));
+  return at;
+}
 std::string input_name(const Graph& g, size_t i) {
   return "input " + std::to_string(i) + " \"" + g.input_names[i] + "\"";
 }
@@ -28,6 +24,7 @@ std::string input_name(const Graph& g, size_t i) {
 
 struct Executable::Impl {
   Graph graph;
+  Rowwise rowwise;
   CompileOptions options;
   const IsaTable* isa = nullptr;
   int threads = 1;
@@ -69,19 +66,39 @@ struct Executable::Impl {
         return plans.front();
       }
     const auto start = std::chrono::steady_clock::now();
-    auto p = std::make_shared<Plan>();
+    std::shared_ptr<Plan> p = make_plan(bind(shapes), true);
     p->key = std::move(key);
-    auto on = [&](const char* name) {
-      return std::find(options.disable.begin(), options.disable.end(), name) == options.disable.end();
-    };
-    p->program = build_program(graph, bind(shapes), {isa, threads, on("in_place"), on("winograd")});
     p->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     plans.push_front(p);
     if (plans.size() > kPlansKept) plans.pop_back();
     return p;
   }
+  bool on(const char* name) const {
+    return std::find(options.disable.begin(), options.disable.end(), name) == options.disable.end();
+  }
+  std::shared_ptr<Plan> make_plan(DimEnv env, bool sliced) const {
+    auto p = std::make_shared<Plan>();
+    auto build = [&](int team) { p->program = build_program(graph, env, {isa, team, on("in_place"), on("winograd")}); };
+    build(threads);
+    p->whole = env;
+    p->outputs = p->program->output_specs;
+    if (sliced && rowwise) {
+      const int64_t rows = env[rowwise.symbol], slice = rows_of_slice(graph, rowwise, env, *p->program);
+      if (slice < rows) {
+        p->rows = rows, p->slice = env[rowwise.symbol] = slice;
+        build((threads + p->teams(threads) - 1) / p->teams(threads));
+      }
+    }
+    auto row_bytes = [&](Value v) {
+      const bool rows = p->slice < p->rows && rowwise.nodes[size_t(v.node)];
+      return rows ? int64_t(tensor_bytes(graph.dtype(v), eval_shape(graph.shape(v), p->whole))) / p->rows : 0;
+    };
+    for (int id : graph.inputs) p->input_row.push_back(row_bytes({id, 0}));
+    for (const auto& [name, v] : graph.outputs) p->output_row.push_back(row_bytes(v));
+    return p;
+  }
 
-  std::unique_ptr<Workspace> take(Plan& p) {
+  std::unique_ptr<Teams> take(Plan& p) {
     {
       std::lock_guard<std::mutex> hold(p.lock);
       if (!p.idle.empty()) {
@@ -90,20 +107,11 @@ struct Executable::Impl {
         return w;
       }
     }
-    return std::make_unique<Workspace>(*p.program, p.program->parallel ? threads : 1);
+    return p.make_teams(threads);
   }
-  void give_back(Plan& p, std::unique_ptr<Workspace> w) {
+  void give_back(Plan& p, std::unique_ptr<Teams> w) {
     std::lock_guard<std::mutex> hold(p.lock);
     p.idle.push_back(std::move(w));
-  }
-
-  void bind_pointers(const Program& p, Workspace& w, const std::vector<Tensor>& in,
-                     const std::vector<Tensor>& out) const {
-    for (Scratch& s : w.scratch) {
-      for (size_t i = 0; i < in.size(); ++i) s.bases[size_t(p.input_base(int(i)))] = static_cast<char*>(in[i].raw());
-      for (size_t i = 0; i < out.size(); ++i) s.bases[size_t(p.output_base(int(i)))] = static_cast<char*>(out[i].raw());
-    }
-    bind_variables(p, w);
   }
 
   std::shared_ptr<Plan> prepare(const std::vector<Tensor>& in, std::vector<Tensor>& out) {
@@ -118,7 +126,7 @@ struct Executable::Impl {
     auto p = plan(shapes);
     out.resize(graph.outputs.size());
     for (size_t i = 0; i < out.size(); ++i) {
-      const TensorSpec& s = p->program->output_specs[i];
+      const TensorSpec& s = p->outputs[i];
       if (!out[i].defined()) out[i] = Tensor(s.dtype, s.shape);
       HB_CHECK(out[i].dtype() == s.dtype && out[i].shape() == s.shape, "output ", i, " must be ", dtype_name(s.dtype),
                shape_text(s.shape), "; got ", dtype_name(out[i].dtype()), shape_text(out[i].shape()));
@@ -137,30 +145,16 @@ struct Executable::Impl {
         concat_text("[", n.op->name, "] values must be finite; got ", s.value, " at element ", s.row, layer));
   }
 
-  struct Run {
-    const Program* program;
-    Workspace* workspace;
-    const std::vector<RowGather>* gathers;
-    bool prepare;
-  };
-  static void run_thread(void* context, int thread, int threads) {
-    Run& r = *static_cast<Run*>(context);
-    FlushDenormals flush;
-    const RunContext c{&r.workspace->barrier, &r.workspace->status, thread, threads, r.prepare};
-    gather_rows(*r.gathers, c);
-    run_items(*r.program, r.workspace->scratch[size_t(thread)], c);
-  }
-  // Runs with the addresses that are set; throws when the status word says so.
-  void run(const Program& p, Workspace& w, const std::vector<RowGather>& gathers, bool prepare) const {
-    w.status.kind.store(0);
-    Run r{&p, &w, &gathers, prepare};
-    run_team(int(w.scratch.size()), run_thread, &r);
-    if (w.status.kind.load() != Status::ok) fail(w.status);
-  }
-  void bind_variables(const Program& p, Workspace& w) const {
-    for (Scratch& s : w.scratch)
-      for (size_t i = 0; i < graph.variables.size(); ++i)
-        s.bases[size_t(p.variable_base(int(i)))] = static_cast<char*>(graph.variables[i]->value().raw());
+  // Throws when the status word says so.
+  void run(const PlanRun& r) const {
+    const Status* s = run_plan(r, graph.variables);
+    if (!s) return;
+    if (r.plan->slice == r.plan->rows) fail(*s);
+    // rows in messages count from the batch's start: run it as a whole
+    const std::shared_ptr<Plan> whole = make_plan(r.plan->whole, false);
+    const std::unique_ptr<Teams> teams = whole->make_teams(threads);
+    const Status* again = run_plan({whole.get(), teams.get(), r.inputs, r.outputs, r.gathers, true}, graph.variables);
+    fail(again ? *again : *s);
   }
 };
 
@@ -176,6 +170,7 @@ Executable::Executable(const Graph& graph, CompileOptions options) : impl_(std::
            "threads must be in [0, 1024]. Received: threads=", options.threads);
   impl_->threads = options.threads ? options.threads : default_threads();
   impl_->graph = optimize(graph, options.disable);
+  if (impl_->on("slices")) impl_->rowwise = find_rowwise(impl_->graph);
 }
 Executable::~Executable() = default;
 Executable::Executable(Executable&&) noexcept = default;
@@ -191,44 +186,42 @@ std::vector<Tensor> Executable::run(const std::vector<Tensor>& inputs) {
 
 void Executable::run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
   auto plan = impl_->prepare(inputs, outputs);
-  auto w = impl_->take(*plan);
-  impl_->bind_pointers(*plan->program, *w, inputs, outputs);
-  impl_->run(*plan->program, *w, {}, true);
-  impl_->give_back(*plan, std::move(w));
+  auto teams = impl_->take(*plan);
+  const std::vector<char*> in = addresses(inputs), out = addresses(outputs);
+  impl_->run({plan.get(), teams.get(), &in, &out, {}, true});
+  impl_->give_back(*plan, std::move(teams));
 }
 
 struct Runner::State {
   std::shared_ptr<Executable> executable;
   std::shared_ptr<Plan> plan;
-  Workspace workspace;
+  std::unique_ptr<Teams> teams;
+  std::vector<char*> inputs, outputs;
   std::vector<Tensor> staging;  // of gathered inputs
   std::vector<size_t> bytes;    // of each input
   std::vector<int64_t> rows;
   std::vector<RowGather> gathers;
   std::vector<int> gathered;  // inputs, in the order of `gathers`
-
-  State(std::shared_ptr<Executable> e, std::shared_ptr<Plan> p, int threads)
-      : executable(std::move(e)), plan(std::move(p)), workspace(*plan->program, threads) {}
-  void point(int base, const void* data) {
-    for (Scratch& s : workspace.scratch) s.bases[size_t(base)] = static_cast<char*>(const_cast<void*>(data));
-  }
 };
 
 Runner::Runner(std::shared_ptr<Executable> executable, const std::vector<Shape>& shapes) {
   Executable::Impl& impl = *executable->impl_;
-  auto plan = impl.plan(shapes);
-  const int threads = plan->program->parallel ? impl.threads : 1;
-  state_ = std::make_unique<State>(std::move(executable), std::move(plan), threads);
+  state_ = std::make_unique<State>();
+  state_->plan = impl.plan(shapes);
+  state_->teams = state_->plan->make_teams(impl.threads);
+  state_->inputs.resize(shapes.size());
+  state_->outputs.resize(state_->plan->outputs.size());
   for (size_t i = 0; i < shapes.size(); ++i) {
     const DType dtype = impl.graph.node(impl.graph.inputs[i]).outputs[0].dtype;
     state_->bytes.push_back(tensor_bytes(dtype, shapes[i]));
     state_->rows.push_back(shapes[i].empty() ? 1 : shapes[i][0]);
   }
   state_->staging.resize(shapes.size());
+  state_->executable = std::move(executable);
 }
 Runner::~Runner() = default;
 
-void Runner::set_input(size_t i, const void* data) { state_->point(state_->plan->program->input_base(int(i)), data); }
+void Runner::set_input(size_t i, const void* data) { state_->inputs[i] = static_cast<char*>(const_cast<void*>(data)); }
 
 void Runner::set_input(size_t i, const void* data, const int64_t* rows) {
   State& s = *state_;
@@ -244,20 +237,21 @@ void Runner::set_input(size_t i, const void* data, const int64_t* rows) {
   s.gathers[at] = {static_cast<const char*>(data), rows, s.staging[i].data<char>(), n, n ? s.bytes[i] / size_t(n) : 0};
 }
 
-void Runner::set_output(size_t i, void* data) { state_->point(state_->plan->program->output_base(int(i)), data); }
-size_t Runner::outputs() const { return state_->plan->program->output_specs.size(); }
-DType Runner::output_dtype(size_t i) const { return state_->plan->program->output_specs[i].dtype; }
-const Shape& Runner::output_shape(size_t i) const { return state_->plan->program->output_specs[i].shape; }
+void Runner::set_output(size_t i, void* data) { state_->outputs[i] = static_cast<char*>(data); }
+size_t Runner::outputs() const { return state_->plan->outputs.size(); }
+DType Runner::output_dtype(size_t i) const { return state_->plan->outputs[i].dtype; }
+const Shape& Runner::output_shape(size_t i) const { return state_->plan->outputs[i].shape; }
 
 void Runner::run(bool prepare) {
-  const Executable::Impl& impl = *state_->executable->impl_;
-  impl.bind_variables(*state_->plan->program, state_->workspace);
-  impl.run(*state_->plan->program, state_->workspace, state_->gathers, prepare);
+  State& s = *state_;
+  s.executable->impl_->run({s.plan.get(), s.teams.get(), &s.inputs, &s.outputs, s.gathers, prepare});
 }
 
 ProgramStats Executable::stats(const std::vector<Shape>& shapes) {
   auto p = impl_->plan(shapes);
-  return {int(p->program->items.size()), p->program->arena_bytes, p->program->live, p->seconds};
+  const size_t teams = size_t(p->teams(impl_->threads));
+  return {int(p->program->items.size()), p->program->arena_bytes * teams, p->program->live * teams, p->seconds,
+          p->slice < p->rows ? p->slice : 0};
 }
 
 std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, int repeats) {
@@ -265,14 +259,13 @@ std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, i
   std::vector<Tensor> outputs;
   auto plan = impl_->prepare(inputs, outputs);
   const Program& p = *plan->program;
-  Workspace w(p, 1);
-  impl_->bind_pointers(p, w, inputs, outputs);
+  const auto teams = plan->make_teams(1);
+  const std::vector<char*> in_at = addresses(inputs), out_at = addresses(outputs);
   std::vector<double> seconds;
-  {
-    FlushDenormals flush;
-    for (int i = 0; i < repeats; ++i) profile_items(p, w.scratch[0], {&w.barrier, &w.status, 0, 1}, seconds);
-  }
-  if (w.status.kind.load() != Status::ok) impl_->fail(w.status);
+  for (int i = 0; i < repeats; ++i)
+    if (const Status* s =
+            profile_plan({plan.get(), teams.get(), &in_at, &out_at, {}, true}, impl_->graph.variables, seconds))
+      impl_->fail(*s);
   std::vector<Shape> shapes;
   for (const Tensor& t : inputs) shapes.push_back(t.shape());
   const DimEnv env = impl_->bind(shapes);

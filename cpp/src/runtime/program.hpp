@@ -56,6 +56,7 @@ struct Program {
   // Bases: 0 null, 1 arena, then inputs, outputs, variables, constants.
   int inputs = 0, outputs = 0, variables = 0;
   size_t arena_bytes = 0;
+  size_t lasting_bytes = 0;  // of it that holds what lasts from run to run
   size_t live = 0;
   bool parallel = false;  // some item has several parts
   std::vector<TensorSpec> output_specs;
@@ -108,6 +109,9 @@ struct RunContext {
   Status* status;
   int thread, threads;
   bool prepare = true;
+  void meet() const {
+    if (threads > 1) barrier->wait(threads);
+  }
 };
 /// This thread's share of the copies, then a barrier.
 void gather_rows(const std::vector<RowGather>& gathers, const RunContext& c);

@@ -31,9 +31,6 @@ Workspace::Workspace(const Program& p, int threads) : arena(DType::u8, {int64_t(
 
 namespace {
 
-void meet(const RunContext& c) {
-  if (c.threads > 1) c.barrier->wait(c.threads);
-}
 void copy_once(const RunContext& c, void* to, const void* from, int64_t bytes) {
   if (c.thread == 0 && to != from && bytes > 0) std::memcpy(to, from, size_t(bytes));
 }
@@ -70,9 +67,9 @@ void run_scan(const Control& k, void* const* a, const Item& item, Scratch& s, co
     for (int i = 0; i < k.ys; ++i)
       s.bases[size_t(body.output_base(n + i))] = at(out[n + i], t, k.bytes[size_t(n + m + i)]);
     s.bases[size_t(body.input_base(n + m + k.captures))] = reinterpret_cast<char*>(k.counter->data() + t);
-    if (step == 0) meet(c);  // the first stack entries
+    if (step == 0) c.meet();  // the first stack entries
     run_items(body, s, c);
-    meet(c);
+    c.meet();
   }
 }
 
@@ -105,16 +102,16 @@ void run_loop(const Control& k, void* const* a, const Item& item, std::vector<Sc
       st.bases[size_t(test.input_base(i))] = sb.bases[size_t(body.input_base(i))] = held(i, step);
     st.bases[size_t(test.output_base(0))] = reinterpret_cast<char*>(go);
     run_items(test, st, c);
-    meet(c);
+    c.meet();
     if (!*go) {
       if (step % 2 == 0)
         for (int i = 0; i < n; ++i) copy_once(c, a[item.out + i], held(i, step), k.bytes[size_t(i)]);
       return;
     }
     for (int i = 0; i < n; ++i) sb.bases[size_t(body.output_base(i))] = held(i, step + 1);
-    meet(c);  // nobody tests again before all have seen the result
+    c.meet();  // nobody tests again before all have seen the result
     run_items(body, sb, c);
-    meet(c);
+    c.meet();
   }
 }
 
@@ -156,14 +153,14 @@ void gather_rows(const std::vector<RowGather>& gathers, const RunContext& c) {
   for (const RowGather& g : gathers)
     for (int64_t i = g.count * c.thread / c.threads; i < g.count * (c.thread + 1) / c.threads; ++i)
       std::memcpy(g.to + size_t(i) * g.bytes, g.from + size_t(g.rows[i]) * g.bytes, g.bytes);
-  if (!gathers.empty()) meet(c);
+  if (!gathers.empty()) c.meet();
 }
 
 bool run_items(const Program& p, Scratch& s, const RunContext& c) {
   resolve(p, s);
   for (const Item& item : p.items) {
     if (item.prepares && !c.prepare) continue;
-    if (item.sync) meet(c);
+    if (item.sync) c.meet();
     if (!run_item(p, s, item, c)) return false;
   }
   return true;
@@ -174,6 +171,7 @@ void profile_items(const Program& p, Scratch& s, const RunContext& c, std::vecto
   resolve(p, s);
   seconds.resize(p.items.size());
   for (size_t i = 0; i < p.items.size(); ++i) {
+    if (p.items[i].prepares && !c.prepare) continue;
     const auto start = Clock::now();
     if (!run_item(p, s, p.items[i], c)) return;
     seconds[i] += std::chrono::duration<double>(Clock::now() - start).count();

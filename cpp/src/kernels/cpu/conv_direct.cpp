@@ -148,7 +148,9 @@ void reference_conv(const KernelCall& c) {
 KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
   const std::string op = r.op;
   const bool strided = g.stride[0] * g.stride[1] * g.stride[2] > 1, backward = op == "conv_input_grad";
-  DirectParams p{g, r.isa, {}, TapLines(backward ? TapGrid::backward(g) : TapGrid::forward(g), g.channels)};
+  DirectParams p;
+  p.g = g, p.isa = r.isa;
+  p.lines = TapLines(backward ? TapGrid::backward(g) : TapGrid::forward(g), g.channels);
   if (op != "conv_kernel_grad") {
     p.epilogue = Epilogue::plan(r, 2, !(backward && strided));
     if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, false);

@@ -1,0 +1,129 @@
+#include "runtime/plan.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace hornbeam {
+namespace {
+constexpr double kNear = 1600 << 10;  // bytes of working memory that stay in a core's L2 and its share of L3
+constexpr double kFewWeights = 0.25;  // of a slice's traffic, which reading the weights again may add
+constexpr int64_t kFullTile = 48;     // rows of a product, below which it is slow
+constexpr double kMostThin = 0.05;    // of the arithmetic, which may be in such products
+
+bool is_product(const std::string& op) {
+  return op == "matmul" || op == "conv" || op == "conv_input_grad" || op == "separable_conv" || op == "recurrent";
+}
+}  // namespace
+
+int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env, const Program& whole) {
+  const int64_t rows = rowwise ? env.at(rowwise.symbol) : 1;
+  const double near = double(whole.arena_bytes - whole.lasting_bytes) / double(std::max<int64_t>(1, rows));
+  if (rows < 4 || near * double(rows) <= 2 * kNear) return rows;
+  double traffic = 0, weights = 0, all = 0;
+  std::set<int> seen;
+  std::map<int64_t, double> flops;  // by how many rows of a product a row of the batch makes
+  auto bytes = [&](const ValueType& t) { return double(tensor_bytes(t.dtype, eval_shape(t.shape, env))); };
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    if (!rowwise.nodes[size_t(id)] || !n.op->cpu) continue;
+    std::vector<Shape> in, out;
+    for (const ValueType& t : n.outputs) traffic += 2 * bytes(t), out.push_back(eval_shape(t.shape, env));
+    for (Value v : n.inputs) {
+      in.push_back(eval_shape(g.shape(v), env));
+      if (!rowwise.nodes[size_t(v.node)] && seen.insert(v.node).second) weights += bytes(g.type(v));
+    }
+    if (!n.op->flops || !is_product(n.op->name)) continue;
+    const double f = n.op->flops(in, out, n.attrs.evaluated(env));
+    const bool steps = std::string(n.op->name) == "recurrent";  // one product a step
+    flops[steps ? 1 : shape_product(out[0]) / std::max<int64_t>(1, rows * out[0].back())] += f;
+    all += f;
+  }
+  weights = std::max(weights, double(whole.lasting_bytes));
+  auto pays = [&](int64_t slice) {
+    double thin = 0;
+    for (const auto& [each, f] : flops) thin += each * slice < kFullTile ? f : 0;
+    return thin <= kMostThin * all && weights <= kFewWeights * traffic / double(rows) * double(slice);
+  };
+  int64_t slice = std::max<int64_t>(1, int64_t(kNear / near));
+  while (2 * slice <= rows && !pays(slice)) ++slice;
+  if (2 * slice > rows) return rows;
+  for (int64_t more = slice; 2 * more <= rows && 2 * more <= 3 * slice; ++more)
+    if (rows % more == 0) return more;  // no row is computed twice
+  const int64_t slices = (rows + slice - 1) / slice;
+  return (rows + slices - 1) / slices;
+}
+
+std::unique_ptr<Teams> Plan::make_teams(int threads) const {
+  auto made = std::make_unique<Teams>();
+  const int n = teams(threads);
+  made->threads = program->parallel ? threads : n;
+  for (int i = 0; i < n; ++i)
+    made->list.push_back(std::make_unique<Teams::Team>(*program, (made->threads + n - 1) / n));
+  return made;
+}
+
+namespace {
+void bind(const PlanRun& r, Scratch& s, int64_t row) {
+  const Program& p = *r.plan->program;
+  for (size_t i = 0; i < r.inputs->size(); ++i)
+    s.bases[size_t(p.input_base(int(i)))] = (*r.inputs)[i] + row * r.plan->input_row[i];
+  for (size_t i = 0; i < r.outputs->size(); ++i)
+    s.bases[size_t(p.output_base(int(i)))] = (*r.outputs)[i] + row * r.plan->output_row[i];
+}
+int64_t first_row(const Plan& p, int64_t slice) { return std::min(slice * p.slice, p.rows - p.slice); }
+
+void run_thread(void* context, int thread, int threads) {
+  const PlanRun& r = *static_cast<const PlanRun*>(context);
+  const Plan& plan = *r.plan;
+  FlushDenormals flush;
+  gather_rows(r.gathers, {&r.teams->barrier, nullptr, thread, threads});
+  const int teams = std::min(int(r.teams->list.size()), threads), mine = thread % teams;
+  Teams::Team& team = *r.teams->list[size_t(mine)];
+  Workspace& w = team.workspace;
+  RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams,
+               r.prepare || !team.prepared};
+  Scratch& s = w.scratch[size_t(c.thread)];
+  const int64_t slices = plan.slices(), whole = plan.rows / plan.slice;
+  const int64_t begin = whole * mine / teams, end = mine + 1 == teams ? slices : whole * (mine + 1) / teams;
+  for (int64_t k = begin; k < end; ++k) {
+    if (k > begin) c.meet();  // the others may still be reading
+    bind(r, s, first_row(plan, k));
+    if (!run_items(*plan.program, s, c)) break;
+    c.prepare = false;
+  }
+  if (c.thread == 0 && end > begin) team.ran = true;
+}
+void bind_variables(const PlanRun& r, const std::vector<VariablePtr>& variables) {
+  const Program& p = *r.plan->program;
+  for (auto& team : r.teams->list) {
+    team->workspace.status.kind.store(Status::ok);
+    for (Scratch& s : team->workspace.scratch)
+      for (size_t i = 0; i < variables.size(); ++i)
+        s.bases[size_t(p.variable_base(int(i)))] = static_cast<char*>(variables[i]->value().raw());
+  }
+}
+const Status* stopped(const Teams& teams) {
+  for (const auto& team : teams.list)
+    if (team->workspace.status.kind.load() != Status::ok) return &team->workspace.status;
+  return nullptr;
+}
+}  // namespace
+
+const Status* run_plan(const PlanRun& r, const std::vector<VariablePtr>& variables) {
+  bind_variables(r, variables);
+  run_team(r.teams->threads, run_thread, const_cast<PlanRun*>(&r));
+  for (auto& team : r.teams->list) team->prepared = team->prepared || team->ran;
+  return stopped(*r.teams);
+}
+
+const Status* profile_plan(const PlanRun& r, const std::vector<VariablePtr>& variables, std::vector<double>& seconds) {
+  bind_variables(r, variables);
+  FlushDenormals flush;
+  Workspace& w = r.teams->list[0]->workspace;
+  for (int64_t k = 0; k < r.plan->slices(); ++k) {
+    bind(r, w.scratch[0], first_row(*r.plan, k));
+    profile_items(*r.plan->program, w.scratch[0], {&w.barrier, &w.status, 0, 1, k == 0}, seconds);
+  }
+  return stopped(*r.teams);
+}
+}  // namespace hornbeam
