@@ -47,8 +47,11 @@ int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env,
   int64_t slice = std::max<int64_t>(1, int64_t(kNear / near));
   while (2 * slice <= rows && !pays(slice)) ++slice;
   if (2 * slice > rows) return rows;
-  for (int64_t more = slice; 2 * more <= rows && 2 * more <= 3 * slice; ++more)
-    if (rows % more == 0) return more;  // no row is computed twice
+  // a number near it that divides the rows, so that none is computed twice
+  for (int64_t fewer = slice; 3 * fewer >= 2 * slice; --fewer)
+    if (rows % fewer == 0 && pays(fewer)) return fewer;
+  for (int64_t more = slice; 2 * more <= std::min(rows, 3 * slice); ++more)
+    if (rows % more == 0) return more;
   const int64_t slices = (rows + slice - 1) / slice;
   return (rows + slices - 1) / slices;
 }
