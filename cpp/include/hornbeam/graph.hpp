@@ -170,6 +170,7 @@ struct OpDef {
   /// Multiply-adds counted as two, for profiles. Null: the op is bound by memory.
   double (*flops)(const std::vector<Shape>& inputs, const std::vector<Shape>& outputs, const Attrs&) = nullptr;
   bool pure = true;               // may be merged, moved and dropped
+  bool may_fail = false;          // the kernel may raise the status word
   bool differentiable = true;     // false: the gradient is zero by definition (comparisons, integer results)
   int elementwise = -1;           // opcode when the op is elementwise, else -1
   bool view = false;              // output i is input i's memory

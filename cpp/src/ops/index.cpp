@@ -28,6 +28,7 @@ ValueType scattered(const InferContext& c, SymShape rows) {
 HB_DEFINE_OP(gather) {  // inputs table [R, inner..], ids [..]: rows of the table
   OpDef d;
   d.name = "gather";
+  d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
   d.infer = [](const InferContext& c) -> Types {
     check_ids(c, 1);
@@ -47,6 +48,7 @@ HB_DEFINE_OP(
     scatter_add) {  // inputs ids [..], updates [.., inner..]: a [rows, inner..] of sums, zero where no id points
   OpDef d;
   d.name = "scatter_add";
+  d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
   // lazy: an optimizer's promise that rows no id points to need no update
   d.attrs = {{"rows", AttrType::dims, false, true}, {"lazy", AttrType::boolean, false}};
@@ -61,6 +63,7 @@ HB_DEFINE_OP(
 HB_DEFINE_OP(unique_rows) {
   OpDef d;
   d.name = "unique_rows";
+  d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
   d.attrs = {{"rows", AttrType::dims, false, true}};
   d.infer = [](const InferContext& c) -> Types {
@@ -76,6 +79,7 @@ HB_DEFINE_OP(unique_rows) {
 HB_DEFINE_OP(take_along_axis) {  // inputs x, ids: same shape but on `axis`
   OpDef d;
   d.name = "take_along_axis";
+  d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)}};
   d.infer = [](const InferContext& c) -> Types {
@@ -99,6 +103,7 @@ HB_DEFINE_OP(take_along_axis) {  // inputs x, ids: same shape but on `axis`
 HB_DEFINE_OP(put_along_axis) {  // inputs ids, updates: zeros with the updates added, `size` long on `axis`
   OpDef d;
   d.name = "put_along_axis";
+  d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)}, {"size", AttrType::dims, false, true}};
   d.infer = [](const InferContext& c) -> Types {

@@ -27,6 +27,7 @@ HB_DEFINE_OP(random_uniform) {  // input seed i64[2] (key, counter); values in [
 HB_DEFINE_OP(check_finite) {  // output: the input; a NaN or infinity stops the run before any state is written
   OpDef d;
   d.name = "check_finite";
+  d.may_fail = true;
   d.infer = [](const InferContext& c) -> Types {
     if (!is_float(c.dtype(0))) c.fail_type("needs a float input");
     return {c.type(0)};

@@ -37,6 +37,7 @@ const OpDef& find_op(const std::string& name) {
 
 void register_op(OpDef op) {
   HB_CHECK(op.name && op.infer, "register_op: an op needs a name and an infer function");
+  op.may_fail = true;  // nothing is known of it
   Registry& r = registry();
   std::lock_guard<std::mutex> hold(r.lock);
   HB_CHECK(!r.ops.count(op.name), "register_op: there is already an op named \"", op.name, "\"");

@@ -61,6 +61,7 @@ HB_DEFINE_OP(log_softmax) {
 HB_DEFINE_OP(sparse_softmax_cross_entropy) {  // inputs logits [.., C], labels [..]; output [..]
   OpDef d;
   d.name = "sparse_softmax_cross_entropy";
+  d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
   d.infer = infer_cross_entropy;
   d.gradient = [](const GradContext& c) -> Values {

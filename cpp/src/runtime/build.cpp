@@ -37,10 +37,11 @@ class Builder {
     schedule();
     for (const auto& [name, v] : g_.outputs) p_->output_specs.push_back(spec(v));
     for (step_ = 0; step_ < int(order_.size()); ++step_) {
-      if (step_ == commit_start_) finish_main();
+      if (step_ == commit_start_) before_commits();
       place(order_[size_t(step_)]);
     }
-    if (commit_start_ == int(order_.size())) finish_main();
+    if (commit_start_ == int(order_.size())) before_commits();
+    copy_outputs(false);
     for (const auto& [index, v] : g_.updates)
       if (!in_place_.count(index)) copy(update_source(index, v), Arg{p_->variable_base(index), 0}, spec(v));
     p_->arena_bytes = plan_arena(buffers_);
@@ -87,32 +88,75 @@ class Builder {
     return !op.view && !is(id, "input") && !is(id, "variable") && !is(id, "constant");
   }
 
-  // ---- order: everything, then the nodes that do nothing but make new values of variables ----
+  // ---- order: nodes as they come, but those that do nothing but make new values of variables as soon as nobody reads
+  // the old ones any more and nothing can fail any more, while the gradient they take is still in cache ----
   void schedule() {
-    std::vector<int> commit;
+    std::vector<std::vector<int>> commits(size_t(g_.size()));  // by the node that they follow
+    std::unordered_map<int, int> last_reader;                  // of a variable, among the others
+    int last_failure = 0;
     for (int id = 0; id < g_.size(); ++id) {
       if (!has_kernel(id)) continue;
-      const Node& n = g_.node(id);
-      bool only_updates = n.op->cpu != nullptr;
-      for (size_t i = 0; i < n.outputs.size(); ++i) {
-        const Value v{id, int(i)};
-        auto u = update_of_.find(v);
-        only_updates = only_updates && u != update_of_.end() && u->second.size() == 1 && !readers_.count(v) &&
-                       !output_count_.count(v);
+      if (only_updates(id)) {
+        committed_.insert(id);
+        continue;
       }
-      (only_updates ? commit : order_).push_back(id);
+      for (Value v : g_.node(id).inputs)
+        if (is(root(v).node, "variable")) last_reader[variable_of(root(v).node)] = id;
+      if (may_fail(id)) last_failure = id;
     }
-    commit_start_ = int(order_.size());
-    order_.insert(order_.end(), commit.begin(), commit.end());
-    for (int i = 0; i < int(order_.size()); ++i) position_[order_[size_t(i)]] = i;
-    for (int id : commit) committed_.insert(id);
+    for (int id : committed_) {
+      int after = std::max(id, last_failure);
+      for (size_t i = 0; i < g_.node(id).outputs.size(); ++i) {
+        const auto it = last_reader.find(update_of_.at({id, int(i)})[0]);
+        if (it != last_reader.end()) after = std::max(after, it->second);
+      }
+      commits[size_t(after)].push_back(id);
+    }
+    commit_start_ = -1;
+    for (int id = 0; id < g_.size(); ++id) {
+      if (has_kernel(id) && !committed_.count(id)) order_.push_back(id);
+      std::sort(commits[size_t(id)].begin(), commits[size_t(id)].end());
+      for (int c : commits[size_t(id)]) {
+        if (commit_start_ < 0) commit_start_ = int(order_.size());
+        order_.push_back(c);
+      }
+    }
     const int end = int(order_.size());
+    if (commit_start_ < 0) commit_start_ = end;
+    for (int i = 0; i < end; ++i) position_[order_[size_t(i)]] = i;
     for (const auto& [v, ids] : readers_)
       for (int id : ids) last_use_[v] = std::max(last_use_[v], position_.at(id));
-    for (const auto& [v, n] : output_count_) last_use_[v] = std::max(last_use_[v], commit_start_);
+    for (const auto& [v, n] : output_count_)
+      last_use_[v] = std::max(last_use_[v], made_before_commits(v) ? commit_start_ : end);
     for (const auto& [v, u] : update_of_) last_use_[v] = end + 1;
     for (auto& [v, last] : last_use_)
       if (made_once(v.node)) last = end + 1;
+  }
+  int variable_of(int id) const { return int(g_.node(id).attrs.integer("index")); }
+  bool only_updates(int id) const {
+    const Node& n = g_.node(id);
+    for (size_t i = 0; i < n.outputs.size(); ++i) {
+      const Value v{id, int(i)};
+      auto u = update_of_.find(v);
+      if (u == update_of_.end() || u->second.size() != 1 || readers_.count(v) || output_count_.count(v)) return false;
+    }
+    return n.op->cpu && !may_fail(id);
+  }
+  // Whether the status word may be raised: no variable is written before.
+  bool may_fail(int id) const {
+    const Node& n = g_.node(id);
+    if (!n.op->cpu) return true;  // its body may
+    const bool scatters = is(id, "scatter_add") || is(id, "unique_rows");
+    for (int other = 0; scatters && other < id; ++other) {  // the same ids were good for a table of as many rows
+      const Node& o = g_.node(other);
+      if (is(other, "gather") && o.inputs[1] == n.inputs[0] && g_.shape(o.inputs[0])[0] == n.attrs.dims("rows")[0])
+        return false;
+    }
+    return n.op->may_fail;
+  }
+  bool made_before_commits(Value v) const {
+    const auto it = position_.find(v.node);
+    return it == position_.end() || it->second < commit_start_;
   }
 
   // A committed node may write its variable's own storage when no other committed node reads that variable.
@@ -364,13 +408,18 @@ class Builder {
     p_->items.push_back(item);
   }
 
-  // Outputs that no kernel wrote in place, then the status check: nothing before it writes state.
-  void finish_main() {
+  // Copies outputs that no kernel wrote in place: those that are there before variables are written, or the others.
+  void copy_outputs(bool before) {
     for (size_t i = 0; i < g_.outputs.size(); ++i) {
       const Value v = g_.outputs[i].second;
+      if (made_before_commits(root(v)) != before) continue;
       const Arg from = address(v), to{p_->output_base(int(i)), 0};
       if (from.base != to.base) copy(from, to, spec(v));
     }
+  }
+  // What has to be done before the first variable is written; the status check is the last of it.
+  void before_commits() {
+    copy_outputs(true);
     if (g_.updates.empty()) return;
     for (const auto& [index, v] : g_.updates)  // a variable given another's old value
       if (is(root(v).node, "variable")) {
