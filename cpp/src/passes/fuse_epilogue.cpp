@@ -14,6 +14,13 @@ bool takes_epilogue(const Graph& g, const Node& n) {
   const bool depthwise = kernel[kernel.size() - 2] == Dim(1) && kernel.back() == Dim(groups);
   return groups == 1 || depthwise;
 }
+// The group's results lie as the product does; several of them go behind a product of two matrices alone.
+bool fits(const Graph& g, const Node& product, const Node& group) {
+  for (const ValueType& t : group.outputs)
+    if (t.dtype != DType::f32 || t.shape != product.outputs[0].shape) return false;
+  return group.outputs.size() == 1 ||
+         (op_is(product, "matmul") && g.rank(product.inputs[0]) == 2 && g.rank(product.inputs[1]) == 2);
+}
 }  // namespace
 
 Graph fuse_epilogue(const Graph& g) {
@@ -25,10 +32,10 @@ Graph fuse_epilogue(const Graph& g) {
   std::vector<int> absorbed(size_t(g.size()), -1);  // product -> the group that takes it
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    if (!op_is(n, "fused") || n.outputs.size() != 1 || n.outputs[0].dtype != DType::f32) continue;
+    if (!op_is(n, "fused") || !n.attrs.ints("sparse").empty()) continue;
     for (Value v : n.inputs) {
       const Node& p = g.node(v.node);
-      if (readers[size_t(v.node)] != 1 || !takes_epilogue(g, p) || p.outputs[0].shape != n.outputs[0].shape) continue;
+      if (readers[size_t(v.node)] != 1 || !takes_epilogue(g, p) || !fits(g, p, n)) continue;
       absorbed[size_t(v.node)] = id;
       break;
     }
@@ -66,7 +73,10 @@ Graph fuse_epilogue(const Graph& g) {
     joined.attrs.set("results", results);
     joined.inputs = inputs;
     joined.outputs = n.outputs;
-    w.replace(id, {Value{w.out.append(std::move(joined)), 0}});
+    const int to = w.out.append(std::move(joined));
+    std::vector<Value> values;
+    for (size_t i = 0; i < n.outputs.size(); ++i) values.push_back({to, int(i)});
+    w.replace(id, values);
   }
   return w.finish();
 }

@@ -14,8 +14,18 @@ enum class Ew : int {
 #undef HB_EW
   count
 };
-/// Instructions that the tile machine makes of two: a * b + c, a * b - c, c - a * b.
-enum class TileOp : int { multiply_add = int(Ew::count), multiply_subtract, subtract_multiply, count };
+/// Instructions that the tile machine makes of several, which spares the way of their results through L1: a * b + c,
+/// a * b - c, c - a * b, a + (b - a) * c, a + (b * b - a) * c, and a / (sqrt(b) + c), the last three as optimizers have
+/// them.
+enum class TileOp : int {
+  multiply_add = int(Ew::count),
+  multiply_subtract,
+  subtract_multiply,
+  blend,
+  blend_square,
+  divide_by_root,
+  count
+};
 enum class EwKind { floats, numbers, compare, logic, test, select, convert };
 
 struct EwInfo {

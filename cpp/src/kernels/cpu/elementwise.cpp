@@ -38,31 +38,76 @@ void read_run(float* dst, const void* src, DType d, int64_t offset, int64_t n, i
       return;
   }
 }
-// A product that one sum or difference reads becomes part of it.
-void merge_products(std::vector<EwInstr>& code, int inputs, const Ints& results) {
-  std::vector<int> uses(code.size() + size_t(inputs), 0);
-  for (const EwInstr& e : code)
-    for (int r : {e.a, e.b, e.c})
-      if (r >= 0) ++uses[size_t(r)];
-  for (int64_t r : results) uses[size_t(r)] += 2;
-  // The instruction of register r when it is a product that nobody else needs.
-  auto product = [&](int r) -> EwInstr* {
-    if (r < inputs || uses[size_t(r)] != 1) return nullptr;
-    EwInstr& e = code[size_t(r - inputs)];
-    return e.op == int(Ew::multiply_) || e.op == int(Ew::square_) ? &e : nullptr;
-  };
-  for (EwInstr& e : code) {
-    const bool add = e.op == int(Ew::add_), subtract = e.op == int(Ew::subtract_);
-    if (!add && !subtract) continue;
+// Makes one instruction of several where nobody else reads what comes in between.
+class Merger {
+ public:
+  Merger(std::vector<EwInstr>& code, int inputs, const Ints& results)
+      : code_(code), inputs_(inputs), uses_(code.size() + size_t(inputs), 0) {
+    for (const EwInstr& e : code)
+      for (int r : {e.a, e.b, e.c})
+        if (r >= 0) ++uses_[size_t(r)];
+    for (int64_t r : results) uses_[size_t(r)] += 2;
+  }
+  void run() {
+    for (EwInstr& e : code_) {
+      if (e.op == int(Ew::add_) || e.op == int(Ew::subtract_)) take_product(e);
+      if (e.op == int(TileOp::multiply_add)) blend(e);
+      if (e.op == int(Ew::divide_)) divide_by_root(e);
+    }
+  }
+
+ private:
+  // The instruction of register r, when it is `op` and one other alone reads it.
+  EwInstr* once(int r, int op) {
+    if (r < inputs_ || uses_[size_t(r)] != 1) return nullptr;
+    EwInstr& e = code_[size_t(r - inputs_)];
+    return e.op == op ? &e : nullptr;
+  }
+  EwInstr* product(int r) {
+    EwInstr* p = once(r, int(Ew::multiply_));
+    return p ? p : once(r, int(Ew::square_));
+  }
+  static void drop(EwInstr& e) { e = {-1, -1, -1, -1}; }
+
+  // A product that a sum or difference reads.
+  void take_product(EwInstr& e) {
+    const bool add = e.op == int(Ew::add_);
     EwInstr *left = product(e.a), *right = left ? nullptr : product(e.b);
     EwInstr* p = left ? left : right;
-    if (!p) continue;
+    if (!p) return;
     const TileOp op = add ? TileOp::multiply_add : left ? TileOp::multiply_subtract : TileOp::subtract_multiply;
     e = {int(op), p->a, p->op == int(Ew::square_) ? p->a : p->b, left ? e.b : e.a};
-    p->op = -1;
-    p->a = p->b = -1;
+    drop(*p);
   }
-}
+  // (b - a) * c + a, and the same with b squared.
+  void blend(EwInstr& e) {
+    for (int factor : {e.a, e.b}) {
+      const int other = factor == e.a ? e.b : e.a;
+      if (EwInstr* d = once(factor, int(Ew::subtract_)); d && d->b == e.c) {
+        e = {int(TileOp::blend), e.c, d->a, other};
+        return drop(*d);
+      }
+      if (EwInstr* d = once(factor, int(TileOp::multiply_subtract)); d && d->c == e.c && d->a == d->b) {
+        e = {int(TileOp::blend_square), e.c, d->a, other};
+        return drop(*d);
+      }
+    }
+  }
+  void divide_by_root(EwInstr& e) {
+    EwInstr* sum = once(e.b, int(Ew::add_));
+    if (!sum) return;
+    for (int term : {sum->a, sum->b})
+      if (EwInstr* root = once(term, int(Ew::sqrt_))) {
+        e = {int(TileOp::divide_by_root), e.a, root->a, term == sum->a ? sum->b : sum->a};
+        drop(*root);
+        return drop(*sum);
+      }
+  }
+
+  std::vector<EwInstr>& code_;
+  const int inputs_;
+  std::vector<int> uses_;
+};
 
 // dst[i] = src[i % period] for n floats, n >= period.
 void repeat(float* dst, const float* src, int64_t period, int64_t n) {
@@ -87,14 +132,14 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   for (size_t i = 0; i < program.size(); i += 4)
     k.code.push_back({int(program[i]), int(program[i + 1]), int(program[i + 2]), int(program[i + 3])});
   const int n_in = int(ins.size()), n_reg = n_in + int(k.code.size());
-  merge_products(k.code, n_in, results);
+  Merger(k.code, n_in, results).run();
   std::vector<int> last(size_t(n_reg), -1);  // last instruction that reads a register
   for (int i = 0; i < int(k.code.size()); ++i)
     for (int r : {k.code[size_t(i)].a, k.code[size_t(i)].b, k.code[size_t(i)].c})
       if (r >= 0) last[size_t(r)] = i;
-  int last_direct_read = -1;
   for (int i = 0; i < n_in; ++i) {
     FusedKernel::Input in{FusedKernel::Input::strided, ins[size_t(i)].dtype, -1};
+    in.last_read = last[size_t(i)];
     const auto listed = std::find(sparse.begin(), sparse.end(), i);
     if (listed != sparse.end())
       in.kind = FusedKernel::Input::rows, in.ids = n_in + int(listed - sparse.begin());
@@ -104,9 +149,7 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
       in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::convert;
     else if (in.dtype == DType::f32 && k.walk.periodic(size_t(i)))
       in.kind = FusedKernel::Input::periodic, in.period = k.walk.sizes.back();
-    if (in.kind == FusedKernel::Input::direct) {
-      last_direct_read = std::max(last_direct_read, last[size_t(i)]);
-    } else {
+    if (in.kind != FusedKernel::Input::direct) {
       in.slot = k.slots++;
       if (in.period > 0 && in.period < kTile) ++k.slots;  // a period more, so that a tile may start anywhere in it
     }
@@ -114,30 +157,28 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   }
   for (size_t j = 0; j < results.size(); ++j) {
     FusedKernel::Output o{int(results[j]), outs[j].dtype, false};
-    // Written straight to memory when no input that may be the same memory is read later.
     bool unique = true;
     for (size_t q = 0; q < j; ++q) unique = unique && results[q] != results[j];
-    o.direct = o.dtype == DType::f32 && o.reg >= n_in && o.reg - n_in >= last_direct_read && unique;
+    o.direct = o.dtype == DType::f32 && o.reg >= n_in && unique;
     k.outputs.push_back(o);
   }
   k.slot.assign(k.code.size(), -1);
   std::vector<int> free_slots;
   for (int i = 0; i < int(k.code.size()); ++i) {
     if (k.code[size_t(i)].op < 0) continue;
-    const int reg = n_in + i;
-    bool direct = false;
-    for (const auto& o : k.outputs)
-      if (o.reg == reg) direct = direct || o.direct;
-    if (!direct) {
-      if (free_slots.empty()) free_slots.push_back(k.slots++);
-      k.slot[size_t(i)] = free_slots.back();
-      free_slots.pop_back();
-    }
+    if (free_slots.empty()) free_slots.push_back(k.slots++);
+    k.slot[size_t(i)] = free_slots.back();
+    free_slots.pop_back();
     for (int q = 0; q < i; ++q) {  // results that die here free their tile
       bool is_output = false;
       for (const auto& o : k.outputs) is_output = is_output || o.reg == n_in + q;
       if (!is_output && k.slot[size_t(q)] >= 0 && last[size_t(n_in + q)] == i) free_slots.push_back(k.slot[size_t(q)]);
     }
+  }
+  for (int i = 0; i < int(k.code.size()); ++i) {
+    const EwInstr& e = k.code[size_t(i)];
+    if (e.op >= 0)
+      k.steps.push_back({isa->elementwise[e.op], n_in + i, e.a, e.b >= 0 ? e.b : e.a, e.c >= 0 ? e.c : e.a});
   }
   if (k.slots > kMaxSlots) throw std::logic_error("a fused group needs too many tiles");
   return k;
@@ -166,15 +207,27 @@ void FusedKernel::read_rows(const Input& s, void* const* in, size_t i, int64_t a
   }
 }
 
+// A register lies at base + the tile's place & mask: in a slot, which stays where it is, or along an input or output.
+struct Place {
+  float* base;
+  int64_t mask;
+};
+
 void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced,
                       const float* replace) const {
   alignas(64) float tiles[kMaxSlots][kTile];
-  const float* reg[128];
+  Place reg[128];
   const int n_in = int(inputs.size());
   for (int i = 0; i < n_in; ++i) {
     const Input& s = inputs[size_t(i)];
-    if (s.slot >= 0) reg[i] = tiles[s.slot];
-    if (s.kind == Input::scalar && i != replaced) {
+    if (i == replaced)
+      reg[i] = {const_cast<float*>(replace) - begin, -1};
+    else if (s.kind == Input::direct)
+      reg[i] = {static_cast<float*>(in[i]), -1};
+    else
+      reg[i] = {tiles[s.slot], 0};
+    if (i == replaced) continue;
+    if (s.kind == Input::scalar) {
       float v;
       read_run(&v, in[i], s.dtype, 0, 1, 1);
       std::fill(tiles[s.slot], tiles[s.slot] + std::min<int64_t>(kTile, end - begin), v);
@@ -183,31 +236,44 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
              s.period + std::min<int64_t>(kTile, end - begin));
     }
   }
+  for (size_t i = 0; i < code.size(); ++i)
+    if (code[i].op >= 0) reg[size_t(n_in) + i] = {tiles[slot[i]], 0};
+  // Results are written where they go, unless that is the memory of an input that is read later.
+  uint64_t copied = 0;
+  for (size_t j = 0; j < outputs.size(); ++j) {
+    const Output& o = outputs[j];
+    bool direct = o.direct && out[j];
+    for (const Input& s : inputs) {
+      const size_t i = size_t(&s - inputs.data());
+      direct = direct && !(s.kind == Input::direct && in[i] == out[j] && n_in + s.last_read > o.reg);
+    }
+    if (direct)
+      reg[o.reg] = {static_cast<float*>(out[j]), -1};
+    else
+      copied |= uint64_t(out[j] != nullptr) << j;
+  }
   for (int64_t at = begin; at < end; at += kTile) {
     const int n = int(std::min<int64_t>(kTile, end - at));
     for (int i = 0; i < n_in; ++i) {
       const Input& s = inputs[size_t(i)];
-      if (i == replaced) {
-        reg[i] = replace + (at - begin);
-      } else if (s.kind == Input::direct) {
-        reg[i] = static_cast<const float*>(in[i]) + at;
-      } else if (s.kind == Input::convert) {
+      if (s.kind == Input::direct || s.kind == Input::scalar || i == replaced) continue;
+      if (s.kind == Input::convert) {
         read_run(tiles[s.slot], in[i], s.dtype, at, n, 1);
       } else if (s.kind == Input::periodic) {
-        const float* source = static_cast<const float*>(in[i]);
+        float* source = static_cast<float*>(in[i]);
         const int64_t phase = at % s.period, left = std::min<int64_t>(n, s.period - phase);
         if (s.period < kTile) {
-          reg[i] = tiles[s.slot] + phase;
+          reg[i].base = tiles[s.slot] + phase;
         } else if (left == n) {
-          reg[i] = source + phase;
+          reg[i].base = source + phase;
         } else {
           std::memcpy(tiles[s.slot], source + phase, size_t(left) * 4);
           std::memcpy(tiles[s.slot] + left, source, size_t(n - left) * 4);
-          reg[i] = tiles[s.slot];
+          reg[i].base = tiles[s.slot];
         }
       } else if (s.kind == Input::rows) {
         read_rows(s, in, size_t(i), at, n, tiles[s.slot]);
-      } else if (s.kind == Input::strided) {
+      } else {
         float* t = tiles[s.slot];
         walk.runs(size_t(i), at, at + n, [&](int64_t offset, int64_t pos, int64_t len, int64_t stride) {
           read_run(t + (pos - at), in[i], s.dtype, offset, len, stride);
@@ -215,26 +281,11 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
       }
     }
     if (at + kTile < end) prefetch_inputs(in, at + kTile, int(std::min<int64_t>(kTile, end - at - kTile)));
-    for (size_t i = 0; i < code.size(); ++i) {
-      const EwInstr& e = code[i];
-      if (e.op < 0) continue;
-      float* dst = nullptr;
-      if (slot[i] >= 0) {
-        dst = tiles[slot[i]];
-      } else {
-        for (size_t j = 0; j < outputs.size(); ++j)
-          if (outputs[j].reg == n_in + int(i)) {
-            dst = static_cast<float*>(out[j]) + at;
-            break;
-          }
-      }
-      const float* a = reg[e.a];
-      isa->elementwise[e.op](dst, a, e.b >= 0 ? reg[e.b] : a, e.c >= 0 ? reg[e.c] : a, n);
-      reg[n_in + int(i)] = dst;
-    }
+    auto place = [&](int r) { return reg[r].base + (at & reg[r].mask); };
+    for (const Step& s : steps) s.fn(place(s.to), place(s.a), place(s.b), place(s.c), n);
     for (size_t j = 0; j < outputs.size(); ++j) {
-      if (outputs[j].direct || !out[j]) continue;
-      const float* v = reg[outputs[j].reg];
+      if (!(copied >> j & 1)) continue;
+      const float* v = place(outputs[j].reg);
       if (outputs[j].dtype == DType::f32) {
         std::memcpy(static_cast<float*>(out[j]) + at, v, size_t(n) * 4);
       } else {

@@ -16,15 +16,22 @@ struct FusedKernel {
     int slot;            // tile it is read into, when not direct
     int64_t period = 0;  // periodic: floats that repeat, as a bias does
     int ids = -1;        // rows: the input that says where they belong
+    int last_read = -1;  // the last instruction that reads it
   };
   struct Output {
     int reg;
     DType dtype;
-    bool direct;  // the instruction writes the result in place
+    bool direct;  // the instruction may write the result where it goes
+  };
+  // An instruction as it runs: which register it writes, and which it reads (repeated where it takes fewer).
+  struct Step {
+    TileFn fn;
+    int to, a, b, c;
   };
   Walk walk;
   std::vector<EwInstr> code;
-  std::vector<int> slot;  // of each instruction's result; -1: written to an output
+  std::vector<Step> steps;  // of the code, without what was merged
+  std::vector<int> slot;    // of each instruction's result, unless it is written where it goes
   std::vector<Input> inputs;
   std::vector<Output> outputs;
   const IsaTable* isa = nullptr;

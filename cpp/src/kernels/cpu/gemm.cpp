@@ -129,6 +129,7 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const PanelS
   fill(source, a, tile, row, rows, k0, depth);
   const int w = panel();
   const GemmFn kernel = isa->gemm[int(form())][nv][rows];
+  float* to = rolling ? c : c + row * ldc;
   for (int64_t j = first; j < first + width; j += w) {
     const int columns = int(std::min<int64_t>(w, first + width - j));
     const float* b = panels_at.at + (j - panels_at.first) * panels_at.step;
@@ -136,8 +137,11 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const PanelS
                b,
                b_stride,
                depth,
-               {c + row * ldc + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu,
+               {to + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu,
                 end.residual ? end.residual + row * ldc + j : nullptr}};
+    for (const float* from : end.fetch)
+      for (int64_t i = row; from && i < row + rows; ++i)
+        for (int64_t at = 0; at < columns; at += 16) __builtin_prefetch(from + i * ldc + j + at, 1, 2);
     kernel(t);
   }
 }
@@ -216,15 +220,32 @@ Epilogue Epilogue::plan(const KernelRequest& r, size_t first_input, bool registe
   e.present = true;
   std::vector<TensorSpec> ins{r.outputs[0]};
   ins.insert(ins.end(), r.inputs.begin() + long(first_input), r.inputs.end());
-  e.fused = make_fused(ins, {r.outputs[0]}, r.attrs.ints("program"), r.attrs.ints("results"), r.isa, r.op);
+  e.fused = make_fused(ins, r.outputs, r.attrs.ints("program"), r.attrs.ints("results"), r.isa, r.op);
   return e;
 }
 
-void Epilogue::apply(const KernelCall& call, float* c, int64_t begin, int64_t end) const {
-  void* in[64];
-  in[0] = c;
+void Epilogue::lie_apart() {
+  apart = true;
+  for (int i : alias_inputs(fused))
+    if (i > 0) aliases.push_back(int(first_input) + i - 1);
+}
+
+TileEnd Epilogue::end(const KernelCall& call, int64_t column) const {
+  TileEnd e;
+  e.relu = relu;
+  if (bias >= 0) e.bias = buffer<const float>(call, bias) + column;
+  if (residual >= 0) e.residual = buffer<const float>(call, residual) + column;
+  size_t n = 0;
+  for (int i : aliases)
+    if (n < 4) e.fetch[n++] = buffer<const float>(call, i) + column;
+  return e;
+}
+
+void Epilogue::run(const KernelCall& call, const float* product, float* c, int64_t begin, int64_t end) const {
+  void *in[64], *out[64];
+  in[0] = nullptr;
   for (size_t i = 1; i < fused.inputs.size(); ++i) in[i] = call.buffers[first_input + i - 1];
-  void* out[1] = {c};
-  fused.run(in, out, begin, end);
+  for (size_t i = 0; i < fused.outputs.size(); ++i) out[i] = c ? c : call.buffers[call.out + int(i)];
+  fused.run(in, out, begin, end, 0, product);
 }
 }  // namespace hornbeam

@@ -8,6 +8,7 @@ struct MatmulParams {
   Gemm gemm;
   bool by_blocks = false;  // B is packed on the way
   Epilogue epilogue;
+  int64_t apart = 0, apart_step = 0;  // where the product lies apart: floats before it in the workspace, and a thread's
   int64_t batch = 1, m = 0, n = 0, k = 0;
   std::vector<int64_t> a_offset, b_offset;  // of each batch entry, in elements
   std::vector<int64_t> b_unique;            // the entries of B that are packed
@@ -41,7 +42,10 @@ void multiply(const KernelCall& c) {
                                           : prepared(c) + p.b_index[size_t(b)] * p.gemm.packed_size();
     const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
     const int64_t base = b * p.m * p.n;
+    if (p.epilogue.apart) out = buffer<float>(c, c.work) + p.apart + c.thread * p.apart_step;
     auto finish = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
+      if (p.epilogue.apart)
+        return p.epilogue.apply_apart(c, p.gemm.rolling ? out : out + row * p.n, p.n, row, rows, column, columns);
       p.epilogue.apply_rows(c, buffer<float>(c, c.out), base, p.n, row, rows, column, columns);
     };
     const FillTile fill = p.gemm.column ? fill_matrix_columns : fill_matrix_rows;
@@ -117,13 +121,26 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   const double work = 2.0 * double(p.m) * double(p.n) * double(p.k);
   const int parts = int(std::max<int64_t>(1, std::min<int64_t>({p.batch * p.gemm.parts(), int64_t(kMaxParts) * 2,
                                                                 int64_t(double(p.batch) * work / 2e6) + 1})));
-  if (p.gemm.b_stride) return make_plan(std::move(p), {{multiply, parts}});
-  if (p.by_blocks) {
-    const int shares = std::min(parts, p.gemm.parts());
-    const size_t blocks = size_t(at_once(r, shares) * p.gemm.block_floats()) * 4;
-    return make_plan(std::move(p), {{multiply, shares}}, blocks);
+  const int shares = p.by_blocks ? std::min(parts, p.gemm.parts()) : parts;
+  int64_t floats = p.by_blocks ? at_once(r, shares) * p.gemm.block_floats() : 0;
+  // Whatever reads more than the product may write its results over that; so do several results.
+  bool reads_more = r.outputs.size() > 1;
+  for (int i : alias_inputs(p.epilogue.fused)) reads_more = reads_more || i > 0;
+  const bool one_depth = p.k <= kTileDepth;
+  if (p.epilogue.present && p.batch == 1 && reads_more && (one_depth || r.outputs.size() > 1)) {
+    p.epilogue.lie_apart();
+    p.gemm.rolling = one_depth;
+    p.apart = floats;
+    p.apart_step = one_depth ? kTileRows * p.n : 0;
+    floats += one_depth ? at_once(r, shares) * p.apart_step : p.m * p.n;
   }
+  const std::vector<int> aliases = p.epilogue.aliases;
   const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
-  return make_plan(std::move(p), {{pack_b, pack_parts, 1}, {multiply, parts}}, 0, bytes);
+  std::vector<Stage> stages{{multiply, shares}};
+  if (!p.gemm.b_stride && !p.by_blocks) stages.insert(stages.begin(), {pack_b, pack_parts, 1});
+  const size_t prepared = p.by_blocks ? 0 : bytes;
+  KernelPlan plan = make_plan(std::move(p), std::move(stages), size_t(floats) * 4, prepared);
+  plan.alias_inputs = aliases;
+  return plan;
 }
 }  // namespace hornbeam

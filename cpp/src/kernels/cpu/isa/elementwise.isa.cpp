@@ -182,6 +182,15 @@ HB_TILE(multiply_add) {
 HB_TILE(multiply_subtract) {
   map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return x * y - z; });
 }
+HB_TILE(blend) {
+  map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return (y - x) * z + x; });
+}
+HB_TILE(blend_square) {
+  map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return (y * y - x) * z + x; });
+}
+HB_TILE(divide_by_root) {
+  map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return x / (sqrt(y) + z); });
+}
 HB_TILE(subtract_multiply) {
   map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return z - x * y; });
 }
@@ -194,5 +203,8 @@ void fill_elementwise(IsaTable& t) {
   t.elementwise[int(TileOp::multiply_add)] = tile_multiply_add;
   t.elementwise[int(TileOp::multiply_subtract)] = tile_multiply_subtract;
   t.elementwise[int(TileOp::subtract_multiply)] = tile_subtract_multiply;
+  t.elementwise[int(TileOp::blend)] = tile_blend;
+  t.elementwise[int(TileOp::blend_square)] = tile_blend_square;
+  t.elementwise[int(TileOp::divide_by_root)] = tile_divide_by_root;
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
