@@ -6,7 +6,7 @@
 
 namespace hornbeam {
 namespace {
-constexpr int64_t kRows = 16;  // of the batch in a part, unless that made too many parts
+constexpr int64_t kRows = 16;  // of the batch in a part, at least where there are more: each part reads the kernel
 
 struct RecurrentParams {
   explicit RecurrentParams(const Attrs& attrs) : layout(attrs) {}
@@ -149,7 +149,7 @@ KernelPlan plan_recurrent(const KernelRequest& r) {
   p.cell = r.isa->cell[int(cell)], p.cell_grad = r.isa->cell_grad[int(cell)];
   p.batch = x[0], p.steps = x[1], p.units = h0[1];
   p.has_dc = backward && r.inputs.size() > p.layout.dc();
-  p.parts = int(std::max<int64_t>(1, std::min<int64_t>(kMaxParts, (p.batch + kRows - 1) / kRows)));
+  p.parts = int(std::max<int64_t>(1, std::min<int64_t>(std::min(kMaxParts, r.threads), (p.batch + kRows - 1) / kRows)));
   const int64_t rows = (p.batch + p.parts - 1) / p.parts;
   p.gemm = backward ? Gemm::plan_whole(r.isa, rows, p.units, p.width(), false)
                     : Gemm::plan_whole(r.isa, rows, p.width(), p.units, false);
