@@ -158,7 +158,7 @@ void place_in_slab(const std::vector<VariablePtr>& variables) {
     const int64_t align = int64_t(64 / dtype_size(dtype));
     int64_t total = 0;
     for (const auto& v : group) total += (v->value().size() + align - 1) / align * align;
-    Tensor slab = Tensor::zeros(dtype, {total});
+    const Tensor slab(dtype, {total});
     auto keep = std::make_shared<Tensor>(slab);
     int64_t offset = 0;
     for (const auto& v : group) {

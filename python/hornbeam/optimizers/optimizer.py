@@ -138,12 +138,13 @@ class Optimizer:
         self, reference_variable: Variable, name: str | None = None, initializer: Any = "zeros"
     ) -> Variable:
         """Makes a slot of a weight's shape."""
-        fill = 0.0 if initializer == "zeros" else 1.0 if initializer == "ones" else initializer
-        array = (
-            fill(reference_variable.shape)
-            if callable(fill)
-            else np.full(reference_variable.shape, fill, reference_variable.dtype)
-        )
+        shape, dtype = reference_variable.shape, reference_variable.dtype
+        if callable(initializer):
+            array = initializer(shape)
+        elif initializer == "zeros":
+            array = np.zeros(shape, dtype)  # touches no memory of its own
+        else:
+            array = np.full(shape, 1.0 if initializer == "ones" else initializer, dtype)
         v = Variable(array, dtype=reference_variable.dtype, trainable=False, name=name or "slot")
         v._path = f"{self.name}/{reference_variable.path.replace('/', '_')}_{v.name}"
         self._slots.append(v)
