@@ -214,3 +214,28 @@ def test_depthwise_then_pointwise(seed, end):
     run(*(a.astype("float32") for a in arrays))
     (compiled,) = run._cache.values()
     assert ("separable_conv" in str(compiled.executable.graph)) == (end < 3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_gradient_of_max_pooling_behind_relu(seed):
+    """It is the winners' alone; ties, windows that overlap and images of nothing but zeros among them."""
+    rng = np.random.default_rng(seed)
+    h, w, c = int(rng.integers(3, 20)), int(rng.integers(3, 20)), int(rng.choice([1, 16, 33]))
+    x = np.round(rng.standard_normal((3, h, w, c)), 1)
+    x[1] = -np.abs(x[1])
+    size, stride, padding = int(rng.integers(2, 4)), int(rng.integers(1, 3)), str(rng.choice(["same", "valid"]))
+
+    def step(x):
+        y = ops.max_pool(ops.relu(x), size, stride, padding)
+        weights = np.cos(np.arange(int(np.prod(y.shape)))).reshape(y.shape).astype(x.dtype)
+        return y, hb.gradients(ops.sum(y * y * weights), x)
+
+    close(step, [x], (x.shape, size, stride, padding))
+    x = x.astype("float32")
+    on, off = hb.function(step), hb.function(step, disable=["algebra"])
+    for a, b in zip(on(x), off(x), strict=True):
+        np.testing.assert_array_equal(a, b)
+    graphs = [str(next(iter(f._cache.values())).executable.graph) for f in (on, off)]
+    shape = f"f32[{','.join(map(str, x.shape))}]"
+    fused = [sum("fused" in line and shape in line for line in text.splitlines()) for text in graphs]
+    assert fused[0] < fused[1]

@@ -76,6 +76,8 @@ class Algebra {
       if (Value v = same(n, in[0]); v.defined()) return v;
       return {};
     }
+    if (op == "where")
+      if (Value v = winners_relu(in); v.defined()) return v;
     // An operand need not be broadcast before an op that broadcasts, when another already has the shape.
     bool changed = false;
     for (size_t i = 0; i < in.size(); ++i) {
@@ -98,6 +100,20 @@ class Algebra {
     if (op == "neg" && is(in[0], "neg")) return node(in[0]).inputs[0];
     if (changed) return g_.add(*n.op, in, n.attrs)[0];
     return {};
+  }
+  // relu's gradient where a max pool reads relu's result: what the winners pass back is kept where they are positive,
+  // and the others pass nothing back. There are fewer winners.
+  Value winners_relu(const std::vector<Value>& in) {
+    double zero = 1, bound = 1;
+    if (!is(in[0], "greater") || !is(in[1], "max_pool_grad") || !scalar_constant(g_, in[2], &zero) || zero != 0)
+      return {};
+    const Node test = node(in[0]), grad = node(in[1]);
+    const Value index = grad.inputs[0];
+    if (!is(index, "max_pool") || index.out != 1 || node(index).inputs[0] != test.inputs[0] ||
+        !scalar_constant(g_, test.inputs[1], &bound) || bound != 0)
+      return {};
+    const Value positive = ops_.binary("greater", {index.node, 0}, test.inputs[1]);
+    return g_.add1("max_pool_grad", {index, ops_.where(positive, grad.inputs[1], in[2])}, grad.attrs);
   }
   Value same_shape(const Node& n, Value v) const {
     return g_.shape(v) == n.outputs[0].shape && is_float(g_.dtype(v)) ? v : Value{};

@@ -11,6 +11,7 @@
 namespace hornbeam {
 namespace {
 constexpr size_t kPlansKept = 8;
+constexpr int64_t kSample = 64;  // rows that are planned for to see what a row takes
 
 std::vector<char*> addresses(const std::vector<Tensor>& tensors) {
   std::vector<char*> at;
@@ -78,17 +79,25 @@ struct Executable::Impl {
   }
   std::shared_ptr<Plan> make_plan(DimEnv env, bool sliced) const {
     auto p = std::make_shared<Plan>();
-    auto build = [&](int team) { p->program = build_program(graph, env, {isa, team, on("in_place"), on("winograd")}); };
-    build(threads);
+    auto build = [&](int team) { return build_program(graph, env, {isa, team, on("in_place"), on("winograd")}); };
     p->whole = env;
-    p->outputs = p->program->output_specs;
+    int team = threads;
     if (sliced && rowwise) {
-      const int64_t rows = env[rowwise.symbol], slice = rows_of_slice(graph, rowwise, env, *p->program);
-      if (slice < rows) {
-        p->rows = rows, p->slice = env[rowwise.symbol] = slice;
-        build((threads + p->teams(threads) - 1) / p->teams(threads));
+      int64_t& rows = env[rowwise.symbol];
+      const int64_t all = rows;
+      rows = std::min(all, kSample);
+      auto sample = build(1);
+      const int64_t slice = rows_of_slice(graph, rowwise, env, *sample, all);
+      if (slice == rows && threads == 1) p->program = std::move(sample);
+      rows = slice;
+      if (slice < all) {
+        p->rows = all, p->slice = slice;
+        team = (threads + p->teams(threads) - 1) / p->teams(threads);
       }
     }
+    if (!p->program) p->program = build(team);
+    for (const auto& [name, v] : graph.outputs)
+      p->outputs.push_back({graph.dtype(v), eval_shape(graph.shape(v), p->whole)});
     auto row_bytes = [&](Value v) {
       const bool rows = p->slice < p->rows && rowwise.nodes[size_t(v.node)];
       return rows ? int64_t(tensor_bytes(graph.dtype(v), eval_shape(graph.shape(v), p->whole))) / p->rows : 0;

@@ -6,7 +6,7 @@
 namespace hornbeam {
 namespace {
 constexpr double kNear = 1600 << 10;  // bytes of working memory that stay in a core's L2 and its share of L3
-constexpr double kFewWeights = 0.25;  // of a slice's traffic, which reading the weights again may add
+constexpr double kFewWeights = 0.6;   // of a slice's traffic, which reading the weights again may add
 constexpr int64_t kFullTile = 48;     // rows of a product, below which it is slow
 constexpr double kMostThin = 0.05;    // of the arithmetic, which may be in such products
 
@@ -15,9 +15,9 @@ bool is_product(const std::string& op) {
 }
 }  // namespace
 
-int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env, const Program& whole) {
-  const int64_t rows = rowwise ? env.at(rowwise.symbol) : 1;
-  const double near = double(whole.arena_bytes - whole.lasting_bytes) / double(std::max<int64_t>(1, rows));
+int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env, const Program& sample, int64_t rows) {
+  const int64_t planned = env.at(rowwise.symbol);
+  const double near = double(sample.arena_bytes - sample.lasting_bytes) / double(std::max<int64_t>(1, planned));
   if (rows < 4 || near * double(rows) <= 2 * kNear) return rows;
   double traffic = 0, weights = 0, all = 0;
   std::set<int> seen;
@@ -35,14 +35,14 @@ int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env,
     if (!n.op->flops || !is_product(n.op->name)) continue;
     const double f = n.op->flops(in, out, n.attrs.evaluated(env));
     const bool steps = std::string(n.op->name) == "recurrent";  // one product a step
-    flops[steps ? 1 : shape_product(out[0]) / std::max<int64_t>(1, rows * out[0].back())] += f;
+    flops[steps ? 1 : shape_product(out[0]) / std::max<int64_t>(1, planned * out[0].back())] += f;
     all += f;
   }
-  weights = std::max(weights, double(whole.lasting_bytes));
+  weights = std::max(weights, double(sample.lasting_bytes));
   auto pays = [&](int64_t slice) {
     double thin = 0;
     for (const auto& [each, f] : flops) thin += each * slice < kFullTile ? f : 0;
-    return thin <= kMostThin * all && weights <= kFewWeights * traffic / double(rows) * double(slice);
+    return thin <= kMostThin * all && weights <= kFewWeights * traffic / double(planned) * double(slice);
   };
   int64_t slice = std::max<int64_t>(1, int64_t(kNear / near));
   while (2 * slice <= rows && !pays(slice)) ++slice;

@@ -10,8 +10,9 @@
 
 namespace hornbeam {
 
-/// How many rows go together: all of them, unless slices pay. Depends on the graph and shapes alone, not on threads.
-int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env, const Program& whole);
+/// How many of `rows` rows go together: all of them, unless slices pay. `sample` is the program of one thread for some
+/// rows, those of `env`. Depends on the graph and shapes alone, not on threads.
+int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env, const Program& sample, int64_t rows);
 
 /// Memory for one run: a workspace for each team of threads.
 struct Teams {
