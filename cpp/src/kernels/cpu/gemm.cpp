@@ -3,7 +3,8 @@
 namespace hornbeam {
 namespace {
 constexpr int64_t kNearFloats = 131072;  // of B that L2 keeps
-constexpr int64_t kFewRows = 48;         // below which packing B costs more than reading it badly
+constexpr int64_t kFewRows = 640;        // below which packing B costs more than reading it badly
+constexpr int64_t kSetFloats = 1024;     // rows of B so far apart, or a multiple, share sets of L1
 constexpr int64_t kTransposed = 64;      // rows of a panel that are turned together, so that they stay in L1
 constexpr int64_t kCacheColumns = 512;   // x kTileDepth floats of B: about three quarters of a 1 MiB L2
 }  // namespace
@@ -74,7 +75,8 @@ int64_t Gemm::block_floats() const {
 }
 
 void Gemm::read_in_place(int64_t row_stride, int64_t col_stride) {
-  if (!column && m <= kFewRows && col_stride == 1 && n % panel() == 0) b_stride = row_stride;
+  const bool well = m <= kFewRows || row_stride % kSetFloats != 0;
+  if (!column && col_stride == 1 && n % panel() == 0 && well) b_stride = row_stride;
 }
 
 int64_t Gemm::column_step() const { return std::max<int64_t>(panel(), kCacheColumns / panel() * panel()); }
