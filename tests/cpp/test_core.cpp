@@ -21,6 +21,8 @@ TEST(Dim, KeepsOneNormalForm) {
   EXPECT_EQ(floordiv(b - 3, 2).eval({{"batch", 2}}), -1);
   for (const Dim& d : {b * t * 2 + 7, floordiv(b * 3 + t, t + 1) * b - 5, Dim(0) - b})
     EXPECT_EQ(Dim::parse(d.str()), d) << d.str();
+  EXPECT_TRUE((b * t + 1).depends_on("t") && floordiv(b, t).depends_on("t") && b.depends_on("batch"));
+  EXPECT_FALSE((b * t - t * b).depends_on("t") || b.depends_on("t") || Dim(3).depends_on("t"));
   EXPECT_THROW(Dim::parse("b+*2"), FormatError);
   EXPECT_THROW((void)(b * t).eval({{"batch", 1}}), ValueError);
   EXPECT_THROW((void)(b * b).eval({{"batch", int64_t(1) << 40}}), ValueError);
@@ -241,6 +243,49 @@ TEST(Runner, GathersRowsAndKeepsPackedWeights) {
       double want = 0;
       for (int64_t k = 0; k < 300; ++k) want += all.at(rows[size_t(i)] * 300 + k) * w->value().at(k * 40 + 3);
       ASSERT_EQ(y.at(i * 40 + 3), want);
+    }
+  }
+}
+
+// Several teams of threads take slices of a batch, with rows gathered first, from run to run and from many threads.
+TEST(Run, SlicesOfABatchGiveItsResults) {
+  Graph g;
+  Ops o(g);
+  auto w = std::make_shared<Variable>("w", filled({48, 48}, 0.02f));
+  const Value x = g.input("x", DType::f32, {Dim::symbol("n"), 64, 48});
+  const Value h = o.tanh(o.matmul(o.tanh(o.matmul(x, g.read(w))), g.read(w)));
+  g.outputs.push_back({"y", o.softmax(o.matmul(h, g.read(w)))});
+  Tensor in = filled({301, 64, 48}, 0.3f);
+  for (int64_t i = 0; i < in.size(); ++i) in.data<float>()[i] = float((i * 7) % 11) * 0.1f;
+  Executable whole(g, {"", 1, {"slices"}});
+  const Tensor want = whole.run({in})[0];
+  EXPECT_EQ(whole.stats({in.shape()}).slice_rows, 0);
+  for (int threads : {1, 3}) {
+    auto e = std::make_shared<Executable>(g, CompileOptions{"", threads, {}});
+    const int64_t slice = e->stats({in.shape()}).slice_rows;
+    ASSERT_GT(slice, 0);
+    ASSERT_LT(slice, 150);
+    std::vector<std::thread> team;
+    std::atomic<int> wrong{0};
+    for (int t = 0; t < 3; ++t)
+      team.emplace_back([&] {
+        const Tensor y = e->run({in})[0];
+        if (std::memcmp(y.raw(), want.raw(), y.bytes()) != 0) ++wrong;
+      });
+    for (auto& t : team) t.join();
+    EXPECT_EQ(wrong.load(), 0);
+    std::vector<int64_t> backwards;
+    for (int64_t i = 301; i-- > 0;) backwards.push_back(i);
+    Runner runner(e, {in.shape()});
+    Tensor y = Tensor::zeros(DType::f32, want.shape());
+    runner.set_input(0, in.raw(), backwards.data());
+    runner.set_output(0, y.raw());
+    const size_t row = want.bytes() / 301;
+    for (const bool prepare : {true, false}) {
+      std::memset(y.raw(), 0, y.bytes());
+      runner.run(prepare);
+      for (size_t i = 0; i < 301; ++i)
+        ASSERT_EQ(std::memcmp(y.data<char>() + i * row, want.data<char>() + (300 - i) * row, row), 0);
     }
   }
 }

@@ -182,3 +182,7 @@ def test_a_character_model_has_the_same_gradients():
     assert "f32[7,20]" in str(on.graph) and "f32[7,20]" not in str(off.graph)
     for n in (20, 1):
         np.testing.assert_allclose(on.run([x[:n]])[0], off.run([x[:n]])[0], rtol=1e-4, atol=1e-6)
+    bad = x.copy()
+    bad[3, 5] = 7
+    with pytest.raises(ValueError, match=rf'index must be in \[0, 7\); got 7 at row {3 * 70 + 5} \(layer ".*embedding'):
+        m.predict(bad, batch_size=20, verbose=0)

@@ -11,7 +11,7 @@
 namespace hornbeam {
 namespace {
 
-constexpr size_t kLargestGroup = 36;  // instructions plus inputs; the tile machine has room for 40
+constexpr size_t kLargestGroup = 36;  // instructions plus inputs; the tile machine has room for twice as many
 
 class Fuser {
  public:

@@ -109,9 +109,9 @@ class LookupProducts {
 
   Value rewritten(int id, const Node& n) {
     if (by_matrix(n) && lookup(n.inputs[0])) {
-      const Node& table = *lookup(n.inputs[0]);
-      const Value y = ops_.matmul(w_.at(table.inputs[0]), w_.at(n.inputs[1]), false, n.attrs.flag("transpose_b"));
-      return look_up(id, y, table.inputs[1]);
+      const Node& rows = *lookup(n.inputs[0]);
+      return look_up(id, ops_.matmul(w_.at(rows.inputs[0]), w_.at(n.inputs[1]), false, n.attrs.flag("transpose_b")),
+                     rows);
     }
     if (op_is(n, "add")) return shifted(id, n);
     if (kernel_gradient(n)) {
@@ -128,9 +128,11 @@ class LookupProducts {
     return {};
   }
 
-  Value look_up(int id, Value table, Value ids) {
-    looked_up_[id] = {table, ids};
-    return ops_.gather(table, w_.at(ids));
+  // Looks up in `table` what `gather` looked up in its own, and says so in messages.
+  Value look_up(int id, Value table, const Node& gather) {
+    looked_up_[id] = {table, &gather};
+    w_.out.set_scope(gather.scope);
+    return ops_.gather(table, w_.at(gather.inputs[1]));
   }
   // A bias is added to the table's products.
   Value shifted(int id, const Node& n) {
@@ -140,8 +142,8 @@ class LookupProducts {
       if (it == looked_up_.end() || n.outputs[0].shape != g_.shape(n.inputs[i]) || g_.rank(bias) == 0 ||
           g_.shape(bias).back() != n.outputs[0].shape.back() || shape_product(g_.shape(bias)) != g_.shape(bias).back())
         continue;
-      const auto [table, ids] = it->second;
-      return look_up(id, ops_.add(table, same_shape(w_.at(bias), {g_.shape(bias).back()})), ids);
+      const auto [table, gather] = it->second;
+      return look_up(id, ops_.add(table, same_shape(w_.at(bias), {g_.shape(bias).back()})), *gather);
     }
     return {};
   }
@@ -159,8 +161,8 @@ class LookupProducts {
   const Graph& g_;
   Rewriter w_;
   Ops ops_;
-  std::map<std::pair<int, int>, Sums> sums_;          // by the gradient that is summed
-  std::map<int, std::pair<Value, Value>> looked_up_;  // by product: the table's (in the result) and ids (in the source)
+  std::map<std::pair<int, int>, Sums> sums_;                // by the gradient that is summed
+  std::map<int, std::pair<Value, const Node*>> looked_up_;  // by product: the table's (in the result), and the gather
 };
 }  // namespace
 

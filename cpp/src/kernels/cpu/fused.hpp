@@ -6,7 +6,7 @@
 namespace hornbeam {
 
 constexpr int kTile = 512;     // floats an instruction works on at a time
-constexpr int kMaxSlots = 40;  // tiles a program may need
+constexpr int kMaxSlots = 72;  // tiles a program may need: two for each input of the largest group, one a result
 
 /// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.
 struct FusedKernel {
