@@ -312,7 +312,11 @@ case(
     [rnd(1, 5, 5, 3), rnd(3, 3, 3, 2, seed=1)],
     None,
 )
-for _x, _k, _s, _relu in [((2, 7, 9, 18), (3, 3), 1, True), ((1, 9, 30, 5), (5, 3), 2, False)]:
+for _x, _k, _s, _relu in [
+    ((2, 7, 9, 18), (3, 3), 1, True),
+    ((1, 9, 30, 5), (5, 3), 2, False),
+    ((2, 9, 8, 20), (6, 5), 1, True),
+]:
     _at = dict(strides=[_s, _s], low=[1, 2], high=[1, 0], dilations=[1, 1], groups=_x[-1])
     case(
         "separable_conv",

@@ -42,7 +42,9 @@ def train(make, rows, inputs, outputs, **options):
 
 
 @pytest.mark.parametrize("name,kwargs", OPTIMIZERS, ids=[f"{n}-{i}" for i, (n, _) in enumerate(OPTIMIZERS)])
-@pytest.mark.parametrize("shape", [(1, 40, 70), (37, 33, 17), (400, 20, 100), (411, 29, 65), (16, 300, 530)])
+@pytest.mark.parametrize(
+    "shape", [(0, 40, 70), (1, 40, 70), (37, 33, 17), (400, 20, 100), (411, 29, 65), (16, 300, 530)]
+)
 def test_updates_behind_a_product_give_the_same_bits(name, kwargs, shape):
     make = lambda: getattr(hb.optimizers, name)(0.01, **kwargs)  # noqa: E731
     for isa in _core.isa_names():
@@ -140,3 +142,18 @@ def test_outputs_are_the_values_before_and_after():
         np.testing.assert_array_equal(before, np.arange(4) + 10 * k)
         np.testing.assert_array_equal(after, np.arange(4) + 10 * (k + 1))
         assert float(total) == np.sum(np.asarray(after))
+
+
+@pytest.mark.parametrize("n", [5, 40, 300])
+def test_a_product_that_reads_the_variable_it_updates(n):
+    rng = np.random.default_rng(n)
+    start, m = rng.standard_normal((n, n)), rng.standard_normal((n, n)) / n
+    for threads in (1, 3):
+        w = hb.Variable(start.astype("float32"))
+
+        def step(m, w=w):
+            w.assign(ops.matmul(w, m) * w + w * 0.5)
+            return ops.sum(w.value)
+
+        hb.function(step, threads=threads)(m.astype("float32"))
+        np.testing.assert_allclose(w.numpy(), start @ m * start + start * 0.5, rtol=1e-4, atol=1e-4)

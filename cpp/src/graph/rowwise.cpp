@@ -1,6 +1,5 @@
 #include "graph/rowwise.hpp"
 
-#include <algorithm>
 #include <map>
 
 namespace hornbeam {

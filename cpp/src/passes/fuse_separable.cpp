@@ -6,8 +6,6 @@
 
 namespace hornbeam {
 namespace {
-constexpr int64_t kMostTaps = 27;  // that the kernel takes together
-
 bool only(const SymShape& dims, int64_t value) {
   for (const Dim& d : dims)
     if (d != Dim(value)) return false;
@@ -53,9 +51,8 @@ Follows what_follows(const Graph& g, const Node& n) {
 bool is_depthwise(const Graph& g, const Node& n) {
   if (!op_is(n, "conv") || n.outputs[0].dtype != DType::f32) return false;
   const SymShape& k = g.shape(n.inputs[1]);
-  const Dim taps = shape_product(SymShape(k.begin(), k.end() - 2)), groups = n.attrs.integer("groups");
-  return k[k.size() - 2] == Dim(1) && k.back() == groups && groups != Dim(1) && taps.is_const() &&
-         taps.value() <= kMostTaps && what_follows(g, n).fits;
+  const Dim groups = n.attrs.integer("groups");
+  return k[k.size() - 2] == Dim(1) && k.back() == groups && groups != Dim(1) && what_follows(g, n).fits;
 }
 }  // namespace
 

@@ -3,8 +3,6 @@
 // once.
 #pragma once
 
-#include <list>
-
 #include "graph/rowwise.hpp"
 #include "runtime/program.hpp"
 
