@@ -73,13 +73,18 @@ class Builder {
       const Node& n = g_.node(id);
       for (size_t i = 0; i < n.inputs.size(); ++i)
         if (reads(n, i)) readers_[root(n.inputs[i])].push_back(id);
+      if (is(id, "variable")) variable_nodes_[variable_of(id)].push_back(id);
     }
     for (size_t i = 0; i < g_.outputs.size(); ++i) {
       const Value r = root(g_.outputs[i].second);
       output_count_[r]++;
       output_of_.emplace(r, int(i));
     }
-    for (const auto& [index, v] : g_.updates) update_of_[root(v)].push_back(index);
+    for (const auto& [index, v] : g_.updates) {
+      const Value r = root(v);
+      update_of_[r].push_back(index);
+      if (is(r.node, "variable")) copied_last_.insert(variable_of(r.node));
+    }
   }
   static bool reads(const Node& n, size_t input) { return !n.op->view && int(input) != n.op->unread_input; }
   bool wanted(Value v) const { return readers_.count(v) || output_count_.count(v) || update_of_.count(v); }
@@ -161,17 +166,14 @@ class Builder {
 
   // A committed node may write its variable's own storage when no other committed node reads that variable.
   bool may_write_in_place(int id, int variable) const {
-    for (int other = 0; other < g_.size(); ++other) {
-      if (!is(other, "variable") || g_.node(other).attrs.integer("index") != variable) continue;
-      auto it = readers_.find({other, 0});
+    if (copied_last_.count(variable)) return false;  // it must be found untouched
+    const auto nodes = variable_nodes_.find(variable);
+    if (nodes == variable_nodes_.end()) return true;
+    for (int node : nodes->second) {
+      const auto it = readers_.find({node, 0});
       if (it == readers_.end()) continue;
       for (int reader : it->second)
         if (reader != id && committed_.count(reader)) return false;
-    }
-    // a value that is nothing but another variable's storage is copied last, and must find it untouched
-    for (const auto& [index, v] : g_.updates) {
-      const Value r = root(v);
-      if (is(r.node, "variable") && g_.node(r.node).attrs.integer("index") == variable) return false;
     }
     return true;
   }
@@ -239,7 +241,7 @@ class Builder {
     const auto& inputs = g_.node(id).inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Value r = root(inputs[i]);
-      if (is(r.node, "variable") && g_.node(r.node).attrs.integer("index") == variable &&
+      if (is(r.node, "variable") && variable_of(r.node) == variable &&
           std::find(aliases.begin(), aliases.end(), int(i)) == aliases.end())
         return false;
     }
@@ -462,6 +464,8 @@ class Builder {
   std::unordered_map<Value, Arg, ValueHash> where_;
   std::unordered_map<int, Arg> moved_;
   std::unordered_set<int> committed_, in_place_;
+  std::unordered_map<int, std::vector<int>> variable_nodes_;  // by variable
+  std::unordered_set<int> copied_last_;                       // variables whose storage is another's new value
 };
 }  // namespace
 

@@ -53,8 +53,9 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     """x times the normal distribution's share below x (Hendrycks and Gimpel 2016), by tanh or exactly by erf."""
     x = to_tensor(x)
     if approximate:
-        inner = m.multiply(m.add(x, m.multiply(m.multiply(m.square(x), x), 0.044715)), 0.7978845608028654)
-        return m.multiply(m.multiply(x, 0.5), m.add(m.tanh(inner), 1.0))
+        # (1 + tanh(u)) / 2 = sigmoid(2 u), with u = sqrt(2 / pi) (x + 0.044715 x^3)
+        twice = m.multiply(x, m.add(m.multiply(m.square(x), 0.07135481627260025), 1.5957691216057308))
+        return m.multiply(x, m.sigmoid(twice))
     return m.multiply(m.multiply(x, 0.5), m.add(m.erf(m.multiply(x, 0.7071067811865476)), 1.0))
 
 

@@ -20,7 +20,11 @@ void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t ro
 }
 void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const int64_t stride = static_cast<const Matrix*>(source)->col_stride;
-  for (int i = 0; i < depth; ++i) copy_floats(dst + i * kTileRows, a + (k + i) * stride + row, rows);
+  for (int i = 0; i < depth; ++i) {
+    const float* from = a + (k + i) * stride + row;
+    copy_floats(dst + i * kTileRows, from, rows);
+    __builtin_prefetch(from + 2 * rows, 0, 2);
+  }
 }
 
 Gemm Gemm::plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column) {
@@ -99,6 +103,7 @@ void Gemm::pack_panel(const float* b, int64_t row_stride, int64_t col_stride, fl
   b += k0 * row_stride + j * col_stride;
   if (col_stride == 1) {
     for (int64_t i = 0; i < depth; ++i, dst += w) {
+      for (int at = 0; at < cols; at += 16) __builtin_prefetch(b + (i + 32) * row_stride + at);
       std::memcpy(dst, b + i * row_stride, size_t(cols) * 4);
       if (cols < w) std::memset(dst + cols, 0, size_t(w - cols) * 4);
     }
