@@ -100,6 +100,23 @@ def test_small_images_in_large_batches(seed):
     close(step, [x, k], (x.shape, k.shape, stride, dilation))
 
 
+@pytest.mark.parametrize("seed", range(16))
+def test_depthwise_convolutions_and_their_gradients(seed):
+    rng = np.random.default_rng(seed)
+    rank, c = 1 + seed % 3, int(rng.choice([3, 16, 33]))
+    window, stride, dilation = ([int(n) for n in rng.integers(1, 4, rank)] for _ in range(3))
+    size = [(k - 1) * d + 1 + int(rng.integers(0, 7)) for k, d in zip(window, dilation, strict=True)]
+    x, k = rng.standard_normal((2, *size, c)), rng.standard_normal((*window, c, 1))
+
+    def step(x, k):
+        y = ops.depthwise_conv(x, k, stride, ("same", "valid")[seed % 2], dilation_rate=dilation)
+        weights = np.cos(np.arange(int(np.prod(y.shape)))).reshape(y.shape).astype(x.dtype)
+        dx, dk = hb.gradients(ops.sum(y * weights), [x, k])
+        return y, dx, ops.relu(dx + 0.1), dk
+
+    close(step, [x, k], (x.shape, k.shape, stride, dilation))
+
+
 @pytest.mark.parametrize("end", range(7))
 @pytest.mark.parametrize("seed", range(4))
 def test_what_follows_a_depthwise_or_pointwise_convolution(seed, end):

@@ -8,11 +8,9 @@ struct DirectParams {
   ConvGeometry g;
   const IsaTable* isa = nullptr;
   Epilogue epilogue;
-  TapLines lines;
-  /// What follows the convolution, on finished pixels.
-  void finish(const KernelCall& c, int64_t begin, int64_t end) const {
-    if (epilogue.present) epilogue.apply(c, buffer<float>(c, c.out), begin * g.channels, end * g.channels);
-  }
+  // The pixels that are computed, a grid for each phase: pixels `spacing` apart.
+  std::vector<TapLines> phases;
+  int64_t pixels[3] = {1, 1, 1}, spacing[3] = {1, 1, 1};
 };
 
 // Calls f(input pixel, output pixel, tap) for each pair that meets, for the output pixels [begin, end) of all images.
@@ -33,64 +31,30 @@ void each_pair_of_output(const ConvGeometry& g, int64_t begin, int64_t end, F f)
         }
   }
 }
-// The output position along `axis` that tap `t` of it joins with input position `at`, or -1.
-int64_t meets(const ConvGeometry& g, int axis, int64_t at, int64_t t) {
-  const int64_t v = at + g.low[axis] - t * g.dilation[axis];
-  if (g.stride[axis] == 1) return v < g.out[axis] ? v : -1;
-  if (v < 0 || v % g.stride[axis] != 0) return -1;
-  const int64_t o = v / g.stride[axis];
-  return o < g.out[axis] ? o : -1;
-}
-// The same for the input pixels [begin, end).
-template <class F>
-void each_pair_of_input(const ConvGeometry& g, int64_t begin, int64_t end, F f) {
-  for (int64_t i = begin; i < end; ++i) {
-    const int64_t image = i / g.in_pixels(), pixel = i % g.in_pixels();
-    const int64_t at[3] = {pixel / (g.in[1] * g.in[2]), pixel / g.in[2] % g.in[1], pixel % g.in[2]};
-    for (int64_t a = 0; a < g.window[0]; ++a) {
-      const int64_t d = meets(g, 0, at[0], a);
-      for (int64_t b = 0; d >= 0 && b < g.window[1]; ++b) {
-        const int64_t h = meets(g, 1, at[1], b);
-        for (int64_t e = 0; h >= 0 && e < g.window[2]; ++e) {
-          const int64_t w = meets(g, 2, at[2], e);
-          if (w >= 0)
-            f(i, ((image * g.out[0] + d) * g.out[1] + h) * g.out[2] + w, (a * g.window[1] + b) * g.window[2] + e);
-        }
-      }
-    }
-  }
-}
-
 // out[pixel] = sum over its pairs of x[cell] * kernel[tap], all channels at once.
 void dot_lines(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const TapGrid& grid = p.lines.grid();
-  const int64_t n = p.g.channels, width = grid.count[2];
+  const int64_t n = p.g.channels, width = p.pixels[2], apart = p.spacing[2];
   const float *x = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
-  const Range lines = part_range(p.g.batch * p.lines.lines(), c.parts, c.part);
+  const Range lines = part_range(p.g.batch * p.pixels[0] * p.pixels[1], c.parts, c.part);
   const TileEnd end = p.epilogue.end(c);
   for (int64_t l = lines.begin; l < lines.end; ++l) {
     float* out = buffer<float>(c, c.out) + l * width * n;
-    if (l + 1 < lines.end) grid.prefetch_next(l, x, out + width * n, n);
-    p.lines.each(l, {0, width}, [&](const Pairs& q) {
-      p.isa->dot_cells({out + q.w * n, n, x + q.source, q.cells, k, q.taps, q.count, p.lines.step(), q.pixels, n,
-                        q.first, q.last ? end.bias : nullptr, q.last && end.relu});
-    });
-    p.finish(c, l * width, (l + 1) * width);
+    const int64_t h = l % p.pixels[1], d = l / p.pixels[1] % p.pixels[0], image = l / p.pixels[1] / p.pixels[0];
+    const TapLines* of_line = &p.phases[size_t((d % p.spacing[0] * p.spacing[1] + h % p.spacing[1]) * apart)];
+    const bool more = l + 1 < lines.end;
+    for (int64_t phase = 0; phase < apart; ++phase) {
+      const TapLines& grid = of_line[phase];
+      const int64_t* count = grid.grid().count;
+      const int64_t line = (image * count[0] + d / p.spacing[0]) * count[1] + h / p.spacing[1];
+      grid.each(line, {0, count[2]}, [&](const Pairs& q) {
+        p.isa->dot_cells({out + (phase + q.w * apart) * n, apart * n, x + q.source, q.cells, k, q.taps, q.count,
+                          grid.step(), q.pixels, n, q.first, q.last ? end.bias : nullptr, q.last && end.relu,
+                          more ? grid.next_line() : 0, more ? width * n : 0});
+      });
+    }
+    if (p.epilogue.present) p.epilogue.apply(c, buffer<float>(c, c.out), l * width * n, (l + 1) * width * n);
   }
-}
-// With strides: what each output pixel gives to the pixels its taps reach.
-void strided_input_grad(const KernelCall& c) {
-  const auto& p = params_of<DirectParams>(c);
-  const ConvGeometry& g = p.g;
-  const int64_t n = g.channels;
-  const float *dy = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
-  float* dx = buffer<float>(c, c.out);
-  const Range lines = part_range(g.batch * g.in[0] * g.in[1], c.parts, c.part);
-  std::fill(dx + lines.begin * g.in[2] * n, dx + lines.end * g.in[2] * n, 0.0f);
-  each_pair_of_input(g, lines.begin * g.in[2], lines.end * g.in[2],
-                     [&](int64_t i, int64_t o, int64_t t) { p.isa->fma_row(dx + i * n, dy + o * n, k + t * n, n); });
-  p.finish(c, lines.begin * g.in[2], lines.end * g.in[2]);
 }
 
 // Each part has its own sums; the next stage adds them in order.
@@ -100,12 +64,15 @@ void depthwise_kernel_grad(const KernelCall& c) {
   const float *x = buffer<const float>(c, 0), *dy = buffer<const float>(c, 1);
   float* dk = buffer<float>(c, c.work) + c.part * size;
   std::fill(dk, dk + size, 0.0f);
-  const Range lines = part_range(p.g.batch * p.lines.lines(), c.parts, c.part);
-  for (int64_t l = lines.begin; l < lines.end; ++l)
-    p.lines.each(l, {0, width}, [&](const Pairs& q) {
-      p.isa->outer_cells(dk, q.taps, x + q.source, q.cells, q.count, p.lines.step(), dy + (l * width + q.w) * n,
-                         q.pixels, n);
+  const TapLines& grid = p.phases[0];
+  const Range lines = part_range(p.g.batch * grid.lines(), c.parts, c.part);
+  for (int64_t l = lines.begin; l < lines.end; ++l) {
+    const bool more = l + 1 < lines.end;
+    grid.each(l, {0, width}, [&](const Pairs& q) {
+      p.isa->outer_cells({dk, q.taps, x + q.source, q.cells, q.count, grid.step(), dy + (l * width + q.w) * n, q.pixels,
+                          n, more ? grid.next_line() : 0, more ? width * n : 0});
     });
+  }
 }
 template <int kParts>
 void add_parts(const KernelCall& c) {
@@ -147,24 +114,29 @@ void reference_conv(const KernelCall& c) {
 
 KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
   const std::string op = r.op;
-  const bool strided = g.stride[0] * g.stride[1] * g.stride[2] > 1, backward = op == "conv_input_grad";
+  const bool backward = op == "conv_input_grad";
   DirectParams p;
   p.g = g, p.isa = r.isa;
-  p.lines = TapLines(backward ? TapGrid::backward(g) : TapGrid::forward(g), g.channels);
-  if (op != "conv_kernel_grad") {
-    p.epilogue = Epilogue::plan(r, 2, !(backward && strided));
-    if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, false);
+  std::copy(backward ? g.in : g.out, (backward ? g.in : g.out) + 3, p.pixels);
+  if (backward) {
+    std::copy(g.stride, g.stride + 3, p.spacing);
+    for (int64_t a = 0; a < g.stride[0]; ++a)
+      for (int64_t b = 0; b < g.stride[1]; ++b)
+        for (int64_t e = 0; e < g.stride[2]; ++e) p.phases.emplace_back(TapGrid::backward(g, {a, b, e}), g.channels);
+  } else {
+    p.phases.emplace_back(TapGrid::forward(g), g.channels);
   }
   const double cost = 2.0 * double(g.taps() * g.channels);
-  auto parts = [&](const int64_t* pixels) {  // of the lines of a grid
-    return parts_for(g.batch * pixels[0] * pixels[1], cost * double(pixels[2]));
-  };
-  if (op == "conv") return make_plan(p, {{dot_lines, parts(g.out)}});
-  if (backward) return make_plan(p, {{strided ? strided_input_grad : dot_lines, parts(g.in)}});
+  if (op != "conv_kernel_grad") {
+    p.epilogue = Epilogue::plan(r, 2);
+    if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, false);
+    const int parts = parts_for(g.batch * p.pixels[0] * p.pixels[1], cost * double(p.pixels[2]));
+    return make_plan(std::move(p), {{dot_lines, parts}});
+  }
   const bool cut = double(g.batch * g.out_pixels()) * cost > 1e6;  // into eight parts
   const size_t bytes = size_t(g.taps() * g.channels) * 4 * (cut ? 8 : 1);
-  if (cut) return make_plan(p, {{depthwise_kernel_grad, 8}, {add_parts<8>, 1}}, bytes);
-  return make_plan(p, {{depthwise_kernel_grad, 1}, {add_parts<1>, 1}}, bytes);
+  if (cut) return make_plan(std::move(p), {{depthwise_kernel_grad, 8}, {add_parts<8>, 1}}, bytes);
+  return make_plan(std::move(p), {{depthwise_kernel_grad, 1}, {add_parts<1>, 1}}, bytes);
 }
 
 KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest& r) {

@@ -1,45 +1,47 @@
 // Which pixels the taps of a convolution join.
 #pragma once
 
+#include <numeric>
+
 #include "kernels/cpu/conv_geometry.hpp"
 
 namespace hornbeam {
 
-// A grid of pixels and the source pixels its taps reach: at * step + start + tap * spread along each axis. The forward
-// convolution's is the output over the input; with stride 1 the input gradient's is the input over the output.
+// A grid of pixels and the source pixels its taps reach: at * step + start + tap * spread along each axis; its taps are
+// every `tap_step`th of the kernel's from `first_tap` on. The forward convolution's is the output over the input; the
+// input gradient's the input over the output, one grid for each phase of a stride: pixels i * stride + phase.
 struct TapGrid {
   int64_t count[3], size[3], step[3], start[3], spread[3], window[3];
+  int64_t first_tap[3] = {}, tap_step[3] = {1, 1, 1}, kernel[3];
 
   static TapGrid forward(const ConvGeometry& g) {
     TapGrid t;
     for (int i = 0; i < 3; ++i) {
-      t.count[i] = g.out[i], t.size[i] = g.in[i], t.window[i] = g.window[i];
+      t.count[i] = g.out[i], t.size[i] = g.in[i], t.window[i] = t.kernel[i] = g.window[i];
       t.step[i] = g.stride[i], t.start[i] = -g.low[i], t.spread[i] = g.dilation[i];
     }
     return t;
   }
-  static TapGrid backward(const ConvGeometry& g) {
+  static TapGrid backward(const ConvGeometry& g, const int64_t (&phase)[3] = {0, 0, 0}) {
     TapGrid t;
     for (int i = 0; i < 3; ++i) {
-      t.count[i] = g.in[i], t.size[i] = g.out[i], t.window[i] = g.window[i];
-      t.step[i] = 1, t.start[i] = g.low[i], t.spread[i] = -g.dilation[i];
+      const int64_t stride = g.stride[i], reach = phase[i] + g.low[i];
+      t.kernel[i] = g.window[i], t.size[i] = g.out[i];
+      t.count[i] = phase[i] < g.in[i] ? (g.in[i] - phase[i] + stride - 1) / stride : 0;
+      // those taps meet the phase that lie a multiple of the stride before it
+      t.tap_step[i] = stride / std::gcd(stride, g.dilation[i]);
+      int64_t& first = t.first_tap[i];
+      while (first < g.window[i] && (reach - first * g.dilation[i]) % stride != 0) ++first;
+      t.window[i] = (g.window[i] - first + t.tap_step[i] - 1) / t.tap_step[i];
+      t.step[i] = 1, t.start[i] = (reach - first * g.dilation[i]) / stride;
+      t.spread[i] = -t.tap_step[i] * g.dilation[i] / stride;
     }
     return t;
-  }
-  // Fetches what the line after `line` reads beyond it, and `out`, where it goes: channels are walked one register at a
-  // time, in strides that the hardware does not foresee.
-  void prefetch_next(int64_t line, const float* source, const float* out, int64_t channels) const {
-    const int64_t lines = count[0] * count[1], next = line + 1;
-    const int64_t h = next % count[1] * step[1] + start[1] + std::max<int64_t>(0, (window[1] - 1) * spread[1]);
-    const int64_t width = size[2] * channels;
-    const float* last = source + (next / lines * size[0] * size[1] + std::min(size[1] - 1, h)) * width;
-    for (int64_t i = 0; i < std::min(step[1], size[1]) * width && size[0] == 1; i += 16)
-      __builtin_prefetch(last + width - 16 - i);
-    for (int64_t i = 0; i < count[2] * channels; i += 16) __builtin_prefetch(out + i, 1);
   }
   int64_t at(int axis, int64_t pixel, int64_t tap) const {
     return pixel * step[axis] + start[axis] + tap * spread[axis];
   }
+  int64_t tap(int axis, int64_t i) const { return first_tap[axis] + i * tap_step[axis]; }  // of the kernel
   bool reaches(int axis, int64_t pixel, int64_t tap) const {
     const int64_t v = at(axis, pixel, tap);
     return v >= 0 && v < size[axis];
@@ -83,6 +85,11 @@ class TapLines {
   const TapGrid& grid() const { return grid_; }
   int64_t lines() const { return grid_.count[0] * grid_.count[1]; }  // of an image
   int64_t step() const { return grid_.step[2] * channels_; }
+  /// From a cell of the first line that a line's taps reach to the last that the next line's do.
+  int64_t next_line() const {
+    const int64_t reach = (grid_.window[1] - 1) * std::max<int64_t>(0, grid_.spread[1]) + grid_.step[1];
+    return reach * grid_.size[2] * channels_;
+  }
 
   /// Calls f(pairs) for stretches of some pixels of a line; at least once for each, with no taps when none reach it.
   template <class F>
@@ -101,11 +108,11 @@ class TapLines {
         for (int64_t b = tb.begin; b < tb.end; ++b) {
           int64_t cell =
               ((a - ta.begin) * g.spread[0] * g.size[1] + (b - tb.begin) * g.spread[1]) * g.size[2] * channels_;
-          int64_t tap = ((a * g.window[1] + b) * g.window[2] + s.taps.begin) * channels_;
+          int64_t tap = ((g.tap(0, a) * g.kernel[1] + g.tap(1, b)) * g.kernel[2] + g.tap(2, s.taps.begin)) * channels_;
           for (int64_t e = s.taps.begin; e < s.taps.end; ++e) {
             if (q.count == kPairs) f(q), q.count = 0, q.first = false;
             q.cells[q.count] = cell, q.taps[q.count++] = tap;
-            cell += g.spread[2] * channels_, tap += channels_;
+            cell += g.spread[2] * channels_, tap += g.tap_step[2] * channels_;
           }
         }
       if (q.count == 0) q.source = 0;

@@ -92,7 +92,8 @@ struct Winograd {
   void (*kernel_grad)(float* dk, int64_t tap, const float* u, int64_t step, int64_t n);
 };
 // y[pixel * y_step + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i], then a bias (null: none),
-// then relu.
+// then relu. Fetches x and y so many floats on meanwhile: channels are walked one register at a time, in strides that
+// the hardware does not foresee.
 struct DotCells {
   float* y;
   int64_t y_step;
@@ -105,6 +106,19 @@ struct DotCells {
   bool first;  // = rather than +=
   const float* bias;
   bool relu;
+  int64_t fetch_x = 0, fetch_y = 0;
+};
+// dk[taps[t] + i] += sum over pixels of x[pixel * step + cells[t] + i] dy[pixel * n + i]
+struct OuterCells {
+  float* dk;
+  const int64_t* taps;
+  const float* x;
+  const int64_t* cells;
+  int count;
+  int64_t step;
+  const float* dy;
+  int64_t pixels, n;
+  int64_t fetch_x = 0, fetch_dy = 0;
 };
 constexpr int kTileDepth = 400;               // K is taken in blocks of this many
 constexpr int kTileStride = kTileDepth + 16;  // row form: padded, so that rows do not share a cache set
@@ -142,16 +156,12 @@ struct IsaTable {
   void (*add_squares)(float* acc, const float* x, const float* mean, int64_t rows, int64_t n, int64_t stride);
   void (*add_products)(float* acc, const float* x, const float* y, const float* mean, int64_t rows,
                        int64_t n);  // (x-mean)*y
-  // acc[n] (+)= x[n] * w[n]; and y[n] = x*a + b*z + c by column
   // One pixel, all its channels: the maximum over cells (and where it lies). Unless `first`, what is in y already takes
   // part; cells lie from `base` on.
   void (*max_cells)(float* y, int32_t* at, const float* x, int64_t base, const int64_t* cells, int count, int64_t n,
                     bool first);
   void (*dot_cells)(const DotCells& q);
-  // dk[taps[t] + i] += sum over pixels of x[pixel * step + cells[t] + i] dy[pixel * n + i]
-  void (*outer_cells)(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int count, int64_t step,
-                      const float* dy, int64_t pixels, int64_t n);
-  void (*fma_row)(float* acc, const float* x, const float* w, int64_t n);
+  void (*outer_cells)(const OuterCells& q);
   void (*affine_columns)(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n);
   void (*affine2_columns)(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
                           int64_t rows, int64_t n);  // out = dy*a + x*b + c

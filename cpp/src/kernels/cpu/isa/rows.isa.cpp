@@ -113,9 +113,6 @@ void add_products(float* acc, const float* x, const float* y, const float* mean,
     return (get(x + r * n + i, m) - get(mean + i, m)) * get(y + r * n + i, m);
   });
 }
-void fma_row(float* acc, const float* x, const float* w, int64_t n) {
-  each(n, [=](int64_t i, int m) { put(acc + i, get(x + i, m) * get(w + i, m) + get(acc + i, m), m); });
-}
 HB_INLINE IVec lane_numbers() {
   IVec v;
   for (int i = 0; i < kLanes; ++i) v[i] = i;
@@ -149,13 +146,15 @@ void max_cells(float* y, int32_t* at, const float* x, int64_t base, const int64_
 }
 template <int T>
 void dot_taps(const DotCells& q, const int64_t* cells, const int64_t* taps, bool first, bool last) {
-  const int64_t n = q.n, step = q.step, pixels = q.pixels, to = q.y_step;
+  const int64_t n = q.n, step = q.step, pixels = q.pixels, to = q.y_step, fetch_x = q.fetch_x, fetch_y = q.fetch_y;
   const float *x = q.x, *w = q.w, *bias = last ? q.bias : nullptr;
   const Vec low = last && q.relu ? Vec{} : set1(-__builtin_inff());
   float* y = q.y;
   // One pixel, with the weights as `weight` gives them: the same sums however many pixels go together.
   auto pixel = [=](int64_t p, int64_t i, int m, Vec start, auto weight) __attribute__((always_inline)) {
     Vec s[3] = {first ? start : get(y + p * to + i, m) + start, Vec{}, Vec{}};
+    __builtin_prefetch(x + p * step + fetch_x + i);
+    __builtin_prefetch(y + p * to + fetch_y + i, 1);
     for (int t = 0; t < T; ++t) s[t % 3] = get(x + p * step + cells[t] + i, m) * weight(t) + s[t % 3];
     const Vec v = (s[0] + s[1]) + s[2];
     put(y + p * to + i, select(v < low, low, v), m);
@@ -183,23 +182,28 @@ void dot_cells(const DotCells& q) {
   }
 }
 template <int T>
-HB_INLINE void outer_taps(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int64_t step,
-                          const float* dy, int64_t pixels, int64_t n) {
+HB_INLINE void outer_taps(const OuterCells& q, int at) {
+  const int64_t n = q.n, step = q.step, pixels = q.pixels, fetch_x = q.fetch_x, fetch_dy = q.fetch_dy;
+  const int64_t *cells = q.cells + at, *taps = q.taps + at;
+  const float *x = q.x, *dy = q.dy;
+  float* dk = q.dk;
   each(n, [=](int64_t i, int m) {
     Vec acc[T];
     for (int t = 0; t < T; ++t) acc[t] = get(dk + taps[t] + i, m);
     for (int64_t p = 0; p < pixels; ++p) {
+      __builtin_prefetch(x + p * step + fetch_x + i);
+      __builtin_prefetch(dy + p * n + fetch_dy + i);
       const Vec d = get(dy + p * n + i, m);
       for (int t = 0; t < T; ++t) acc[t] = get(x + p * step + cells[t] + i, m) * d + acc[t];
     }
     for (int t = 0; t < T; ++t) put(dk + taps[t] + i, acc[t], m);
   });
 }
-void outer_cells(float* dk, const int64_t* taps, const float* x, const int64_t* cells, int count, int64_t step,
-                 const float* dy, int64_t pixels, int64_t n) {
-  for (; count >= 9; count -= 9, taps += 9, cells += 9) outer_taps<9>(dk, taps, x, cells, step, dy, pixels, n);
-  for (; count >= 3; count -= 3, taps += 3, cells += 3) outer_taps<3>(dk, taps, x, cells, step, dy, pixels, n);
-  for (; count > 0; --count, ++taps, ++cells) outer_taps<1>(dk, taps, x, cells, step, dy, pixels, n);
+void outer_cells(const OuterCells& q) {
+  int at = 0;
+  for (; at + 9 <= q.count; at += 9) outer_taps<9>(q, at);
+  for (; at + 3 <= q.count; at += 3) outer_taps<3>(q, at);
+  for (; at < q.count; ++at) outer_taps<1>(q, at);
 }
 void affine_columns(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r)
@@ -247,7 +251,6 @@ void fill_rows(IsaTable& t) {
   t.max_rows_into = max_rows_into;
   t.add_squares = add_squares;
   t.add_products = add_products;
-  t.fma_row = fma_row;
   t.max_cells = max_cells;
   t.dot_cells = dot_cells;
   t.outer_cells = outer_cells;
