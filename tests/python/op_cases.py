@@ -350,10 +350,13 @@ for _sh in ((2, 7, 9, 5), (2, 9, 3), (1, 4, 5, 4, 2)):
         lambda x: pool_reference(x, 2, 2, np.mean),
     )
 case("max_pool", lambda x: ops.max_pool(x, 3, strides=2, padding="same"), [rnd(2, 7, 8, 3)], None)
+case("max_pool", lambda x: ops.max_pool(x, 2, strides=3, padding="same"), [rnd(2, 7, 9, 33)], None)
+case("max_pool", lambda x: ops.max_pool(x, (6, 5), strides=1, padding="same"), [rnd(2, 7, 9, 16)], None)
 case("average_pool", lambda x: ops.average_pool(x, 3, strides=2, padding="same"), [rnd(2, 7, 8, 3)], None)
+pooling = {"window": [2], "strides": [2], "low": [0], "high": [0]}
 case(
     "max_pool_pick",
-    lambda x: emit1("max_pool_pick", [emit("max_pool", [x], window=[2], strides=[2], low=[0], high=[0])[1], x]),
+    lambda x: emit1("max_pool_pick", [emit("max_pool", [x], **pooling)[1], x], **pooling),
     [rnd(2, 6, 3)],
     lambda x: pool_reference(x, 2, 2, np.max),
 )

@@ -50,6 +50,19 @@ std::vector<AttrSpec> with_shape(std::vector<AttrSpec> attrs) {
   attrs.push_back({"shape", AttrType::dims, false, true});  // of the pooled input
   return attrs;
 }
+Attrs shaped_as(Attrs attrs, const SymShape& shape) {
+  attrs.set("shape", shape);
+  return attrs;
+}
+// Window, strides and padding belong to the "shape" of a gradient.
+void check_shape(const InferContext& c) {
+  const size_t n = c.attrs.dims("shape").size();
+  if (n < 3 || n > 5 || c.attrs.ints("window").size() != n - 2 || c.attrs.ints("strides").size() != n - 2 ||
+      c.attrs.dims("low").size() != n - 2 || c.attrs.dims("high").size() != n - 2)
+    c.fail("needs a shape of 1 to 3 spatial axes, with window, strides and padding for each");
+  for (size_t i = 0; i < n - 2; ++i)
+    if (c.attrs.ints("window")[i] < 1 || c.attrs.ints("strides")[i] < 1) c.fail("window and strides must be >= 1");
+}
 }  // namespace
 
 HB_DEFINE_OP(max_pool) {
@@ -62,7 +75,7 @@ HB_DEFINE_OP(max_pool) {
   };
   d.gradient = [](const GradContext& c) -> Values {
     if (!c.dy().defined()) return {Value{}};
-    return {c.graph.add1("max_pool_grad", {c.out(1), c.dy()}, {{"shape", c.graph.shape(c.in(0))}})};
+    return {c.graph.add1("max_pool_grad", {c.out(1), c.dy()}, shaped_as(c.attrs(), c.graph.shape(c.in(0))))};
   };
   d.cpu = plan_max_pool;
   d.optional_outputs = true;
@@ -73,13 +86,16 @@ HB_DEFINE_OP(max_pool_grad) {  // inputs index, dy
   OpDef d;
   d.name = "max_pool_grad";
   d.min_inputs = d.max_inputs = 2;
-  d.attrs = with_shape({});
+  d.attrs = with_shape(kPoolAttrs);
   d.infer = [](const InferContext& c) -> Types {
     check_index(c);
+    check_shape(c);
     return {{c.dtype(1), c.attrs.dims("shape")}};
   };
   d.gradient = [](const GradContext& c) -> Values {
-    return {Value{}, c.graph.add1("max_pool_pick", {c.in(0), c.dy()})};
+    Attrs a = c.attrs();
+    a.erase("shape");
+    return {Value{}, c.graph.add1("max_pool_pick", {c.in(0), c.dy()}, a)};
   };
   d.cpu = plan_max_pool_grad;
   return d;
@@ -89,12 +105,13 @@ HB_DEFINE_OP(max_pool_pick) {  // inputs index [N, out.., C], x [N, in.., C]: x 
   OpDef d;
   d.name = "max_pool_pick";
   d.min_inputs = d.max_inputs = 2;
+  d.attrs = kPoolAttrs;
   d.infer = [](const InferContext& c) -> Types {
     if (c.dtype(0) != DType::i32) c.fail_type("the index must be int32");
     return {{c.dtype(1), c.shape(0)}};
   };
   d.gradient = [](const GradContext& c) -> Values {
-    return {Value{}, c.graph.add1("max_pool_grad", {c.in(0), c.dy()}, {{"shape", c.graph.shape(c.in(1))}})};
+    return {Value{}, c.graph.add1("max_pool_grad", {c.in(0), c.dy()}, shaped_as(c.attrs(), c.graph.shape(c.in(1))))};
   };
   d.cpu = plan_max_pool_pick;
   return d;
@@ -106,9 +123,7 @@ HB_DEFINE_OP(average_pool) {  // padding does not count in the mean
   d.attrs = kPoolAttrs;
   d.infer = [](const InferContext& c) -> Types { return {{c.dtype(0), pooled(c)}}; };
   d.gradient = [](const GradContext& c) -> Values {
-    Attrs a = c.attrs();
-    a.set("shape", c.graph.shape(c.in(0)));
-    return {c.graph.add1("average_pool_grad", {c.dy()}, a)};
+    return {c.graph.add1("average_pool_grad", {c.dy()}, shaped_as(c.attrs(), c.graph.shape(c.in(0))))};
   };
   d.cpu = plan_average_pool;
   return d;
@@ -119,12 +134,7 @@ HB_DEFINE_OP(average_pool_grad) {
   d.name = "average_pool_grad";
   d.attrs = with_shape(kPoolAttrs);
   d.infer = [](const InferContext& c) -> Types {
-    const size_t n = c.attrs.dims("shape").size();
-    if (n < 3 || n > 5 || c.attrs.ints("window").size() != n - 2 || c.attrs.ints("strides").size() != n - 2 ||
-        c.attrs.dims("low").size() != n - 2 || c.attrs.dims("high").size() != n - 2)
-      c.fail("needs a shape of 1 to 3 spatial axes, with window, strides and padding for each");
-    for (size_t i = 0; i < n - 2; ++i)
-      if (c.attrs.ints("window")[i] < 1 || c.attrs.ints("strides")[i] < 1) c.fail("window and strides must be >= 1");
+    check_shape(c);
     return {{c.dtype(0), c.attrs.dims("shape")}};
   };
   d.gradient = [](const GradContext& c) -> Values {

@@ -1,5 +1,5 @@
-// Pooling, channels last: for float32 a row of channels at a time.
-#include "kernels/cpu/kernel_util.hpp"
+// Pooling, channels last: for float32 a register of channels at a time.
+#include "kernels/cpu/tap_grid.hpp"
 
 namespace hornbeam {
 namespace {
@@ -9,9 +9,9 @@ struct PoolParams {
   int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, window[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, low[3] = {0, 0, 0};
   DType dtype = DType::f32;
   const IsaTable* isa = nullptr;
-  bool want_index = true;
   int64_t in_pixels() const { return in[0] * in[1] * in[2]; }
   int64_t out_pixels() const { return out[0] * out[1] * out[2]; }
+  TapLines lines;  // of max pooling: the output over the input
 };
 
 PoolParams geometry(const KernelRequest& r, const Shape& x, const Shape& y) {
@@ -55,94 +55,78 @@ void each_cell(const PoolParams& p, int64_t pixel, F f) {
       for (int64_t w = lo[2]; w < hi[2]; ++w) f((d * p.in[1] + h) * p.in[2] + w);
 }
 
-constexpr int kCells = 64;  // of a window, handed on together
-
-// The cells of each window of output pixels [begin, end), some at a time: f(pixel, its image, base, cells, count,
-// whether they are the pixel's first); a cell is at base + cells[k] floats into the image. A window that lies inside
-// the image has the same cells as all such. `none(pixel)` is called for one wholly in the padding.
-template <class F, class None>
-void each_window(const PoolParams& p, int64_t begin, int64_t end, F f, None none) {
-  int64_t inner[kCells], cells[kCells];
-  const bool small = p.window[0] * p.window[1] * p.window[2] <= kCells;
-  int inner_count = 0;
-  for (int64_t d = 0; small && d < p.window[0]; ++d)
-    for (int64_t h = 0; h < p.window[1]; ++h)
-      for (int64_t w = 0; w < p.window[2]; ++w) inner[inner_count++] = ((d * p.in[1] + h) * p.in[2] + w) * p.channels;
-  int64_t at[3] = {begin % p.out_pixels() / (p.out[1] * p.out[2]), begin / p.out[2] % p.out[1], begin % p.out[2]};
-  for (int64_t o = begin; o < end; ++o) {
-    int64_t first[3];
-    bool inside = small;
-    for (int i = 0; i < 3; ++i) {
-      first[i] = at[i] * p.stride[i] - p.low[i];
-      inside = inside && first[i] >= 0 && first[i] + p.window[i] <= p.in[i];
-    }
-    const int64_t image = o / p.out_pixels();
-    if (inside) {
-      f(o, image, ((first[0] * p.in[1] + first[1]) * p.in[2] + first[2]) * p.channels, inner, inner_count, true);
-    } else {
-      int count = 0;
-      bool fresh = true;
-      each_cell(p, o % p.out_pixels(), [&](int64_t cell) {
-        cells[count++] = cell * p.channels;
-        if (count < kCells) return;
-        f(o, image, 0, cells, count, fresh);
-        count = 0, fresh = false;
-      });
-      if (count > 0)
-        f(o, image, 0, cells, count, fresh);
-      else if (fresh)
-        none(o);
-    }
-    for (int i = 2; i >= 0 && ++at[i] == p.out[i]; --i) at[i] = 0;
+TapLines lines_of(const PoolParams& p) {
+  TapGrid t;
+  for (int i = 0; i < 3; ++i) {
+    t.count[i] = p.out[i], t.size[i] = p.in[i], t.window[i] = t.kernel[i] = p.window[i];
+    t.step[i] = p.stride[i], t.start[i] = -p.low[i], t.spread[i] = 1;
   }
+  return TapLines(t, p.channels);
 }
 
-// Cells one after the other, for float64.
-void max_of_cells(double* y, int32_t* at, const double* x, int64_t base, const int64_t* cells, int count, int64_t n,
-                  bool first) {
-  for (int k = 0; k < count; ++k)
-    for (int64_t i = 0; i < n; ++i) {
-      const int64_t place = base + cells[k] + i;
-      if (!(first && k == 0) && !(x[place] > y[i] || x[place] != x[place])) continue;
-      y[i] = x[place];
-      if (at) at[i] = int32_t(place);
-    }
+// For float64.
+void max_of_cells(const Pairs& q, const double* x, int64_t base, int64_t step, int64_t n, double* y, int32_t* at) {
+  for (int64_t p = 0; p < q.pixels; ++p, x += step, base += step, y += n, at += at ? n : 0)
+    for (int k = 0; k < q.count; ++k)
+      for (int64_t i = 0; i < n; ++i) {
+        const double v = x[q.cells[k] + i];
+        if (!(q.first && k == 0) && !(v > y[i] || v != v)) continue;
+        y[i] = v;
+        if (at) at[i] = int32_t(base + q.cells[k] + i);
+      }
+}
+void give_to_cells(const Pairs& q, double* dx, int64_t base, int64_t step, int64_t n, const int32_t* at,
+                   const double* dy) {
+  for (int64_t p = 0; p < q.pixels; ++p, dx += step, base += step, dy += n, at += n)
+    for (int k = 0; k < q.count; ++k)
+      for (int64_t i = 0; i < n; ++i)
+        if (at[i] == base + q.cells[k] + i) dx[q.cells[k] + i] += dy[i];
 }
 
 template <class T>
-void max_rows(const KernelCall& c, const PoolParams& p) {
+void max_lines(const KernelCall& c, const PoolParams& p) {
   const T* x = buffer<const T>(c, 0);
-  T* y = buffer<T>(c, 1);
-  int32_t* index = buffer<int32_t>(c, 2);
-  const int64_t n = p.channels;
-  const Range r = part_range(p.batch * p.out_pixels(), c.parts, c.part);
-  each_window(
-      p, r.begin, r.end,
-      [&](int64_t o, int64_t image, int64_t base, const int64_t* cells, int count, bool first) {
-        const T* from = x + image * p.in_pixels() * n;
-        int32_t* at = index ? index + o * n : nullptr;
-        if constexpr (std::is_same_v<T, float>)
-          p.isa->max_cells(y + o * n, at, from, base, cells, count, n, first);
-        else
-          max_of_cells(y + o * n, at, from, base, cells, count, n, first);
-      },
-      [&](int64_t o) {
-        std::fill(y + o * n, y + o * n + n, T(0));
-        if (index) std::fill(index + o * n, index + o * n + n, int32_t(-1));
-      });
+  const int64_t n = p.channels, width = p.out[2], image = p.in_pixels() * n;
+  const Range lines = part_range(p.batch * p.lines.lines(), c.parts, c.part);
+  for (int64_t l = lines.begin; l < lines.end; ++l)
+    p.lines.each(l, {0, width}, [&](const Pairs& q) {
+      T* y = buffer<T>(c, 1) + (l * width + q.w) * n;
+      int32_t* at = buffer<int32_t>(c, 2) ? buffer<int32_t>(c, 2) + (l * width + q.w) * n : nullptr;
+      const int64_t base = q.source - l / p.lines.lines() * image, step = p.lines.step();
+      if (q.count == 0) {  // windows wholly in the padding
+        std::fill(y, y + q.pixels * n, T(0));
+        if (at) std::fill(at, at + q.pixels * n, int32_t(-1));
+      } else if constexpr (std::is_same_v<T, float>) {
+        p.isa->max_cells({y, at, x + q.source, base, q.cells, q.count, step, q.pixels, n, q.first});
+      } else {
+        max_of_cells(q, x + q.source, base, step, n, y, at);
+      }
+    });
 }
 
 template <class T>
-void scatter_index(const KernelCall& c, const PoolParams& p) {  // by image: windows may overlap
-  const Range r = part_range(p.batch, c.parts, c.part);
-  const int64_t in = p.in_pixels() * p.channels, out = p.out_pixels() * p.channels;
-  const int32_t* index = buffer<const int32_t>(c, 0);
-  const T* dy = buffer<const T>(c, 1);
-  T* dx = buffer<T>(c, 2);
-  for (int64_t b = r.begin; b < r.end; ++b) {
-    std::fill(dx + b * in, dx + (b + 1) * in, T(0));
-    for (int64_t i = b * out; i < (b + 1) * out; ++i)
-      if (index[i] >= 0 && index[i] < in) dx[b * in + index[i]] += dy[i];
+void max_grad_lines(const KernelCall& c, const PoolParams& p) {  // by image: windows may overlap
+  const int64_t n = p.channels, width = p.out[2], image = p.in_pixels() * n, step = p.lines.step();
+  bool apart = true, everywhere = true;  // the windows: no cell is in two, each is in one
+  for (int i = 0; i < 3; ++i) {
+    apart = apart && p.stride[i] >= p.window[i];
+    everywhere = everywhere && p.stride[i] <= p.window[i] && p.out[i] * p.stride[i] - p.low[i] >= p.in[i];
+  }
+  const bool add = !apart || std::is_same_v<T, double>;
+  const Range images = part_range(p.batch, c.parts, c.part);
+  for (int64_t b = images.begin; b < images.end; ++b) {
+    T* dx = buffer<T>(c, 2) + b * image;
+    if (add || !everywhere) std::fill(dx, dx + image, T(0));
+    for (int64_t l = b * p.lines.lines(); l < (b + 1) * p.lines.lines(); ++l)
+      p.lines.each(l, {0, width}, [&](const Pairs& q) {
+        const int32_t* at = buffer<const int32_t>(c, 0) + (l * width + q.w) * n;
+        const T* dy = buffer<const T>(c, 1) + (l * width + q.w) * n;
+        const int64_t base = q.source - b * image;
+        if constexpr (std::is_same_v<T, float>)
+          p.isa->max_cells_grad({dx + base, base, q.cells, q.count, step, q.pixels, n, at, dy, add});
+        else
+          give_to_cells(q, dx + base, base, step, n, at, dy);
+      });
   }
 }
 
@@ -202,8 +186,8 @@ void spread_rows(const KernelCall& c, const PoolParams& p) {  // by image: windo
     const auto& p = params_of<PoolParams>(c);                       \
     p.dtype == DType::f32 ? impl<float>(c, p) : impl<double>(c, p); \
   }
-HB_POOL_RUN(run_max, max_rows)
-HB_POOL_RUN(run_scatter, scatter_index)
+HB_POOL_RUN(run_max, max_lines)
+HB_POOL_RUN(run_max_grad, max_grad_lines)
 HB_POOL_RUN(run_pick, pick_index)
 HB_POOL_RUN(run_average, average_rows)
 HB_POOL_RUN(run_spread, spread_rows)
@@ -217,11 +201,16 @@ int image_parts(const PoolParams& p) {
 KernelPlan plan_max_pool(const KernelRequest& r) {
   PoolParams p = geometry(r, r.inputs[0].shape, r.outputs[0].shape);
   HB_CHECK(p.in_pixels() * p.channels < (int64_t(1) << 31), "[max_pool] an image may have at most 2^31 elements");
-  return make_plan(p, {{run_max, parts_for(p.batch * p.out_pixels(), cell_cost(p))}});
+  p.lines = lines_of(p);
+  const int parts = parts_for(p.batch * p.lines.lines(), cell_cost(p) * double(p.out[2]));
+  return make_plan(std::move(p), {{run_max, parts}});
 }
 KernelPlan plan_max_pool_grad(const KernelRequest& r) {
   PoolParams p = geometry(r, r.outputs[0].shape, r.inputs[1].shape);
-  return make_plan(p, {{run_scatter, image_parts(p)}});
+  HB_CHECK(p.in_pixels() * p.channels < (int64_t(1) << 31), "[max_pool_grad] an image may have at most 2^31 elements");
+  p.lines = lines_of(p);
+  const int parts = image_parts(p);
+  return make_plan(std::move(p), {{run_max_grad, parts}});
 }
 KernelPlan plan_max_pool_pick(const KernelRequest& r) {
   PoolParams p = geometry(r, r.inputs[1].shape, r.outputs[0].shape);

@@ -120,6 +120,29 @@ struct OuterCells {
   int64_t pixels, n;
   int64_t fetch_x = 0, fetch_dy = 0;
 };
+// y[pixel * n + i] = the largest of x[pixel * step + cells[k] + i], and at (null: not wanted) = its number, counted
+// from `base` before x[0]. Unless `first`, what is in y already takes part.
+struct MaxCells {
+  float* y;
+  int32_t* at;
+  const float* x;
+  int64_t base;
+  const int64_t* cells;
+  int count;
+  int64_t step, pixels, n;
+  bool first;
+};
+// Gives dy[pixel * n + i] to the cell that `at` names, and zero to the others; `add`: to what is in dx already.
+struct MaxCellsGrad {
+  float* dx;
+  int64_t base;
+  const int64_t* cells;
+  int count;
+  int64_t step, pixels, n;
+  const int32_t* at;
+  const float* dy;
+  bool add;
+};
 constexpr int kTileDepth = 400;               // K is taken in blocks of this many
 constexpr int kTileStride = kTileDepth + 16;  // row form: padded, so that rows do not share a cache set
 constexpr int kTileRows = 16;                 // column form: room for the tallest tile
@@ -156,10 +179,8 @@ struct IsaTable {
   void (*add_squares)(float* acc, const float* x, const float* mean, int64_t rows, int64_t n, int64_t stride);
   void (*add_products)(float* acc, const float* x, const float* y, const float* mean, int64_t rows,
                        int64_t n);  // (x-mean)*y
-  // One pixel, all its channels: the maximum over cells (and where it lies). Unless `first`, what is in y already takes
-  // part; cells lie from `base` on.
-  void (*max_cells)(float* y, int32_t* at, const float* x, int64_t base, const int64_t* cells, int count, int64_t n,
-                    bool first);
+  void (*max_cells)(const MaxCells& q);
+  void (*max_cells_grad)(const MaxCellsGrad& q);
   void (*dot_cells)(const DotCells& q);
   void (*outer_cells)(const OuterCells& q);
   void (*affine_columns)(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n);

@@ -118,31 +118,55 @@ HB_INLINE IVec lane_numbers() {
   for (int i = 0; i < kLanes; ++i) v[i] = i;
   return v;
 }
-void max_cells(float* y, int32_t* at, const float* x, int64_t base, const int64_t* cells, int count, int64_t n,
-               bool first) {
+HB_INLINE IVec numbers_at(const int32_t* at, int m) { return bits(get(reinterpret_cast<const float*>(at), m)); }
+void max_cells(const MaxCells& q) {
   const Larger larger;
-  x += base;
-  if (!at) {
-    each(n, [=](int64_t i, int m) {
-      Vec best = get(first ? x + cells[0] + i : y + i, m);
-      for (int k = first ? 1 : 0; k < count; ++k) best = larger(get(x + cells[k] + i, m), best);
-      put(y + i, best, m);
-    });
-    return;
-  }
   const IVec lanes = lane_numbers();
-  each(n, [=](int64_t i, int m) {
-    Vec best = get(first ? x + cells[0] + i : y + i, m);
-    IVec where = first ? lanes + int32_t(base + cells[0] + i) : bits(get(reinterpret_cast<const float*>(at) + i, m));
-    for (int k = first ? 1 : 0; k < count; ++k) {
-      const Vec v = get(x + cells[k] + i, m);
-      const IVec wins = (v > best) | (v != v);
-      best = select(wins, v, best);
-      where = wins ? lanes + int32_t(base + cells[k] + i) : where;
+  const int64_t* cells = q.cells;
+  const int count = q.count;
+  for (int64_t p = 0; p < q.pixels; ++p) {
+    const float* x = q.x + p * q.step;
+    float* y = q.y + p * q.n;
+    if (!q.at) {
+      each(q.n, [=](int64_t i, int m) {
+        Vec best = get(q.first ? x + cells[0] + i : y + i, m);
+        for (int k = q.first ? 1 : 0; k < count; ++k) best = larger(get(x + cells[k] + i, m), best);
+        put(y + i, best, m);
+      });
+      continue;
     }
-    put(y + i, best, m);
-    put(reinterpret_cast<float*>(at) + i, from_bits(where), m);
-  });
+    const int64_t base = q.base + p * q.step;
+    int32_t* at = q.at + p * q.n;
+    each(q.n, [=](int64_t i, int m) {
+      Vec best = get(q.first ? x + cells[0] + i : y + i, m);
+      IVec where = q.first ? lanes + int32_t(base + cells[0] + i) : numbers_at(at + i, m);
+      for (int k = q.first ? 1 : 0; k < count; ++k) {
+        const Vec v = get(x + cells[k] + i, m);
+        const IVec wins = (v > best) | (v != v);
+        best = select(wins, v, best);
+        where = wins ? lanes + int32_t(base + cells[k] + i) : where;
+      }
+      put(y + i, best, m);
+      put(reinterpret_cast<float*>(at) + i, from_bits(where), m);
+    });
+  }
+}
+void max_cells_grad(const MaxCellsGrad& q) {
+  const IVec lanes = lane_numbers();
+  const int64_t* cells = q.cells;
+  const int count = q.count;
+  for (int64_t p = 0; p < q.pixels; ++p) {
+    float* dx = q.dx + p * q.step;
+    const int64_t base = q.base + p * q.step;
+    each(q.n, [=](int64_t i, int m) {
+      const IVec where = numbers_at(q.at + p * q.n + i, m) - lanes;
+      const Vec dy = get(q.dy + p * q.n + i, m);
+      for (int k = 0; k < count; ++k) {
+        const Vec given = select(where == int32_t(base + cells[k] + i), dy, Vec{});
+        put(dx + cells[k] + i, q.add ? get(dx + cells[k] + i, m) + given : given, m);
+      }
+    });
+  }
 }
 template <int T>
 void dot_taps(const DotCells& q, const int64_t* cells, const int64_t* taps, bool first, bool last) {
@@ -252,6 +276,7 @@ void fill_rows(IsaTable& t) {
   t.add_squares = add_squares;
   t.add_products = add_products;
   t.max_cells = max_cells;
+  t.max_cells_grad = max_cells_grad;
   t.dot_cells = dot_cells;
   t.outer_cells = outer_cells;
   t.affine_columns = affine_columns;
