@@ -361,6 +361,13 @@ class eager_scope:
         _state.trace, _state.tapes = self._saved, self._tapes
 
 
+def made_by(op: str, x: Any) -> Traced | None:
+    """What the op ``op`` made the traced ``x`` of, or None when something else made it."""
+    if not isinstance(x, Traced) or x._trace.graph.op_of(x._value) != op:
+        return None
+    return x._trace.wrap(x._trace.graph.inputs_of(x._value)[0])
+
+
 def is_tensor(x: Any) -> bool:
     """Whether ``x`` is a tensor of any kind (not a variable or an array)."""
     return isinstance(x, TensorLike)

@@ -167,9 +167,16 @@ TEST_P(Isa, ElementwiseMathIsAccurate) {
     double lo, hi, ulp;
   };
   const Row rows[] = {
-      {Ew::exp_, std::exp, -87, 88, 3}, {Ew::log_, std::log, 1e-30, 1e30, 3},    {Ew::tanh_, std::tanh, -9, 9, 5},
-      {Ew::erf_, std::erf, -4, 4, 7},   {Ew::log1p_, std::log1p, -0.99, 100, 6}, {Ew::expm1_, std::expm1, -20, 80, 5},
-      {Ew::sin_, std::sin, -3, 3, 4},   {Ew::cos_, std::cos, -1.5, 1.5, 4},      {Ew::sqrt_, std::sqrt, 0, 1e10, 1}};
+      {Ew::exp_, std::exp, -87, 88, 3},
+      {Ew::log_, std::log, 1e-30, 1e30, 3},
+      {Ew::tanh_, std::tanh, -9, 9, 5},
+      {Ew::erf_, std::erf, -4, 4, 7},
+      {Ew::log1p_, std::log1p, -0.99, 100, 6},
+      {Ew::expm1_, std::expm1, -20, 80, 5},
+      {Ew::sin_, std::sin, -3, 3, 4},
+      {Ew::cos_, std::cos, -1.5, 1.5, 4},
+      {Ew::sqrt_, std::sqrt, 0, 1e10, 1},
+      {Ew::softplus_, [](double v) { return std::max(v, 0.0) + std::log1p(std::exp(-std::abs(v))); }, -80, 80, 3}};
   for (const Row& r : rows) {
     std::vector<float> x(4099), y(x.size());
     for (size_t i = 0; i < x.size(); ++i) x[i] = float(r.lo + (r.hi - r.lo) * double(i) / double(x.size()));

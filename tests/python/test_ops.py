@@ -266,6 +266,7 @@ def test_extreme_values():
             (ops.tanh, np.tanh),
             (ops.relu, lambda v: np.where(v < 0, 0, v)),
             (ops.log1p, np.log1p),
+            (ops.softplus, lambda v: np.logaddexp(0, v)),
         ]:
             want = ref(x.astype("float64")).astype("float32")
             for isa in ISAS:
@@ -337,3 +338,50 @@ def test_uniform_numbers_are_philox(n, isa):
     words = [w for i in range(-(-n // 4)) for w in philox(key, counter ^ (stream << 48), i)][:n]
     got = np.asarray(draw(np.array([key, counter], "int64")))
     np.testing.assert_array_equal(got, ((np.array(words) >> 8) * 2.0**-24).astype("float32"))
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_cross_entropies_of_saturated_outputs_learn(rank):
+    """A sigmoid's or softmax' output is taken back to its logits: no digit and no gradient is lost where it is 0 or 1."""
+    shape = (5, 3)[:rank] + (4,)[: rank - 1]
+    x = np.linspace(-200, 200, int(np.prod(shape)), dtype="float32").reshape(shape)
+    targets = (np.arange(x.size) % 3 == 0).reshape(shape).astype("float32")
+    labels = np.arange(x.size // shape[-1], dtype="int32").reshape(shape[:-1]) % shape[-1]
+    one_hot = np.eye(shape[-1], dtype="float32")[labels]
+    wide = x.astype("float64")
+    logp = wide - wide.max(-1, keepdims=True)
+    logp -= np.log(np.exp(logp).sum(-1, keepdims=True))
+    yes = 1 / (1 + np.exp(-wide))
+    rows = [
+        (
+            lambda x: ops.binary_crossentropy(targets, ops.sigmoid(x)),
+            np.logaddexp(0, wide) - wide * targets,
+            yes - targets,
+        ),
+        (
+            lambda x: ops.categorical_crossentropy(one_hot, ops.softmax(x)),
+            -(one_hot * logp).sum(-1),
+            np.exp(logp) - one_hot,
+        ),
+        (
+            lambda x: ops.sparse_categorical_crossentropy(labels, ops.softmax(x)),
+            -(one_hot * logp).sum(-1),
+            np.exp(logp) - one_hot,
+        ),
+    ]
+    for loss, value, gradient in rows:
+
+        def step(x, loss=loss):
+            y = loss(x)
+            return y, hb.gradients(ops.sum(y), [x])[0]
+
+        got, slope = hb.function(step)(x)
+        np.testing.assert_allclose(got, value, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(slope, gradient, atol=1e-5)
+
+
+def test_cross_entropies_of_given_probabilities_are_clipped():
+    p = np.array([[0.0, 1.0]], "float32")
+    assert np.allclose(ops.binary_crossentropy(np.array([[1.0, 1.0]], "float32"), p), [[16.118, 0.0]], atol=1e-3)
+    assert np.allclose(ops.sparse_categorical_crossentropy(np.array([0]), p), [16.118], atol=1e-3)
+    assert np.allclose(ops.categorical_crossentropy(np.array([[1.0, 0.0]], "float32"), p), [16.118], atol=1e-3)

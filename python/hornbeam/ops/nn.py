@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hornbeam import config
-from hornbeam._tensor import dims_of, emit, emit1, to_tensor
+from hornbeam._tensor import dims_of, emit, emit1, made_by, to_tensor
 from hornbeam._validation import choice, int_tuple
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing
@@ -408,14 +408,18 @@ def causal_mask(rows: Any, cols: Any) -> Any:
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
-    """-t log(p) - (1 - t) log(1 - p), element by element."""
+    """-t log(p) - (1 - t) log(1 - p), element by element; probabilities that a sigmoid made are not clipped.
+
+    Where ``output`` is a sigmoid's in the same function or model, its logits are used, which neither lose digits nor stop
+    learning where the sigmoid saturates (Keras on TensorFlow does the same). Other probabilities are held to
+    ``[epsilon, 1 - epsilon]``.
+    """
     output = m.to_float(output)
     target = to_tensor(target, output.dtype)
     _same_shape("binary_crossentropy", target, output)
-    if from_logits:  # max(x, 0) - x t + log(1 + exp(-|x|))
-        return m.add(
-            m.subtract(m.maximum(output, 0.0), m.multiply(output, target)), m.log1p(m.exp(m.negative(m.abs(output))))
-        )
+    logits = output if from_logits else made_by("sigmoid", output)
+    if logits is not None:
+        return m.subtract(m.softplus(logits), m.multiply(logits, target))
     eps = config.epsilon()
     p = m.clip(output, eps, 1.0 - eps)
     return m.negative(
@@ -424,12 +428,17 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
-    """-sum(t log(p)) along ``axis``; the output is normalized first when it holds probabilities."""
+    """-sum(t log(p)) along ``axis``; the output is normalized first when it holds probabilities.
+
+    A softmax' output is taken back to its logits, as ``binary_crossentropy`` does with a sigmoid's.
+    """
     output = m.to_float(output)
     target = to_tensor(target, output.dtype)
     _same_shape("categorical_crossentropy", target, output)
-    if from_logits:
-        logp = log_softmax(output, axis)
+    last = s._axis(axis, output.ndim) == output.ndim - 1
+    logits = output if from_logits else made_by("softmax", output) if last else None
+    if logits is not None:
+        logp = log_softmax(logits, axis)
     else:
         eps = config.epsilon()
         logp = m.log(m.clip(m.divide(output, m.sum(output, axis, True)), eps, 1.0 - eps))
@@ -438,6 +447,8 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
     """-log(p[target]) along ``axis``; targets are class indices, with or without a last axis of 1.
+
+    A softmax' output is taken back to its logits, as ``binary_crossentropy`` does with a sigmoid's.
 
     Raises:
         ValueError: when a class is out of range, naming its row.
@@ -456,12 +467,13 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         )
     if axis != output.ndim - 1:
         output = s.moveaxis(output, axis, -1)
-    if not from_logits:
-        eps = config.epsilon()
-        output = m.log(m.clip(m.divide(output, m.sum(output, -1, True)), eps, 1.0 - eps))
-        picked = emit1("take_along_axis", [output, s.expand_dims(target, -1)], axis=-1)
-        return m.negative(s.squeeze(picked, -1))
-    return emit1("sparse_softmax_cross_entropy", [output, target])
+    logits = output if from_logits else made_by("softmax", output)
+    if logits is not None:
+        return emit1("sparse_softmax_cross_entropy", [logits, target])
+    eps = config.epsilon()
+    output = m.log(m.clip(m.divide(output, m.sum(output, -1, True)), eps, 1.0 - eps))
+    picked = emit1("take_along_axis", [output, s.expand_dims(target, -1)], axis=-1)
+    return m.negative(s.squeeze(picked, -1))
 
 
 def _same_shape(op: str, a: Any, b: Any) -> None:

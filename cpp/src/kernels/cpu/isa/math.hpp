@@ -94,7 +94,16 @@ HB_INLINE Vec tanh(Vec x) {
 }
 
 HB_INLINE Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
-HB_INLINE Vec softplus(Vec x) { return select(x < Vec{}, Vec{}, x) + log1p(exp(-abs(x))); }
+// softplus = max(x, 0) + log(1 + e) with e = exp(-|x|) in [0, 1], and log(1 + e) = 2 artanh(s) with s = e / (2 + e). 3
+// ULP.
+HB_INLINE Vec softplus(Vec x) {
+  const Vec e = exp(-abs(x)), s = e / (e + 2.0f), t = s * s;
+  Vec p = set1(2.801512476e-01f);
+  p = p * t + 2.800084781e-01f;
+  p = p * t + 4.002161815e-01f;
+  p = p * t + 6.666641365e-01f;
+  return select(x < Vec{}, Vec{}, x) + (s * t * p + (s + s));
+}
 
 // erf: x P(x^2) / Q(x^2), fitted to |x| <= 3.92, beyond which the result is 1 in float32. 6 ULP.
 HB_INLINE Vec erf(Vec x) {
