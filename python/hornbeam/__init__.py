@@ -21,7 +21,8 @@ from hornbeam import (  # noqa: F401
     utils,
 )
 from hornbeam._core import Dim, FormatError, GradientError  # noqa: F401
-from hornbeam._tensor import KerasTensor, Tensor, Variable  # noqa: F401
+from hornbeam._tensor import KerasTensor, Tensor  # noqa: F401
+from hornbeam._variable import Variable  # noqa: F401
 from hornbeam._version import __version__  # noqa: F401
 from hornbeam.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad  # noqa: F401
 from hornbeam.function import function  # noqa: F401

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam.ops.math import exp, less, minimum, multiply, sigmoid, softplus, subtract, tanh, where
-from hornbeam.ops.math import relu as _relu
-from hornbeam.ops.nn import (
+from hornbeam.ops.activations import (
     celu,
     elu,
     gelu,
@@ -26,6 +24,8 @@ from hornbeam.ops.nn import (
     softsign,
     threshold,
 )
+from hornbeam.ops.math import exp, less, minimum, multiply, sigmoid, softplus, subtract, tanh, where
+from hornbeam.ops.math import relu as _relu
 from hornbeam.saving.registry import lookup
 
 exponential = exp

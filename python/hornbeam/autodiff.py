@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam import _core
-from hornbeam._tensor import Tensor, Trace, Traced, Variable, _state, current_trace, emit, to_tensor
+from hornbeam._tensor import Tensor, emit, to_tensor
+from hornbeam._trace import Trace, Traced, _state, current_trace
 from hornbeam._tree import flatten, pack_like
+from hornbeam._variable import Variable
 
 
 def gradients(targets: Any, sources: Any, seeds: Any = None) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hornbeam import config
 from hornbeam.ops import math as m
+from hornbeam.ops import reductions
 from hornbeam.saving.registry import lookup, register_builtin
 
 
@@ -47,7 +48,7 @@ class MaxNorm(Constraint):
         self.max_value, self.axis = max_value, axis
 
     def __call__(self, w: Any) -> Any:
-        norms = m.norm(w, axis=self.axis, keepdims=True)
+        norms = reductions.norm(w, axis=self.axis, keepdims=True)
         return m.multiply(w, m.divide(m.clip(norms, 0.0, self.max_value), m.add(norms, config.epsilon())))
 
     def get_config(self) -> dict[str, Any]:
@@ -66,7 +67,7 @@ class UnitNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: Any) -> Any:
-        return m.divide(w, m.add(m.norm(w, axis=self.axis, keepdims=True), config.epsilon()))
+        return m.divide(w, m.add(reductions.norm(w, axis=self.axis, keepdims=True), config.epsilon()))
 
     def get_config(self) -> dict[str, Any]:
         return {"axis": self.axis}
@@ -87,7 +88,7 @@ class MinMaxNorm(Constraint):
         self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
 
     def __call__(self, w: Any) -> Any:
-        norms = m.norm(w, axis=self.axis, keepdims=True)
+        norms = reductions.norm(w, axis=self.axis, keepdims=True)
         want = m.add(
             m.multiply(m.clip(norms, self.min_value, self.max_value), self.rate), m.multiply(norms, 1 - self.rate)
         )

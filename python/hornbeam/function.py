@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hornbeam import _core
-from hornbeam._tensor import Tensor, Trace, Variable, as_array, current_trace, to_tensor
+from hornbeam._tensor import Tensor, as_array, to_tensor
+from hornbeam._trace import Trace, current_trace
 from hornbeam._tree import flatten, pack_like, signature
+from hornbeam._variable import Variable
 
 
 class Compiled:

@@ -228,26 +228,107 @@ class VarianceScaling(_Random):
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, **super().get_config()}
 
 
-def _scaled(name: str, scale: float, mode: str, distribution: str, source: str) -> Any:
-    def __init__(self: Any, seed: int | None = None) -> None:
-        VarianceScaling.__init__(self, scale, mode, distribution, seed)
+class _Scaled(VarianceScaling):
+    """``VarianceScaling`` of a kind that needs a seed alone."""
 
-    doc = f"VarianceScaling with scale {scale}, {mode!r} and {distribution!r} ({source}).\n\n    Args:\n        seed: None for a fresh one.\n    "
-    return register_builtin(
-        type(
-            name,
-            (VarianceScaling,),
-            {"__init__": __init__, "__doc__": doc, "__module__": __name__, "get_config": _Random.get_config},
-        )
-    )
+    def get_config(self) -> dict[str, Any]:
+        return _Random.get_config(self)
 
 
-GlorotUniform = _scaled("GlorotUniform", 1.0, "fan_avg", "uniform", "Glorot and Bengio 2010")
-GlorotNormal = _scaled("GlorotNormal", 1.0, "fan_avg", "truncated_normal", "Glorot and Bengio 2010")
-HeUniform = _scaled("HeUniform", 2.0, "fan_in", "uniform", "He et al. 2015")
-HeNormal = _scaled("HeNormal", 2.0, "fan_in", "truncated_normal", "He et al. 2015")
-LecunUniform = _scaled("LecunUniform", 1.0, "fan_in", "uniform", "LeCun et al. 1998")
-LecunNormal = _scaled("LecunNormal", 1.0, "fan_in", "truncated_normal", "LeCun et al. 1998")
+@register_builtin
+class GlorotUniform(_Scaled):
+    """Uniform in [-l, l] with ``l = sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio 2010): layers' default for kernels.
+
+    Args:
+        seed: None for a fresh one.
+
+    Example:
+        >>> GlorotUniform(seed=1)((2, 3)).shape
+        (2, 3)
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed)
+
+
+@register_builtin
+class GlorotNormal(_Scaled):
+    """Truncated normal with variance ``2 / (fan_in + fan_out)`` (Glorot and Bengio 2010).
+
+    Args:
+        seed: None for a fresh one.
+
+    Example:
+        >>> GlorotNormal(seed=1)((2, 3)).shape
+        (2, 3)
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+
+
+@register_builtin
+class HeUniform(_Scaled):
+    """Uniform in [-l, l] with ``l = sqrt(6 / fan_in)``, for relu (He et al. 2015).
+
+    Args:
+        seed: None for a fresh one.
+
+    Example:
+        >>> HeUniform(seed=1)((2, 3)).shape
+        (2, 3)
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed)
+
+
+@register_builtin
+class HeNormal(_Scaled):
+    """Truncated normal with variance ``2 / fan_in``, for relu (He et al. 2015).
+
+    Args:
+        seed: None for a fresh one.
+
+    Example:
+        >>> HeNormal(seed=1)((2, 3)).shape
+        (2, 3)
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+
+
+@register_builtin
+class LecunUniform(_Scaled):
+    """Uniform in [-l, l] with ``l = sqrt(3 / fan_in)`` (LeCun et al. 1998).
+
+    Args:
+        seed: None for a fresh one.
+
+    Example:
+        >>> LecunUniform(seed=1)((2, 3)).shape
+        (2, 3)
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed)
+
+
+@register_builtin
+class LecunNormal(_Scaled):
+    """Truncated normal with variance ``1 / fan_in``, for selu (LeCun et al. 1998; Klambauer et al. 2017).
+
+    Args:
+        seed: None for a fresh one.
+
+    Example:
+        >>> LecunNormal(seed=1)((2, 3)).shape
+        (2, 3)
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed)
 
 
 @register_builtin

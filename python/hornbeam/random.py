@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
-from hornbeam._tensor import Variable, dims_of, emit1, to_tensor
+from hornbeam._tensor import dims_of, emit1, to_tensor
+from hornbeam._variable import Variable
 from hornbeam.ops import arrays as s
-from hornbeam.ops import creation, indexing
+from hornbeam.ops import creation, indexing, reductions
 from hornbeam.ops import math as m
 
 
@@ -51,7 +52,11 @@ _global: SeedGenerator | None = None
 
 
 def set_global_seed(seed: int) -> None:
-    """Restarts the global generator and the seeds handed to new layers and initializers."""
+    """Restarts the global generator and the seeds handed to new layers and initializers.
+
+    Args:
+        seed: an int.
+    """
     global _global_seed, _made, _global
     _global_seed, _made, _global = int(seed), 0, None
 
@@ -89,13 +94,35 @@ def _float(dtype: Any) -> str:
 
 
 def uniform(shape: Sequence[Any], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
-    """Numbers drawn evenly from [minval, maxval)."""
+    """Numbers drawn evenly from [minval, maxval).
+
+    Args:
+        shape: dimensions: ints or expressions (``ops.shape``).
+        minval: the least number.
+        maxval: above all of them.
+        dtype: name of the element type; None for ``floatx``.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        A tensor of that shape.
+    """
     u = _uniform01(shape, _float(dtype), _seed(seed))
     return u if (minval, maxval) == (0.0, 1.0) else m.add(m.multiply(u, maxval - minval), minval)
 
 
 def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
-    """Normally distributed numbers (Box and Muller 1958)."""
+    """Normally distributed numbers (Box and Muller 1958).
+
+    Args:
+        shape: dimensions: ints or expressions (``ops.shape``).
+        mean: the mean.
+        stddev: the standard deviation.
+        dtype: name of the element type; None for ``floatx``.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        A tensor of that shape.
+    """
     dtype, state = _float(dtype), _seed(seed)
     radius = m.sqrt(m.multiply(m.log(m.subtract(1.0, _uniform01(shape, dtype, state))), -2.0))
     z = m.multiply(radius, m.cos(m.multiply(_uniform01(shape, dtype, state, 1), 2 * np.pi)))
@@ -105,7 +132,18 @@ def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: 
 def truncated_normal(
     shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
-    """Normal numbers within two standard deviations of the mean, by inversion."""
+    """Normal numbers within two standard deviations of the mean, by inversion.
+
+    Args:
+        shape: dimensions: ints or expressions (``ops.shape``).
+        mean: the mean before truncation.
+        stddev: the standard deviation before truncation.
+        dtype: name of the element type; None for ``floatx``.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        A tensor of that shape.
+    """
     edge = 0.9544997361036416  # erf(2 / sqrt 2)
     u = _uniform01(shape, _float(dtype), _seed(seed))
     z = m.multiply(m.erfinv(m.multiply(m.subtract(m.multiply(u, 2.0), 1.0), edge)), 2**0.5)
@@ -113,12 +151,33 @@ def truncated_normal(
 
 
 def bernoulli(shape: Sequence[Any], p: Any = 0.5, dtype: Any = None, seed: Any = None) -> Any:
-    """1 with probability p, else 0."""
+    """1 with probability p, else 0.
+
+    Args:
+        shape: dimensions: ints or expressions (``ops.shape``).
+        p: a number or a tensor that broadcasts.
+        dtype: name of the element type; None for ``floatx``.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        A tensor of that shape.
+    """
     return m.cast(m.less(_uniform01(shape, "float32", _seed(seed)), p), dtype or config.floatx())
 
 
 def randint(shape: Sequence[Any], minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> Any:
-    """Ints drawn evenly from [minval, maxval)."""
+    """Ints drawn evenly from [minval, maxval).
+
+    Args:
+        shape: dimensions: ints or expressions (``ops.shape``).
+        minval: the least int.
+        maxval: above all of them.
+        dtype: an integer type.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        A tensor of that shape.
+    """
     u = _uniform01(shape, "float64", _seed(seed))
     span = float(maxval - minval)
     return m.add(m.cast(m.minimum(m.floor(m.multiply(u, span)), span - 1), dtype), minval)
@@ -128,23 +187,51 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     """Class indices drawn with probabilities softmax(logits), by the Gumbel trick.
 
     Input shape: ``(batch, classes)``. Output shape: ``(batch, num_samples)``.
+
+    Args:
+        logits: ``(batch, classes)``.
+        num_samples: drawn for each row.
+        dtype: an integer type.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        ``(batch, num_samples)``.
     """
     logits = m.to_float(logits)
     batch, classes = dims_of(logits)
     u = _uniform01([batch, num_samples, classes], logits.dtype, _seed(seed))
     gumbel = m.negative(m.log(m.add(m.negative(m.log(m.add(u, 1e-20))), 1e-20)))
-    return m.cast(m.argmax(m.add(s.expand_dims(logits, 1), gumbel), axis=-1), dtype)
+    return m.cast(reductions.argmax(m.add(s.expand_dims(logits, 1), gumbel), axis=-1), dtype)
 
 
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
-    """The slices along ``axis`` in random order."""
+    """The slices along ``axis`` in random order.
+
+    Args:
+        x: a tensor.
+        axis: which axis.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        A tensor of x's shape.
+    """
     x = to_tensor(x)
     order = indexing.argsort(_uniform01([dims_of(x)[axis]], "float64", _seed(seed)))
     return indexing.take(x, order, axis=axis)
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, seed: Any = None) -> Any:
-    """Zeroes elements with probability ``rate`` and scales the others by 1 / (1 - rate) (Srivastava et al. 2014)."""
+    """Zeroes elements with probability ``rate`` and scales the others by 1 / (1 - rate) (Srivastava et al. 2014).
+
+    Args:
+        inputs: a tensor of any shape.
+        rate: in [0, 1).
+        noise_shape: of the draws, which are repeated along its axes of size 1; None for the inputs'.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        A tensor of the inputs' shape.
+    """
     x = m.to_float(inputs)
     if rate >= 1:
         return creation.zeros_like(x)
@@ -154,7 +241,17 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, 
 
 
 def gamma(shape: Sequence[Any], alpha: float, dtype: Any = None, seed: Any = None) -> Any:
-    """Gamma-distributed numbers of shape parameter alpha (eager only)."""
+    """Gamma-distributed numbers of shape parameter alpha (eager only).
+
+    Args:
+        shape: ints.
+        alpha: a positive number.
+        dtype: name of the element type; None for ``floatx``.
+        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
+
+    Returns:
+        A tensor of that shape.
+    """
     state = np.asarray(_seed(seed))
     return to_tensor(
         np.random.Generator(np.random.Philox(key=[int(state[0]), int(state[1])])).gamma(alpha, size=tuple(shape)),

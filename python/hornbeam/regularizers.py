@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam.ops import arrays as s
-from hornbeam.ops import creation
+from hornbeam.ops import creation, reductions
 from hornbeam.ops import math as m
 from hornbeam.saving.registry import lookup, register_builtin
 
@@ -48,9 +48,9 @@ class L1L2(Regularizer):
     def __call__(self, x: Any) -> Any:
         total: Any = 0.0
         if self.l1:
-            total = m.multiply(m.sum(m.abs(x)), self.l1)
+            total = m.multiply(reductions.sum(m.abs(x)), self.l1)
         if self.l2:
-            total = m.add(total, m.multiply(m.sum(m.square(x)), self.l2))
+            total = m.add(total, m.multiply(reductions.sum(m.square(x)), self.l2))
         return total
 
     def get_config(self) -> dict[str, Any]:
@@ -100,11 +100,11 @@ class OrthogonalRegularizer(Regularizer):
         self.factor, self.mode = factor, mode
 
     def __call__(self, x: Any) -> Any:
-        x = m.divide(x, m.add(m.norm(x, axis=1 if self.mode == "rows" else 0, keepdims=True), 1e-12))
+        x = m.divide(x, m.add(reductions.norm(x, axis=1 if self.mode == "rows" else 0, keepdims=True), 1e-12))
         p = m.matmul(x, s.transpose(x)) if self.mode == "rows" else m.matmul(s.transpose(x), x)
         n = int(p.shape[0])
         off = m.multiply(p, m.subtract(1.0, creation.eye(n)))
-        return m.divide(m.multiply(m.sum(m.abs(off)), 0.5 * self.factor), max(n * (n - 1) / 2.0, 1.0))
+        return m.divide(m.multiply(reductions.sum(m.abs(off)), 0.5 * self.factor), max(n * (n - 1) / 2.0, 1.0))
 
     def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "mode": self.mode}

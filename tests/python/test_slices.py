@@ -5,7 +5,8 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import _core, layers, ops
-from hornbeam._tensor import Trace, to_tensor
+from hornbeam._tensor import to_tensor
+from hornbeam._trace import Trace
 from hornbeam._tree import flatten
 
 

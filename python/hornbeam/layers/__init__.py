@@ -4,6 +4,7 @@ from hornbeam.layers.activation import *  # noqa: F403
 from hornbeam.layers.attention import AdditiveAttention, Attention, MultiHeadAttention  # noqa: F401
 from hornbeam.layers.convolution import *  # noqa: F403
 from hornbeam.layers.core import *  # noqa: F403
+from hornbeam.layers.depthwise_convolution import *  # noqa: F403
 from hornbeam.layers.input import Input, InputLayer  # noqa: F401
 from hornbeam.layers.layer import Layer  # noqa: F401
 from hornbeam.layers.merging import *  # noqa: F403

@@ -8,34 +8,6 @@ from hornbeam import activations, ops
 from hornbeam._validation import choice, int_tuple, positive_int
 from hornbeam.layers.layer import Layer
 
-_DOC = """{title}
-
-    Args:{filters}
-        kernel_size: an int or one for each spatial axis.
-        strides: an int or one for each spatial axis.
-        padding: "valid" or "same"{causal}.
-        dilation_rate: an int or one for each spatial axis.
-        activation: a name or a function; None for linear.
-        use_bias: whether there is a bias.{more}
-
-    Input shape: ``(batch, {axes}, channels)``. Output shape: ``(batch, new {axes}, filters)``.
-
-    Raises:
-        ValueError: when a size is not positive, the groups do not divide the channels, or the kernel is larger than the
-            padded input.
-    """
-
-
-def _document(title: str, rank: int, filters: bool = True, more: str = "") -> str:
-    axes = {1: "steps", 2: "rows, columns", 3: "planes, rows, columns"}[rank]
-    return _DOC.format(
-        title=title,
-        axes=axes,
-        more=more,
-        causal=' or "causal"' if rank == 1 else "",
-        filters="\n        filters: number of output channels." if filters else "",
-    )
-
 
 class _Conv(Layer):
     rank = 2
@@ -114,21 +86,115 @@ class _Conv(Layer):
         return self._finish(ops.conv(inputs, self.kernel, self.strides, self.padding, None, self.dilation_rate))
 
 
-_GROUPS = "\n        groups: number of groups the channels are cut into."
-
-
 class Conv1D(_Conv):
-    __doc__ = _document("Convolution over sequences.", 1, more=_GROUPS)
+    """Convolution over sequences.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window: an int, or one for each spatial axis.
+        strides: from window to window, likewise.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them, or
+            "causal" (only before).
+        data_format: only "channels_last".
+        dilation_rate: distance between the window's cells, likewise.
+        groups: number of groups that channels and filters are cut into; each filter sees its group's channels.
+        activation: a name or a function; None for linear.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel ``(window..., channels / groups,
+            filters)``.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+
+    Input shape:
+        ``(batch, steps, channels)``.
+
+    Output shape:
+        ``(batch, steps, filters)``, each spatial axis ``(size - window) // strides + 1`` long for "valid", window
+        being ``(kernel_size - 1) * dilation_rate + 1``.
+
+    Raises:
+        ValueError: when a size is not positive, the groups do not divide channels and filters, or the window is
+            larger than the padded input.
+
+    Example:
+        >>> import numpy as np
+        >>> Conv1D(4, 3)(np.ones((1, 8, 3), "float32")).shape
+        (1, 6, 4)
+    """
+
     rank = 1
 
 
 class Conv2D(_Conv):
-    __doc__ = _document("Convolution over images.", 2, more=_GROUPS)
+    """Convolution over images.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window: an int, or one for each spatial axis.
+        strides: from window to window, likewise.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them.
+        data_format: only "channels_last".
+        dilation_rate: distance between the window's cells, likewise.
+        groups: number of groups that channels and filters are cut into; each filter sees its group's channels.
+        activation: a name or a function; None for linear.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel ``(window..., channels / groups,
+            filters)``.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+
+    Input shape:
+        ``(batch, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, rows, columns, filters)``, each spatial axis ``(size - window) // strides + 1`` long for "valid",
+        window being ``(kernel_size - 1) * dilation_rate + 1``.
+
+    Raises:
+        ValueError: when a size is not positive, the groups do not divide channels and filters, or the window is
+            larger than the padded input.
+
+    Example:
+        >>> import numpy as np
+        >>> Conv2D(4, 3)(np.ones((1, 8, 8, 3), "float32")).shape
+        (1, 6, 6, 4)
+    """
+
     rank = 2
 
 
 class Conv3D(_Conv):
-    __doc__ = _document("Convolution over volumes.", 3, more=_GROUPS)
+    """Convolution over volumes.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window: an int, or one for each spatial axis.
+        strides: from window to window, likewise.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them.
+        data_format: only "channels_last".
+        dilation_rate: distance between the window's cells, likewise.
+        groups: number of groups that channels and filters are cut into; each filter sees its group's channels.
+        activation: a name or a function; None for linear.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel ``(window..., channels / groups,
+            filters)``.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+
+    Input shape:
+        ``(batch, planes, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, planes, rows, columns, filters)``, each spatial axis ``(size - window) // strides + 1`` long for
+        "valid", window being ``(kernel_size - 1) * dilation_rate + 1``.
+
+    Raises:
+        ValueError: when a size is not positive, the groups do not divide channels and filters, or the window is
+            larger than the padded input.
+
+    Example:
+        >>> import numpy as np
+        >>> Conv3D(4, 3)(np.ones((1, 8, 8, 8, 3), "float32")).shape
+        (1, 6, 6, 6, 4)
+    """
+
     rank = 3
 
 
@@ -163,164 +229,107 @@ class _ConvTranspose(_Conv):
         )
 
 
-_OUT = "\n        output_padding: added to the output's size, as Keras'."
-
-
 class Conv1DTranspose(_ConvTranspose):
-    __doc__ = _document("Transposed convolution over sequences.", 1, more=_OUT)
+    """Transposed convolution over sequences: the input gradient of a ``Conv1D``, which makes them longer.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window: an int, or one for each spatial axis.
+        strides: from window to window, likewise.
+        padding: "valid" or "same" (then the output is ``size * stride`` long).
+        data_format: only "channels_last".
+        dilation_rate: distance between the window's cells, likewise.
+        output_padding: added to the output's size at its end; None for Keras' rule.
+        activation: a name or a function; None for linear.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel ``(window..., filters, channels)``.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+
+    Input shape:
+        ``(batch, steps, channels)``.
+
+    Output shape:
+        ``(batch, steps, filters)``, each spatial axis ``(size - 1) * strides + window`` long for "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the window is larger than the padded input.
+
+    Example:
+        >>> import numpy as np
+        >>> Conv1DTranspose(4, 3, strides=2)(np.ones((1, 8, 3), "float32")).shape
+        (1, 17, 4)
+    """
+
     rank = 1
 
 
 class Conv2DTranspose(_ConvTranspose):
-    __doc__ = _document("Transposed convolution over images.", 2, more=_OUT)
+    """Transposed convolution over images: the input gradient of a ``Conv2D``, which makes them larger.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window: an int, or one for each spatial axis.
+        strides: from window to window, likewise.
+        padding: "valid" or "same" (then the output is ``size * stride`` long).
+        data_format: only "channels_last".
+        dilation_rate: distance between the window's cells, likewise.
+        output_padding: added to the output's size at its end; None for Keras' rule.
+        activation: a name or a function; None for linear.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel ``(window..., filters, channels)``.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+
+    Input shape:
+        ``(batch, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, rows, columns, filters)``, each spatial axis ``(size - 1) * strides + window`` long for "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the window is larger than the padded input.
+
+    Example:
+        >>> import numpy as np
+        >>> Conv2DTranspose(4, 3, strides=2)(np.ones((1, 8, 8, 3), "float32")).shape
+        (1, 17, 17, 4)
+    """
+
     rank = 2
 
 
 class Conv3DTranspose(_ConvTranspose):
-    __doc__ = _document("Transposed convolution over volumes.", 3, more=_OUT)
+    """Transposed convolution over volumes: the input gradient of a ``Conv3D``, which makes them larger.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: size of the window: an int, or one for each spatial axis.
+        strides: from window to window, likewise.
+        padding: "valid" or "same" (then the output is ``size * stride`` long).
+        data_format: only "channels_last".
+        dilation_rate: distance between the window's cells, likewise.
+        output_padding: added to the output's size at its end; None for Keras' rule.
+        activation: a name or a function; None for linear.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel ``(window..., filters, channels)``.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+
+    Input shape:
+        ``(batch, planes, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, planes, rows, columns, filters)``, each spatial axis ``(size - 1) * strides + window`` long for
+        "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the window is larger than the padded input.
+
+    Example:
+        >>> import numpy as np
+        >>> Conv3DTranspose(4, 3, strides=2)(np.ones((1, 8, 8, 8, 3), "float32")).shape
+        (1, 17, 17, 17, 4)
+    """
+
     rank = 3
-
-
-class _DepthwiseConv(_Conv):
-    def __init__(
-        self,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            1,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            1,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            bias_regularizer,
-            kernel_constraint=depthwise_constraint,
-            **kwargs,
-        )
-        self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
-
-    def build(self, input_shape: Any) -> None:
-        """Makes the kernel ``(window..., channels, depth_multiplier)`` and the bias."""
-        channels = self._channels(input_shape)
-        self.filters = channels * self.depth_multiplier
-        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier))
-        self.bias = self._weight("bias", (self.filters,)) if self.use_bias else None
-
-    def call(self, inputs: Any) -> Any:
-        """The layer's output."""
-        return self._finish(
-            ops.depthwise_conv(inputs, self.kernel, self.strides, self.padding, None, self.dilation_rate)
-        )
-
-
-_DEPTH = "\n        depth_multiplier: output channels for each input channel."
-
-
-class DepthwiseConv1D(_DepthwiseConv):
-    __doc__ = _document("Convolution of each channel of a sequence by itself.", 1, False, _DEPTH)
-    rank = 1
-
-
-class DepthwiseConv2D(_DepthwiseConv):
-    __doc__ = _document("Convolution of each channel of an image by itself.", 2, False, _DEPTH)
-    rank = 2
-
-
-class _SeparableConv(_Conv):
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        depth_multiplier: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            1,
-            activation,
-            use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            **kwargs,
-        )
-        self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
-        self._take(
-            depthwise_initializer=depthwise_initializer,
-            pointwise_initializer=pointwise_initializer,
-            depthwise_regularizer=depthwise_regularizer,
-            pointwise_regularizer=pointwise_regularizer,
-        )
-
-    def build(self, input_shape: Any) -> None:
-        """Makes both kernels and the bias."""
-        channels = self._channels(input_shape)
-        self.depthwise_kernel = self._weight(
-            "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
-        )
-        self.pointwise_kernel = self._weight(
-            "pointwise_kernel", (*[1] * self.rank, channels * self.depth_multiplier, self.filters), "pointwise"
-        )
-        self.bias = self._weight("bias", (self.filters,)) if self.use_bias else None
-
-    def call(self, inputs: Any) -> Any:
-        """The layer's output."""
-        return self._finish(
-            ops.separable_conv(
-                inputs,
-                self.depthwise_kernel,
-                self.pointwise_kernel,
-                self.strides,
-                self.padding,
-                None,
-                self.dilation_rate,
-            )
-        )
-
-
-class SeparableConv1D(_SeparableConv):
-    __doc__ = _document("A depthwise convolution of sequences, then one that mixes the channels.", 1, more=_DEPTH)
-    rank = 1
-
-
-class SeparableConv2D(_SeparableConv):
-    __doc__ = _document("A depthwise convolution of images, then one that mixes the channels.", 2, more=_DEPTH)
-    rank = 2
 
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D

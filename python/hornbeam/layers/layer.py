@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, constraints, initializers, regularizers
-from hornbeam._tensor import KerasTensor, TensorLike, Variable, _state, current_trace, is_tensor, to_tensor
+from hornbeam._operators import TensorLike
+from hornbeam._tensor import KerasTensor, is_tensor, to_tensor
+from hornbeam._trace import _state, current_trace
 from hornbeam._tree import flatten, map_structure
+from hornbeam._variable import Variable
 from hornbeam.random import SeedGenerator
 from hornbeam.saving.registry import register_builtin
 

@@ -148,40 +148,106 @@ class Dot(Layer):
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:
-    """The sum of the inputs."""
+    """The sum of the inputs.
+
+    Args:
+        inputs: tensors whose shapes broadcast.
+        **kwargs: as for the layer.
+
+    Returns:
+        One tensor.
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Any, **kwargs: Any) -> Any:
-    """The first input minus the second."""
+    """The first input minus the second.
+
+    Args:
+        inputs: two tensors whose shapes broadcast.
+        **kwargs: as for the layer.
+
+    Returns:
+        One tensor.
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Any, **kwargs: Any) -> Any:
-    """The product of the inputs."""
+    """The product of the inputs.
+
+    Args:
+        inputs: tensors whose shapes broadcast.
+        **kwargs: as for the layer.
+
+    Returns:
+        One tensor.
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Any, **kwargs: Any) -> Any:
-    """The mean of the inputs."""
+    """The mean of the inputs.
+
+    Args:
+        inputs: tensors whose shapes broadcast.
+        **kwargs: as for the layer.
+
+    Returns:
+        One tensor.
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Any, **kwargs: Any) -> Any:
-    """The largest of the inputs."""
+    """The largest of the inputs.
+
+    Args:
+        inputs: tensors whose shapes broadcast.
+        **kwargs: as for the layer.
+
+    Returns:
+        One tensor.
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Any, **kwargs: Any) -> Any:
-    """The smallest of the inputs."""
+    """The smallest of the inputs.
+
+    Args:
+        inputs: tensors whose shapes broadcast.
+        **kwargs: as for the layer.
+
+    Returns:
+        One tensor.
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """The inputs joined along ``axis``."""
+    """The inputs joined along ``axis``.
+
+    Args:
+        inputs: tensors of one number of axes.
+        axis: along which they are joined.
+        **kwargs: as for the layer.
+
+    Returns:
+        One tensor.
+    """
     return Concatenate(axis, **kwargs)(inputs)
 
 
 def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
-    """The dot products of two inputs."""
+    """The dot products of two inputs.
+
+    Args:
+        inputs: two tensors.
+        axes: whose products are summed: an int or one for each.
+        **kwargs: as for the layer.
+
+    Returns:
+        One tensor.
+    """
     return Dot(axes, **kwargs)(inputs)

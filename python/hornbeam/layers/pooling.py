@@ -54,67 +54,255 @@ class _GlobalPool(Layer):
         return (ops.max if self.kind == "max" else ops.mean)(inputs, axis=axes, keepdims=self.keepdims)
 
 
-_POOL = """{what} over windows of {of}.
-
-    Args:
-        pool_size: an int or one for each spatial axis.
-        strides: likewise; None for ``pool_size``.
-        padding: "valid" or "same" (padding never counts).
-        data_format: only "channels_last".
-    """
-_GLOBAL = """{what} over all of each {one}: ``(batch, channels)``.
-
-    Args:
-        data_format: only "channels_last".
-        keepdims: whether the spatial axes stay, with size 1.
-    """
-
-
 class MaxPooling1D(_Pool):
-    __doc__ = _POOL.format(what="The maximum", of="sequences")
+    """The maximum over windows of sequences.
+
+    Args:
+        pool_size: size of the windows: an int, or one for each spatial axis.
+        strides: from window to window, likewise; None for ``pool_size``.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
+            counts.
+        data_format: only "channels_last".
+
+    Input shape:
+        ``(batch, steps, channels)``.
+
+    Output shape:
+        ``(batch, steps, channels)``, with each spatial axis ``(size - pool_size) // strides + 1`` long for "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the input has another number of axes.
+
+    Example:
+        >>> import numpy as np
+        >>> MaxPooling1D()(np.ones((1, 4, 2), "float32")).shape
+        (1, 2, 2)
+    """
+
     rank = 1
 
 
 class MaxPooling2D(_Pool):
-    __doc__ = _POOL.format(what="The maximum", of="images")
+    """The maximum over windows of images.
+
+    Args:
+        pool_size: size of the windows: an int, or one for each spatial axis.
+        strides: from window to window, likewise; None for ``pool_size``.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
+            counts.
+        data_format: only "channels_last".
+
+    Input shape:
+        ``(batch, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, rows, columns, channels)``, with each spatial axis ``(size - pool_size) // strides + 1`` long for "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the input has another number of axes.
+
+    Example:
+        >>> import numpy as np
+        >>> MaxPooling2D()(np.ones((1, 4, 4, 2), "float32")).shape
+        (1, 2, 2, 2)
+    """
 
 
 class MaxPooling3D(_Pool):
-    __doc__ = _POOL.format(what="The maximum", of="volumes")
+    """The maximum over windows of volumes.
+
+    Args:
+        pool_size: size of the windows: an int, or one for each spatial axis.
+        strides: from window to window, likewise; None for ``pool_size``.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
+            counts.
+        data_format: only "channels_last".
+
+    Input shape:
+        ``(batch, planes, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, planes, rows, columns, channels)``, with each spatial axis ``(size - pool_size) // strides + 1`` long for "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the input has another number of axes.
+
+    Example:
+        >>> import numpy as np
+        >>> MaxPooling3D()(np.ones((1, 4, 4, 4, 2), "float32")).shape
+        (1, 2, 2, 2, 2)
+    """
+
     rank = 3
 
 
 class AveragePooling1D(_Pool):
-    __doc__ = _POOL.format(what="The mean", of="sequences")
+    """The mean over windows of sequences.
+
+    Args:
+        pool_size: size of the windows: an int, or one for each spatial axis.
+        strides: from window to window, likewise; None for ``pool_size``.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
+            counts.
+        data_format: only "channels_last".
+
+    Input shape:
+        ``(batch, steps, channels)``.
+
+    Output shape:
+        ``(batch, steps, channels)``, with each spatial axis ``(size - pool_size) // strides + 1`` long for "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the input has another number of axes.
+
+    Example:
+        >>> import numpy as np
+        >>> AveragePooling1D()(np.ones((1, 4, 2), "float32")).shape
+        (1, 2, 2)
+    """
+
     rank, kind = 1, "average"
 
 
 class AveragePooling2D(_Pool):
-    __doc__ = _POOL.format(what="The mean", of="images")
+    """The mean over windows of images.
+
+    Args:
+        pool_size: size of the windows: an int, or one for each spatial axis.
+        strides: from window to window, likewise; None for ``pool_size``.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
+            counts.
+        data_format: only "channels_last".
+
+    Input shape:
+        ``(batch, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, rows, columns, channels)``, with each spatial axis ``(size - pool_size) // strides + 1`` long for "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the input has another number of axes.
+
+    Example:
+        >>> import numpy as np
+        >>> AveragePooling2D()(np.ones((1, 4, 4, 2), "float32")).shape
+        (1, 2, 2, 2)
+    """
+
     kind = "average"
 
 
 class AveragePooling3D(_Pool):
-    __doc__ = _POOL.format(what="The mean", of="volumes")
+    """The mean over windows of volumes.
+
+    Args:
+        pool_size: size of the windows: an int, or one for each spatial axis.
+        strides: from window to window, likewise; None for ``pool_size``.
+        padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
+            counts.
+        data_format: only "channels_last".
+
+    Input shape:
+        ``(batch, planes, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, planes, rows, columns, channels)``, with each spatial axis ``(size - pool_size) // strides + 1`` long for "valid".
+
+    Raises:
+        ValueError: when a size is not positive or the input has another number of axes.
+
+    Example:
+        >>> import numpy as np
+        >>> AveragePooling3D()(np.ones((1, 4, 4, 4, 2), "float32")).shape
+        (1, 2, 2, 2, 2)
+    """
+
     rank, kind = 3, "average"
 
 
 class GlobalMaxPooling1D(_GlobalPool):
-    __doc__ = _GLOBAL.format(what="The maximum", one="sequence")
+    """The maximum of each channel over all of a sequence.
+
+    Args:
+        data_format: only "channels_last".
+        keepdims: whether the spatial axes stay, with size 1.
+
+    Input shape:
+        ``(batch, steps, channels)``.
+
+    Output shape:
+        ``(batch, channels)``, or ``(batch, 1, channels)`` with ``keepdims``.
+
+    Example:
+        >>> import numpy as np
+        >>> GlobalMaxPooling1D()(np.ones((2, 4, 3), "float32")).shape
+        (2, 3)
+    """
+
     rank = 1
 
 
 class GlobalMaxPooling2D(_GlobalPool):
-    __doc__ = _GLOBAL.format(what="The maximum", one="image")
+    """The maximum of each channel over all of a image.
+
+    Args:
+        data_format: only "channels_last".
+        keepdims: whether the spatial axes stay, with size 1.
+
+    Input shape:
+        ``(batch, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, channels)``, or ``(batch, 1, 1, channels)`` with ``keepdims``.
+
+    Example:
+        >>> import numpy as np
+        >>> GlobalMaxPooling2D()(np.ones((2, 4, 4, 3), "float32")).shape
+        (2, 3)
+    """
 
 
 class GlobalMaxPooling3D(_GlobalPool):
-    __doc__ = _GLOBAL.format(what="The maximum", one="volume")
+    """The maximum of each channel over all of a volume.
+
+    Args:
+        data_format: only "channels_last".
+        keepdims: whether the spatial axes stay, with size 1.
+
+    Input shape:
+        ``(batch, planes, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, channels)``, or ``(batch, 1, 1, 1, channels)`` with ``keepdims``.
+
+    Example:
+        >>> import numpy as np
+        >>> GlobalMaxPooling3D()(np.ones((2, 4, 4, 4, 3), "float32")).shape
+        (2, 3)
+    """
+
     rank = 3
 
 
 class GlobalAveragePooling1D(_GlobalPool):
-    __doc__ = _GLOBAL.format(what="The mean", one="sequence")
+    """The mean of each channel over all of a sequence over the steps that its mask keeps.
+
+    Args:
+        data_format: only "channels_last".
+        keepdims: whether the spatial axes stay, with size 1.
+
+    Input shape:
+        ``(batch, steps, channels)``.
+
+    Output shape:
+        ``(batch, channels)``, or ``(batch, 1, channels)`` with ``keepdims``.
+
+    Example:
+        >>> import numpy as np
+        >>> GlobalAveragePooling1D()(np.ones((2, 4, 3), "float32")).shape
+        (2, 3)
+    """
+
     rank, kind = 1, "average"
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
@@ -136,12 +324,46 @@ class GlobalAveragePooling1D(_GlobalPool):
 
 
 class GlobalAveragePooling2D(_GlobalPool):
-    __doc__ = _GLOBAL.format(what="The mean", one="image")
+    """The mean of each channel over all of a image.
+
+    Args:
+        data_format: only "channels_last".
+        keepdims: whether the spatial axes stay, with size 1.
+
+    Input shape:
+        ``(batch, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, channels)``, or ``(batch, 1, 1, channels)`` with ``keepdims``.
+
+    Example:
+        >>> import numpy as np
+        >>> GlobalAveragePooling2D()(np.ones((2, 4, 4, 3), "float32")).shape
+        (2, 3)
+    """
+
     kind = "average"
 
 
 class GlobalAveragePooling3D(_GlobalPool):
-    __doc__ = _GLOBAL.format(what="The mean", one="volume")
+    """The mean of each channel over all of a volume.
+
+    Args:
+        data_format: only "channels_last".
+        keepdims: whether the spatial axes stay, with size 1.
+
+    Input shape:
+        ``(batch, planes, rows, columns, channels)``.
+
+    Output shape:
+        ``(batch, channels)``, or ``(batch, 1, 1, 1, channels)`` with ``keepdims``.
+
+    Example:
+        >>> import numpy as np
+        >>> GlobalAveragePooling3D()(np.ones((2, 4, 4, 4, 3), "float32")).shape
+        (2, 3)
+    """
+
     rank, kind = 3, "average"
 
 

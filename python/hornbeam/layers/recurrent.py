@@ -222,37 +222,112 @@ class _CellRNN(RNN):
         return self.cell.activation
 
 
-_ARGS = """
+class SimpleRNN(_CellRNN):
+    """A fully connected recurrent layer (Elman 1990).
+
+    ``h = activation(x W + h U + b)``.
 
     Args:
-        units: size of the output.
-        activation: a name or a function.{more}
+        units: size of the output and of the state.
+        activation: a name or a function.
         use_bias: whether there is a bias.
         dropout: fraction of the inputs dropped while training.
         recurrent_dropout: fraction of the state dropped while training.
-        return_sequences: whether to return every step's output.
+        return_sequences: whether to return every step's output rather than the last.
         return_state: whether to return the last states too.
         go_backwards: whether to start from the end.
-        stateful: whether a batch goes on from the last one's states.
+        stateful: whether a batch goes on from the last one's states (needs a fixed batch size).
+        **kwargs: as for the cell (initializers, regularizers, constraints) and ``Layer``.
 
-    Input shape: ``(batch, steps, features)``. Output shape: ``(batch, units)``, or ``(batch, steps, units)``.
+    Input shape:
+        ``(batch, steps, features)``; a mask ``(batch, steps)`` leaves the states of its false steps as they were.
+
+    Output shape:
+        ``(batch, units)``, or ``(batch, steps, units)`` with ``return_sequences``.
+
+    Raises:
+        ValueError: when ``units`` is not positive or the input has not three axes.
+
+    Example:
+        >>> import numpy as np
+        >>> SimpleRNN(4)(np.ones((2, 5, 3), "float32")).shape
+        (2, 4)
     """
 
-
-class SimpleRNN(_CellRNN):
-    __doc__ = "A fully connected recurrent layer: ``h = activation(x W + h U + b)``." + _ARGS.format(more="")
     cell_class = SimpleRNNCell
 
 
 class LSTM(_CellRNN):
-    __doc__ = "Long short-term memory (Hochreiter and Schmidhuber 1997)." + _ARGS.format(
-        more="\n        recurrent_activation: of the gates.\n        unit_forget_bias: whether the forget bias begins at 1."
-    )
+    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
+
+    ``c = f c + i activation(x W_c + h U_c + b_c)`` and ``h = o activation(c)``, the gates i, f, o being
+    ``recurrent_activation(x W + h U + b)`` each; kernels hold the columns of i, f, c, o in this order.
+
+    Args:
+        units: size of the output and of the state.
+        activation: a name or a function.
+        recurrent_activation: of the gates.
+        unit_forget_bias: whether the forget gate's bias begins at 1.
+        use_bias: whether there is a bias.
+        dropout: fraction of the inputs dropped while training.
+        recurrent_dropout: fraction of the state dropped while training.
+        return_sequences: whether to return every step's output rather than the last.
+        return_state: whether to return the last states too.
+        go_backwards: whether to start from the end.
+        stateful: whether a batch goes on from the last one's states (needs a fixed batch size).
+        **kwargs: as for the cell (initializers, regularizers, constraints) and ``Layer``.
+
+    Input shape:
+        ``(batch, steps, features)``; a mask ``(batch, steps)`` leaves the states of its false steps as they were.
+
+    Output shape:
+        ``(batch, units)``, or ``(batch, steps, units)`` with ``return_sequences``.
+
+    Raises:
+        ValueError: when ``units`` is not positive or the input has not three axes.
+
+    Example:
+        >>> import numpy as np
+        >>> LSTM(4)(np.ones((2, 5, 3), "float32")).shape
+        (2, 4)
+    """
+
     cell_class = LSTMCell
 
 
 class GRU(_CellRNN):
-    __doc__ = "Gated recurrent unit (Cho et al. 2014)." + _ARGS.format(
-        more="\n        recurrent_activation: of the gates.\n        reset_after: whether the reset gate acts after the product."
-    )
+    """Gated recurrent unit (Cho et al. 2014).
+
+    ``h = z h + (1 - z) activation(x W_h + (r h) U_h + b_h)``, the gates z, r being ``recurrent_activation(x W + h U + b)``
+    each; kernels hold the columns of z, r, h in this order.
+
+    Args:
+        units: size of the output and of the state.
+        activation: a name or a function.
+        recurrent_activation: of the gates.
+        reset_after: whether the reset gate acts after the product with ``U_h``, with a bias of its own.
+        use_bias: whether there is a bias.
+        dropout: fraction of the inputs dropped while training.
+        recurrent_dropout: fraction of the state dropped while training.
+        return_sequences: whether to return every step's output rather than the last.
+        return_state: whether to return the last states too.
+        go_backwards: whether to start from the end.
+        stateful: whether a batch goes on from the last one's states (needs a fixed batch size).
+        **kwargs: as for the cell (initializers, regularizers, constraints) and ``Layer``.
+
+    Input shape:
+        ``(batch, steps, features)``; a mask ``(batch, steps)`` leaves the states of its false steps as they were.
+
+    Output shape:
+        ``(batch, units)``, or ``(batch, steps, units)`` with ``return_sequences``.
+
+    Raises:
+        ValueError: when ``units`` is not positive or the input has not three axes.
+
+    Example:
+        >>> import numpy as np
+        >>> GRU(4)(np.ones((2, 5, 3), "float32")).shape
+        (2, 4)
+    """
+
     cell_class = GRUCell

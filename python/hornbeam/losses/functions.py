@@ -19,19 +19,52 @@ def _pair(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
-    """mean((y_true - y_pred)^2) over the last axis."""
+    """mean((y_true - y_pred)^2) over the last axis.
+
+    Args:
+        y_true: ``(batch, ..., d)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("mean_squared_error", y_true, y_pred)
     return ops.mean(ops.square(ops.subtract(a, b)), axis=-1)
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
-    """mean(|y_true - y_pred|) over the last axis."""
+    """mean(|y_true - y_pred|) over the last axis.
+
+    Args:
+        y_true: ``(batch, ..., d)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("mean_absolute_error", y_true, y_pred)
     return ops.mean(ops.abs(ops.subtract(a, b)), axis=-1)
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
-    """100 mean(|y_true - y_pred| / |y_true|) over the last axis."""
+    """100 mean(|y_true - y_pred| / |y_true|) over the last axis.
+
+    Args:
+        y_true: ``(batch, ..., d)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("mean_absolute_percentage_error", y_true, y_pred)
     return ops.multiply(
         ops.mean(ops.abs(ops.divide(ops.subtract(a, b), ops.maximum(ops.abs(a), config.epsilon()))), axis=-1), 100.0
@@ -39,14 +72,37 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
-    """mean((log(1 + y_true) - log(1 + y_pred))^2) over the last axis."""
+    """mean((log(1 + y_true) - log(1 + y_pred))^2) over the last axis.
+
+    Args:
+        y_true: ``(batch, ..., d)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("mean_squared_logarithmic_error", y_true, y_pred)
     eps = config.epsilon()
     return ops.mean(ops.square(ops.subtract(ops.log1p(ops.maximum(a, eps)), ops.log1p(ops.maximum(b, eps)))), axis=-1)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
-    """Squares of small errors, absolute values of large ones (Huber 1964), meaned over the last axis."""
+    """Squares of small errors, absolute values of large ones (Huber 1964), meaned over the last axis.
+
+    Args:
+        y_true: ``(batch, ..., d)``.
+        y_pred: of its shape.
+        delta: where squares give way to absolute values.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("huber", y_true, y_pred)
     e = ops.abs(ops.subtract(a, b))
     return ops.mean(
@@ -60,14 +116,37 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> Any:
-    """mean(log(cosh(y_pred - y_true))) over the last axis."""
+    """mean(log(cosh(y_pred - y_true))) over the last axis.
+
+    Args:
+        y_true: ``(batch, ..., d)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("log_cosh", y_true, y_pred)
     e = ops.subtract(b, a)
     return ops.mean(ops.subtract(ops.add(e, ops.softplus(ops.multiply(e, -2.0))), 0.6931471805599453), axis=-1)
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
-    """Minus the cosine of the angle between the vectors: -1 when they point the same way."""
+    """Minus the cosine of the angle between the vectors: -1 when they point the same way.
+
+    Args:
+        y_true: ``(batch, ..., d)``.
+        y_pred: of its shape.
+        axis: along which the vectors lie.
+
+    Returns:
+        A float tensor of the other axes, in [-1, 1].
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("cosine_similarity", y_true, y_pred)
     return ops.negative(ops.sum(ops.multiply(ops.normalize(a, axis), ops.normalize(b, axis)), axis=axis))
 
@@ -79,19 +158,52 @@ def _signed(y_true: Any) -> Any:
 
 
 def hinge(y_true: Any, y_pred: Any) -> Any:
-    """mean(max(1 - y_true y_pred, 0)) over the last axis; labels are -1/1 or 0/1."""
+    """mean(max(1 - y_true y_pred, 0)) over the last axis; labels are -1/1 or 0/1.
+
+    Args:
+        y_true: -1 and 1, or 0 and 1, ``(batch, ..., d)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("hinge", y_true, y_pred)
     return ops.mean(ops.maximum(ops.subtract(1.0, ops.multiply(_signed(a), b)), 0.0), axis=-1)
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> Any:
-    """mean(max(1 - y_true y_pred, 0)^2) over the last axis."""
+    """mean(max(1 - y_true y_pred, 0)^2) over the last axis.
+
+    Args:
+        y_true: -1 and 1, or 0 and 1, ``(batch, ..., d)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("squared_hinge", y_true, y_pred)
     return ops.mean(ops.square(ops.maximum(ops.subtract(1.0, ops.multiply(_signed(a), b)), 0.0)), axis=-1)
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
-    """max(best wrong score - right score + 1, 0)."""
+    """max(best wrong score - right score + 1, 0).
+
+    Args:
+        y_true: one-hot, ``(batch, ..., classes)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("categorical_hinge", y_true, y_pred)
     right = ops.sum(ops.multiply(a, b), axis=-1)
     wrong = ops.max(ops.multiply(ops.subtract(1.0, a), b), axis=-1)
@@ -99,14 +211,36 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 
 
 def kl_divergence(y_true: Any, y_pred: Any) -> Any:
-    """sum(y_true log(y_true / y_pred)) over the last axis."""
+    """sum(y_true log(y_true / y_pred)) over the last axis.
+
+    Args:
+        y_true: distributions, ``(batch, ..., classes)``.
+        y_pred: of its shape.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("kl_divergence", y_true, y_pred)
     a, b = ops.clip(a, config.epsilon(), 1.0), ops.clip(b, config.epsilon(), 1.0)
     return ops.sum(ops.multiply(a, ops.log(ops.divide(a, b))), axis=-1)
 
 
 def poisson(y_true: Any, y_pred: Any) -> Any:
-    """mean(y_pred - y_true log(y_pred)) over the last axis."""
+    """mean(y_pred - y_true log(y_pred)) over the last axis.
+
+    Args:
+        y_true: counts, ``(batch, ..., d)``.
+        y_pred: of its shape: rates.
+
+    Returns:
+        A float tensor ``(batch, ...)``: the last axis is gone.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("poisson", y_true, y_pred)
     return ops.mean(ops.subtract(b, ops.multiply(a, ops.log(ops.add(b, config.epsilon())))), axis=-1)
 
@@ -114,7 +248,21 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
-    """-sum(y_true log(y_pred)) for one-hot targets."""
+    """-sum(y_true log(y_pred)) for one-hot targets.
+
+    Args:
+        y_true: one-hot, ``(batch, ..., classes)``.
+        y_pred: of its shape.
+        from_logits: whether ``y_pred`` holds logits.
+        label_smoothing: in [0, 1): how far targets are drawn towards the uniform distribution.
+        axis: the classes'.
+
+    Returns:
+        A float tensor of the other axes.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("categorical_crossentropy", y_true, y_pred)
     if label_smoothing:
         n = b.shape[axis]
@@ -125,7 +273,21 @@ def categorical_crossentropy(
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
-    """-log(y_pred[y_true]) for integer targets; ``ignore_class`` costs nothing."""
+    """-log(y_pred[y_true]) for integer targets; ``ignore_class`` costs nothing.
+
+    Args:
+        y_true: ints ``(batch, ...)``, or with a last axis of 1.
+        y_pred: ``(batch, ..., classes)``.
+        from_logits: whether ``y_pred`` holds logits.
+        ignore_class: a class whose samples cost nothing, or None.
+        axis: the classes'.
+
+    Returns:
+        A float tensor ``(batch, ...)``.
+
+    Raises:
+        ValueError: when a class is out of range, naming its row.
+    """
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     y_true = to_tensor(y_true, "int32") if to_tensor(y_true).dtype not in ("int32", "int64") else to_tensor(y_true)
@@ -139,7 +301,21 @@ def sparse_categorical_crossentropy(
 def binary_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
-    """Cross-entropy of independent yes/no targets, meaned over ``axis``."""
+    """Cross-entropy of independent yes/no targets, meaned over ``axis``.
+
+    Args:
+        y_true: in [0, 1], ``(batch, ..., d)``.
+        y_pred: of its shape.
+        from_logits: whether ``y_pred`` holds logits.
+        label_smoothing: in [0, 1): how far targets are drawn towards 1/2.
+        axis: over which the mean is taken.
+
+    Returns:
+        A float tensor of the other axes.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("binary_crossentropy", y_true, y_pred)
     if label_smoothing:
         a = ops.add(ops.multiply(a, 1.0 - label_smoothing), 0.5 * label_smoothing)
@@ -156,7 +332,24 @@ def binary_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """Binary cross-entropy that counts easy examples less (Lin et al. 2018)."""
+    """Binary cross-entropy that counts easy examples less (Lin et al. 2018).
+
+    Args:
+        y_true: 0 or 1, ``(batch, ..., d)``.
+        y_pred: of its shape.
+        apply_class_balancing: whether the classes are weighted by ``alpha`` and ``1 - alpha``.
+        alpha: weight of the class 1.
+        gamma: how much easy examples are counted less.
+        from_logits: whether ``y_pred`` holds logits.
+        label_smoothing: in [0, 1): how far targets are drawn towards 1/2.
+        axis: over which the mean is taken.
+
+    Returns:
+        A float tensor of the other axes.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("binary_focal_crossentropy", y_true, y_pred)
     if label_smoothing:
         a = ops.add(ops.multiply(a, 1.0 - label_smoothing), 0.5 * label_smoothing)
@@ -177,7 +370,23 @@ def categorical_focal_crossentropy(
     label_smoothing: float = 0.0,
     axis: int = -1,
 ) -> Any:
-    """Cross-entropy that counts easy examples less (Lin et al. 2018)."""
+    """Cross-entropy that counts easy examples less (Lin et al. 2018).
+
+    Args:
+        y_true: one-hot, ``(batch, ..., classes)``.
+        y_pred: of its shape.
+        alpha: weight of all classes.
+        gamma: how much easy examples are counted less.
+        from_logits: whether ``y_pred`` holds logits.
+        label_smoothing: in [0, 1): how far targets are drawn towards the uniform distribution.
+        axis: the classes'.
+
+    Returns:
+        A float tensor of the other axes.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("categorical_focal_crossentropy", y_true, y_pred)
     if label_smoothing:
         a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / b.shape[axis])
@@ -188,7 +397,19 @@ def categorical_focal_crossentropy(
 
 
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
-    """1 - 2 |A B| / (|A| + |B|), over everything or ``axis``."""
+    """1 - 2 |A B| / (|A| + |B|), over everything or ``axis``.
+
+    Args:
+        y_true: a mask of any shape.
+        y_pred: of its shape: probabilities.
+        axis: over which sums are taken; None for everything.
+
+    Returns:
+        A float tensor of the other axes.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("dice", y_true, y_pred)
     eps = config.epsilon()
     both = ops.sum(ops.multiply(a, b), axis=axis)
@@ -201,7 +422,21 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 
 
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
-    """1 - the Tversky index; ``alpha`` weighs false positives, ``beta`` false negatives."""
+    """1 - the Tversky index; ``alpha`` weighs false positives, ``beta`` false negatives.
+
+    Args:
+        y_true: a mask of any shape.
+        y_pred: of its shape: probabilities.
+        alpha: weight of false positives.
+        beta: weight of false negatives.
+        axis: over which sums are taken; None for everything.
+
+    Returns:
+        A float tensor of the other axes.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
     a, b = _pair("tversky", y_true, y_pred)
     eps = config.epsilon()
     both = ops.sum(ops.multiply(a, b), axis=axis)

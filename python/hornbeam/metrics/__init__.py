@@ -12,6 +12,7 @@ from hornbeam.metrics.accuracy import *  # noqa: F403
 from hornbeam.metrics.accuracy import Accuracy, accuracy  # noqa: F401
 from hornbeam.metrics.confusion import *  # noqa: F403
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum  # noqa: F401
+from hornbeam.metrics.probabilities import *  # noqa: F403
 from hornbeam.metrics.regression import *  # noqa: F403
 from hornbeam.saving.registry import lookup, serialize_keras_object
 

@@ -10,21 +10,46 @@ from hornbeam.metrics.metric import MeanMetricWrapper, same_rank
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Where the prediction equals the target, meaned over the last axis."""
+    """Where the prediction equals the target, meaned over the last axis.
+
+    Args:
+        y_true: ``(batch, ..., d)``.
+        y_pred: of its shape.
+
+    Returns:
+        1.0 or 0.0 meaned, ``(batch, ...)``.
+    """
     y_true, y_pred = same_rank(to_tensor(y_true), to_tensor(y_pred))
     hit = ops.cast(ops.equal(to_tensor(y_true, y_pred.dtype), y_pred), "float32")
     return ops.mean(hit, axis=-1) if hit.ndim > 1 else hit
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
-    """Where the prediction is on the target's side of the threshold, meaned over the last axis."""
+    """Where the prediction is on the target's side of the threshold, meaned over the last axis.
+
+    Args:
+        y_true: 0 or 1, ``(batch, ..., d)``.
+        y_pred: of its shape: probabilities.
+        threshold: above which a prediction is 1.
+
+    Returns:
+        1.0 or 0.0 meaned, ``(batch, ...)``.
+    """
     y_true, y_pred = same_rank(to_tensor(y_true), to_tensor(y_pred))
     hit = ops.equal(to_tensor(y_true, y_pred.dtype), ops.cast(ops.greater(y_pred, threshold), y_pred.dtype))
     return ops.mean(ops.cast(hit, "float32"), axis=-1)
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Where the most probable class is the one-hot target's."""
+    """Where the most probable class is the one-hot target's.
+
+    Args:
+        y_true: one-hot, ``(batch, ..., classes)``.
+        y_pred: of its shape: scores.
+
+    Returns:
+        1.0 or 0.0, ``(batch, ...)``.
+    """
     return ops.cast(ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1)), "float32")
 
 
@@ -36,17 +61,43 @@ def _sparse(y_true: Any, y_pred: Any) -> Any:
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Where the most probable class is the integer target."""
+    """Where the most probable class is the integer target.
+
+    Args:
+        y_true: ints ``(batch, ...)``, or with a last axis of 1.
+        y_pred: scores, ``(batch, ..., classes)``.
+
+    Returns:
+        1.0 or 0.0, ``(batch, ...)``.
+    """
     return ops.cast(ops.equal(_sparse(y_true, y_pred), ops.argmax(y_pred, axis=-1)), "float32")
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
-    """Where the one-hot target's class is among the k most probable."""
+    """Where the one-hot target's class is among the k most probable.
+
+    Args:
+        y_true: one-hot, ``(batch, ..., classes)``.
+        y_pred: of its shape: scores.
+        k: how many count.
+
+    Returns:
+        1.0 or 0.0, ``(batch, ...)``.
+    """
     return ops.cast(ops.in_top_k(ops.argmax(y_true, axis=-1), y_pred, k), "float32")
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
-    """Where the integer target is among the k most probable classes."""
+    """Where the integer target is among the k most probable classes.
+
+    Args:
+        y_true: ints ``(batch, ...)``, or with a last axis of 1.
+        y_pred: scores, ``(batch, ..., classes)``.
+        k: how many count.
+
+    Returns:
+        1.0 or 0.0, ``(batch, ...)``.
+    """
     return ops.cast(ops.in_top_k(_sparse(y_true, y_pred), y_pred, k), "float32")
 
 

@@ -65,18 +65,26 @@ class _Counts(Metric):
         return {"name": self.name, "thresholds": self.thresholds, "top_k": self.top_k, "class_id": self.class_id}
 
 
-_ARGS = """
+class Precision(_Counts):
+    """True positives among all that were called positive: ``tp / (tp + fp)``.
 
     Args:
         thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a result for each.
         top_k: only the k most probable classes count as predicted.
         class_id: only this class counts.
         name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` (0 or 1) and ``y_pred`` (probabilities): the same, any.
+
+    Example:
+        >>> m = Precision()
+        >>> m.update_state([0, 1, 1, 1], [0.7, 0.9, 0.2, 0.8])
+        >>> round(float(m.result()), 4)
+        0.6667
     """
 
-
-class Precision(_Counts):
-    __doc__ = "True positives among all that were called positive." + _ARGS
     _direction = "up"
 
     def result(self) -> Any:
@@ -85,7 +93,25 @@ class Precision(_Counts):
 
 
 class Recall(_Counts):
-    __doc__ = "True positives among all that are positive." + _ARGS
+    """True positives among all that are positive: ``tp / (tp + fn)``.
+
+    Args:
+        thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a result for each.
+        top_k: only the k most probable classes count as predicted.
+        class_id: only this class counts.
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` (0 or 1) and ``y_pred`` (probabilities): the same, any.
+
+    Example:
+        >>> m = Recall()
+        >>> m.update_state([0, 1, 1, 1], [0.7, 0.9, 0.2, 0.8])
+        >>> round(float(m.result()), 4)
+        0.6667
+    """
+
     _direction = "up"
 
     def result(self) -> Any:
@@ -107,26 +133,75 @@ class _One(_Counts):
         return {"name": self.name, "thresholds": self.thresholds}
 
 
-_ONE = "How many {what}.\n\n    Args:\n        thresholds: above which a prediction counts as positive.\n        name: its name.\n    "
-
-
 class TruePositives(_One):
-    __doc__ = _ONE.format(what="positives were called positive")
+    """How many positives were called positive.
+
+    Args:
+        thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a count for each.
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Example:
+        >>> m = TruePositives()
+        >>> m.update_state([0, 1, 1, 1], [0.7, 0.9, 0.2, 0.8])
+        >>> float(m.result())
+        2.0
+    """
+
     _which = "true_positives"
 
 
 class FalsePositives(_One):
-    __doc__ = _ONE.format(what="negatives were called positive")
+    """How many negatives were called positive.
+
+    Args:
+        thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a count for each.
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Example:
+        >>> m = FalsePositives()
+        >>> m.update_state([0, 1, 1, 1], [0.7, 0.9, 0.2, 0.8])
+        >>> float(m.result())
+        1.0
+    """
+
     _which = "false_positives"
 
 
 class TrueNegatives(_One):
-    __doc__ = _ONE.format(what="negatives were called negative")
+    """How many negatives were called negative.
+
+    Args:
+        thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a count for each.
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Example:
+        >>> m = TrueNegatives()
+        >>> m.update_state([0, 1, 1, 1], [0.7, 0.9, 0.2, 0.8])
+        >>> float(m.result())
+        0.0
+    """
+
     _which = "true_negatives"
 
 
 class FalseNegatives(_One):
-    __doc__ = _ONE.format(what="positives were called negative")
+    """How many positives were called negative.
+
+    Args:
+        thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a count for each.
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Example:
+        >>> m = FalseNegatives()
+        >>> m.update_state([0, 1, 1, 1], [0.7, 0.9, 0.2, 0.8])
+        >>> float(m.result())
+        1.0
+    """
+
     _which = "false_negatives"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import initializers, ops
-from hornbeam._tensor import Variable, dims_of, to_tensor
+from hornbeam._tensor import dims_of, to_tensor
+from hornbeam._variable import Variable
 from hornbeam.losses.loss import reduce_weighted, same_rank
 from hornbeam.ops.math import shape_product, to_float
 from hornbeam.saving.registry import register_builtin
@@ -156,7 +157,7 @@ class MeanMetricWrapper(Mean):
     def __init__(self, fn: Any, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name=str(name or getattr(fn, "__name__", "mean_metric")))
         self._fn, self._fn_kwargs = fn, kwargs
-        self._direction = getattr(fn, "_direction", None)
+        self._direction = getattr(fn, "_direction", self._direction)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Takes a batch of targets and predictions in."""

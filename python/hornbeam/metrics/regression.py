@@ -1,8 +1,7 @@
-"""Metrics of regression, and means of the loss functions."""
+"""Metrics of regression: means of errors, and the share of variance explained."""
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from hornbeam import ops
@@ -12,39 +11,216 @@ from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, divide_no_n
 from hornbeam.ops.math import to_float
 
 
-def _make(class_name: str, fn: Any, up: bool = False, name: str | None = None, sign: float = 1.0) -> Any:
-    parameters = list(inspect.signature(fn).parameters.values())[2:]
-    default_name = name or fn.__name__
-
-    def value(y_true: Any, y_pred: Any, **kwargs: Any) -> Any:
-        out = fn(y_true, y_pred, **kwargs)
-        return out if sign == 1.0 else ops.multiply(out, sign)
-
-    def __init__(self: Any, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
-        for k in kwargs:
-            if k not in {p.name for p in parameters}:
-                raise TypeError(f"{class_name} has no argument {k!r}")
-        MeanMetricWrapper.__init__(self, value, name or default_name, **kwargs)
-        self._direction = "up" if up else "down"
-
-    doc = f"The mean of: {(fn.__doc__ or '').strip()}\n\n    Args:\n        name: its name.\n        **kwargs: as for the function.\n    "
-    return type(class_name, (MeanMetricWrapper,), {"__init__": __init__, "__doc__": doc, "__module__": __name__})
+def _cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+    return ops.negative(f.cosine_similarity(y_true, y_pred, axis))
 
 
-MeanSquaredError = _make("MeanSquaredError", f.mean_squared_error)
-MeanAbsoluteError = _make("MeanAbsoluteError", f.mean_absolute_error)
-MeanAbsolutePercentageError = _make("MeanAbsolutePercentageError", f.mean_absolute_percentage_error)
-MeanSquaredLogarithmicError = _make("MeanSquaredLogarithmicError", f.mean_squared_logarithmic_error)
-CosineSimilarity = _make("CosineSimilarity", f.cosine_similarity, True, sign=-1.0)
-LogCoshError = _make("LogCoshError", f.log_cosh, name="logcosh")
-Hinge = _make("Hinge", f.hinge)
-SquaredHinge = _make("SquaredHinge", f.squared_hinge)
-CategoricalHinge = _make("CategoricalHinge", f.categorical_hinge)
-KLDivergence = _make("KLDivergence", f.kl_divergence)
-Poisson = _make("Poisson", f.poisson)
-BinaryCrossentropy = _make("BinaryCrossentropy", f.binary_crossentropy)
-CategoricalCrossentropy = _make("CategoricalCrossentropy", f.categorical_crossentropy)
-SparseCategoricalCrossentropy = _make("SparseCategoricalCrossentropy", f.sparse_categorical_crossentropy)
+class MeanSquaredError(MeanMetricWrapper):
+    """The mean of squared errors.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = MeanSquaredError()
+        >>> m.update_state([[0.0, 1.0]], [[1.0, 1.0]])
+        >>> round(float(m.result()), 4)
+        0.5
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
+        super().__init__(f.mean_squared_error, name, dtype)
+
+
+class MeanAbsoluteError(MeanMetricWrapper):
+    """The mean of absolute errors.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = MeanAbsoluteError()
+        >>> m.update_state([[0.0, 1.0]], [[3.0, 1.0]])
+        >>> round(float(m.result()), 4)
+        1.5
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
+        super().__init__(f.mean_absolute_error, name, dtype)
+
+
+class MeanAbsolutePercentageError(MeanMetricWrapper):
+    """100 times the mean of ``|y_true - y_pred| / max(|y_true|, epsilon)``.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = MeanAbsolutePercentageError()
+        >>> m.update_state([[2.0, 4.0]], [[1.0, 4.0]])
+        >>> round(float(m.result()), 4)
+        25.0
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
+        super().__init__(f.mean_absolute_percentage_error, name, dtype)
+
+
+class MeanSquaredLogarithmicError(MeanMetricWrapper):
+    """The mean of ``(log(1 + y_true) - log(1 + y_pred))^2``.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = MeanSquaredLogarithmicError()
+        >>> m.update_state([[0.0]], [[1.0]])
+        >>> round(float(m.result()), 4)
+        0.4805
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
+        super().__init__(f.mean_squared_logarithmic_error, name, dtype)
+
+
+class CosineSimilarity(MeanMetricWrapper):
+    """The mean cosine of the angle between ``y_true`` and ``y_pred``: 1 where they point the same way.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+        axis: along which the vectors lie.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = CosineSimilarity()
+        >>> m.update_state([[0.0, 2.0]], [[0.0, 1.0]])
+        >>> round(float(m.result()), 4)
+        1.0
+    """
+
+    _direction = "up"
+
+    def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(_cosine_similarity, name, dtype, axis=axis)
+
+
+class LogCoshError(MeanMetricWrapper):
+    """The mean of ``log(cosh(y_pred - y_true))``.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = LogCoshError()
+        >>> m.update_state([[0.0]], [[1.0]])
+        >>> round(float(m.result()), 4)
+        0.4338
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
+        super().__init__(f.log_cosh, name, dtype)
+
+
+class Hinge(MeanMetricWrapper):
+    """The mean of ``max(1 - y_true y_pred, 0)``; labels are -1 and 1, or 0 and 1.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = Hinge()
+        >>> m.update_state([[1.0, -1.0]], [[0.5, -2.0]])
+        >>> round(float(m.result()), 4)
+        0.25
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
+        super().__init__(f.hinge, name, dtype)
+
+
+class SquaredHinge(MeanMetricWrapper):
+    """The mean of ``max(1 - y_true y_pred, 0)^2``; labels are -1 and 1, or 0 and 1.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = SquaredHinge()
+        >>> m.update_state([[1.0, -1.0]], [[0.5, -2.0]])
+        >>> round(float(m.result()), 4)
+        0.125
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
+        super().__init__(f.squared_hinge, name, dtype)
+
+
+class CategoricalHinge(MeanMetricWrapper):
+    """The mean of ``max(best wrong score - right score + 1, 0)``, for one-hot targets.
+
+    Args:
+        name: its name.
+        dtype: accepted for compatibility; the state is float32.
+
+    Input shape:
+        ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
+
+    Example:
+        >>> m = CategoricalHinge()
+        >>> m.update_state([[0.0, 1.0]], [[0.5, 1.0]])
+        >>> round(float(m.result()), 4)
+        0.5
+    """
+
+    _direction = "down"
+
+    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None) -> None:
+        super().__init__(f.categorical_hinge, name, dtype)
 
 
 class RootMeanSquaredError(Mean):

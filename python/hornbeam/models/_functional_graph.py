@@ -6,8 +6,10 @@ import itertools
 from typing import Any
 
 from hornbeam import _core
-from hornbeam._tensor import KerasTensor, Trace, Traced, Variable, emit
+from hornbeam._tensor import KerasTensor, emit
+from hornbeam._trace import Trace, Traced
 from hornbeam._tree import flatten, map_structure
+from hornbeam._variable import Variable
 from hornbeam.layers.layer import Layer, auto_name
 
 _symbols = itertools.count()

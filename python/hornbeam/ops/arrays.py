@@ -11,15 +11,34 @@ import numpy as np
 from hornbeam import config
 from hornbeam._tensor import dims_of, emit1, to_tensor, variable_value
 from hornbeam.ops import math as m
+from hornbeam.ops import reductions
 
 
 def shape(x: Any) -> tuple[Any, ...]:
-    """Dimensions of ``x``: ints, or expressions (usable as shape parameters) where only the running graph knows them."""
+    """Dimensions of ``x``: ints, or expressions (usable as shape parameters) where only the running graph knows them.
+
+    Args:
+        x: a tensor, variable or array.
+
+    Returns:
+        A tuple.
+    """
     return dims_of(x)
 
 
 def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
-    """``x`` as a tensor, in another dtype when one is given."""
+    """``x`` as a tensor, in another dtype when one is given.
+
+    Args:
+        x: a tensor, variable, array, number, or lists of them.
+        dtype: name of the element type; None for its own (floats of lists: ``floatx``).
+
+    Returns:
+        A tensor.
+
+    Raises:
+        TypeError: for what is not numeric.
+    """
     return to_tensor(x, None if dtype is None else config.standardize_dtype(dtype))
 
 
@@ -27,12 +46,23 @@ array = convert_to_tensor
 
 
 def convert_to_numpy(x: Any) -> Any:
-    """``x`` as a NumPy array. Raises TypeError for a traced value."""
+    """``x`` as a NumPy array. Raises TypeError for a traced value.
+
+    Args:
+        x: a tensor, variable or array.
+
+    Returns:
+        A NumPy array.
+    """
     return np.asarray(variable_value(x))
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether ``x`` is a tensor (eager, traced or symbolic)."""
+    """Whether ``x`` is a tensor (eager, traced or symbolic).
+
+    Args:
+        x: anything.
+    """
     from hornbeam._tensor import is_tensor as check
 
     return check(x)
@@ -40,6 +70,13 @@ def is_tensor(x: Any) -> bool:
 
 def reshape(x: Any, newshape: Sequence[Any]) -> Any:
     """The same elements in another shape; one dimension may be -1.
+
+    Args:
+        x: a tensor of any shape.
+        newshape: dimensions: ints, expressions (``ops.shape``), and at most one -1 for what is left.
+
+    Returns:
+        A tensor of that shape; elements in row-major order.
 
     Raises:
         ValueError: when the sizes differ.
@@ -71,7 +108,18 @@ def _dims(x: Any) -> list[Any]:
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
-    """Adds axes of size 1."""
+    """Adds axes of size 1.
+
+    Args:
+        x: a tensor of any shape.
+        axis: where the new axes are in the result; an int or several.
+
+    Returns:
+        A tensor.
+
+    Raises:
+        ValueError: when an axis is out of range.
+    """
     x = to_tensor(x)
     axes = [axis] if hasattr(axis, "__index__") else list(axis)  # type: ignore[arg-type, list-item]
     dims = _dims(x)
@@ -82,7 +130,18 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """Removes axes of size 1 (all of them, when ``axis`` is None)."""
+    """Removes axes of size 1 (all of them, when ``axis`` is None).
+
+    Args:
+        x: a tensor of any shape.
+        axis: an int, several, or None.
+
+    Returns:
+        A tensor.
+
+    Raises:
+        ValueError: when the size of a given axis is not 1.
+    """
     x = to_tensor(x)
     dims = _dims(x)
     if axis is None:
@@ -97,19 +156,46 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 def ravel(x: Any) -> Any:
-    """All elements along one axis."""
+    """All elements along one axis.
+
+    Args:
+        x: a tensor of any shape.
+
+    Returns:
+        A tensor of one axis.
+    """
     return reshape(x, [-1])
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
-    """The axes in another order (reversed, when None)."""
+    """The axes in another order (reversed, when None).
+
+    Args:
+        x: a tensor of any shape.
+        axes: for each axis of the result, the one of x that goes there.
+
+    Returns:
+        A tensor.
+
+    Raises:
+        ValueError: when the axes are not those of x, each once.
+    """
     x = to_tensor(x)
     perm = list(range(x.ndim))[::-1] if axes is None else [_axis(int(a), x.ndim) for a in axes]
     return x if perm == list(range(x.ndim)) else emit1("transpose", [x], perm=perm)
 
 
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """Exchanges two axes."""
+    """Exchanges two axes.
+
+    Args:
+        x: a tensor of any shape.
+        axis1: an axis.
+        axis2: another.
+
+    Returns:
+        A tensor.
+    """
     x = to_tensor(x)
     perm = list(range(x.ndim))
     a, b = _axis(axis1, x.ndim), _axis(axis2, x.ndim)
@@ -118,7 +204,16 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 
 def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """Moves one axis to another place."""
+    """Moves one axis to another place.
+
+    Args:
+        x: a tensor of any shape.
+        source: an axis of x.
+        destination: where it is in the result.
+
+    Returns:
+        A tensor.
+    """
     x = to_tensor(x)
     perm = [i for i in range(x.ndim) if i != _axis(source, x.ndim)]
     perm.insert(_axis(destination, x.ndim), _axis(source, x.ndim))
@@ -126,29 +221,73 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
 
 
 def broadcast_to(x: Any, shape: Sequence[Any]) -> Any:
-    """Repeats axes of size 1 up to ``shape``."""
+    """Repeats axes of size 1 up to ``shape``.
+
+    Args:
+        x: a tensor whose axes, the last with the last, are those of ``shape`` or 1.
+        shape: dimensions: ints or expressions.
+
+    Returns:
+        A tensor of that shape.
+
+    Raises:
+        ValueError: when x does not broadcast to it.
+    """
     return emit1("broadcast_to", [to_tensor(x)], shape=list(shape))
 
 
 def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
-    """Joins tensors along an existing axis; the others must agree."""
+    """Joins tensors along an existing axis; the others must agree.
+
+    Args:
+        xs: tensors of one number of axes.
+        axis: along which they are joined.
+
+    Returns:
+        A tensor in the dtype that holds all of them.
+
+    Raises:
+        ValueError: when other axes differ.
+    """
     xs = m._unify(*xs)
     return xs[0] if len(xs) == 1 else emit1("concat", list(xs), axis=axis)
 
 
 def stack(x: Sequence[Any], axis: int = 0) -> Any:
-    """Joins tensors of one shape along a new axis."""
+    """Joins tensors of one shape along a new axis.
+
+    Args:
+        x: tensors of one shape.
+        axis: of the result, where they lie.
+
+    Returns:
+        A tensor with an axis more.
+    """
     xs = m._unify(*x)
     return concatenate([expand_dims(t, axis) for t in xs], axis=_axis(axis, xs[0].ndim + 1))
 
 
 def hstack(xs: Sequence[Any]) -> Any:
-    """Joins along the second axis (the first, for vectors)."""
+    """Joins along the second axis (the first, for vectors).
+
+    Args:
+        xs: tensors of one number of axes.
+
+    Returns:
+        A tensor.
+    """
     return concatenate(xs, axis=0 if to_tensor(xs[0]).ndim == 1 else 1)
 
 
 def vstack(xs: Sequence[Any]) -> Any:
-    """Joins along the first axis; vectors count as rows."""
+    """Joins along the first axis; vectors count as rows.
+
+    Args:
+        xs: tensors of one number of axes.
+
+    Returns:
+        A tensor.
+    """
     return concatenate([expand_dims(t, 0) if to_tensor(t).ndim == 1 else t for t in xs], axis=0)
 
 
@@ -160,7 +299,19 @@ def _slice_axis(x: Any, axis: int, begin: Any, end: Any) -> Any:
 
 
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
-    """Cuts an axis into equal parts, or at the given indices."""
+    """Cuts an axis into equal parts, or at the given indices.
+
+    Args:
+        x: a tensor of any shape.
+        indices_or_sections: the number of parts, or where they begin (but the first).
+        axis: which axis.
+
+    Returns:
+        A list of tensors.
+
+    Raises:
+        ValueError: when a known size is not divisible by the number of parts.
+    """
     x = to_tensor(x)
     axis = _axis(axis, x.ndim)
     n = dims_of(x)[axis]
@@ -176,7 +327,19 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
-    """The slices along an axis of known size."""
+    """The slices along an axis of known size.
+
+    Args:
+        x: a tensor of any shape.
+        num: the size of the axis, where it is not known.
+        axis: which axis.
+
+    Returns:
+        A list of tensors with an axis less.
+
+    Raises:
+        ValueError: when the size is not known and ``num`` is None.
+    """
     x = to_tensor(x)
     axis = _axis(axis, x.ndim)
     n = num or x.shape[axis]
@@ -186,7 +349,15 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
 
 
 def tile(x: Any, repeats: int | Sequence[int]) -> Any:
-    """Repeats the whole tensor along each axis."""
+    """Repeats the whole tensor along each axis.
+
+    Args:
+        x: a tensor of any shape.
+        repeats: an int, or one for each axis (the last ones, where there are fewer).
+
+    Returns:
+        A tensor.
+    """
     x = to_tensor(x)
     reps = [int(repeats)] if hasattr(repeats, "__index__") else [int(r) for r in repeats]  # type: ignore[arg-type, union-attr]
     if len(reps) < x.ndim:
@@ -201,7 +372,16 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
 
 
 def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
-    """Repeats each element along ``axis`` (None: of the flattened tensor)."""
+    """Repeats each element along ``axis`` (None: of the flattened tensor).
+
+    Args:
+        x: a tensor of any shape.
+        repeats: how often.
+        axis: an int or None.
+
+    Returns:
+        A tensor.
+    """
     x = to_tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
@@ -213,7 +393,15 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """Reverses axes (all of them, when None)."""
+    """Reverses axes (all of them, when None).
+
+    Args:
+        x: a tensor of any shape.
+        axis: an int, several or None.
+
+    Returns:
+        A tensor of x's shape.
+    """
     x = to_tensor(x)
     axes = builtins.range(x.ndim) if axis is None else [axis] if hasattr(axis, "__index__") else axis
     for a in axes:  # type: ignore[union-attr]
@@ -222,7 +410,16 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 def roll(x: Any, shift: int, axis: int | None = None) -> Any:
-    """Shifts elements along ``axis``; those that fall off come back at the other end."""
+    """Shifts elements along ``axis``; those that fall off come back at the other end.
+
+    Args:
+        x: a tensor of any shape.
+        shift: by how much; negative towards the beginning.
+        axis: an int, or None to roll the flattened tensor.
+
+    Returns:
+        A tensor of x's shape.
+    """
     x = to_tensor(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), list(dims_of(x)))
@@ -237,7 +434,19 @@ def roll(x: Any, shift: int, axis: int | None = None) -> Any:
 
 
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
-    """The sum of products over pairs of axes (an int: the last of x1 with the first of x2)."""
+    """The sum of products over pairs of axes (an int: the last of x1 with the first of x2).
+
+    Args:
+        x1: a tensor.
+        x2: a tensor.
+        axes: an int, or a pair of axes (or of lists of them), x1's and x2's.
+
+    Returns:
+        A float tensor of x1's other axes, then x2's.
+
+    Raises:
+        ValueError: when the sizes of a pair differ.
+    """
     a, b = to_tensor(x1), to_tensor(x2)
     if hasattr(axes, "__index__"):
         left, right = list(builtins.range(a.ndim - axes, a.ndim)), list(builtins.range(axes))
@@ -255,6 +464,13 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Einstein summation over one or two operands, on matmul (no ellipsis, no repeated index within an operand).
+
+    Args:
+        subscripts: such as ``"ij,jk->ik"``; without ``->``, the indices that occur once, in order of the alphabet.
+        *operands: tensors, one a term.
+
+    Raises:
+        ValueError: for subscripts that are not supported or do not fit.
 
     Example:
         >>> einsum("ij,jk->ik", [[1.0, 2.0]], [[3.0], [4.0]]).numpy().tolist()
@@ -279,14 +495,14 @@ def einsum(subscripts: str, *operands: Any) -> Any:
         terms[:2] = [keep]
     if len(xs) == 1:
         gone = [i for i, c in enumerate(terms[0]) if c not in out]
-        x = m.sum(xs[0], axis=gone) if gone else xs[0]
+        x = reductions.sum(xs[0], axis=gone) if gone else xs[0]
         rest = [c for c in terms[0] if c in out]
         return transpose(x, [rest.index(c) for c in out])
     (ta, tb), (a, b) = terms, m._unify(*xs)
     for t, x, other in ((ta, a, tb), (tb, b, ta)):  # indices that only one operand has and nobody keeps
         gone = [i for i, c in enumerate(t) if c not in out and c not in other]
         if gone:
-            summed, kept = m.sum(x, axis=gone), "".join(c for c in t if c in out or c in other)
+            summed, kept = reductions.sum(x, axis=gone), "".join(c for c in t if c in out or c in other)
             if t is ta:
                 a, ta = summed, kept
             else:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam import _core
-from hornbeam._tensor import Trace, Traced, current_trace, dims_of, emit, to_tensor
+from hornbeam._tensor import dims_of, emit, to_tensor
+from hornbeam._trace import Trace, Traced, current_trace
 from hornbeam._tree import flatten, map_structure, pack_like
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
@@ -201,7 +202,17 @@ def while_loop(
 
 
 def fori_loop(lower: int, upper: int, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
-    """``for i in range(lower, upper): val = body_fun(i, val)``."""
+    """``for i in range(lower, upper): val = body_fun(i, val)``.
+
+    Args:
+        lower: the first index.
+        upper: the end, left out.
+        body_fun: ``(index, value) -> value``.
+        init_val: a structure of tensors.
+
+    Returns:
+        The last value.
+    """
 
     def step(carry: Any, _: Any) -> Any:
         i, val = carry
@@ -211,7 +222,13 @@ def fori_loop(lower: int, upper: int, body_fun: Callable[[Any, Any], Any], init_
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """``true_fn()`` when the predicate holds, else ``false_fn()``; both return the same structure. Differentiable."""
+    """``true_fn()`` when the predicate holds, else ``false_fn()``; both return the same structure. Differentiable.
+
+    Args:
+        pred: a bool, or a scalar bool tensor.
+        true_fn: a function of no arguments.
+        false_fn: likewise; its results have the shapes and dtypes of the other's.
+    """
     trace = current_trace()
     if trace is None or not isinstance(pred, Traced):
         return true_fn() if bool(pred) else false_fn()
@@ -247,17 +264,42 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
 
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
-    """``f`` applied to each slice of the leading axis, the results stacked."""
+    """``f`` applied to each slice of the leading axis, the results stacked.
+
+    Args:
+        f: a function of one slice.
+        xs: a tensor, or a structure of tensors with one leading axis.
+
+    Returns:
+        The structure that ``f`` returns, with the leading axis.
+    """
     return scan(lambda c, x: (c, f(x)), to_tensor(0), xs)[1]
 
 
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
-    """``map``: each slice in turn."""
+    """``map``: each slice in turn.
+
+    Args:
+        function: of one slice.
+        elements: a tensor, or a structure of tensors with one leading axis.
+
+    Returns:
+        The structure that ``function`` returns, with the leading axis.
+    """
     return map(function, elements)
 
 
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
-    """``branches[index](*operands)``; the index is clamped to the range."""
+    """``branches[index](*operands)``; the index is clamped to the range.
+
+    Args:
+        index: a scalar int tensor; held to the branches there are.
+        branches: functions of the operands.
+        *operands: handed on.
+
+    Returns:
+        What the branch returns.
+    """
     if len(branches) == 1:
         return branches[0](*operands)
     return cond(

@@ -9,13 +9,25 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
-from hornbeam._tensor import Tensor, current_trace, dims_of, emit1, to_tensor
+from hornbeam._tensor import Tensor, dims_of, emit1, to_tensor
+from hornbeam._trace import current_trace
 from hornbeam.ops import math as m
+from hornbeam.ops import reductions
 from hornbeam.ops.arrays import broadcast_to, expand_dims, is_tensor, reshape
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
-    """Evenly spaced numbers in [start, stop); ``start`` and ``stop`` may be dimensions, with step 1."""
+    """Evenly spaced numbers in [start, stop); ``start`` and ``stop`` may be dimensions, with step 1.
+
+    Args:
+        start: the first number, or, alone, where to stop.
+        stop: the end, left out.
+        step: not 0.
+        dtype: name of the element type; None for int32 for ints, else ``floatx``.
+
+    Returns:
+        A tensor of one axis.
+    """
     from hornbeam import _core
 
     if stop is None:
@@ -32,12 +44,32 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
 
 
 def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
-    """``num`` evenly spaced numbers from start to stop."""
+    """``num`` evenly spaced numbers from start to stop.
+
+    Args:
+        start: the first number.
+        stop: the last one.
+        num: how many.
+        endpoint: whether ``stop`` belongs to them.
+        dtype: name of the element type; None for ``floatx``.
+
+    Returns:
+        A tensor ``(num,)``.
+    """
     return to_tensor(np.linspace(start, stop, num, endpoint=endpoint), config.standardize_dtype(dtype))
 
 
 def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
-    """A tensor of one value."""
+    """A tensor of one value.
+
+    Args:
+        shape: dimensions: ints or expressions; an int for one axis.
+        fill_value: a number or a tensor that broadcasts.
+        dtype: name of the element type; None for the value's (floats: ``floatx``).
+
+    Returns:
+        A tensor of that shape.
+    """
     shape = [shape] if hasattr(shape, "__index__") else list(shape)
     dtype = (
         config.standardize_dtype(dtype)
@@ -52,12 +84,28 @@ def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
 
 
 def zeros(shape: Sequence[Any], dtype: Any = None) -> Any:
-    """A tensor of zeros."""
+    """A tensor of zeros.
+
+    Args:
+        shape: dimensions: ints or expressions; an int for one axis.
+        dtype: name of the element type; None for ``floatx``.
+
+    Returns:
+        A tensor of that shape.
+    """
     return full(shape, 0, dtype or config.floatx())
 
 
 def ones(shape: Sequence[Any], dtype: Any = None) -> Any:
-    """A tensor of ones."""
+    """A tensor of ones.
+
+    Args:
+        shape: dimensions: ints or expressions; an int for one axis.
+        dtype: name of the element type; None for ``floatx``.
+
+    Returns:
+        A tensor of that shape.
+    """
     return full(shape, 1, dtype or config.floatx())
 
 
@@ -65,7 +113,16 @@ empty = zeros
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """A tensor of one value, of ``x``'s shape and dtype."""
+    """A tensor of one value, of ``x``'s shape and dtype.
+
+    Args:
+        x: a tensor of any shape.
+        fill_value: a number.
+        dtype: name of the element type; None for x's.
+
+    Returns:
+        A tensor of x's shape.
+    """
     from hornbeam._tensor import KerasTensor
 
     x = to_tensor(x)
@@ -76,17 +133,43 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Any:
-    """Zeros of ``x``'s shape."""
+    """Zeros of ``x``'s shape.
+
+    Args:
+        x: a tensor of any shape.
+        dtype: name of the element type; None for x's.
+
+    Returns:
+        A tensor of x's shape.
+    """
     return full_like(x, 0, dtype)
 
 
 def ones_like(x: Any, dtype: Any = None) -> Any:
-    """Ones of ``x``'s shape."""
+    """Ones of ``x``'s shape.
+
+    Args:
+        x: a tensor of any shape.
+        dtype: name of the element type; None for x's.
+
+    Returns:
+        A tensor of x's shape.
+    """
     return full_like(x, 1, dtype)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
-    """Ones on the k-th diagonal of an N x M matrix."""
+    """Ones on the k-th diagonal of an N x M matrix.
+
+    Args:
+        N: rows.
+        M: columns; None for N.
+        k: which diagonal: above the main one where positive.
+        dtype: name of the element type; None for ``floatx``.
+
+    Returns:
+        A tensor ``(N, M)``.
+    """
     return to_tensor(np.eye(N, M, k, dtype=config.standardize_dtype(dtype)))
 
 
@@ -118,19 +201,50 @@ def _triangle(x: Any, k: int, lower: bool) -> Any:
 
 
 def tril(x: Any, k: int = 0) -> Any:
-    """The lower triangle of the last two axes; zeros above the k-th diagonal."""
+    """The lower triangle of the last two axes; zeros above the k-th diagonal.
+
+    Args:
+        x: a tensor of at least two axes.
+        k: which diagonal: above the main one where positive.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        ValueError: when x has fewer than two axes.
+    """
     return _triangle(x, k, True)
 
 
 def triu(x: Any, k: int = 0) -> Any:
-    """The upper triangle of the last two axes; zeros below the k-th diagonal."""
+    """The upper triangle of the last two axes; zeros below the k-th diagonal.
+
+    Args:
+        x: a tensor of at least two axes.
+        k: which diagonal: above the main one where positive.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        ValueError: when x has fewer than two axes.
+    """
     return _triangle(x, k, False)
 
 
 def diag(x: Any) -> Any:
-    """The diagonal of a matrix, or a matrix with a vector on it."""
+    """The diagonal of a matrix, or a matrix with a vector on it.
+
+    Args:
+        x: a vector, or a matrix of known size.
+
+    Returns:
+        A matrix, or a vector.
+    """
     x = to_tensor(x)
     if x.ndim == 1:
         n = dims_of(x)[0]
         return m.multiply(expand_dims(x, 0), m.cast(eye(int(n)), x.dtype))
-    return m.sum(m.multiply(x, m.cast(eye(int(x.shape[0]), int(x.shape[1])), x.dtype)), axis=1)[: builtins.min(x.shape)]
+    return reductions.sum(m.multiply(x, m.cast(eye(int(x.shape[0]), int(x.shape[1])), x.dtype)), axis=1)[
+        : builtins.min(x.shape)
+    ]

@@ -11,6 +11,7 @@ import numpy as np
 from hornbeam import config
 from hornbeam._tensor import Tensor, dims_of, emit1, to_tensor, variable_value
 from hornbeam.ops import math as m
+from hornbeam.ops import reductions
 from hornbeam.ops.arrays import (
     _axis,
     _dims,
@@ -26,7 +27,19 @@ from hornbeam.ops.creation import arange, ones_like
 
 
 def get_item(x: Any, key: Any) -> Any:
-    """``x[key]`` for ints, slices, ``...``, None, and one integer or boolean (eager only) array."""
+    """``x[key]`` for ints, slices, ``...``, None, and one integer or boolean (eager only) array.
+
+    Args:
+        x: a tensor of any shape.
+        key: as NumPy's.
+
+    Returns:
+        A tensor.
+
+    Raises:
+        IndexError: when an int is out of range.
+        ValueError: for keys that are not supported.
+    """
     x = to_tensor(x)
     keys = list(key) if isinstance(key, tuple) else [key]
     arrays = [k for k in keys if isinstance(k, (list, np.ndarray)) or (is_tensor(k) and k.ndim > 0)]
@@ -135,7 +148,19 @@ def _bound(k: Any, n: Any, default: Any) -> Any:
 
 
 def slice(inputs: Any, start_indices: Sequence[Any], shape: Sequence[Any]) -> Any:
-    """The block of ``shape`` that starts at ``start_indices``."""
+    """The block of ``shape`` that starts at ``start_indices``.
+
+    Args:
+        inputs: a tensor.
+        start_indices: one for each axis: ints or expressions.
+        shape: of the block.
+
+    Returns:
+        A tensor of that shape.
+
+    Raises:
+        ValueError: when the block does not lie inside.
+    """
     x = to_tensor(inputs)
     end = [s + n for s, n in zip(start_indices, shape)]
     return emit1("slice", [x], begin=list(start_indices), end=end, strides=[1] * x.ndim)
@@ -191,6 +216,14 @@ def _ids(indices: Any, n: Any) -> Any:
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Slices of ``x`` by index along ``axis`` (None: of the flattened tensor).
 
+    Args:
+        x: a tensor of any shape.
+        indices: ints of any shape; negative ones count from the end.
+        axis: an int or None.
+
+    Returns:
+        A tensor: x's shape with the indices' in the axis' place.
+
     Raises:
         ValueError: when an index is out of range, naming it.
     """
@@ -207,7 +240,19 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
-    """Elements of ``x`` by index along ``axis``; the other axes match (or are 1 in ``indices``)."""
+    """Elements of ``x`` by index along ``axis``; the other axes match (or are 1 in ``indices``).
+
+    Args:
+        x: a tensor of any shape.
+        indices: ints; negative ones count from the end.
+        axis: which axis.
+
+    Returns:
+        A tensor of the indices' shape.
+
+    Raises:
+        ValueError: when an index is out of range.
+    """
     x = to_tensor(x)
     axis = _axis(axis, x.ndim)
     ids = _ids(indices, dims_of(x)[axis])
@@ -216,7 +261,19 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
 
 
 def scatter(indices: Any, values: Any, shape: Sequence[Any]) -> Any:
-    """Zeros of ``shape`` with ``values`` added at ``indices`` ([.., k] gives the first k coordinates)."""
+    """Zeros of ``shape`` with ``values`` added at ``indices`` ([.., k] gives the first k coordinates).
+
+    Args:
+        indices: int32 ``(..., k)``; those that repeat are added up.
+        values: ``(..., rest of shape)``.
+        shape: of the result.
+
+    Returns:
+        A tensor of that shape and the values' dtype.
+
+    Raises:
+        ValueError: when an index is out of range.
+    """
     ids, values = to_tensor(indices, "int32"), to_tensor(values)
     k = ids.shape[-1]
     flat, stride = None, 1
@@ -229,7 +286,19 @@ def scatter(indices: Any, values: Any, shape: Sequence[Any]) -> Any:
 
 
 def scatter_update(inputs: Any, indices: Any, updates: Any) -> Any:
-    """``inputs`` with ``updates`` written at ``indices`` (which must differ)."""
+    """``inputs`` with ``updates`` written at ``indices`` (which must differ).
+
+    Args:
+        inputs: a tensor.
+        indices: int32 ``(..., k)``.
+        updates: ``(..., the other axes of inputs)``.
+
+    Returns:
+        A tensor of inputs' shape.
+
+    Raises:
+        ValueError: when an index is out of range.
+    """
     x = to_tensor(inputs)
     hit = scatter(indices, ones_like(to_tensor(updates), dtype="int32"), list(dims_of(x)))
     new = scatter(indices, to_tensor(updates, x.dtype), list(dims_of(x)))
@@ -237,7 +306,16 @@ def scatter_update(inputs: Any, indices: Any, updates: Any) -> Any:
 
 
 def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Any:
-    """``inputs`` with the block at ``start_indices`` replaced."""
+    """``inputs`` with the block at ``start_indices`` replaced.
+
+    Args:
+        inputs: a tensor.
+        start_indices: where the block begins, one for each axis.
+        updates: the block.
+
+    Returns:
+        A tensor of inputs' shape.
+    """
     x, u = to_tensor(inputs), to_tensor(updates)
     lo = [int(s) for s in start_indices]
     hi = [d - s - n for d, s, n in zip(dims_of(x), lo, dims_of(u))]
@@ -246,12 +324,28 @@ def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Any
 
 
 def segment_sum(data: Any, segment_ids: Any, num_segments: int, sorted: bool = False) -> Any:
-    """Sums of the rows that share a segment id: ``(num_segments, ...)``."""
+    """Sums of the rows that share a segment id: ``(num_segments, ...)``.
+
+    Args:
+        data: ``(rows, ...)``.
+        segment_ids: int32 ``(rows,)``, in [0, num_segments), in any order.
+        num_segments: how many there are.
+        sorted: accepted for compatibility.
+
+    Raises:
+        ValueError: when an id is out of range.
+    """
     return emit1("scatter_add", [to_tensor(segment_ids, "int32"), m._numbers(data)], rows=[num_segments])
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
     """1 at each index, 0 elsewhere; an index out of range gives zeros.
+
+    Args:
+        x: ints of any shape.
+        num_classes: how many there are.
+        axis: of the result, where the classes lie.
+        dtype: name of the element type; None for ``floatx``.
 
     Output shape: x's, with an axis of ``num_classes`` added.
     """
@@ -263,7 +357,15 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
 
 
 def argsort(x: Any, axis: int = -1) -> Any:
-    """Indices that sort ``x`` along ``axis``, stable, int32; NaN last."""
+    """Indices that sort ``x`` along ``axis``, stable, int32; NaN last.
+
+    Args:
+        x: a tensor of any shape.
+        axis: which axis.
+
+    Returns:
+        A tensor of x's shape.
+    """
     return _sorted_ids(x, axis, False)
 
 
@@ -274,12 +376,32 @@ def _sorted_ids(x: Any, axis: int, descending: bool) -> Any:
 
 
 def sort(x: Any, axis: int = -1) -> Any:
-    """``x`` in ascending order along ``axis``."""
+    """``x`` in ascending order along ``axis``.
+
+    Args:
+        x: a tensor of any shape.
+        axis: which axis.
+
+    Returns:
+        A tensor of x's shape.
+    """
     return take_along_axis(x, argsort(x, axis), axis)
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
-    """The k largest elements along the last axis, and their indices."""
+    """The k largest elements along the last axis, and their indices.
+
+    Args:
+        x: ``(..., n)``.
+        k: at most n.
+        sorted: accepted for compatibility: they always are, the largest first.
+
+    Returns:
+        Two tensors ``(..., k)``: elements in x's dtype, indices in int32.
+
+    Raises:
+        ValueError: when k is larger than n.
+    """
     x = to_tensor(x)
     if x.shape[-1] is not None and k > x.shape[-1]:
         raise ValueError(f"`k` must be at most the last axis' size, {x.shape[-1]}. Received: k={k}")
@@ -288,22 +410,62 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
 
 
 def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
-    """Whether each target class is among the k most probable."""
+    """Whether each target class is among the k most probable.
+
+    Args:
+        targets: int32 ``(...,)``.
+        predictions: ``(..., classes)``.
+        k: how many count.
+
+    Returns:
+        A bool tensor of targets' shape.
+    """
     p = to_tensor(predictions)
     score = take_along_axis(p, expand_dims(to_tensor(targets, "int32"), -1), -1)
-    return m.less(m.sum(m.cast(m.greater(p, score), "int32"), -1), k)
+    return m.less(reductions.sum(m.cast(m.greater(p, score), "int32"), -1), k)
 
 
 def nonzero(x: Any) -> Any:
-    """Indices of the elements that are not zero, one array an axis (eager only: the count depends on the values)."""
+    """Indices of the elements that are not zero, one array an axis (eager only: the count depends on the values).
+
+    Args:
+        x: an eager tensor or array.
+
+    Returns:
+        A tuple of int32 tensors.
+
+    Raises:
+        TypeError: for a traced value.
+    """
     return tuple(Tensor(i.astype("int32")) for i in np.nonzero(np.asarray(variable_value(x))))
 
 
 def unique(x: Any) -> Any:
-    """The sorted distinct elements (eager only)."""
+    """The sorted distinct elements (eager only).
+
+    Args:
+        x: an eager tensor or array.
+
+    Returns:
+        A tensor of one axis.
+
+    Raises:
+        TypeError: for a traced value.
+    """
     return Tensor(np.unique(np.asarray(variable_value(x))))
 
 
 def boolean_mask(x: Any, mask: Any) -> Any:
-    """The elements where the mask holds (eager only)."""
+    """The elements where the mask holds (eager only).
+
+    Args:
+        x: an eager tensor or array.
+        mask: bools of its first axes.
+
+    Returns:
+        A tensor.
+
+    Raises:
+        TypeError: for a traced value.
+    """
     return Tensor(np.asarray(variable_value(x))[np.asarray(mask).astype(bool)])

@@ -1,4 +1,4 @@
-"""Elementwise arithmetic, comparison, reductions and matrix products, with NumPy's broadcasting and Keras' names.
+"""Elementwise arithmetic, comparison and matrix products, with NumPy's broadcasting and Keras' names.
 
 Arguments may be tensors of any kind, variables, arrays or numbers; mixed dtypes are promoted as in Keras (a Python number
 takes the tensor's dtype).
@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from hornbeam import config
-from hornbeam._tensor import _FLOATS, TensorLike, dims_of, emit1, promote, to_tensor, variable_value
-
-Axis = int | Sequence[int] | None
+from hornbeam._operators import TensorLike
+from hornbeam._tensor import _FLOATS, dims_of, emit1, promote, to_tensor, variable_value
 
 
 def dtype_of(x: Any) -> str:
@@ -153,7 +150,15 @@ greater_equal = _make_binary("greater_equal", "greater_equal", "x1 >= x2", numbe
 
 
 def round(x: Any, decimals: int = 0) -> Any:
-    """To the nearest multiple of 10**-decimals, ties to even."""
+    """To the nearest multiple of 10**-decimals, ties to even.
+
+    Args:
+        x: a tensor of any shape; ints stay as they are in value.
+        decimals: digits after the point to keep.
+
+    Returns:
+        A float tensor of x's shape.
+    """
     if decimals == 0:
         return _unary("round", x)
     scale = 10.0**decimals
@@ -165,27 +170,66 @@ def _logical(op: str, *xs: Any) -> Any:
 
 
 def logical_not(x: Any) -> Any:
-    """Not x, element by element (nonzero counts as true)."""
+    """Not x, element by element (nonzero counts as true).
+
+    Args:
+        x: a tensor; any dtype.
+
+    Returns:
+        A bool tensor of x's shape.
+    """
     return _logical("logical_not", x)
 
 
 def logical_and(x1: Any, x2: Any) -> Any:
-    """x1 and x2, element by element (nonzero counts as true)."""
+    """x1 and x2, element by element (nonzero counts as true).
+
+    Args:
+        x1: a tensor; any dtype.
+        x2: likewise; the shapes broadcast.
+
+    Returns:
+        A bool tensor.
+    """
     return _logical("logical_and", x1, x2)
 
 
 def logical_or(x1: Any, x2: Any) -> Any:
-    """x1 or x2, element by element (nonzero counts as true)."""
+    """x1 or x2, element by element (nonzero counts as true).
+
+    Args:
+        x1: a tensor; any dtype.
+        x2: likewise; the shapes broadcast.
+
+    Returns:
+        A bool tensor.
+    """
     return _logical("logical_or", x1, x2)
 
 
 def logical_xor(x1: Any, x2: Any) -> Any:
-    """Either x1 or x2 but not both, element by element."""
+    """Either x1 or x2 but not both, element by element.
+
+    Args:
+        x1: a tensor; any dtype.
+        x2: likewise; the shapes broadcast.
+
+    Returns:
+        A bool tensor.
+    """
     return _logical("logical_xor", x1, x2)
 
 
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     """x1 where the condition holds, else x2; the three shapes broadcast.
+
+    Args:
+        condition: a tensor; nonzero counts as true.
+        x1: a tensor or a number.
+        x2: likewise.
+
+    Returns:
+        A tensor of the shape all three broadcast to, in the dtype that holds x1 and x2.
 
     Example:
         >>> where([True, False], 1.0, 2.0).numpy().tolist()
@@ -196,27 +240,46 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
 
 
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
-    """x kept within [x_min, x_max]."""
+    """x kept within [x_min, x_max].
+
+    Args:
+        x: a tensor of any shape.
+        x_min: a number or a tensor that broadcasts with x.
+        x_max: likewise.
+
+    Returns:
+        A tensor of x's shape; NaN stays NaN.
+    """
     return minimum(maximum(x, x_min), x_max)
 
 
 def cast(x: Any, dtype: Any) -> Any:
-    """x in another dtype; floats are cut towards zero when they become ints."""
+    """x in another dtype; floats are cut towards zero when they become ints.
+
+    Args:
+        x: a tensor of any shape.
+        dtype: name of the element type.
+
+    Returns:
+        A tensor of x's shape.
+
+    Raises:
+        ValueError: for an unknown dtype.
+    """
     return to_tensor(x, config.standardize_dtype(dtype))
 
 
 def logaddexp(x1: Any, x2: Any) -> Any:
-    """log(exp(x1) + exp(x2)) without overflow."""
+    """log(exp(x1) + exp(x2)) without overflow.
+
+    Args:
+        x1: a tensor.
+        x2: a tensor; the shapes broadcast.
+
+    Returns:
+        A float tensor.
+    """
     return add(maximum(x1, x2), log1p(exp(negative(abs(subtract(x1, x2))))))
-
-
-def _axes(axis: Axis) -> list[int]:
-    return [] if axis is None else [int(axis)] if hasattr(axis, "__index__") else [int(a) for a in axis]  # type: ignore[arg-type, union-attr]
-
-
-def _reduce(op: str, x: Any, axis: Axis, keepdims: bool) -> Any:
-    axes = _axes(axis)
-    return emit1(op, [x], axes=axes, keepdims=bool(keepdims), none=axis is not None and not axes)
 
 
 def _numbers(x: Any) -> Any:
@@ -230,111 +293,15 @@ def _numbers(x: Any) -> Any:
     )
 
 
-def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The sum over ``axis`` (an int, several, or None for all).
-
-    Example:
-        >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy().tolist()
-        [4.0, 6.0]
-    """
-    return _reduce("sum", _numbers(x), axis, keepdims)
-
-
-def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The product over ``axis``."""
-    return _reduce("prod", _numbers(x), axis, keepdims)
-
-
-def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The mean over ``axis``; ints give floats."""
-    return _reduce("mean", to_float(_numbers(x)), axis, keepdims)
-
-
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The maximum over ``axis``; NaN where there is one. Raises ValueError for an empty axis."""
-    return _reduce("max", _numbers(x), axis, keepdims)
-
-
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The minimum over ``axis``; NaN where there is one. Raises ValueError for an empty axis."""
-    return _reduce("min", _numbers(x), axis, keepdims)
-
-
-amax, amin = max, min
-
-
-def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether any element over ``axis`` is true."""
-    return _reduce("any", to_tensor(x, "bool"), axis, keepdims)
-
-
-def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Whether all elements over ``axis`` are true."""
-    return _reduce("all", to_tensor(x, "bool"), axis, keepdims)
-
-
-def var(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The population variance over ``axis`` (0 for one element)."""
-    x = to_float(x)
-    return mean(square(subtract(x, mean(x, axis, True))), axis, keepdims)
-
-
-def std(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The population standard deviation over ``axis``."""
-    return sqrt(var(x, axis, keepdims))
-
-
-def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) over ``axis`` without overflow."""
-    x = to_float(x)
-    top = stop_gradient(max(x, axis, True))
-    top = where(isfinite(top), top, 0.0)
-    y = add(log(sum(exp(subtract(x, top)), axis, True)), top)
-    return y if keepdims else sum(y, axis)
-
-
-def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Any, Any]:
-    """Mean and population variance over ``axes``."""
-    return mean(x, axes, keepdims), var(x, axes, keepdims)
-
-
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """The int32 index of the first maximum along ``axis``, or of the flattened tensor."""
-    return _arg("argmax", x, axis, keepdims)
-
-
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-    """The int32 index of the first minimum along ``axis``, or of the flattened tensor."""
-    return _arg("argmin", x, axis, keepdims)
-
-
-def _arg(op: str, x: Any, axis: int | None, keepdims: bool) -> Any:
-    from hornbeam.ops import arrays as shapes
-
-    x = _numbers(x)
-    y = emit1(op, [shapes.reshape(x, [-1]) if axis is None else x], axis=-1 if axis is None else axis)
-    return shapes.expand_dims(y, axis) if keepdims and axis is not None else y
-
-
-def cumsum(x: Any, axis: int | None = None) -> Any:
-    """Running sums along ``axis`` (None: of the flattened tensor)."""
-    return _cumulative("cumsum", x, axis)
-
-
-def cumprod(x: Any, axis: int | None = None) -> Any:
-    """Running products along ``axis`` (None: of the flattened tensor)."""
-    return _cumulative("cumprod", x, axis)
-
-
-def _cumulative(op: str, x: Any, axis: int | None) -> Any:
-    from hornbeam.ops import arrays as shapes
-
-    x = _numbers(x)
-    return emit1(op, [shapes.reshape(x, [-1]) if axis is None else x], axis=-1 if axis is None else axis)
-
-
 def stop_gradient(x: Any) -> Any:
-    """x itself, through which no gradient flows."""
+    """x itself, through which no gradient flows.
+
+    Args:
+        x: a tensor of any shape.
+
+    Returns:
+        A tensor of x's shape and dtype.
+    """
     return emit1("stop_gradient", [to_tensor(x)])
 
 
@@ -368,7 +335,15 @@ def matmul(x1: Any, x2: Any) -> Any:
 
 
 def dot(x1: Any, x2: Any) -> Any:
-    """NumPy's dot: the sum of products over x1's last axis and x2's second to last."""
+    """NumPy's dot: the sum of products over x1's last axis and x2's second to last.
+
+    Args:
+        x1: a tensor; a number multiplies.
+        x2: likewise.
+
+    Returns:
+        A float tensor of x1's other axes, then x2's.
+    """
     from hornbeam.ops import arrays as shapes
 
     x1, x2 = to_tensor(x1), to_tensor(x2)
@@ -380,27 +355,18 @@ def dot(x1: Any, x2: Any) -> Any:
 
 
 def outer(x1: Any, x2: Any) -> Any:
-    """All products of an element of x1 (flattened) with one of x2."""
+    """All products of an element of x1 (flattened) with one of x2.
+
+    Args:
+        x1: a tensor; any shape.
+        x2: likewise.
+
+    Returns:
+        A tensor ``(size of x1, size of x2)``.
+    """
     from hornbeam.ops import arrays as shapes
 
     return multiply(shapes.reshape(x1, [-1, 1]), shapes.reshape(x2, [1, -1]))
-
-
-def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The vector norm over ``axis``: order 2 (None, the default), 1, or ``inf``."""
-    x = to_float(x)
-    if ord in (None, 2):
-        return sqrt(sum(square(x), axis, keepdims))
-    if ord == 1:
-        return sum(abs(x), axis, keepdims)
-    if ord == np.inf:
-        return max(abs(x), axis, keepdims)
-    raise ValueError(f"`ord` must be None, 1, 2 or inf. Received: ord={ord!r}")
-
-
-def count_nonzero(x: Any, axis: Axis = None) -> Any:
-    """How many elements over ``axis`` are not zero, int32."""
-    return sum(to_tensor(to_tensor(x, "bool"), "int32"), axis)
 
 
 def shape_product(dims: Sequence[Any]) -> Any:
@@ -412,5 +378,9 @@ def shape_product(dims: Sequence[Any]) -> Any:
 
 
 def size(x: Any) -> Any:
-    """Number of elements: an int, or a dimension expression inside a graph."""
+    """Number of elements: an int, or a dimension expression inside a graph.
+
+    Args:
+        x: a tensor of any shape.
+    """
     return shape_product(dims_of(x))

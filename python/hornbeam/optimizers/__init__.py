@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam.optimizers import schedules  # noqa: F401
-from hornbeam.optimizers.algorithms import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
+from hornbeam.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from hornbeam.optimizers.algorithms import SGD, Adadelta, Adagrad, Lion, RMSprop
 from hornbeam.optimizers.optimizer import Optimizer  # noqa: F401
 from hornbeam.saving.registry import lookup, serialize_keras_object
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, ops
-from hornbeam._tensor import Traced, Variable, current_trace, emit1, to_tensor
+from hornbeam._tensor import emit1, to_tensor
+from hornbeam._trace import Traced, current_trace
 from hornbeam._tree import flatten
+from hornbeam._variable import Variable
 from hornbeam.optimizers.schedules import LearningRateSchedule
 from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
@@ -222,7 +224,7 @@ class Optimizer:
                 f"apply() needs one gradient for each variable. Received: {len(grads)} and {len(trainable_variables)}"
             )
         if not self.built:
-            from hornbeam._tensor import eager_scope
+            from hornbeam._trace import eager_scope
 
             with eager_scope():
                 self.build(list(trainable_variables))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, ops, optimizers
-from hornbeam._tensor import Tensor, dims_of, eager_scope, to_tensor
+from hornbeam._tensor import Tensor, dims_of, to_tensor
+from hornbeam._trace import eager_scope
 from hornbeam._tree import flatten, map_structure, pack_like, signature
 from hornbeam.callbacks.callback import CallbackList, History
 from hornbeam.function import Compiled
@@ -254,7 +255,7 @@ class Trainer:
 
     def _build_eagerly(self, batch: Any) -> None:
         """Builds a model from its first batch's shapes, so that weights exist before the step is traced."""
-        from hornbeam._tensor import Trace
+        from hornbeam._trace import Trace
 
         if self.built and all(layer.built for layer in self._all_layers()):  # type: ignore[attr-defined]
             return

@@ -1,0 +1,181 @@
+"""Traces: graphs under construction, and the values that ops make in them."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from typing import Any
+
+from hornbeam import _core
+from hornbeam._operators import Shape, TensorLike
+
+
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.trace: Trace | None = None
+        self.tapes: list[Any] = []
+
+
+_state = _State()
+
+
+class Traced(TensorLike):
+    """A value of a graph being traced: it has a shape and a dtype, and no numbers yet."""
+
+    def __init__(self, trace: Trace, value: Any) -> None:
+        self._trace, self._value = trace, value
+        self._keras_mask: Any = None
+
+    @property
+    def dims(self) -> Shape:
+        """Dimensions as ints, or expressions where they are known only when the graph runs."""
+        return tuple(self._trace.graph.shape(self._value))
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """Dimensions as ints, None where they are known only when the graph runs (see ``ops.shape``)."""
+        return tuple(d if isinstance(d, int) else None for d in self.dims)
+
+    @property
+    def dtype(self) -> str:  # type: ignore[override]
+        """Name of the element type."""
+        return str(self._trace.graph.dtype(self._value))
+
+    def _no_value(self, what: str) -> TypeError:
+        frame = next(
+            (
+                f
+                for f in reversed(traceback.extract_stack())
+                if "/hornbeam/" not in f.filename.replace("\\", "/") or "/hornbeam/examples/" in f.filename
+            ),
+            None,
+        )
+        where = f" at {frame.filename}:{frame.lineno}: {frame.line}" if frame else ""
+        return TypeError(
+            f"{what} was called on a traced value of shape {self.shape}, which has no numbers while the step is being "
+            f"compiled{where}. Use `ops.cond` or `ops.while_loop`, or compile(..., run_eagerly=True)."
+        )
+
+    def __bool__(self) -> bool:
+        raise self._no_value("bool()")
+
+    def __float__(self) -> float:
+        raise self._no_value("float()")
+
+    def __int__(self) -> int:
+        raise self._no_value("int()")
+
+    def __index__(self) -> int:
+        raise self._no_value("int()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise self._no_value("numpy()")
+
+    def numpy(self) -> Any:
+        """Raises TypeError: a traced value has no numbers."""
+        raise self._no_value("numpy()")
+
+    def __len__(self) -> int:
+        if not self.shape or self.shape[0] is None:
+            raise self._no_value("len()")
+        return int(self.shape[0])
+
+    def __repr__(self) -> str:
+        return f"<Traced shape={self.shape} dtype={self.dtype}>"
+
+
+class Trace:
+    """A graph under construction. Values and variables of an enclosing trace become explicit inputs."""
+
+    def __init__(self, parent: Trace | None = None) -> None:
+        self.graph = _core.Graph()
+        self.parent = parent
+        self.captures: list[Any] = []  # Traced of the parent, in the order of `capture_inputs`
+        self.capture_inputs: list[Any] = []
+        self._capture_index: dict[Any, Any] = {}
+        self.reads: dict[int, tuple[Any, Any]] = {}  # id(variable) -> (variable, current value), sub-traces only
+        self.assigned: dict[int, tuple[Any, Any]] = {}
+
+    def __enter__(self) -> Trace:
+        self._outer = _state.trace
+        _state.trace = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _state.trace = self._outer
+
+    def wrap(self, value: Any) -> Traced:
+        """The value as a tensor."""
+        return Traced(self, value)
+
+    def input(self, name: str, dtype: str, shape: Shape) -> Traced:
+        """Adds an input."""
+        return self.wrap(self.graph.input(name, dtype, shape))
+
+    def constant(self, array: Any) -> Traced:
+        """Adds a constant."""
+        return self.wrap(self.graph.constant(array))
+
+    def value_of(self, tensor: Traced) -> Any:
+        """The tensor's value in this graph, captured when it belongs to an enclosing trace."""
+        if tensor._trace is self:
+            return tensor._value
+        t: Trace | None = self
+        while t is not None and t is not tensor._trace:
+            t = t.parent
+        if t is None:
+            raise ValueError("a traced value was used outside the function that was traced. Return it instead.")
+        key = (id(tensor._trace), tensor._value)
+        if key not in self._capture_index:
+            assert self.parent is not None
+            outer = self.parent.wrap(self.parent.value_of(tensor))
+            self._capture_index[key] = self._capture(outer)
+        return self._capture_index[key]
+
+    def _capture(self, outer: Traced) -> Any:
+        inner = self.graph.input(f"capture{len(self.captures)}", outer.dtype, outer.dims)
+        self.captures.append(outer)
+        self.capture_inputs.append(inner)
+        return inner
+
+    def read(self, variable: Any) -> Traced:
+        """The variable's current value."""
+        if self.parent is None:
+            return self.wrap(self.graph.read(variable._core))
+        if id(variable) not in self.reads:
+            self.reads[id(variable)] = (variable, self._capture(self.parent.read(variable)))
+        if id(variable) in self.assigned:
+            return self.wrap(self.assigned[id(variable)][1])
+        return self.wrap(self.reads[id(variable)][1])
+
+    def assign(self, variable: Any, value: Traced) -> None:
+        """Gives the variable a new value."""
+        if self.parent is None:
+            self.graph.assign(variable._core, self.value_of(value))
+            return
+        self.read(variable)
+        self.assigned[id(variable)] = (variable, self.value_of(value))
+
+
+def current_trace() -> Trace | None:
+    """The innermost trace of this thread, if any."""
+    return _state.trace
+
+
+class eager_scope:
+    """Inside, ops run at once even when a trace is open: for creating weights while tracing."""
+
+    def __enter__(self) -> None:
+        self._saved = _state.trace
+        self._tapes = _state.tapes
+        _state.trace, _state.tapes = None, []
+
+    def __exit__(self, *exc: object) -> None:
+        _state.trace, _state.tapes = self._saved, self._tapes
+
+
+def made_by(op: str, x: Any) -> Traced | None:
+    """What the op ``op`` made the traced ``x`` of, or None when something else made it."""
+    if not isinstance(x, Traced) or x._trace.graph.op_of(x._value) != op:
+        return None
+    return x._trace.wrap(x._trace.graph.inputs_of(x._value)[0])

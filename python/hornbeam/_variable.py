@@ -1,0 +1,140 @@
+"""Variables: tensors with state, which programs read and write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hornbeam import _core, config
+from hornbeam._operators import HasValue, Shape, _ops
+from hornbeam._tensor import Tensor, as_array, to_tensor, variable_value
+from hornbeam._trace import _state, eager_scope
+
+
+class Variable(HasValue):
+    """A tensor with state, read and written by programs in place.
+
+    Args:
+        initializer: an array, or a callable ``(shape, dtype) -> array``.
+        shape: required with a callable.
+        dtype: element type; None for ``floatx`` (or the array's).
+        trainable: whether optimizers update it.
+        name: a name; None for "variable".
+
+    Example:
+        >>> v = Variable([1.0, 2.0])
+        >>> v.assign_add([1.0, 1.0])
+        >>> v.numpy().tolist()
+        [2.0, 3.0]
+    """
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Shape | None = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        **_: Any,
+    ) -> None:
+        with eager_scope():
+            if callable(initializer):
+                if shape is None:
+                    raise ValueError("`shape` is required when `initializer` is callable. Received: shape=None")
+                array = as_array(initializer(tuple(shape), dtype=dtype or config.floatx()), dtype or config.floatx())
+            else:
+                array = as_array(variable_value(initializer), dtype)
+        self._core = _core.Variable(name or "variable", array, trainable)
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self._path: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The variable's own name, such as "kernel"."""
+        return str(self._core.name)
+
+    @property
+    def path(self) -> str:
+        """The name with its layers', such as "dense/kernel"."""
+        return self._path or str(self._core.name)
+
+    @property
+    def shape(self) -> Shape:
+        """Dimensions as ints."""
+        return tuple(self._core.shape)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._core.shape)
+
+    @property
+    def dtype(self) -> str:
+        """Name of the element type."""
+        return str(self._core.dtype)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether optimizers update it."""
+        return bool(self._core.trainable)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._core.trainable = bool(value)
+
+    @property
+    def value(self) -> Any:
+        """The current value: traced inside a trace, else a tensor (a copy)."""
+        trace = _state.trace
+        if trace is not None:
+            return trace.read(self)
+        tensor = Tensor(self._core.numpy())
+        for tape in _state.tapes:
+            tape._watch_variable(self, tensor)
+        return tensor
+
+    def numpy(self) -> Any:
+        """The value as a NumPy array (a copy)."""
+        return self._core.numpy()
+
+    def assign(self, value: Any) -> None:
+        """Replaces the value; inside a trace, when the program ends.
+
+        Raises:
+            ValueError: when the shapes differ.
+        """
+        value = to_tensor(value, self.dtype)
+        trace = _state.trace
+        if trace is not None:
+            if tuple(value.shape) != tuple(self.shape) and None not in value.shape:
+                raise ValueError(
+                    f"cannot assign a value of shape {value.shape} to variable {self.path} of shape {self.shape}"
+                )
+            trace.assign(self, value)
+        else:
+            array = np.asarray(value, dtype=self.dtype)
+            if array.shape != tuple(self.shape):
+                raise ValueError(
+                    f"cannot assign a value of shape {array.shape} to variable {self.path} of shape {self.shape}"
+                )
+            self._core.assign(array)
+
+    def assign_add(self, value: Any) -> None:
+        """Adds ``value``."""
+        self.assign(_ops().add(self, value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtracts ``value``."""
+        self.assign(_ops().subtract(self, value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        a = self.numpy()
+        return a if dtype is None else a.astype(dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.value[key]
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
