@@ -183,6 +183,16 @@ void streams() {
       [](Graph& g, const std::vector<Value>& in) { return std::vector<Value>{g.add("layer_norm", in)[0]}; });
   add("batch_norm", {x, row, row}, 0, 3 * array,
       [](Graph& g, const std::vector<Value>& in) { return std::vector<Value>{g.add("batch_norm", in)[0]}; });
+  add("batch_norm gradient", {x, row, row, x}, 0, 5 * array, [](Graph& g, const std::vector<Value>& in) {
+    const std::vector<Value> y = g.add("batch_norm", {in[0], in[1], in[2]});
+    return gradients(g, {y[0]}, {in[0], in[1], in[2]}, {in[3]});
+  });
+  add("adam", {x, x, x, x}, 0, 7 * array, [](Graph& g, const std::vector<Value>& in) {
+    Ops o(g);
+    const Value m = o.add(in[1], o.mul(o.sub(in[0], in[1]), 0.1));
+    const Value v = o.add(in[2], o.mul(o.sub(o.square(in[0]), in[2]), 0.001));
+    return std::vector<Value>{m, v, o.sub(in[3], o.div(o.mul(m, 0.001), o.add(o.sqrt(v), 1e-7)))};
+  });
   const Shape image{64, 64, 64, 32};
   const double bytes = 4.0 * double(shape_product(image));
   add("max_pool 2x2", {image}, 0, 1.25 * bytes, [](Graph& g, const std::vector<Value>& in) {

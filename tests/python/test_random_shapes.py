@@ -100,6 +100,16 @@ def test_small_images_in_large_batches(seed):
     close(step, [x, k], (x.shape, k.shape, stride, dilation))
 
 
+@pytest.mark.parametrize("end", range(7))
+@pytest.mark.parametrize("rows,depth,columns", [(1, 64, 1), (5, 33, 2), (32, 64, 1), (131, 300, 10), (66, 1001, 15)])
+def test_products_with_few_columns(rows, depth, columns, end):
+    """A head with a few units: sums along the depth where columns would leave most of a register empty."""
+    rng = np.random.default_rng(rows + end)
+    x, w, b, s = (rng.standard_normal(n) for n in ((rows, depth), (depth, columns), (columns,), (columns,)))
+    close(lambda x, w, b, s: (ENDS[end](ops.matmul(x, w), b, s),), [x, w, b, s], (rows, depth, columns))
+    close(lambda x, w: (ops.matmul(x, ops.transpose(w)),), [x, w.T.copy()], (rows, depth, columns, "transposed"))
+
+
 @pytest.mark.parametrize("seed", range(16))
 def test_depthwise_convolutions_and_their_gradients(seed):
     rng = np.random.default_rng(seed)

@@ -4,6 +4,9 @@
 namespace hornbeam {
 namespace {
 
+constexpr int64_t kDotRows = 64;        // rows of dots that are finished together
+constexpr int64_t kMostDots = 1 << 20;  // elements of a dot
+
 struct MatmulParams {
   Gemm gemm;
   bool by_blocks = false;  // B is packed on the way
@@ -29,6 +32,33 @@ void pack_b(const KernelCall& c) {
                 first, last);
     i += last - first;
   }
+}
+
+// Columns of B as rows.
+void pack_dots(const KernelCall& c) {
+  const auto& p = params_of<MatmulParams>(c);
+  transpose_floats(buffer<const float>(c, 1), p.b.row_stride, prepared(c), p.k, p.k, p.n);
+}
+void multiply_dots(const KernelCall& c) {
+  const auto& p = params_of<MatmulParams>(c);
+  const float* w = p.b.row_stride == 1 ? buffer<const float>(c, 1) : prepared(c);
+  float* out = buffer<float>(c, c.out);
+  const int64_t start = 0;
+  const Range r = part_range(p.m, c.parts, c.part);
+  for (int64_t row = r.begin; row < r.end; row += kDotRows) {
+    const int64_t rows = std::min(kDotRows, r.end - row);
+    p.gemm.isa->dot_tile({buffer<const float>(c, 0) + row * p.a.row_stride, p.a.row_stride, &start, 1, int(p.k), w, p.k,
+                          out + row * p.n, p.n, int(rows), int(p.n)});
+    p.epilogue.apply_rows(c, out, 0, p.n, row, rows, 0, p.n);
+  }
+}
+
+// Whether sums along k, a register at a time, are quicker than a register of columns that would be mostly empty. A
+// step of either takes a multiply-add and the loads it waits for; each sum along k is folded at its end.
+bool dots_pay(const MatmulParams& p, int lanes) {
+  if (p.n == 0 || p.n >= lanes || p.k > kMostDots || p.a.col_stride != 1) return false;
+  const double folded = 15, steps = double((p.k + lanes - 1) / lanes);
+  return double(p.n) * (1.25 * steps + folded) < 1.5 * double(p.k);
 }
 
 void multiply(const KernelCall& c) {
@@ -113,6 +143,13 @@ KernelPlan plan_matmul(const KernelRequest& r) {
     return make_plan(std::move(p), {{multiply_f64, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
   if (r.inputs[0].dtype != DType::f32) no_kernel(r);
   p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta, r.threads);
+  if (p.batch == 1 && r.outputs.size() == 1 && dots_pay(p, r.isa->lanes)) {
+    p.epilogue = Epilogue::plan(r, 2, false);
+    const int parts = parts_for(p.m, 2.0 * double(p.n * p.k));
+    if (p.b.row_stride == 1) return make_plan(std::move(p), {{multiply_dots, parts}});
+    const size_t bytes = size_t(p.n * p.k) * 4;
+    return make_plan(std::move(p), {{pack_dots, 1, 1}, {multiply_dots, parts}}, 0, bytes);
+  }
   p.gemm.read_in_place(p.b.row_stride, p.b.col_stride);
   p.by_blocks = p.batch == 1 && !r.lasts(1) && p.gemm.pack_by_blocks();
   p.epilogue = Epilogue::plan(r, 2);
