@@ -47,9 +47,13 @@ void multiply_dots(const KernelCall& c) {
   const Range r = part_range(p.m, c.parts, c.part);
   for (int64_t row = r.begin; row < r.end; row += kDotRows) {
     const int64_t rows = std::min(kDotRows, r.end - row);
+    float* to = p.epilogue.apart ? buffer<float>(c, c.work) + c.thread * p.apart_step : out + row * p.n;
     p.gemm.isa->dot_tile({buffer<const float>(c, 0) + row * p.a.row_stride, p.a.row_stride, &start, 1, int(p.k), w, p.k,
-                          out + row * p.n, p.n, int(rows), int(p.n)});
-    p.epilogue.apply_rows(c, out, 0, p.n, row, rows, 0, p.n);
+                          to, p.n, int(rows), int(p.n)});
+    if (p.epilogue.apart)
+      p.epilogue.apply_apart(c, to, p.n, row, rows, 0, p.n);
+    else
+      p.epilogue.apply_rows(c, out, 0, p.n, row, rows, 0, p.n);
   }
 }
 
@@ -105,6 +109,26 @@ void multiply_f64(const KernelCall& c) {
     }
   }
 }
+
+// Whatever reads more than the product may write its results over that; so do several results.
+bool reads_more(const Epilogue& e, const KernelRequest& r) {
+  if (!e.present) return false;
+  const std::vector<int> inputs = alias_inputs(e.fused);
+  return r.outputs.size() > 1 || std::any_of(inputs.begin(), inputs.end(), [](int i) { return i > 0; });
+}
+
+KernelPlan plan_dots(const KernelRequest& r, MatmulParams p) {
+  p.epilogue = Epilogue::plan(r, 2, false);
+  const int parts = parts_for(p.m, 2.0 * double(p.n * p.k));
+  if (reads_more(p.epilogue, r)) p.epilogue.lie_apart(), p.apart_step = kDotRows * p.n;
+  const size_t workspace = size_t(at_once(r, parts) * p.apart_step) * 4, packed = size_t(p.n * p.k) * 4;
+  const std::vector<int> aliases = p.epilogue.aliases;
+  const bool lies_well = p.b.row_stride == 1;
+  KernelPlan plan = lies_well ? make_plan(std::move(p), {{multiply_dots, parts}}, workspace)
+                              : make_plan(std::move(p), {{pack_dots, 1, 1}, {multiply_dots, parts}}, workspace, packed);
+  plan.alias_inputs = aliases;
+  return plan;
+}
 }  // namespace
 
 KernelPlan plan_matmul(const KernelRequest& r) {
@@ -143,13 +167,7 @@ KernelPlan plan_matmul(const KernelRequest& r) {
     return make_plan(std::move(p), {{multiply_f64, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
   if (r.inputs[0].dtype != DType::f32) no_kernel(r);
   p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta, r.threads);
-  if (p.batch == 1 && r.outputs.size() == 1 && dots_pay(p, r.isa->lanes)) {
-    p.epilogue = Epilogue::plan(r, 2, false);
-    const int parts = parts_for(p.m, 2.0 * double(p.n * p.k));
-    if (p.b.row_stride == 1) return make_plan(std::move(p), {{multiply_dots, parts}});
-    const size_t bytes = size_t(p.n * p.k) * 4;
-    return make_plan(std::move(p), {{pack_dots, 1, 1}, {multiply_dots, parts}}, 0, bytes);
-  }
+  if (p.batch == 1 && dots_pay(p, r.isa->lanes)) return plan_dots(r, std::move(p));
   p.gemm.read_in_place(p.b.row_stride, p.b.col_stride);
   p.by_blocks = p.batch == 1 && !r.lasts(1) && p.gemm.pack_by_blocks();
   p.epilogue = Epilogue::plan(r, 2);
@@ -160,11 +178,8 @@ KernelPlan plan_matmul(const KernelRequest& r) {
                                                                 int64_t(double(p.batch) * work / 2e6) + 1})));
   const int shares = p.by_blocks ? std::min(parts, p.gemm.parts()) : parts;
   int64_t floats = p.by_blocks ? at_once(r, shares) * p.gemm.block_floats() : 0;
-  // Whatever reads more than the product may write its results over that; so do several results.
-  bool reads_more = r.outputs.size() > 1;
-  for (int i : alias_inputs(p.epilogue.fused)) reads_more = reads_more || i > 0;
   const bool one_depth = p.k <= kTileDepth;
-  if (p.epilogue.present && p.batch == 1 && reads_more && (one_depth || r.outputs.size() > 1)) {
+  if (p.batch == 1 && reads_more(p.epilogue, r) && (one_depth || r.outputs.size() > 1)) {
     p.epilogue.lie_apart();
     p.gemm.rolling = one_depth;
     p.apart = floats;
