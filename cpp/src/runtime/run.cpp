@@ -1,5 +1,6 @@
 // Running a Program: every thread of the team walks the same items and takes its parts of each. No shape logic,
 // allocation, lock or exception here.
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -119,8 +120,12 @@ bool run_item(const Program& p, Scratch& s, const Item& item, const RunContext& 
   void* const* a = s.pointers.data() + item.args;
   switch (item.kind) {
     case Item::kernel: {
+      // Parts next to each other go to one thread: what it made of some rows is what it reads in the next item.
       KernelCall call{item.params, a, item.out, item.work, 0, item.parts, item.node, c.status, c.thread};
-      for (call.part = c.thread; call.part < item.parts; call.part += c.threads) item.fn(call);
+      const int sharing = std::min(c.threads, item.parts);
+      if (c.thread >= sharing) return true;
+      const int end = item.parts * (c.thread + 1) / sharing;
+      for (call.part = item.parts * c.thread / sharing; call.part < end; ++call.part) item.fn(call);
       return true;
     }
     case Item::copy:
