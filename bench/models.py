@@ -131,6 +131,15 @@ def main() -> None:
     report(results, out)
 
 
+def best_ratio(row: dict[str, list[float]]) -> float | None:
+    """The median over passes of the best peer's time over Hornbeam's; None where one of them was not timed."""
+    peers = [f for f in row if f != "hornbeam"]
+    if not peers or "hornbeam" not in row:
+        return None
+    passes = range(min(map(len, row.values())))
+    return statistics.median(min(row[f][i] for f in peers) / row["hornbeam"][i] for i in passes)
+
+
 def report(results: dict[str, dict[str, list[float]]], out: pathlib.Path) -> None:
     """Medians, half the spread, and the median of the passes' ratios, as a table and a picture."""
     known = ["hornbeam", "torch", "torch-compile", "keras-torch", "keras-jax", "keras-tf", "onnxruntime"]
@@ -142,18 +151,9 @@ def report(results: dict[str, dict[str, list[float]]], out: pathlib.Path) -> Non
     for key, row in results.items():
         median = {f: statistics.median(v) for f, v in row.items()}
         spread = {f: (max(v) - min(v)) / 2 / median[f] for f, v in row.items()}
-        peers = [f for f in frameworks if f != "hornbeam" and f in row]
-        ratios = (
-            [min(row[f][i] for f in peers) / row["hornbeam"][i] for i in range(min(map(len, row.values())))]
-            if peers and "hornbeam" in row
-            else []
-        )
+        ratio = best_ratio(row)
         cells = [f"{median[f]:.3g} +-{spread[f]:.0%}" if f in row else "-" for f in frameworks]
-        lines.append(
-            f"| {key} | " + " | ".join(cells) + f" | {statistics.median(ratios):.2f} |"
-            if ratios
-            else f"| {key} | " + " | ".join(cells) + " | - |"
-        )
+        lines.append(f"| {key} | " + " | ".join(cells) + (" | - |" if ratio is None else f" | {ratio:.2f} |"))
     (out / "models.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     draw(results, frameworks, out / "models.png")

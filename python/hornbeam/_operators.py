@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,10 +124,10 @@ class TensorLike(Operators):
         return (self[i] for i in range(self.shape[0]))
 
 
-class HasValue(Operators):
+class HasValue(Operators, ABC):
     """What stands for its current value in ops: a variable. Compared by identity, so that lists can look it up."""
 
     @property
+    @abstractmethod
     def value(self) -> Any:
         """The value to compute with."""
-        raise NotImplementedError
