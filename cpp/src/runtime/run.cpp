@@ -163,9 +163,12 @@ void gather_rows(const std::vector<RowGather>& gathers, const RunContext& c) {
 
 bool run_items(const Program& p, Scratch& s, const RunContext& c) {
   resolve(p, s);
+  bool meet = false;
   for (const Item& item : p.items) {
+    meet = meet || item.sync;  // of those that are skipped too: the next may rely on it
     if (item.prepares && !c.prepare) continue;
-    if (item.sync) c.meet();
+    if (meet) c.meet();
+    meet = false;
     if (!run_item(p, s, item, c)) return false;
   }
   return true;
