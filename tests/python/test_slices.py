@@ -130,3 +130,19 @@ def test_weights_that_change_between_runs_are_packed_again():
     want = _core.Executable(predict_graph(model, x), disable=["slices"]).run([x])[1]
     assert not np.allclose(first, second)
     np.testing.assert_allclose(second, want, rtol=1e-4, atol=1e-4)
+
+
+def test_predicting_on_several_threads_gives_the_same_bits_each_time():
+    """Items that run once a prediction are skipped in its later batches; the others must still wait for each other."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1024, 8, 8, 1)).astype("float32")
+
+    def make(threads):
+        hb.utils.set_random_seed(0)
+        m = hb.Sequential([hb.Input((8, 8, 1)), layers.Conv2D(32, 3, padding="same"), layers.BatchNormalization(), layers.ReLU(), layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(64, activation="relu"), layers.Dense(10, activation="softmax")])  # fmt: skip
+        m.compile("sgd", "mse", threads=threads)
+        return m
+
+    want = make(1).predict(x, batch_size=64, verbose=0)
+    for _ in range(10):
+        np.testing.assert_array_equal(make(2).predict(x, batch_size=64, verbose=0), want)
