@@ -55,8 +55,14 @@ class Algebra {
     }
     if (op == "matmul") return matmul(n, in);
     if (op == "slice") return same(n, in[0]);  // a range of the whole
-    if (op == "sum" && is(in[0], "broadcast_to")) return Value{};
+    if (op == "sum" || op == "mean" || op == "max" || op == "min" || op == "prod") return of_one_each(n, in[0]);
     return {};
+  }
+
+  // A reduction over axes of 1.
+  Value of_one_each(const Node& n, Value x) {
+    const SymShape& shape = n.outputs[0].shape;
+    return shape_product(g_.shape(x)) == shape_product(shape) ? ops_.reshape(x, shape) : Value{};
   }
 
   // The axes that are not 1 keep their order.

@@ -43,11 +43,12 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
   for (int nv = 1; nv <= 4; ++nv) {
     const int mr = isa->max_rows[nv];
     if (mr < 1) continue;
-    const int64_t panels = (n + int64_t(nv) * isa->lanes - 1) / (int64_t(nv) * isa->lanes);
+    const int64_t columns = std::max<int64_t>(n, 1), width = int64_t(nv) * isa->lanes, panels = columns / width;
     const int64_t tiles = std::max<int64_t>(1, (m + mr - 1) / mr);
     const double height = double(std::max<int64_t>(1, m)) / double(tiles);
-    const double step = std::max({height * nv, height + nv, 8.0}) + fetch * nv;
-    const double cost = step * double(tiles) * double(panels);
+    auto step = [&](int64_t v) { return std::max({height * double(v), height + double(v), 8.0}) + fetch * double(v); };
+    const int64_t rest = (columns % width + isa->lanes - 1) / isa->lanes;  // registers of the last panel
+    const double cost = double(tiles) * (step(nv) * double(panels) + (rest ? step(rest) : 0));
     if (g.nv == 0 || cost < least * 0.999) least = cost, g.nv = nv, g.mr = mr;
   }
   // Parts: enough to share among threads, each of a few tiles at least. The result does not depend on them.
@@ -80,7 +81,7 @@ int64_t Gemm::block_floats() const {
 
 void Gemm::read_in_place(int64_t row_stride, int64_t col_stride) {
   const bool well = m <= kFewRows || row_stride % kSetFloats != 0;
-  if (!column && col_stride == 1 && n % panel() == 0 && well) b_stride = row_stride;
+  if (!column && col_stride == 1 && n % isa->lanes == 0 && well) b_stride = row_stride;
 }
 
 int64_t Gemm::column_step() const { return std::max<int64_t>(panel(), kCacheColumns / panel() * panel()); }
@@ -135,21 +136,20 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const PanelS
   alignas(64) float tile[kTileRows * kTileStride];
   fill(source, a, tile, row, rows, k0, depth);
   const int w = panel();
-  const GemmFn kernel = isa->gemm[int(form())][nv][rows];
   float* to = rolling ? c : c + row * ldc;
   for (int64_t j = first; j < first + width; j += w) {
     const int columns = int(std::min<int64_t>(w, first + width - j));
     const float* b = panels_at.at + (j - panels_at.first) * panels_at.step;
     GemmTile t{tile,
                b,
-               b_stride,
+               b_stride ? b_stride : w,
                depth,
                {to + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu,
                 end.residual ? end.residual + row * ldc + j : nullptr}};
     for (const float* from : end.fetch)
       for (int64_t i = row; from && i < row + rows; ++i)
         for (int64_t at = 0; at < columns; at += 16) __builtin_prefetch(from + i * ldc + j + at, 1, 2);
-    kernel(t);
+    isa->gemm[column][registers_for(columns)][rows](t);
   }
 }
 

@@ -44,7 +44,6 @@ struct Gemm {
   static Gemm plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column);
   int panel() const { return nv * isa->lanes; }
   int64_t panels() const { return (n + panel() - 1) / panel(); }
-  GemmForm form() const { return column ? GemmForm::columns : b_stride ? GemmForm::in_place : GemmForm::rows; }
   int64_t packed_size() const { return b_stride ? 0 : panels() * panel() * k; }  // floats
   /// Reads B unpacked when that is the better way: few rows would not pay for the packing, and it costs little where
   /// the rows of B spread over the cache.
@@ -53,6 +52,7 @@ struct Gemm {
   bool pack_by_blocks();
   int64_t block_floats() const;  // that such a part needs
   int parts() const { return row_parts * col_parts; }
+  int registers_for(int columns) const { return (columns + isa->lanes - 1) / isa->lanes; }
 
   /// Packs panels [first, last) of B, b[k * row_stride + n * col_stride], into `out`.
   void pack(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t first, int64_t last) const;

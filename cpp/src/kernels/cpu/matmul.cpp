@@ -9,6 +9,7 @@ constexpr int64_t kMostDots = 1 << 20;  // elements of a dot
 
 struct MatmulParams {
   Gemm gemm;
+  int left = 0, right = 1;  // the inputs that are A and B
   bool by_blocks = false;  // B is packed on the way
   Epilogue epilogue;
   int64_t apart = 0, apart_step = 0;  // where the product lies apart: floats before it in the workspace, and a thread's
@@ -21,7 +22,7 @@ struct MatmulParams {
 
 void pack_b(const KernelCall& c) {
   const auto& p = params_of<MatmulParams>(c);
-  const float* b = buffer<const float>(c, 1);
+  const float* b = buffer<const float>(c, p.right);
   float* packed = prepared(c);
   const int64_t total = int64_t(p.b_unique.size()) * p.gemm.panels();
   const Range r = part_range(total, c.parts, c.part);
@@ -72,9 +73,9 @@ void multiply(const KernelCall& c) {
   for (int64_t i = r.begin; i < r.end; ++i) {
     const int64_t b = i / inner;
     float* out = buffer<float>(c, c.out) + b * p.m * p.n;
-    const float* packed = p.gemm.b_stride ? buffer<const float>(c, 1) + p.b_offset[size_t(b)]
+    const float* packed = p.gemm.b_stride ? buffer<const float>(c, p.right) + p.b_offset[size_t(b)]
                                           : prepared(c) + p.b_index[size_t(b)] * p.gemm.packed_size();
-    const float* a = buffer<const float>(c, 0) + p.a_offset[size_t(b)];
+    const float* a = buffer<const float>(c, p.left) + p.a_offset[size_t(b)];
     const int64_t base = b * p.m * p.n;
     if (p.epilogue.apart) out = buffer<float>(c, c.work) + p.apart + c.thread * p.apart_step;
     auto finish = [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
@@ -87,7 +88,7 @@ void multiply(const KernelCall& c) {
     TileEnd end = p.epilogue.end(c);
     if (end.residual) end.residual += base;
     if (p.by_blocks)
-      p.gemm.run_blocks(part, &p.a, fill, a, buffer<const float>(c, 1), p.b.row_stride, p.b.col_stride,
+      p.gemm.run_blocks(part, &p.a, fill, a, buffer<const float>(c, p.right), p.b.row_stride, p.b.col_stride,
                         buffer<float>(c, c.work) + c.thread * p.gemm.block_floats(), out, p.n, end, finish);
     else
       p.gemm.run(part, &p.a, fill, a, packed, out, p.n, end, finish);
@@ -166,10 +167,17 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   if (r.inputs[0].dtype == DType::f64)
     return make_plan(std::move(p), {{multiply_f64, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
   if (r.inputs[0].dtype != DType::f32) no_kernel(r);
-  p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta, r.threads);
-  if (p.batch == 1 && dots_pay(p, r.isa->lanes)) return plan_dots(r, std::move(p));
+  // A column is as well the row (A B)^T = B^T A^T, for which A lies as the right side should.
+  const bool turned = ta && p.n == 1 && p.batch == 1;
+  if (turned) {
+    std::swap(p.left, p.right);
+    std::swap(p.m, p.n);
+    p.a = {p.k, 1}, p.b = {p.n, 1};
+  }
+  p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta && !turned, r.threads);
+  if (p.batch == 1 && !turned && dots_pay(p, r.isa->lanes)) return plan_dots(r, std::move(p));
   p.gemm.read_in_place(p.b.row_stride, p.b.col_stride);
-  p.by_blocks = p.batch == 1 && !r.lasts(1) && p.gemm.pack_by_blocks();
+  p.by_blocks = p.batch == 1 && !r.lasts(size_t(p.right)) && p.gemm.pack_by_blocks();
   p.epilogue = Epilogue::plan(r, 2);
   const int64_t pack_units = int64_t(p.b_unique.size()) * p.gemm.panels();
   const size_t bytes = size_t(p.gemm.packed_size()) * 4 * p.b_unique.size();
@@ -189,7 +197,7 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   const std::vector<int> aliases = p.epilogue.aliases;
   const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
   std::vector<Stage> stages{{multiply, shares}};
-  if (!p.gemm.b_stride && !p.by_blocks) stages.insert(stages.begin(), {pack_b, pack_parts, 1});
+  if (!p.gemm.b_stride && !p.by_blocks) stages.insert(stages.begin(), {pack_b, pack_parts, p.right});
   const size_t prepared = p.by_blocks ? 0 : bytes;
   KernelPlan plan = make_plan(std::move(p), std::move(stages), size_t(floats) * 4, prepared);
   plan.alias_inputs = aliases;

@@ -1,17 +1,17 @@
-// The matmul micro-kernel: a tile of C stays in registers while k runs; A is broadcast, B comes from a packed panel.
+// The matmul micro-kernel: a tile of C stays in registers while k runs; A is broadcast, B comes from a panel.
 #include "kernels/cpu/isa/isa_parts.hpp"
 #include "kernels/cpu/isa/tile_store.hpp"
 
 namespace hornbeam::isa::HB_ISA_NAME {
 namespace {
 
-template <int MR, int NV, bool Column, bool Packed>
+template <int MR, int NV, bool Column>
 void tile(const GemmTile& t) {
   Vec acc[MR][NV];
   start_tile(acc, t.to, t.k >= kFetchDepth);
   const float* a = t.a;
   const float* b = t.b;
-  const int64_t step = Packed ? NV * kLanes : t.b_step, ahead = 8 * step;
+  const int64_t step = t.b_step, ahead = 8 * step;
   for (int k = 0; k < t.k; ++k) {
     Vec bv[NV];
     for (int v = 0; v < NV; ++v) {
@@ -31,9 +31,8 @@ void tile(const GemmTile& t) {
 template <int NV, int MR>
 void fill_rows_of(IsaTable& t) {
   if constexpr (MR >= 1) {
-    t.gemm[int(GemmForm::rows)][NV][MR] = tile<MR, NV, false, true>;
-    t.gemm[int(GemmForm::columns)][NV][MR] = tile<MR, NV, true, true>;
-    t.gemm[int(GemmForm::in_place)][NV][MR] = tile<MR, NV, false, false>;
+    t.gemm[false][NV][MR] = tile<MR, NV, false>;
+    t.gemm[true][NV][MR] = tile<MR, NV, true>;
     fill_rows_of<NV, MR - 1>(t);
   }
 }

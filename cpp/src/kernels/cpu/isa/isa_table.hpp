@@ -23,13 +23,11 @@ struct TileTarget {
   const float* residual = nullptr;  // laid out as C is, added before that
 };
 
-// A as rows or columns with B packed; A as rows with B where it lies.
-enum class GemmForm : int { rows, columns, in_place };
-// C (+)= A B, over k, with A copied into a tile and B packed.
+// C (+)= A B, over k, with A copied into a tile.
 struct GemmTile {
   const float* a;  // row form: a[i * kTileStride + k]; column form: a[k * kTileRows + i]
-  const float* b;  // packed panel: b[k * b_step + j]
-  int64_t b_step;  // in place: from one row of B to the next
+  const float* b;  // a panel, packed or where it lies: b[k * b_step + j]
+  int64_t b_step;
   int k;
   TileTarget to;
 };
@@ -155,7 +153,7 @@ struct IsaTable {
   int lanes;
   TileFn elementwise[int(TileOp::count)];
   int max_rows[5];                    // tallest tile for a panel of nv registers, nv = 1..4; 0: none
-  GemmFn gemm[3][5][kTileRows + 1];   // [form][nv][rows]
+  GemmFn gemm[2][5][kTileRows + 1];   // [column form][nv][rows]
   WindowFn window[5][kTileRows + 1];  // [nv][rows]
   OuterFn outer[5][kTileRows + 1];
   void (*dot_tile)(const DotTile& t);
