@@ -213,6 +213,31 @@ def test_attention_matches_numpy():
     assert L.Attention()([q, v]).shape == (2, 3, 4) and L.AdditiveAttention()([q, v]).shape == (2, 3, 4)
 
 
+@pytest.mark.parametrize("channels", [1, 3, 16, 33, 64, 130, 300])
+def test_batch_statistics_keep_their_digits_far_from_zero_and_where_the_mean_moves(channels):
+    """Blocks of rows are summed about the mean of those before: neither an offset nor a first block unlike the rest costs
+    the variance its digits, nor do the gradient's sums lose theirs."""
+    rng = np.random.default_rng(channels)
+    rows = 1801
+    x = 0.1 * rng.standard_normal((rows, channels)) + 100.0
+    x[:700] -= 90.0
+    x[0] = -500.0
+    x = x.astype("float32")
+    dy = rng.standard_normal(x.shape).astype("float32")
+    layer = L.BatchNormalization(epsilon=1e-3, center=False, scale=False)
+    layer.build(x.shape)
+    with hb.GradientTape() as tape:
+        v = hb.Variable(x)
+        y = layer(v, training=True)
+    (dx,) = tape.gradient(y, [v], output_gradients=[hb.ops.convert_to_tensor(dy)])
+    wide, g = x.astype("float64"), dy.astype("float64")
+    rstd = 1 / np.sqrt(wide.var(0) + 1e-3)
+    normal = (wide - wide.mean(0)) * rstd
+    np.testing.assert_allclose(y.numpy(), normal, rtol=2e-5, atol=2e-5)
+    want = rstd * (g - g.mean(0) - normal * (g * normal).mean(0))
+    np.testing.assert_allclose(dx.numpy(), want, rtol=1e-4, atol=1e-5 * rstd.max())
+
+
 def test_batch_norm_moves_its_means_and_freezes():
     bn = L.BatchNormalization(momentum=0.5)
     data = x(64, 3) * 2 + 1

@@ -1,5 +1,5 @@
-// Batch and layer normalization. Statistics are taken by blocks of rows that fit in cache (mean, then squares about it)
-// and joined in order in double; float64 runs the same frames on plain loops.
+// Batch and layer normalization. A batch's statistics are taken in one reading, by blocks of rows, about the mean of
+// the rows before, and joined in order in double; float64 runs the same frames on plain loops.
 #include <cmath>
 
 #include "kernels/cpu/kernel_util.hpp"
@@ -31,11 +31,12 @@ NormParams norm_params(const KernelRequest& r) {
 struct Columns {
   const IsaTable* isa;
   void add(float* acc, const float* x, int64_t rows, int64_t n) const { isa->add_rows(acc, x, rows, n, n); }
-  void squares(float* acc, const float* x, const float* mean, int64_t rows, int64_t n) const {
-    isa->add_squares(acc, x, mean, rows, n, n);
+  void moments(float* sums, float* squares, const float* x, const float* shift, int64_t rows, int64_t n) const {
+    isa->add_moments(sums, squares, x, shift, rows, n);
   }
-  void products(float* acc, const float* x, const float* y, const float* mean, int64_t rows, int64_t n) const {
-    isa->add_products(acc, x, y, mean, rows, n);
+  void grads(float* sums, float* dots, const float* x, const float* dy, const float* mean, int64_t rows,
+             int64_t n) const {
+    isa->add_norm_grads(sums, dots, x, dy, mean, rows, n);
   }
   void affine(float* y, const float* x, const float* a, const float* b, int64_t rows, int64_t n) const {
     isa->affine_columns(y, x, a, b, rows, n);
@@ -47,11 +48,15 @@ struct Columns {
   void add(double* acc, const double* x, int64_t rows, int64_t n) const {
     for (int64_t i = 0; i < rows * n; ++i) acc[i % n] += x[i];
   }
-  void squares(double* acc, const double* x, const double* mean, int64_t rows, int64_t n) const {
-    for (int64_t i = 0; i < rows * n; ++i) acc[i % n] += (x[i] - mean[i % n]) * (x[i] - mean[i % n]);
+  void moments(double* sums, double* squares, const double* x, const double* shift, int64_t rows, int64_t n) const {
+    for (int64_t i = 0; i < rows * n; ++i) {
+      const double d = x[i] - shift[i % n];
+      sums[i % n] += d, squares[i % n] += d * d;
+    }
   }
-  void products(double* acc, const double* x, const double* y, const double* mean, int64_t rows, int64_t n) const {
-    for (int64_t i = 0; i < rows * n; ++i) acc[i % n] += (x[i] - mean[i % n]) * y[i];
+  void grads(double* sums, double* dots, const double* x, const double* dy, const double* mean, int64_t rows,
+             int64_t n) const {
+    for (int64_t i = 0; i < rows * n; ++i) sums[i % n] += dy[i], dots[i % n] += dy[i] * (x[i] - mean[i % n]);
   }
   void affine(double* y, const double* x, const double* a, const double* b, int64_t rows, int64_t n) const {
     for (int64_t i = 0; i < rows * n; ++i) y[i] = x[i] * a[i % n] + b[i % n];
@@ -94,7 +99,8 @@ void join_moments(double count, T* mean, T* squares, double rows, const T* more_
   }
 }
 
-// Mean and squares of each chunk, from blocks of rows that stay in cache between the two.
+// Mean and squares of each chunk. A block's are taken about the mean of the blocks before it, the first one's about its
+// own: what is subtracted later is then no more than what lies between their means, and that is part of the variance.
 template <class T>
 void bn_moments(const KernelCall& c, const NormParams& p) {
   const int64_t block = std::max<int64_t>(64, 8192 / std::max<int64_t>(1, p.n));
@@ -102,13 +108,18 @@ void bn_moments(const KernelCall& c, const NormParams& p) {
   T *squares = mean + p.n, *block_mean = squares + p.n, *block_squares = block_mean + p.n;
   std::fill(mean, mean + 2 * p.n, T(0));
   const Range r = part_range(p.rows, p.chunks, c.part);
+  const int64_t first = std::min(block, r.size());
+  Columns{p.isa}.add(mean, buffer<const T>(c, 0) + r.begin * p.n, first, p.n);
+  for (int64_t i = 0; i < p.n; ++i) mean[i] /= T(std::max<int64_t>(first, 1));
   for (int64_t row = r.begin; row < r.end; row += block) {
     const int64_t rows = std::min(block, r.end - row);
-    const T* x = buffer<const T>(c, 0) + row * p.n;
     std::fill(block_mean, block_mean + 2 * p.n, T(0));
-    Columns{p.isa}.add(block_mean, x, rows, p.n);
-    for (int64_t i = 0; i < p.n; ++i) block_mean[i] /= T(rows);
-    Columns{p.isa}.squares(block_squares, x, block_mean, rows, p.n);
+    Columns{p.isa}.moments(block_mean, block_squares, buffer<const T>(c, 0) + row * p.n, mean, rows, p.n);
+    for (int64_t i = 0; i < p.n; ++i) {
+      const double sum = double(block_mean[i]), off = sum / double(rows);
+      block_mean[i] = T(double(mean[i]) + off);
+      block_squares[i] = T(std::max(0.0, double(block_squares[i]) - sum * off));
+    }
     join_moments(double(row - r.begin), mean, squares, double(rows), block_mean, block_squares, p.n);
   }
 }
@@ -146,8 +157,7 @@ void bng_sums(const KernelCall& c, const NormParams& p) {
   T* dots = buffer<T>(c, c.work) + (int64_t(p.chunks) + c.part) * p.n;
   std::fill(dots, dots + p.n, T(0));
   chunk_sums<T>(c, p, 0, [&](T* acc, int64_t row, int64_t rows) {
-    Columns{p.isa}.add(acc, dy + row * p.n, rows, p.n);
-    Columns{p.isa}.products(dots, x + row * p.n, dy + row * p.n, mean, rows, p.n);
+    Columns{p.isa}.grads(acc, dots, x + row * p.n, dy + row * p.n, mean, rows, p.n);
   });
 }
 template <class T>

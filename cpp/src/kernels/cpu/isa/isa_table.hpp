@@ -174,9 +174,10 @@ struct IsaTable {
   // Columns: rows x n, added to / combined into acc[n].
   void (*add_rows)(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride);
   void (*max_rows_into)(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride);
-  void (*add_squares)(float* acc, const float* x, const float* mean, int64_t rows, int64_t n, int64_t stride);
-  void (*add_products)(float* acc, const float* x, const float* y, const float* mean, int64_t rows,
-                       int64_t n);  // (x-mean)*y
+  // sums += d, squares += d * d with d = x - shift; sums += dy, dots += dy * (x - mean).
+  void (*add_moments)(float* sums, float* squares, const float* x, const float* shift, int64_t rows, int64_t n);
+  void (*add_norm_grads)(float* sums, float* dots, const float* x, const float* dy, const float* mean, int64_t rows,
+                         int64_t n);
   void (*max_cells)(const MaxCells& q);
   void (*max_cells_grad)(const MaxCellsGrad& q);
   void (*dot_cells)(const DotCells& q);

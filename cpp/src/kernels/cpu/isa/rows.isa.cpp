@@ -102,15 +102,57 @@ void max_rows_into(float* acc, const float* x, int64_t rows, int64_t n, int64_t 
     put(acc + i, s, m);
   });
 }
-void add_squares(float* acc, const float* x, const float* mean, int64_t rows, int64_t n, int64_t stride) {
-  sum_columns(acc, rows, n, [=](int64_t r, int64_t i, int m) {
-    const Vec d = get(x + r * stride + i, m) - get(mean + i, m);
-    return d * d;
+// a[i] and b[i] += the sums over rows of what f(row, i, lanes, &s, &t) adds to s and t: V registers of columns, R rows
+// at a time.
+template <int V, int R, class F>
+HB_INLINE void add_two(float* a, float* b, int64_t rows, int64_t i, int m, F f) {
+  Vec s[R][V], t[R][V];
+  for (int u = 0; u < R; ++u)
+    for (int v = 0; v < V; ++v) {
+      s[u][v] = u ? Vec{} : get(a + i + v * kLanes, m);
+      t[u][v] = u ? Vec{} : get(b + i + v * kLanes, m);
+    }
+  int64_t r = 0;
+  for (; r + R <= rows; r += R)
+    for (int u = 0; u < R; ++u)
+      for (int v = 0; v < V; ++v) f(r + u, i + v * kLanes, m, s[u][v], t[u][v]);
+  for (; r < rows; ++r)
+    for (int v = 0; v < V; ++v) f(r, i + v * kLanes, m, s[0][v], t[0][v]);
+  for (int v = 0; v < V; ++v) {
+    for (int u = 1; u < R; ++u) s[0][v] += s[u][v], t[0][v] += t[u][v];
+    put(a + i + v * kLanes, s[0][v], m);
+    put(b + i + v * kLanes, t[0][v], m);
+  }
+}
+// A few rows at a time, so that memory is read almost in order.
+template <class F>
+HB_INLINE void add_two_columns(float* a, float* b, int64_t rows, int64_t n, F f) {
+  const int64_t most = n < 256 ? 2048 / (n + 1) + 1 : 8;
+  for (int64_t first = 0; first < rows; first += most) {
+    const int64_t count = rows - first < most ? rows - first : most;
+    auto at = [=](int64_t r, int64_t i, int m, Vec& s, Vec& t) __attribute__((always_inline)) {
+      f(first + r, i, m, s, t);
+    };
+    int64_t i = 0;
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes) add_two<4, 1>(a, b, count, i, kLanes, at);
+    for (; i + 2 * kLanes <= n; i += 2 * kLanes) add_two<2, 2>(a, b, count, i, kLanes, at);
+    for (; i + kLanes <= n; i += kLanes) add_two<1, 4>(a, b, count, i, kLanes, at);
+    if (i < n) add_two<1, 4>(a, b, count, i, int(n - i), at);
+  }
+}
+void add_moments(float* sums, float* squares, const float* x, const float* shift, int64_t rows, int64_t n) {
+  add_two_columns(sums, squares, rows, n, [=](int64_t r, int64_t i, int m, Vec& s, Vec& t) {
+    const Vec d = get(x + r * n + i, m) - get(shift + i, m);
+    s += d;
+    t += d * d;
   });
 }
-void add_products(float* acc, const float* x, const float* y, const float* mean, int64_t rows, int64_t n) {
-  sum_columns(acc, rows, n, [=](int64_t r, int64_t i, int m) {
-    return (get(x + r * n + i, m) - get(mean + i, m)) * get(y + r * n + i, m);
+void add_norm_grads(float* sums, float* dots, const float* x, const float* dy, const float* mean, int64_t rows,
+                    int64_t n) {
+  add_two_columns(sums, dots, rows, n, [=](int64_t r, int64_t i, int m, Vec& s, Vec& t) {
+    const Vec d = get(dy + r * n + i, m);
+    s += d;
+    t += (get(x + r * n + i, m) - get(mean + i, m)) * d;
   });
 }
 HB_INLINE IVec lane_numbers() {
@@ -273,8 +315,8 @@ void fill_rows(IsaTable& t) {
   t.softmax_grad = row_softmax_grad;
   t.add_rows = add_rows;
   t.max_rows_into = max_rows_into;
-  t.add_squares = add_squares;
-  t.add_products = add_products;
+  t.add_moments = add_moments;
+  t.add_norm_grads = add_norm_grads;
   t.max_cells = max_cells;
   t.max_cells_grad = max_cells_grad;
   t.dot_cells = dot_cells;

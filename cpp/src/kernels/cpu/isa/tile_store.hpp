@@ -28,7 +28,7 @@ static __attribute__((noinline)) void finish_tile(const float* tile, int rows, i
 }
 
 // Products along so many elements fetch the place they go to when they start: it is there when they end.
-constexpr int kFetchDepth = 64;
+constexpr int kFetchDepth = 16;
 
 // These loops must be unrolled, or else the tile lives in memory: GCC 12 then clears it there before it uses registers.
 template <int MR, int NV>
