@@ -8,7 +8,6 @@ from typing import Any
 from hornbeam.ops.activations import (
     celu,
     elu,
-    gelu,
     glu,
     hard_sigmoid,
     hard_silu,
@@ -24,6 +23,7 @@ from hornbeam.ops.activations import (
     softsign,
     threshold,
 )
+from hornbeam.ops.activations import gelu as _gelu
 from hornbeam.ops.math import exp, less, minimum, multiply, sigmoid, softplus, subtract, tanh, where
 from hornbeam.ops.math import relu as _relu
 from hornbeam.saving.registry import lookup
@@ -45,6 +45,19 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     else:
         y = where(less(x, threshold), multiply(subtract(x, threshold), negative_slope), x)
     return y if max_value is None else minimum(y, max_value)
+
+
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """x times the normal distribution's share below x (Hendrycks and Gimpel 2016), exactly or by tanh.
+
+    Args:
+        x: a tensor of any shape.
+        approximate: whether the distribution is taken by tanh (an error of at most 5e-4) instead of erf.
+
+    Returns:
+        A float tensor of x's shape.
+    """
+    return _gelu(x, approximate)
 
 
 _TABLE: dict[str, Callable[..., Any]] = {

@@ -161,6 +161,13 @@ case(
     lambda x: x * 0.5 * (1 + _erf(x / np.sqrt(2))),
     tol=4e-6,
 )
+case(
+    "gelu_grad",
+    lambda x, dy: emit1("gelu_grad", [x, dy]),
+    [rnd(*ODD, lo=-6, hi=6), rnd(*ODD, seed=1)],
+    lambda x, dy: dy * (0.5 * (1 + _erf(x / np.sqrt(2))) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)),
+    tol=4e-6,
+)
 
 for _name, _fn, _ref in [
     ("sum", ops.sum, np.sum),

@@ -213,6 +213,17 @@ def test_attention_matches_numpy():
     assert L.Attention()([q, v]).shape == (2, 3, 4) and L.AdditiveAttention()([q, v]).shape == (2, 3, 4)
 
 
+def test_gelu_is_exact_as_an_activation_and_approximate_as_an_op():
+    """Keras 3.15's defaults; the figures are its own."""
+    at = np.array([-3.0, -0.7, 1.5], "float32")
+    exact, near = [-0.004049696, -0.16937457, 1.3997892], [-0.0036373436, -0.16942984, 1.3995715]
+    np.testing.assert_allclose(hb.activations.get("gelu")(at), exact, rtol=1e-5, atol=2e-7)
+    np.testing.assert_allclose(hb.activations.gelu(at, approximate=True), near, rtol=1e-5, atol=2e-7)
+    np.testing.assert_allclose(hb.ops.gelu(at), near, rtol=1e-5, atol=2e-7)
+    dense = L.Dense(3, activation="gelu", kernel_initializer="identity")
+    np.testing.assert_allclose(dense(at[None])[0], exact, rtol=1e-5, atol=2e-7)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 16, 33, 64, 130, 300])
 def test_batch_statistics_keep_their_digits_far_from_zero_and_where_the_mean_moves(channels):
     """Blocks of rows are summed about the mean of those before: neither an offset nor a first block unlike the rest costs

@@ -55,6 +55,7 @@ Types infer_elementwise(const InferContext& c) {
 using Rule = Values (*)(Ops&, const GradContext&);
 
 const double kTwoOverSqrtPi = 2 / std::sqrt(std::acos(-1.0));
+const double kNormalPeak = kTwoOverSqrtPi / std::sqrt(8.0);  // of the normal density, 1 / sqrt(2 pi)
 
 Value sign_mask(Ops& o, const char* cmp, Value a, Value b, Value dy) {
   return o.where(o.binary(cmp, a, b), dy, o.scalar(0, dy));
@@ -101,6 +102,11 @@ Rule rule_of(const std::string& op) {
   HB_RULE(sigmoid, o.mul(dy, o.mul(y, o.rsub(1, y))))
   HB_RULE(softplus, o.mul(dy, o.sigmoid(x)))
   HB_RULE(erf, o.mul(dy, o.mul(o.exp(o.neg(o.square(x))), kTwoOverSqrtPi)))
+  HB_RULE(gelu, o.binary("gelu_grad", x, dy))
+  // linear in what it multiplies; the slope's own derivative is (2 - x^2) times the normal density
+  HB_RULE(gelu_grad,
+          o.mul(dy, o.mul(c.in(1), o.mul(o.rsub(2, o.square(x)), o.mul(o.exp(o.mul(o.square(x), -0.5)), kNormalPeak)))),
+          o.binary("gelu_grad", x, dy))
   HB_RULE(erfinv, o.mul(dy, o.mul(o.exp(o.square(y)), 1 / kTwoOverSqrtPi)))
   HB_RULE(add, dy, dy)
   HB_RULE(subtract, dy, o.neg(dy))

@@ -91,12 +91,12 @@ def gelu(x: Any, approximate: bool = True) -> Any:
     Returns:
         A float tensor of x's shape.
     """
-    x = to_tensor(x)
     if approximate:
+        x = to_tensor(x)
         # (1 + tanh(u)) / 2 = sigmoid(2 u), with u = sqrt(2 / pi) (x + 0.044715 x^3)
         twice = m.multiply(x, m.add(m.multiply(m.square(x), 0.07135481627260025), 1.5957691216057308))
         return m.multiply(x, m.sigmoid(twice))
-    return m.multiply(m.multiply(x, 0.5), m.add(m.erf(m.multiply(x, 0.7071067811865476)), 1.0))
+    return m._unary("gelu", x, True)
 
 
 def silu(x: Any) -> Any:

@@ -49,6 +49,10 @@ double erf_inverse(double y) {
   }
   return x;
 }
+template <class T>
+T normal_share(T x) {
+  return std::erfc(-x * T(M_SQRT1_2)) / 2;
+}
 
 // Numeric results; comparisons and logic give 0 or 1 of the operands' type.
 template <class T>
@@ -150,6 +154,10 @@ T reference(Ew op, T a, T b) {
         return (a < 0 ? T(0) : a) + std::log1p(std::exp(-std::abs(a)));
       case Ew::erf_:
         return std::erf(a);
+      case Ew::gelu_:
+        return a * normal_share(a);
+      case Ew::gelu_grad_:
+        return b * (normal_share(a) + a * std::exp(-a * a / 2) * T(M_2_SQRTPI * M_SQRT1_2 / 2));
       case Ew::erfinv_:
         return T(erf_inverse(double(a)));
       case Ew::floor_:

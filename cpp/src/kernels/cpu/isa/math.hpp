@@ -123,6 +123,10 @@ HB_INLINE Vec erf(Vec x) {
   return copy_sign(select(a < top, p * c / q, select(a == a, set1(1.0f), a)), x);
 }
 
+// The normal distribution's share below x, and the derivative of x times that.
+HB_INLINE Vec normal_share(Vec x) { return erf(x * 0.70710678f) * 0.5f + 0.5f; }
+HB_INLINE Vec gelu_slope(Vec x) { return x * (exp(x * x * -0.5f) * 0.39894228f) + normal_share(x); }
+
 // sin and cos: reduction by pi/2 in three parts, good to |x| = 8192; larger arguments go to libm.
 HB_INLINE Vec sin_cos(Vec x, int shift) {
   Vec n = round(x * 0.636619772f);

@@ -50,6 +50,8 @@ float row_squares(const float* x, int64_t n, float mean) {
 }
 float row_exp(float* y, const float* x, int64_t n, float shift) {
   return sum_of(n, [=](int64_t i, int m) {
+    __builtin_prefetch(x + n + i);  // the next row, while this one keeps the arithmetic busy
+    if (y) __builtin_prefetch(y + n + i, 1);
     Vec e = keep(exp(get(x + i, m) - shift), m);
     if (y) put(y + i, e, m);
     return e;
