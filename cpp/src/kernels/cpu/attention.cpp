@@ -4,7 +4,8 @@
 
 namespace hornbeam {
 namespace {
-constexpr int64_t kBlock = 64;  // query rows taken together
+constexpr int64_t kBlock = 64;        // query rows taken together at most
+constexpr int64_t kCausalBlock = 28;  // and where all of them see the keys of the last
 constexpr float kMasked = -1e9f;
 
 int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
@@ -12,6 +13,7 @@ int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 struct AttentionParams {
   int64_t batch = 0, rows = 0, heads = 0, depth = 0;  // of q [batch, rows, heads, depth]
   int64_t keys = 0, width = 0;                        // and of v [batch, keys, heads, width]
+  int64_t block = kBlock;                             // query rows taken together
   float scale = 1;
   bool causal = false, masked = false;
   int64_t mask_stride[4] = {0, 0, 0, 0};
@@ -45,7 +47,8 @@ AttentionParams shape_of(const KernelRequest& r) {
       step *= m[i];
     }
   }
-  const int64_t block = std::min(p.rows, kBlock);
+  p.block = p.causal && !p.masked ? kCausalBlock : kBlock;
+  const int64_t block = std::min(p.rows, p.block);
   p.scores = Gemm::plan_whole(r.isa, block, p.keys, p.depth, false);
   p.values = Gemm::plan_whole(r.isa, block, p.width, p.keys, false);
   p.d_weights = Gemm::plan_whole(r.isa, block, p.keys, p.width, false);
@@ -61,7 +64,7 @@ struct Head {
 };
 Head head_of(const AttentionParams& p, int64_t unit) {
   const int64_t share = unit % p.shares, head = unit / p.shares;
-  return {head / p.heads, head % p.heads, part_range(p.rows, int(p.shares), int(share), kBlock)};
+  return {head / p.heads, head % p.heads, part_range(p.rows, int(p.shares), int(share), p.block)};
 }
 
 struct Blocks {  // successive pieces of a part's scratch
@@ -84,7 +87,7 @@ void hide(const AttentionParams& p, const KernelCall& c, const Head& h, int64_t 
       if (!m[s * p.mask_stride[3]]) scores[s] = value;
   }
   if (p.causal)
-    for (int64_t s = row + 1; s < p.seen((row / kBlock + 1) * kBlock); ++s) scores[s] = value;
+    for (int64_t s = row + 1; s < p.seen((row / p.block + 1) * p.block); ++s) scores[s] = value;
 }
 
 void pack_scaled_keys(const AttentionParams& p, const float* k, float* packed) {
@@ -102,7 +105,7 @@ void run_forward(const KernelCall& c) {
   Blocks blocks{buffer<float>(c, c.work) + c.thread * p.scratch};
   float* keys = blocks.take(p.scores.packed_size());
   float* values = blocks.take(p.values.packed_size());
-  float* scores = blocks.take(kBlock * p.row);
+  float* scores = blocks.take(p.block * p.row);
   const Range units = part_range(p.batch * p.heads * p.shares, c.parts, c.part);
   for (int64_t unit = units.begin; unit < units.end; ++unit) {
     const Head h = head_of(p, unit);
@@ -113,8 +116,8 @@ void run_forward(const KernelCall& c) {
     float* y = buffer<float>(c, c.out) + h.sample * p.rows * p.v_stride() + h.head * p.width;
     pack_scaled_keys(p, k, keys);
     p.values.pack_all(v, p.v_stride(), 1, values);
-    for (int64_t first = h.rows.begin; first < h.rows.end; first += kBlock) {
-      const int64_t n = std::min(kBlock, h.rows.end - first), seen = p.seen(first / kBlock * kBlock + kBlock);
+    for (int64_t first = h.rows.begin; first < h.rows.end; first += p.block) {
+      const int64_t n = std::min(p.block, h.rows.end - first), seen = p.seen(first / p.block * p.block + p.block);
       narrowed(p.scores, seen).multiply({p.q_stride(), 1}, q + first * p.q_stride(), keys, scores, p.row, n);
       float inverse[kBlock];
       for (int64_t i = 0; i < n; ++i) {
@@ -140,8 +143,8 @@ void run_backward(const KernelCall& c) {
   float* keys = blocks.take(p.scores.packed_size());
   float* values = blocks.take(p.d_weights.packed_size());
   float* plain_keys = blocks.take(p.d_query.packed_size());
-  float* weights = blocks.take(kBlock * p.row);
-  float* slopes = blocks.take(kBlock * p.row);
+  float* weights = blocks.take(p.block * p.row);
+  float* slopes = blocks.take(p.block * p.row);
   const Range units = part_range(p.batch * p.heads, c.parts, c.part);
   for (int64_t unit = units.begin; unit < units.end; ++unit) {
     const int64_t sample = unit / p.heads, head = unit % p.heads;
@@ -162,8 +165,8 @@ void run_backward(const KernelCall& c) {
       std::fill(dk + s * p.q_stride(), dk + s * p.q_stride() + p.depth, 0.0f);
       std::fill(dv + s * p.v_stride(), dv + s * p.v_stride() + p.width, 0.0f);
     }
-    for (int64_t first = 0; first < p.rows; first += kBlock) {
-      const int64_t n = std::min(kBlock, p.rows - first), seen = p.seen(first + kBlock);
+    for (int64_t first = 0; first < p.rows; first += p.block) {
+      const int64_t n = std::min(p.block, p.rows - first), seen = p.seen(first + p.block);
       const float *q_rows = q + first * p.q_stride(), *dy_rows = dy + first * p.v_stride();
       narrowed(p.scores, seen).multiply({p.q_stride(), 1}, q_rows, keys, weights, p.row, n);
       narrowed(p.d_weights, seen).multiply({p.v_stride(), 1}, dy_rows, values, slopes, p.row, n);
@@ -187,9 +190,9 @@ void run_backward(const KernelCall& c) {
 
 KernelPlan plan_attention(const KernelRequest& r) {
   AttentionParams p = shape_of(r);
-  const int64_t heads = p.batch * p.heads, blocks = (p.rows + kBlock - 1) / kBlock;
+  const int64_t heads = p.batch * p.heads, blocks = (p.rows + p.block - 1) / p.block;
   p.shares = std::max<int64_t>(1, std::min<int64_t>(blocks, 8 / std::max<int64_t>(1, heads)));
-  p.scratch = padded(p.scores.packed_size()) + padded(p.values.packed_size()) + padded(kBlock * p.row);
+  p.scratch = padded(p.scores.packed_size()) + padded(p.values.packed_size()) + padded(p.block * p.row);
   const double cost = 2.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width) / double(p.shares);
   const int parts = parts_for(heads * p.shares, cost, 1e6);
   const size_t bytes = size_t(at_once(r, parts) * p.scratch) * 4;
@@ -199,7 +202,7 @@ KernelPlan plan_attention(const KernelRequest& r) {
 KernelPlan plan_attention_grad(const KernelRequest& r) {
   AttentionParams p = shape_of(r);
   p.scratch = padded(p.scores.packed_size()) + padded(p.d_weights.packed_size()) + padded(p.d_query.packed_size()) +
-              2 * padded(kBlock * p.row);
+              2 * padded(p.block * p.row);
   const int parts =
       parts_for(p.batch * p.heads, 5.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width), 1e6);
   const size_t bytes = size_t(at_once(r, parts) * p.scratch) * 4;
