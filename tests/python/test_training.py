@@ -419,3 +419,32 @@ def test_normalization_folded_into_weights_predicts_the_same():
     np.testing.assert_allclose(m.predict(x, batch_size=7, verbose=0), want, rtol=1e-4, atol=1e-5)  # several runs
     m.fit(x, np.ones((40, 4), "float32"), verbose=0)  # changes what was folded
     np.testing.assert_allclose(m.predict(x, batch_size=7, verbose=0), plain.run([x])[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shortcut_first", [True, False])
+def test_what_follows_a_normalization_runs_in_its_sweep(shortcut_first, threads):
+    """relu, and a residual that is there already, behind batch norm while training: the same losses and moving statistics."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((12, 7, 5, 3)).astype("float32"), rng.standard_normal((12, 7, 5, 19)).astype("float32")
+
+    def train(disable):
+        hb.utils.set_random_seed(0)
+        i = hb.Input((7, 5, 3))
+        t = L.ReLU()(L.BatchNormalization()(L.Conv2D(19, 3, padding="same", use_bias=False)(i)))
+        other = L.Conv2D(19, 1)
+        shortcut = other(i) if shortcut_first else None
+        t = L.BatchNormalization()(L.Conv2D(19, 3, padding="same", use_bias=False)(t))
+        m = hb.Model(i, L.ReLU()(L.Add()([t, shortcut if shortcut_first else other(i)])))
+        m.compile("adam", "mse", threads=threads)
+        step = m._step_for("train", (x, y, None))
+        executable = _core.Executable(step.graph, disable=disable, threads=threads)
+        losses = [float(executable.run([x, y])[0]) for _ in range(4)]
+        joined = sum("batch_norm(" in line and "program=" in line for line in str(executable.graph).splitlines())
+        return losses, [np.array(w) for w in m.get_weights()], joined
+
+    on, off = train([]), train(["fuse_epilogue"])
+    assert on[2] > off[2] == 0
+    np.testing.assert_allclose(on[0], off[0], rtol=1e-5)
+    for a, b in zip(on[1], off[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)

@@ -1,5 +1,5 @@
-// Puts an elementwise group behind the matrix product or convolution that feeds it, when nobody else reads the product:
-// the group then runs on each block of rows while it is in cache.
+// Puts an elementwise group behind the matrix product, convolution or batch normalization that feeds it, when nobody
+// else reads that: the group then runs on each block of rows while it is in cache.
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -7,7 +7,7 @@ namespace {
 
 bool takes_epilogue(const Graph& g, const Node& n) {
   if (n.outputs[0].dtype != DType::f32 || n.attrs.has("program")) return false;
-  if (op_is(n, "matmul")) return true;
+  if (op_is(n, "matmul") || op_is(n, "batch_norm")) return true;
   if (!op_is(n, "conv") && !op_is(n, "conv_input_grad")) return false;
   const int64_t groups = n.attrs.integer("groups");
   const SymShape& kernel = g.shape(n.inputs[1]);
@@ -21,21 +21,31 @@ bool fits(const Graph& g, const Node& product, const Node& group) {
   return group.outputs.size() == 1 ||
          (op_is(product, "matmul") && g.rank(product.inputs[0]) == 2 && g.rank(product.inputs[1]) == 2);
 }
+// Others may read a normalization's statistics before the group's place: the two then run at its own, where all that
+// the group reads must be there.
+bool runs_early(const Node& product) { return product.outputs.size() > 1; }
+bool reads_only_before(const Node& group, int product) {
+  for (Value v : group.inputs)
+    if (v.node > product) return false;
+  return true;
+}
 }  // namespace
 
 Graph fuse_epilogue(const Graph& g) {
-  std::vector<int> readers(size_t(g.size()), 0);
+  std::vector<int> readers(size_t(g.size()), 0);  // of a node's first output
+  auto count = [&](Value v, int more) { readers[size_t(v.node)] += v.out == 0 ? more : 0; };
   for (int id = 0; id < g.size(); ++id)
-    for (Value v : g.node(id).inputs) readers[size_t(v.node)]++;
-  for (const auto& [name, v] : g.outputs) readers[size_t(v.node)] += 2;
-  for (const auto& [index, v] : g.updates) readers[size_t(v.node)] += 2;
+    for (Value v : g.node(id).inputs) count(v, 1);
+  for (const auto& [name, v] : g.outputs) count(v, 2);
+  for (const auto& [index, v] : g.updates) count(v, 2);
   std::vector<int> absorbed(size_t(g.size()), -1);  // product -> the group that takes it
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
     if (!op_is(n, "fused") || !n.attrs.ints("sparse").empty()) continue;
     for (Value v : n.inputs) {
       const Node& p = g.node(v.node);
-      if (readers[size_t(v.node)] != 1 || !takes_epilogue(g, p) || !fits(g, p, n)) continue;
+      if (v.out != 0 || readers[size_t(v.node)] != 1 || !takes_epilogue(g, p) || !fits(g, p, n)) continue;
+      if (runs_early(p) && !reads_only_before(n, v.node)) continue;
       absorbed[size_t(v.node)] = id;
       break;
     }
@@ -44,19 +54,14 @@ Graph fuse_epilogue(const Graph& g) {
   for (int id = 0; id < g.size(); ++id)
     if (absorbed[size_t(id)] >= 0) product[size_t(absorbed[size_t(id)])] = id;
   Rewriter w(g);
-  for (int id = 0; id < g.size(); ++id) {
-    if (absorbed[size_t(id)] >= 0) continue;
-    if (product[size_t(id)] < 0) {
-      w.keep(id);
-      continue;
-    }
-    const Node &n = g.node(id), &p = g.node(product[size_t(id)]);
+  auto join = [&](int product_id, int group_id) {
+    const Node &n = g.node(group_id), &p = g.node(product_id);
     // the product becomes the group's input 0: renumber the others
     std::vector<int64_t> reg;
     std::vector<Value> inputs = w.at(p.inputs);
     int64_t next = 1;
     for (Value v : n.inputs) {
-      if (v.node == product[size_t(id)]) {
+      if (v.node == product_id) {
         reg.push_back(0);
       } else {
         reg.push_back(next++);
@@ -73,10 +78,21 @@ Graph fuse_epilogue(const Graph& g) {
     joined.attrs.set("results", results);
     joined.inputs = inputs;
     joined.outputs = n.outputs;
-    const int to = w.out.append(std::move(joined));
+    if (runs_early(p)) joined.outputs.insert(joined.outputs.end(), p.outputs.begin() + 1, p.outputs.end());
+    const int outputs = int(joined.outputs.size()), to = w.out.append(std::move(joined));
     std::vector<Value> values;
-    for (size_t i = 0; i < n.outputs.size(); ++i) values.push_back({to, int(i)});
-    w.replace(id, values);
+    for (int i = 0; i < outputs; ++i) values.push_back({to, i});
+    w.replace(group_id, values);
+    w.replace(product_id, values);
+  };
+  for (int id = 0; id < g.size(); ++id) {
+    const int group = absorbed[size_t(id)], source = product[size_t(id)];
+    if (group >= 0 && runs_early(g.node(id)))
+      join(id, group);
+    else if (source >= 0 && !runs_early(g.node(source)))
+      join(source, id);
+    else if (group < 0 && source < 0)
+      w.keep(id);
   }
   return w.finish();
 }

@@ -2,7 +2,7 @@
 // the rows before, and joined in order in double; float64 runs the same frames on plain loops.
 #include <cmath>
 
-#include "kernels/cpu/kernel_util.hpp"
+#include "kernels/cpu/gemm.hpp"
 
 namespace hornbeam {
 namespace {
@@ -15,11 +15,12 @@ struct NormParams {
   double epsilon;
   int chunks;
   const IsaTable* isa;
+  Epilogue epilogue;  // of batch_norm
 };
 
 NormParams norm_params(const KernelRequest& r) {
   const Shape& x = r.inputs[0].shape;
-  NormParams p{1, x.back(), r.inputs[0].dtype, r.attrs.real("epsilon"), 1, r.isa};
+  NormParams p{1, x.back(), r.inputs[0].dtype, r.attrs.real("epsilon"), 1, r.isa, {}};
   for (size_t i = 0; i + 1 < x.size(); ++i) p.rows *= x[i];
   if (p.dtype != DType::f32 && p.dtype != DType::f64) no_kernel(r);
   p.chunks = parts_for(p.rows, 4.0 * double(p.n));
@@ -125,7 +126,7 @@ void bn_moments(const KernelCall& c, const NormParams& p) {
 }
 template <class T>
 void bn_scale(const KernelCall& c, const NormParams& p) {  // the statistics, and y = x * a + b in the workspace's tail
-  T *mean = buffer<T>(c, 4), *variance = buffer<T>(c, 5);
+  T *mean = buffer<T>(c, c.out + 1), *variance = buffer<T>(c, c.out + 2);
   T* a = buffer<T>(c, c.work) + int64_t(4) * p.chunks * p.n;
   T* b = a + p.n;
   std::fill(mean, mean + p.n, T(0));
@@ -146,8 +147,13 @@ template <class T>
 void bn_apply(const KernelCall& c, const NormParams& p) {
   const T* a = buffer<const T>(c, c.work) + int64_t(4) * p.chunks * p.n;
   const Range r = part_range(p.rows, c.parts, c.part);
-  Columns{p.isa}.affine(buffer<T>(c, 3) + r.begin * p.n, buffer<const T>(c, 0) + r.begin * p.n, a, a + p.n, r.size(),
-                        p.n);
+  const int64_t block = p.epilogue.present ? std::max<int64_t>(1, 2048 / p.n) : r.size();  // that stays in L1
+  for (int64_t row = r.begin; row < r.end; row += block) {
+    const int64_t begin = row * p.n, rows = std::min(block, r.end - row);
+    Columns{p.isa}.affine(buffer<T>(c, c.out) + begin, buffer<const T>(c, 0) + begin, a, a + p.n, rows, p.n);
+    if constexpr (std::is_same_v<T, float>)
+      if (p.epilogue.present) p.epilogue.apply(c, buffer<float>(c, c.out), begin, begin + rows * p.n);
+  }
 }
 
 // ---- batch_norm_grad: x, gamma, mean, variance, dy -> dx, dgamma, dbeta ----
@@ -260,6 +266,7 @@ void lng_totals(const KernelCall& c, const NormParams& p) {
 
 KernelPlan plan_batch_norm(const KernelRequest& r) {
   NormParams p = norm_params(r);
+  p.epilogue = Epilogue::plan(r, 3, false);
   const int parts = parts_for(p.rows, 2.0 * double(p.n));
   const size_t bytes = size_t(4 * p.chunks + 2) * size_t(p.n) * dtype_size(p.dtype);
   return make_plan(p, {{HB_NORM_RUN(bn_moments), p.chunks}, {HB_NORM_RUN(bn_scale), 1}, {HB_NORM_RUN(bn_apply), parts}},
