@@ -1,7 +1,7 @@
 // The geometry that all convolution kernels share: three spatial axes, missing ones of size 1.
 #pragma once
 
-#include "kernels/cpu/gemm.hpp"
+#include "kernels/cpu/epilogue.hpp"
 
 namespace hornbeam {
 

@@ -1,5 +1,5 @@
 // matmul: float32 on the blocked product, float64 by plain loops. The batch is broadcast by strides.
-#include "kernels/cpu/gemm.hpp"
+#include "kernels/cpu/epilogue.hpp"
 
 namespace hornbeam {
 namespace {

@@ -2,7 +2,7 @@
 // the rows before, and joined in order in double; float64 runs the same frames on plain loops.
 #include <cmath>
 
-#include "kernels/cpu/gemm.hpp"
+#include "kernels/cpu/epilogue.hpp"
 
 namespace hornbeam {
 namespace {

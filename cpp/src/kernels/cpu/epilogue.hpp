@@ -1,0 +1,56 @@
+// What follows a product, convolution or normalization elementwise, run where the result is made.
+#pragma once
+
+#include "kernels/cpu/fused.hpp"
+#include "kernels/cpu/gemm.hpp"
+
+namespace hornbeam {
+
+/// An elementwise group applied to a product while it is in cache ("program" of the node; input 0 is the product). A
+/// bias, a residual and relu are taken care of while the product is still in registers.
+struct Epilogue {
+  bool present = false;  // there is more than that
+  bool apart = false;    // the product does not lie where a result goes: results may take over the memory of inputs
+  int bias = -1;         // the input that is a bias of the product's columns
+  int residual = -1;     // the input that is a residual of the result's shape
+  bool relu = false;
+  FusedKernel fused;
+  size_t first_input = 2;  // the node's inputs from here on are the group's inputs 1, 2, ...
+
+  /// `registers` false: the product does not lie as the result does when it leaves them.
+  static Epilogue plan(const KernelRequest& r, size_t first_input, bool registers = true);
+  /// Puts the product apart.
+  void lie_apart();
+  std::vector<int> aliases;  // then: the node's inputs that may share memory with a result
+  /// What to do in registers for columns from `column` on.
+  TileEnd end(const KernelCall& call, int64_t column = 0) const;
+  /// Applies it to elements [begin, end) of a product stored as the result is, at c, in place.
+  void apply(const KernelCall& call, float* c, int64_t begin, int64_t end) const {
+    run(call, c + begin, c, begin, end);
+  }
+  /// The same to columns [column, column + columns) of some rows of a matrix that begins at element `base` and has
+  /// `width` columns.
+  void apply_rows(const KernelCall& call, float* c, int64_t base, int64_t width, int64_t row, int64_t rows,
+                  int64_t column, int64_t columns) const {
+    run_rows(call, c + base, c, base, width, row, rows, column, columns);
+  }
+  /// The same for a product apart, whose row `row` begins at `product`.
+  void apply_apart(const KernelCall& call, const float* product, int64_t width, int64_t row, int64_t rows,
+                   int64_t column, int64_t columns) const {
+    run_rows(call, product - row * width, nullptr, 0, width, row, rows, column, columns);
+  }
+
+ private:
+  // Elements [begin, end), whose products lie at `product`; to the node's results, or to `c`.
+  void run(const KernelCall& call, const float* product, float* c, int64_t begin, int64_t end) const;
+  void run_rows(const KernelCall& call, const float* product, float* c, int64_t base, int64_t width, int64_t row,
+                int64_t rows, int64_t column, int64_t columns) const {
+    if (!present) return;
+    const int64_t step = columns == width ? rows : 1;
+    for (int64_t i = row; i < row + rows; i += step) {
+      const int64_t begin = i * width + column, end = (i + step - 1) * width + column + columns;
+      run(call, product + begin, c, base + begin, base + end);
+    }
+  }
+};
+}  // namespace hornbeam
