@@ -8,6 +8,7 @@ import pytest
 import hornbeam as hb
 from hornbeam import _core, ops
 from hornbeam import layers as L
+from hornbeam._tensor import emit
 
 R = np.random.default_rng(0)
 
@@ -448,3 +449,18 @@ def test_what_follows_a_normalization_runs_in_its_sweep(shortcut_first, threads)
     np.testing.assert_allclose(on[0], off[0], rtol=1e-5)
     for a, b in zip(on[1], off[1], strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+def test_what_reads_a_normalization_and_its_statistics_stays_behind_it():
+    x = np.random.default_rng(0).standard_normal((50, 19)).astype("float32") + 2.0
+    ones, zeros = np.ones(19, "float32"), np.zeros(19, "float32")
+
+    def step(x):
+        y, mean, variance = emit("batch_norm", [x, ones, zeros], epsilon=1e-3)
+        return hb.ops.relu(y * mean + variance), mean
+
+    on, off = hb.function(step)(x), hb.function(step, disable=["fuse_epilogue"])(x)
+    for a, b in zip(on, off, strict=True):
+        np.testing.assert_array_equal(a, b)
+    want = np.maximum((x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3) * x.mean(0) + x.var(0), 0)
+    np.testing.assert_allclose(on[0], want, rtol=1e-4, atol=1e-4)

@@ -26,7 +26,7 @@ bool fits(const Graph& g, const Node& product, const Node& group) {
 bool runs_early(const Node& product) { return product.outputs.size() > 1; }
 bool reads_only_before(const Node& group, int product) {
   for (Value v : group.inputs)
-    if (v.node > product) return false;
+    if (v.node > product || (v.node == product && v.out > 0)) return false;
   return true;
 }
 }  // namespace
