@@ -220,6 +220,27 @@ def test_products(seed):
     close(lambda a, b: (ops.matmul(t(a, ta), t(b, tb)),), [a, b], (m, n, k, ta, tb))
 
 
+@pytest.mark.parametrize("m", [1, 3, 15, 16, 17, 65, 800, 3001])
+def test_products_with_one_column(m):
+    """As the gradient of a layer with one unit is: the left side transposed."""
+    rng = np.random.default_rng(m)
+    for k in (1, 2, 33, 2000 if m > 3000 else 500):
+        a, b, w = rng.standard_normal((k, m)), rng.standard_normal((k, 1)), rng.standard_normal((m, 1))
+        step = lambda a, b, w: (w - 0.1 * ops.matmul(ops.transpose(a), b),)  # noqa: E731
+        close(step, [a, b, w], (m, k))
+        close(step, [a, b, w], (m, k, "three threads"), threads=3)
+        close(lambda a, b: (ops.matmul(ops.transpose(a), ops.transpose(b)),), [a, b.T.copy()], (m, k, "both turned"))
+
+
+@pytest.mark.parametrize("n", [24, 40, 80, 112, 272, 784])
+def test_products_whose_last_panel_is_narrow(n):
+    rng = np.random.default_rng(n)
+    for m, k in ((1, 70), (14, 3), (128, 256), (700, 33)):
+        a, b, c = rng.standard_normal((m, k)) / k**0.5, rng.standard_normal((k, n)), rng.standard_normal(n)
+        close(lambda a, b, c: (ops.relu(ops.matmul(a, b) + c),), [a, b, c], (m, k, n))
+        close(lambda a, b, c: (ops.tanh(ops.matmul(ops.transpose(a), b) + c),), [a.T.copy(), b, c], (m, k, n, "turned"))
+
+
 @pytest.mark.parametrize("end", range(7))
 @pytest.mark.parametrize("seed", range(4))
 def test_depthwise_then_pointwise(seed, end):
