@@ -2,6 +2,11 @@
 
 namespace hornbeam {
 namespace {
+bool is_bias(const TensorSpec& t, const TensorSpec& y) {
+  return t.dtype == DType::f32 && !t.shape.empty() && t.shape != y.shape && t.shape.back() == y.shape.back() &&
+         t.size() == t.shape.back();
+}
+
 // Whether the program is no more than product + bias of the columns + residual of the result's shape, each at most
 // once, and then relu.
 bool in_registers(const KernelRequest& r, size_t first_input, Epilogue* e) {
@@ -18,10 +23,9 @@ bool in_registers(const KernelRequest& r, size_t first_input, Epilogue* e) {
       if (other < 1 || other >= inputs) return false;
       const int input = int(first_input) + int(other) - 1;
       const TensorSpec &t = r.inputs[size_t(input)], &y = r.outputs[0];
-      if (t.dtype != DType::f32 || t.shape.empty() || t.shape.back() != y.shape.back()) return false;
-      const bool full = t.shape == y.shape;
+      const bool full = t.dtype == DType::f32 && t.shape == y.shape;
       int& place = full ? e->residual : e->bias;
-      if (place >= 0 || (!full && t.size() != t.shape.back())) return false;
+      if (place >= 0 || (!full && !is_bias(t, y))) return false;
       place = input;
     } else {
       return false;
@@ -30,26 +34,58 @@ bool in_registers(const KernelRequest& r, size_t first_input, Epilogue* e) {
   }
   return steps > 0;
 }
+
+// Takes the step off the group that adds a bias to the product, where nothing else reads the product: what that made is
+// then its input 0, and the bias is none of its inputs unless others read it.
+void take_bias(const KernelRequest& r, size_t first_input, Ints* program, Ints* results, Epilogue* e) {
+  const int64_t inputs = int64_t(r.inputs.size() - first_input) + 1, steps = int64_t(program->size() / 4);
+  int64_t readers = std::count(results->begin(), results->end(), 0), reader = -1;
+  for (int64_t i = 0; i < steps; ++i)
+    for (int64_t k = 1; k < 4; ++k)
+      if ((*program)[size_t(4 * i + k)] == 0) ++readers, reader = i;
+  if (readers != 1 || reader < 0) return;
+  const int64_t* step = program->data() + 4 * reader;
+  const int64_t other = step[1] == 0 ? step[2] : step[1];
+  if (step[0] != int64_t(Ew::add_) || other < 1 || other >= inputs) return;
+  const int input = int(first_input) + int(other) - 1;
+  if (!is_bias(r.inputs[size_t(input)], r.outputs[0])) return;
+  e->bias = input;
+  program->erase(program->begin() + 4 * reader, program->begin() + 4 * reader + 4);
+  auto each_register = [&](auto f) {
+    for (size_t i = 0; i < program->size(); ++i)
+      if (i % 4) f((*program)[i]);
+    for (int64_t& reg : *results) f(reg);
+  };
+  const int64_t made = inputs + reader;
+  each_register([&](int64_t& reg) { reg = reg == made ? 0 : reg > made ? reg - 1 : reg; });
+  bool read = false;
+  each_register([&](int64_t& reg) { read = read || reg == other; });
+  if (read) return;
+  each_register([&](int64_t& reg) { reg -= reg > other ? 1 : 0; });
+  e->inputs.erase(e->inputs.begin() + (other - 1));
+}
 }  // namespace
 
 Epilogue Epilogue::plan(const KernelRequest& r, size_t first_input, bool registers) {
   Epilogue e;
   if (!r.attrs.has("program")) return e;
-  e.first_input = first_input;
   if (registers && in_registers(r, first_input, &e)) return e;
   e.bias = e.residual = -1;
   e.relu = false;
   e.present = true;
+  Ints program = r.attrs.ints("program"), results = r.attrs.ints("results");
+  for (size_t i = first_input; i < r.inputs.size(); ++i) e.inputs.push_back(int(i));
+  if (registers) take_bias(r, first_input, &program, &results, &e);
   std::vector<TensorSpec> ins{r.outputs[0]};
-  ins.insert(ins.end(), r.inputs.begin() + long(first_input), r.inputs.end());
-  e.fused = make_fused(ins, r.outputs, r.attrs.ints("program"), r.attrs.ints("results"), r.isa, r.op);
+  for (int i : e.inputs) ins.push_back(r.inputs[size_t(i)]);
+  e.fused = make_fused(ins, r.outputs, program, results, r.isa, r.op);
   return e;
 }
 
 void Epilogue::lie_apart() {
   apart = true;
   for (int i : alias_inputs(fused))
-    if (i > 0) aliases.push_back(int(first_input) + i - 1);
+    if (i > 0) aliases.push_back(inputs[size_t(i) - 1]);
 }
 
 TileEnd Epilogue::end(const KernelCall& call, int64_t column) const {
@@ -66,7 +102,7 @@ TileEnd Epilogue::end(const KernelCall& call, int64_t column) const {
 void Epilogue::run(const KernelCall& call, const float* product, float* c, int64_t begin, int64_t end) const {
   void *in[64], *out[64];
   in[0] = nullptr;
-  for (size_t i = 1; i < fused.inputs.size(); ++i) in[i] = call.buffers[first_input + i - 1];
+  for (size_t i = 1; i < fused.inputs.size(); ++i) in[i] = call.buffers[inputs[i - 1]];
   for (size_t i = 0; i < fused.outputs.size(); ++i) out[i] = c ? c : call.buffers[call.out + int(i)];
   fused.run(in, out, begin, end, 0, product);
 }

@@ -7,17 +7,19 @@
 namespace hornbeam {
 
 /// An elementwise group applied to a product while it is in cache ("program" of the node; input 0 is the product). A
-/// bias, a residual and relu are taken care of while the product is still in registers.
+/// bias that comes first, and a residual and relu where there is no more, are taken care of while the product is still
+/// in registers.
 struct Epilogue {
   bool present = false;  // there is more than that
   bool apart = false;    // the product does not lie where a result goes: results may take over the memory of inputs
   int bias = -1;         // the input that is a bias of the product's columns
   int residual = -1;     // the input that is a residual of the result's shape
   bool relu = false;
-  FusedKernel fused;
-  size_t first_input = 2;  // the node's inputs from here on are the group's inputs 1, 2, ...
+  FusedKernel fused;        // what is left
+  std::vector<int> inputs;  // the node's that are its inputs 1, 2, ...
 
-  /// `registers` false: the product does not lie as the result does when it leaves them.
+  /// The node's inputs from `first_input` on are the group's. `registers` false: the product does not lie as the result
+  /// does when it leaves them.
   static Epilogue plan(const KernelRequest& r, size_t first_input, bool registers = true);
   /// Puts the product apart.
   void lie_apart();

@@ -2,11 +2,12 @@
 
 namespace hornbeam {
 namespace {
-constexpr int64_t kNearFloats = 131072;  // of B that L2 keeps
-constexpr int64_t kFewRows = 640;        // below which packing B costs more than reading it badly
-constexpr int64_t kSetFloats = 1024;     // rows of B so far apart, or a multiple, share sets of L1
-constexpr int64_t kTransposed = 64;      // rows of a panel that are turned together, so that they stay in L1
-constexpr int64_t kCacheColumns = 512;   // x kTileDepth floats of B: about three quarters of a 1 MiB L2
+constexpr int64_t kNearFloats = 131072;   // of B that L2 keeps
+constexpr int64_t kFewRows = 640;         // below which packing B costs more than reading it badly
+constexpr int64_t kSetFloats = 1024;      // rows of B so far apart, or a multiple, share sets of L1
+constexpr int64_t kTransposed = 64;       // rows of a panel that are turned together, so that they stay in L1
+constexpr int64_t kCacheFloats = 204800;  // of B: about three quarters of a 1 MiB L2
+constexpr int64_t kMostColumns = 1024;    // taken together: a tile's rows of them are still near when it is finished
 }  // namespace
 
 void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
@@ -84,7 +85,10 @@ void Gemm::read_in_place(int64_t row_stride, int64_t col_stride) {
   if (!column && col_stride == 1 && n % isa->lanes == 0 && well) b_stride = row_stride;
 }
 
-int64_t Gemm::column_step() const { return std::max<int64_t>(panel(), kCacheColumns / panel() * panel()); }
+int64_t Gemm::column_step() const {
+  const int64_t columns = std::min(kMostColumns, kCacheFloats / std::clamp<int64_t>(k, 1, kTileDepth));
+  return std::max<int64_t>(panel(), columns / panel() * panel());
+}
 
 int Gemm::tile_height(int64_t left) const {
   if (left >= 2 * mr) return mr;
