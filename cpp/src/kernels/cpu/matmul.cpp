@@ -10,7 +10,7 @@ constexpr int64_t kMostDots = 1 << 20;  // elements of a dot
 struct MatmulParams {
   Gemm gemm;
   int left = 0, right = 1;  // the inputs that are A and B
-  bool by_blocks = false;  // B is packed on the way
+  bool by_blocks = false;   // B is packed on the way
   Epilogue epilogue;
   int64_t apart = 0, apart_step = 0;  // where the product lies apart: floats before it in the workspace, and a thread's
   int64_t batch = 1, m = 0, n = 0, k = 0;
