@@ -213,6 +213,17 @@ def test_attention_matches_numpy():
     assert L.Attention()([q, v]).shape == (2, 3, 4) and L.AdditiveAttention()([q, v]).shape == (2, 3, 4)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_batch_statistics_of_what_is_no_number_are_none(bad):
+    data = x(200, 3)
+    data[137, 1] = bad
+    bn = L.BatchNormalization()
+    bn(data, training=True)
+    mean, variance = bn.moving_mean.numpy(), bn.moving_variance.numpy()
+    assert not np.isfinite(mean[1]) and not np.isfinite(variance[1])
+    assert np.isfinite(mean[[0, 2]]).all() and np.isfinite(variance[[0, 2]]).all()
+
+
 def test_gelu_is_exact_as_an_activation_and_approximate_as_an_op():
     """Keras 3.15's defaults; the figures are its own."""
     at = np.array([-3.0, -0.7, 1.5], "float32")

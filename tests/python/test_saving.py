@@ -107,6 +107,23 @@ def test_lambda_travels_as_graph_but_not_as_config(tmp_path):
         hb.load_model(tmp_path / "l.hornbeam")
 
 
+def test_own_functions_are_found_again_and_no_others(tmp_path):
+    path = str(tmp_path / "m.hornbeam")
+    x, y = np.ones((4, 3), "float32"), np.zeros((4, 2), "float32")
+    for f in (hb.ops.silu, hb.ops.tanh, hb.activations.gelu, hb.activations.relu):
+        m = hb.Sequential([hb.Input((3,)), hb.layers.Dense(2, activation=f)])
+        m.compile("sgd", hb.losses.mean_absolute_error, metrics=[hb.metrics.mean_squared_error])
+        m.fit(x, y, verbose=0)
+        hb.saving.save_model(m, path)
+        again = hb.models.load_model(path)
+        assert again.layers[-1].activation is f
+        np.testing.assert_array_equal(m.predict(x, verbose=0), again.predict(x, verbose=0))
+        assert m.evaluate(x, y, verbose=0) == again.evaluate(x, y, verbose=0)
+    for module, name in (("os", "system"), ("hornbeam.saving.model_file", "load_model"), ("hornbeam.ops.math", "np")):
+        with pytest.raises(ValueError, match="unknown class"):
+            hb.saving.deserialize_keras_object({"module": module, "class_name": "function", "config": name})
+
+
 def test_unknown_classes_are_never_imported(tmp_path):
     class Odd(L.Layer):
         def call(self, x):

@@ -62,7 +62,20 @@ def _functions(model: Any, sample: Any) -> dict[str, Any]:
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, config: bool = True, sample: Any = None) -> None:
-    """Writes a model (see ``Model.save``)."""
+    """Writes a model to one file: config, weights, optimizer state and compiled programs.
+
+    Args:
+        model: a built model.
+        filepath: a path ending in ".hornbeam".
+        overwrite: False: raise when the file exists.
+        config: whether ``load_model`` shall be able to make the model again; False leaves what native programs need.
+        sample: ``(x, y)`` to trace the training step of a model that has not trained yet.
+
+    Raises:
+        FileExistsError: when the file exists and ``overwrite`` is False.
+        ValueError: when the model has no weights yet.
+        OSError: when the file cannot be written; an old file is left as it was.
+    """
     path = _path(filepath)
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{path} exists and overwrite=False")

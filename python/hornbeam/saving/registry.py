@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 _classes: dict[str, Any] = {}
 _custom: dict[str, Any] = {}
 _names: dict[Any, str] = {}
+# Whose public functions a config may name: none of them does more than compute.
+_FUNCTION_MODULES = tuple(
+    f"hornbeam.{m}" for m in ("activations", "ops", "losses", "metrics", "initializers", "regularizers", "constraints")
+)
 
 
 def register_builtin(cls: Any) -> Any:
@@ -66,8 +71,9 @@ def serialize_keras_object(obj: Any) -> Any:
             "registered_name": _names.get(cls),
         }
     if callable(obj):
+        own = _own_function(getattr(obj, "__module__", None), obj.__name__) is obj
         return {
-            "module": "functions",
+            "module": obj.__module__ if own else "functions",
             "class_name": "function",
             "config": obj.__name__,
             "registered_name": _names.get(obj),
@@ -86,7 +92,8 @@ def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None 
     if isinstance(config, dict) and "class_name" in config and "config" in config:
         found = find_class(config["class_name"], config.get("registered_name"), custom_objects)
         if config["class_name"] == "function":
-            return find_class(config["config"], config.get("registered_name"), custom_objects)
+            own = _own_function(config.get("module"), config["config"])
+            return own or find_class(config["config"], config.get("registered_name"), custom_objects)
         inner = config["config"]
         with custom_object_scope(custom_objects or {}):
             return found.from_config(inner) if hasattr(found, "from_config") else found(**inner)
@@ -95,6 +102,15 @@ def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None 
     if isinstance(config, list):
         return [deserialize_keras_object(v, custom_objects) for v in config]
     return config
+
+
+def _own_function(module: Any, name: Any) -> Any:
+    """A public function of this package by the module that defines it; None when it is none of those."""
+    known = isinstance(module, str) and (module in _FUNCTION_MODULES or module.rpartition(".")[0] in _FUNCTION_MODULES)
+    if not known or not isinstance(name, str) or name.startswith("_"):
+        return None
+    found = getattr(sys.modules.get(module), name, None)
+    return found if callable(found) and getattr(found, "__module__", None) == module else None
 
 
 def find_class(name: str, registered: str | None = None, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -119,7 +119,7 @@ void bn_moments(const KernelCall& c, const NormParams& p) {
     for (int64_t i = 0; i < p.n; ++i) {
       const double sum = double(block_mean[i]), off = sum / double(rows);
       block_mean[i] = T(double(mean[i]) + off);
-      block_squares[i] = T(std::max(0.0, double(block_squares[i]) - sum * off));
+      block_squares[i] = T(std::max(double(block_squares[i]) - sum * off, 0.0));  // NaN stays
     }
     join_moments(double(row - r.begin), mean, squares, double(rows), block_mean, block_squares, p.n);
   }
