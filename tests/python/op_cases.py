@@ -151,7 +151,7 @@ for _name, _fn, _ref in [
     ("relu6", ops.relu6, lambda x: np.clip(x, 0, 6)),
     ("log_sigmoid", ops.log_sigmoid, lambda x: -np.log1p(np.exp(-x))),
     ("celu", ops.celu, None),
-    ("glu", lambda x: ops.glu(ops.concatenate([x, x])), None),
+    ("glu", lambda x: ops.glu(ops.concatenate([x, x], -1)), None),
 ]:
     case(_name, _fn, [away(*ODD)], _ref, tol=4e-6)
 case(

@@ -224,6 +224,19 @@ def test_batch_statistics_of_what_is_no_number_are_none(bad):
     assert np.isfinite(mean[[0, 2]]).all() and np.isfinite(variance[[0, 2]]).all()
 
 
+def test_defaults_are_those_of_keras():
+    a = x(2, 3)
+    assert hb.ops.concatenate([a, a]).shape == (4, 3)
+    np.testing.assert_array_equal(hb.ops.take_along_axis(a, np.int32([5, 0])), a.ravel()[[5, 0]])
+    spread = a - a.mean(-1, keepdims=True)
+    np.testing.assert_allclose(
+        hb.ops.layer_normalization(a * 1e-3), spread / np.sqrt(spread.var(-1, keepdims=True) + 1e-1), rtol=1e-4
+    )
+    assert hb.regularizers.l1_l2()(a) == 0
+    assert L.Cropping2D()(x(1, 4, 5, 2)).shape == (1, 4, 5, 2) and L.Cropping1D()(x(1, 4, 2)).shape == (1, 2, 2)
+    assert hb.losses.SparseCategoricalCrossentropy(True, None, "sum", 1, "loss").name == "loss"
+
+
 def test_gelu_is_exact_as_an_activation_and_approximate_as_an_op():
     """Keras 3.15's defaults; the figures are its own."""
     at = np.array([-3.0, -0.7, 1.5], "float32")

@@ -160,8 +160,12 @@ class Cropping2D(_Cropping):
     """Cuts rows and columns off each image.
 
     Args:
-        cropping: an int, or an int or a pair for each axis.
+        cropping: an int, or an int or a pair for each axis; nothing is cut by default, as by Keras'.
+        data_format: only "channels_last".
     """
+
+    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(cropping, data_format, **kwargs)
 
 
 class Cropping3D(_Cropping):

@@ -133,8 +133,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         from_logits: bool = False,
         ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
-        name: str | None = "sparse_categorical_crossentropy",
         axis: int = -1,
+        name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
         super().__init__(

@@ -236,7 +236,7 @@ def broadcast_to(x: Any, shape: Sequence[Any]) -> Any:
     return emit1("broadcast_to", [to_tensor(x)], shape=list(shape))
 
 
-def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """Joins tensors along an existing axis; the others must agree.
 
     Args:

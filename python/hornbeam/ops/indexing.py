@@ -239,13 +239,13 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     return transpose(y, [*builtins.range(n, n + axis), *builtins.range(n), *builtins.range(n + axis, y.ndim)])
 
 
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Elements of ``x`` by index along ``axis``; the other axes match (or are 1 in ``indices``).
 
     Args:
         x: a tensor of any shape.
         indices: ints; negative ones count from the end.
-        axis: which axis.
+        axis: which axis; None takes both as flat.
 
     Returns:
         A tensor of the indices' shape.
@@ -254,6 +254,8 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
         ValueError: when an index is out of range.
     """
     x = to_tensor(x)
+    if axis is None:
+        return take_along_axis(ravel(x), ravel(indices), 0)
     axis = _axis(axis, x.ndim)
     ids = _ids(indices, dims_of(x)[axis])
     want = [i if k == axis else d for k, (d, i) in enumerate(zip(dims_of(x), dims_of(ids)))]

@@ -42,7 +42,9 @@ def batch_normalization(
     return y if offset is None else m.add(y, s.reshape(offset, dims))
 
 
-def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsilon: float = 1e-3) -> Any:
+def layer_normalization(
+    x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsilon: float | None = None
+) -> Any:
     """Normalizes the last axis of each sample to mean 0 and variance 1, then scales and shifts (Ba et al. 2016).
 
     Args:
@@ -50,12 +52,13 @@ def layer_normalization(x: Any, gamma: Any = None, beta: Any = None, axis: int =
         gamma: ``(size of axis,)``; None for ones.
         beta: likewise; None for zeros.
         axis: which axis.
-        epsilon: added to the variance.
+        epsilon: added to the variance; None for ``config.epsilon()``.
 
     Returns:
         A float tensor of x's shape.
     """
     x = m.to_float(x)
+    epsilon = config.epsilon() if epsilon is None else epsilon
     if s._axis(axis, x.ndim) != x.ndim - 1:
         back = s.moveaxis(layer_normalization(s.moveaxis(x, axis, -1), gamma, beta, -1, epsilon), -1, axis)
         return back
