@@ -52,6 +52,9 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
     const double cost = double(tiles) * (step(nv) * double(panels) + (rest ? step(rest) : 0));
     if (g.nv == 0 || cost < least * 0.999) least = cost, g.nv = nv, g.mr = mr;
   }
+  // as many tiles, but of one height, so that threads get equal shares of few
+  const int64_t fewest = std::max<int64_t>(1, (m + g.mr - 1) / g.mr);
+  g.mr = int(std::clamp<int64_t>((m + fewest - 1) / fewest, 1, g.mr));
   // Parts: enough to share among threads, each of a few tiles at least. The result does not depend on them.
   const double work = 2.0 * double(m) * double(n) * double(std::max<int64_t>(k, 1));
   const int most = threads == 0 ? kMaxParts : threads == 1 ? 1 : std::min(kMaxParts, 4 * threads);
