@@ -107,18 +107,21 @@ struct Executable::Impl {
     return p;
   }
 
-  std::unique_ptr<Teams> take(Plan& p) {
+  // Memory that an earlier run has given back, if any: to find new pages takes longer than many a step.
+  std::unique_ptr<Teams> take(Plan& p) const {
+    std::unique_ptr<Teams> w;
     {
       std::lock_guard<std::mutex> hold(p.lock);
       if (!p.idle.empty()) {
-        auto w = std::move(p.idle.back());
+        w = std::move(p.idle.back());
         p.idle.pop_back();
-        return w;
       }
     }
-    return p.make_teams(threads);
+    if (!w) return p.make_teams(threads);
+    for (auto& team : w->list) team->prepared = false;  // variables may have changed since
+    return w;
   }
-  void give_back(Plan& p, std::unique_ptr<Teams> w) {
+  void give_back(Plan& p, std::unique_ptr<Teams> w) const {
     std::lock_guard<std::mutex> hold(p.lock);
     p.idle.push_back(std::move(w));
   }
@@ -217,7 +220,7 @@ Runner::Runner(std::shared_ptr<Executable> executable, const std::vector<Shape>&
   Executable::Impl& impl = *executable->impl_;
   state_ = std::make_unique<State>();
   state_->plan = impl.plan(shapes);
-  state_->teams = state_->plan->make_teams(impl.threads);
+  state_->teams = impl.take(*state_->plan);
   state_->inputs.resize(shapes.size());
   state_->outputs.resize(state_->plan->outputs.size());
   for (size_t i = 0; i < shapes.size(); ++i) {
@@ -228,7 +231,7 @@ Runner::Runner(std::shared_ptr<Executable> executable, const std::vector<Shape>&
   state_->staging.resize(shapes.size());
   state_->executable = std::move(executable);
 }
-Runner::~Runner() = default;
+Runner::~Runner() { state_->executable->impl_->give_back(*state_->plan, std::move(state_->teams)); }
 
 void Runner::set_input(size_t i, const void* data) { state_->inputs[i] = static_cast<char*>(const_cast<void*>(data)); }
 

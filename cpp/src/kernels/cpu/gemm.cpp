@@ -85,7 +85,7 @@ int64_t Gemm::block_floats() const {
 
 void Gemm::read_in_place(int64_t row_stride, int64_t col_stride) {
   const bool well = m <= kFewRows || row_stride % kSetFloats != 0;
-  if (!column && col_stride == 1 && n % isa->lanes == 0 && well) b_stride = row_stride;
+  if (col_stride == 1 && n % isa->lanes == 0 && well) b_stride = row_stride;
 }
 
 int64_t Gemm::column_step() const {
