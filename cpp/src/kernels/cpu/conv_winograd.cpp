@@ -50,41 +50,53 @@ Tile tile_at(const WinogradParams& p, int64_t t) {
   const int64_t line = t / p.tiles[1];
   return {line / p.tiles[0], line % p.tiles[0] * p.tile, t % p.tiles[1] * p.tile};
 }
-void advance(const WinogradParams& p, Tile& t) {
-  if ((t.w += p.tile) < p.out[1]) return;
-  t.w = 0;
-  if ((t.h += p.tile) < p.out[0]) return;
-  t.h = 0;
-  ++t.image;
-}
-
-// An image's n x n pixels from (h, w) on, `stride` floats apart, `channels` of each: where they lie, or a copy in
-// `patch` with zeros for those outside of the image.
-void find_pixels(WinogradInput& t, int n, const float* image, const int64_t* size, int64_t stride, int64_t channels,
-                 int64_t h, int64_t w, float* patch) {
-  t.x = image + (h * size[1] + w) * stride;
-  t.line = size[1] * stride, t.pixel = stride;
-  if (h >= 0 && w >= 0 && h + n <= size[0] && w + n <= size[1]) return;
-  for (int i = 0; i < n; ++i)
-    for (int j = 0; j < n; ++j) {
-      float* to = patch + (n * i + j) * channels;
-      const bool inside = uint64_t(h + i) < uint64_t(size[0]) && uint64_t(w + j) < uint64_t(size[1]);
-      if (inside)
-        copy_floats(to, t.x + i * t.line + j * t.pixel, channels);
-      else
-        std::fill(to, to + channels, 0.0f);
-    }
-  t.x = patch, t.line = n * channels, t.pixel = channels;
-}
-
-void transform_input(const WinogradParams& p, const float* x, Range tiles, float* patch, float* v) {
-  WinogradInput io{nullptr, 0, 0, v, p.point};
-  Tile t = tile_at(p, tiles.begin);
-  for (int64_t i = tiles.begin; i < tiles.end; ++i, advance(p, t), io.v += p.row) {
-    find_pixels(io, p.tile + 2, x + t.image * p.in[0] * p.in[1] * p.depth, p.in, p.depth, p.depth, t.h - p.low[0],
-                t.w - p.low[1], patch);
-    p.transforms().input(io, p.depth);
+// The tiles of a range as pieces of lines: f(the first, how many).
+template <class F>
+void each_line(const WinogradParams& p, Range tiles, F f) {
+  for (int64_t i = tiles.begin; i < tiles.end;) {
+    const Tile t = tile_at(p, i);
+    const int64_t n = std::min(tiles.end - i, p.tiles[1] - t.w / p.tile);
+    f(t, n);
+    i += n;
   }
+}
+
+// An image whose tiles of n x n pixels, p.tile apart, are taken to points.
+struct Image {
+  const float* pixels;
+  const int64_t* size;
+  int64_t stride, channels;  // floats from pixel to pixel, and how many of them are taken
+  const float* zeros;        // as many, for the pixels around it
+};
+
+// Takes `tiles` tiles of a line, the first of which begins at (h, w), to points from v on, `row` floats apart.
+void take_line(const WinogradParams& p, decltype(Winograd::input) transform, int n, const Image& image, int64_t h,
+               int64_t w, int64_t tiles, float* v, int64_t point, int64_t row) {
+  const float* at[kMostPoints];
+  const int64_t line = image.size[1] * image.stride, step = p.tile;
+  const bool lines_inside = h >= 0 && h + n <= image.size[0];
+  for (int64_t done = 0; done < tiles;) {
+    const int64_t left = w + done * step;
+    const bool inside = lines_inside && left >= 0 && left + n <= image.size[1];
+    const int64_t together = inside ? std::min(tiles - done, (image.size[1] - n - left) / step + 1) : 1;
+    const float* x = image.pixels + h * line + left * image.stride;
+    for (int i = 0; i < n && !inside; ++i)
+      for (int j = 0; j < n; ++j) {
+        const bool there = uint64_t(h + i) < uint64_t(image.size[0]) && uint64_t(left + j) < uint64_t(image.size[1]);
+        at[n * i + j] = there ? x + i * line + j * image.stride : image.zeros;
+      }
+    transform({x, line, image.stride, inside ? nullptr : at, v + done * row, point, together, step * image.stride, row},
+              image.channels);
+    done += together;
+  }
+}
+
+void transform_input(const WinogradParams& p, const float* x, Range tiles, const float* zeros, float* v) {
+  each_line(p, tiles, [&](const Tile& t, int64_t n) {
+    const Image image{x + t.image * p.in[0] * p.in[1] * p.depth, p.in, p.depth, p.depth, zeros};
+    take_line(p, p.transforms().input, p.tile + 2, image, t.h - p.low[0], t.w - p.low[1], n, v, p.point, p.row);
+    v += n * p.row;
+  });
 }
 
 void pack_forward(const KernelCall& c) {
@@ -150,23 +162,27 @@ void multiply_points(const WinogradParams& p, const float* v, const float* kerne
 void transform_output(const KernelCall& c, const WinogradParams& p, const float* m, Range tiles, Range columns,
                       float* y) {
   const TileEnd end = p.epilogue.end(c, columns.begin);
-  Tile t = tile_at(p, tiles.begin);
-  for (int64_t i = tiles.begin; i < tiles.end; ++i, advance(p, t), m += p.to_row) {
-    const int64_t first = ((t.image * p.out[0] + t.h) * p.out[1] + t.w) * p.columns + columns.begin;
-    WinogradOutput o{m, p.to_point, {}, end.bias, end.residual, y + columns.begin, end.relu};
-    for (int64_t h = 0; h < std::min<int64_t>(p.tile, p.out[0] - t.h); ++h)
-      for (int64_t w = 0; w < std::min<int64_t>(p.tile, p.out[1] - t.w); ++w)
-        o.y[h * p.tile + w] = y + first + (h * p.out[1] + w) * p.columns;
+  each_line(p, tiles, [&](const Tile& t, int64_t n) {
+    const int64_t first = ((t.image * p.out[0] + t.h) * p.out[1] + t.w) * p.columns;
+    WinogradOutput o{m, p.to_point, y + first + columns.begin, p.out[1] * p.columns, p.columns, 0, p.tile, end.bias,
+                     end.residual ? end.residual + first : nullptr, end.relu, n, p.to_row, p.tile * p.columns};
+    o.lines = int(std::min<int64_t>(p.tile, p.out[0] - t.h));
+    const int64_t rest = p.out[1] - (t.w + (n - 1) * p.tile);  // pixels of the last tile
+    if (rest < p.tile) --o.tiles;
     p.transforms().output(o, columns.size());
-  }
+    m += n * p.to_row;
+    if (rest >= p.tile) return;
+    o.m += o.tiles * o.next_m, o.y += o.tiles * o.next_y, o.residual += o.residual ? o.tiles * o.next_y : 0;
+    o.tiles = 1, o.pixels = int(rest);
+    p.transforms().output(o, columns.size());
+  });
 }
 
 // What follows the convolution, on the pixels of these tiles: pieces of lines for each line of tiles.
 void finish(const KernelCall& c, const WinogradParams& p, Range tiles, Range columns, float* y) {
   if (!p.epilogue.present) return;
-  for (int64_t i = tiles.begin; i < tiles.end;) {
-    const Tile t = tile_at(p, i);
-    const int64_t n = std::min(tiles.end - i, p.tiles[1] - t.w / p.tile), pixels = std::min(p.tile * n, p.out[1] - t.w);
+  each_line(p, tiles, [&](const Tile& t, int64_t n) {
+    const int64_t pixels = std::min(p.tile * n, p.out[1] - t.w);
     for (int64_t h = t.h; h < std::min(t.h + p.tile, p.out[0]); ++h) {
       const int64_t at = ((t.image * p.out[0] + h) * p.out[1] + t.w) * p.columns;
       if (columns.size() == p.columns)
@@ -175,17 +191,17 @@ void finish(const KernelCall& c, const WinogradParams& p, Range tiles, Range col
         for (int64_t x = 0; x < pixels; ++x)
           p.epilogue.apply(c, y, at + x * p.columns + columns.begin, at + x * p.columns + columns.end);
     }
-    i += n;
-  }
+  });
 }
 
 void convolve(const KernelCall& c) {
   const auto& p = params_of<WinogradParams>(c);
   const Range all = p.tiles_of(c.part), columns = p.columns_of(c.part);
-  float *v = p.memory(c), *m = v + p.points() * p.point, *patch = m + p.points() * p.to_point;
+  float *v = p.memory(c), *m = v + p.points() * p.point, *zeros = m + p.points() * p.to_point;
+  std::fill(zeros, zeros + p.depth, 0.0f);
   for (int64_t t = all.begin; t < all.end; t += p.chunk) {
     const Range tiles{t, std::min(t + p.chunk, all.end)};
-    transform_input(p, buffer<const float>(c, 0), tiles, patch, v);
+    transform_input(p, buffer<const float>(c, 0), tiles, zeros, v);
     multiply_points(p, v, prepared(c), tiles.size(), columns, m);
     transform_output(c, p, m, tiles, columns, buffer<float>(c, c.out));
     finish(c, p, tiles, columns, buffer<float>(c, c.out));
@@ -196,19 +212,20 @@ void convolve(const KernelCall& c) {
 void multiply_gradients(const KernelCall& c) {
   const auto& p = params_of<WinogradParams>(c);
   const Range all = p.tiles_of(c.part), columns = p.columns_of(c.part);
-  float *v = p.memory(c), *z = v + p.points() * p.point, *patch = z + p.points() * p.to_point;
+  float *v = p.memory(c), *z = v + p.points() * p.point, *zeros = z + p.points() * p.to_point;
+  std::fill(zeros, zeros + std::max(p.depth, columns.size()), 0.0f);
   const int64_t size = p.depth * p.columns;
   float* sums = buffer<float>(c, c.work) + p.partial + c.part % p.row_parts * p.points() * size + columns.begin;
   for (int64_t t = all.begin; t < all.end; t += p.chunk) {
     const Range tiles{t, std::min(t + p.chunk, all.end)};
-    transform_input(p, buffer<const float>(c, 0), tiles, patch, v);
-    WinogradInput io{nullptr, 0, 0, z, p.to_point};
-    Tile at = tile_at(p, t);
-    for (int64_t i = 0; i < tiles.size(); ++i, advance(p, at), io.v += p.to_row) {
+    transform_input(p, buffer<const float>(c, 0), tiles, zeros, v);
+    float* to = z;
+    each_line(p, tiles, [&](const Tile& at, int64_t n) {
       const float* dy = buffer<const float>(c, 1) + at.image * p.out[0] * p.out[1] * p.columns + columns.begin;
-      find_pixels(io, p.tile, dy, p.out, p.columns, columns.size(), at.h, at.w, patch);
-      p.transforms().output_grad(io, columns.size());
-    }
+      take_line(p, p.transforms().output_grad, p.tile, {dy, p.out, p.columns, columns.size(), zeros}, at.h, at.w, n, to,
+                p.to_point, p.to_row);
+      to += n * p.to_row;
+    });
     for (int point = 0; point < p.points(); ++point)
       multiply_outer(p.isa, {p.depth, columns.size(), v + point * p.point, p.row, z + point * p.to_point, p.to_row,
                              tiles.size(), sums + point * size, p.columns, t > all.begin});
@@ -301,7 +318,7 @@ void cut(WinogradParams& p, int64_t least, int64_t most) {
   const int64_t width = (p.gemm.panels() + p.col_parts - 1) / p.col_parts * p.gemm.panel();
   p.row = spread(p.depth), p.to_row = spread(std::min(width, p.columns));
   p.point = spread(p.chunk * p.row), p.to_point = spread(p.chunk * p.to_row);
-  p.scratch = p.points() * (p.point + p.to_point + std::max(padded(p.depth), p.to_row));
+  p.scratch = p.points() * (p.point + p.to_point) + std::max(padded(p.depth), p.to_row);
 }
 
 KernelPlan plan_convolution(const KernelRequest& r, WinogradParams p, KernelFn pack) {

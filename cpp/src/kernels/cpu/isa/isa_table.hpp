@@ -63,22 +63,26 @@ struct DotTile {
   int64_t ldy;
   int rows, filters;
 };
-// A tile of a Winograd convolution: pixels read from x, points written from v on, `step` floats apart.
+// Tiles of a Winograd convolution, side by side: pixels read from x, points written from v on, `step` floats apart.
 struct WinogradInput {
   const float* x;
-  int64_t line, pixel;  // floats from one to the next
+  int64_t line, pixel;     // floats from one to the next
+  const float* const* at;  // where each pixel lies, line by line, of a tile that crosses the image's edge; else null
   float* v;
   int64_t step;
+  int64_t tiles, next_x, next_v;
 };
-// The pixels of a tile, from the products at its points.
+// The pixels of tiles side by side, from the products at their points.
 struct WinogradOutput {
   const float* m;  // point p begins at m + p * step
   int64_t step;
-  float* y[16];           // line by line; null: outside the image
+  float* y;
+  int64_t line, pixel;    // floats from one to the next
+  int lines, pixels;      // of each tile that lie in the image
   const float* bias;      // null: none
-  const float* residual;  // lies as the image that begins at `origin` does, added before relu; null: none
-  const float* origin;
+  const float* residual;  // lies as y does, added before relu; null: none
   bool relu;
+  int64_t tiles, next_m, next_y;
 };
 // The transforms of F(2x2, 3x3) or F(4x4, 3x3), n channels each: a tile of pixels, of gradients, a kernel (its taps
 // `tap` floats apart) to its points, which lie `step` floats apart, and back.

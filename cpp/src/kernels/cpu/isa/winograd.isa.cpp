@@ -136,48 +136,58 @@ struct Points {
 #define HB_AXIS(name) \
   [](const Vec* in, Vec* out) __attribute__((always_inline)) { Axis<M>::name(in, out); }
 
+// Tiles of From x From pixels to points.
+template <int From, int To, class Transform>
+HB_INLINE void take_tiles(Transform axis, const WinogradInput& t, int64_t n) {
+  const float* x = t.x;
+  float* v = t.v;
+  for (int64_t k = 0; k < t.tiles; ++k, x += t.next_x, v += t.next_v)
+    each_register(
+        n, [&](int64_t c, auto io) __attribute__((always_inline)) {
+          const Points<decltype(io)> points{v + c, t.step, io};
+          if (t.at)
+            two_axes<From, To>(
+                axis, [&](int i, int j) __attribute__((always_inline)) { return io.read(t.at[i * From + j] + c); },
+                points);
+          else
+            two_axes<From, To>(
+                axis,
+                [&](int i, int j) __attribute__((always_inline)) { return io.read(x + c + i * t.line + j * t.pixel); },
+                points);
+        });
+}
+
 // B^T d B
 template <int M>
 void input(const WinogradInput& t, int64_t n) {
-  each_register(
-      n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        const float* x = t.x + c;
-        two_axes<M + 2, M + 2>(
-            HB_AXIS(input),
-            [&](int i, int j) __attribute__((always_inline)) { return io.read(x + i * t.line + j * t.pixel); },
-            Points<decltype(io)>{t.v + c, t.step, io});
-      });
+  take_tiles<M + 2, M + 2>(HB_AXIS(input), t, n);
 }
 // A dy A^T
 template <int M>
 void output_grad(const WinogradInput& t, int64_t n) {
-  each_register(
-      n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        const float* x = t.x + c;
-        two_axes<M, M + 2>(
-            HB_AXIS(output_grad),
-            [&](int i, int j) __attribute__((always_inline)) { return io.read(x + i * t.line + j * t.pixel); },
-            Points<decltype(io)>{t.v + c, t.step, io});
-      });
+  take_tiles<M, M + 2>(HB_AXIS(output_grad), t, n);
 }
 // A^T m A
 template <int M>
 void output(const WinogradOutput& t, int64_t n) {
-  each_register(
-      n, [&](int64_t c, auto io) __attribute__((always_inline)) {
-        const float* m = t.m + c;
-        two_axes<M + 2, M>(
-            HB_AXIS(output),
-            [&](int i, int j) __attribute__((always_inline)) { return io.read(m + (i * (M + 2) + j) * t.step); },
-            [&](int i, int j, Vec y) __attribute__((always_inline)) {
-              float* to = t.y[i * M + j];
-              if (!to) return;
-              if (t.bias) y = y + io.read(t.bias + c);
-              if (t.residual) y = y + io.read(t.residual + (to - t.origin) + c);
-              if (t.relu) y = select(y < Vec{}, Vec{}, y);
-              io.write(to + c, y);
-            });
-      });
+  const float *m = t.m, *residual = t.residual;
+  float* y = t.y;
+  const Vec low = set1(t.relu ? 0.0f : -__builtin_inff());
+  for (int64_t k = 0; k < t.tiles; ++k, m += t.next_m, y += t.next_y, residual += residual ? t.next_y : 0)
+    each_register(
+        n, [&](int64_t c, auto io) __attribute__((always_inline)) {
+          const Vec bias = t.bias ? io.read(t.bias + c) : Vec{};
+          two_axes<M + 2, M>(
+              HB_AXIS(output),
+              [&](int i, int j) __attribute__((always_inline)) { return io.read(m + c + (i * (M + 2) + j) * t.step); },
+              [&](int i, int j, Vec v) __attribute__((always_inline)) {
+                if (i >= t.lines || j >= t.pixels) return;
+                const int64_t at = c + i * t.line + j * t.pixel;
+                v = v + bias;
+                if (residual) v = v + io.read(residual + at);
+                io.write(y + at, select(v < low, low, v));
+              });
+        });
 }
 // G k G^T
 template <int M>
