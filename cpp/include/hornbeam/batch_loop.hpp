@@ -23,8 +23,7 @@ class HB_API BatchLoop {
   int64_t run(int64_t first, int64_t last, double seconds);
   /// What the last step returned.
   const std::vector<Tensor>& outputs() const { return outputs_; }
-  /// From now on output i is written into rows of destinations[i] ([samples, ...]); an undefined one is dropped. Until
-  /// the last batch, variables that the program does not write must stay as they are.
+  /// From now on output i is written into rows of destinations[i] ([samples, ...]); an undefined one is dropped.
   void collect(std::vector<Tensor> destinations) { destinations_ = std::move(destinations); }
 
  private:
@@ -32,7 +31,6 @@ class HB_API BatchLoop {
 
   std::shared_ptr<Executable> step_;
   std::unique_ptr<Runner> whole_, rest_;  // for full batches, and for a smaller last one
-  const Runner* prepared_ = nullptr;      // the one that ran last
   std::vector<Tensor> arrays_, outputs_, destinations_;
   std::vector<int64_t> order_;  // empty: as they come
   int64_t samples_ = 0, batch_size_;

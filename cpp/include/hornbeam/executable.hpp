@@ -77,9 +77,8 @@ class HB_API Runner {
   size_t outputs() const;
   DType output_dtype(size_t i) const;
   const Shape& output_shape(size_t i) const;
-  /// Runs once. `prepare` false: variables that the graph does not write are as they were at the last run, so what was
-  /// made of them alone (packed weights) still holds.
-  void run(bool prepare = true);
+  /// Runs once.
+  void run();
 
  private:
   struct State;

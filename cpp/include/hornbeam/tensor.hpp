@@ -68,8 +68,13 @@ class HB_API Variable {
   void set_name(std::string name) { name_ = std::move(name); }
   bool trainable() const { return trainable_; }
   void set_trainable(bool t) { trainable_ = t; }
-  /// The storage itself: writing to it writes the variable.
+  /// The storage itself. Whoever writes to it says so by `changed`.
   const Tensor& value() const { return value_; }
+  /// The value was written: programs that keep what they made of it (packed weights, say) will make it again. `assign`
+  /// and programs that write variables say it themselves.
+  void changed() { version_.store(version() + 1, std::memory_order_relaxed); }
+  /// Grows with each change.
+  uint64_t version() const { return version_.load(std::memory_order_relaxed); }
   /// Copies `value` in; throws ValueError when dtype or shape differ.
   void assign(const Tensor& value);
   /// Moves the contents into `storage` (same dtype and shape), which becomes the variable's storage.
@@ -82,6 +87,7 @@ class HB_API Variable {
   Tensor value_;
   bool trainable_;
   bool in_slab_ = false;
+  std::atomic<uint64_t> version_{0};
 };
 using VariablePtr = std::shared_ptr<Variable>;
 

@@ -47,8 +47,7 @@ Runner& BatchLoop::runner_for(int64_t rows) {
 int64_t BatchLoop::run(int64_t first, int64_t last, double seconds) {
   HB_CHECK(first >= 0 && last <= steps(), "batches [", first, ", ", last, ") go past the last of ", steps());
   const auto start = std::chrono::steady_clock::now();
-  // Between calls somebody may have changed variables, but not while outputs are being collected.
-  const Runner* before = destinations_.empty() ? nullptr : prepared_;
+  const Runner* before = nullptr;
   int64_t at = first;
   while (at < last) {
     const int64_t row = at * batch_size_, rows = std::min(batch_size_, samples_ - row);
@@ -76,8 +75,8 @@ int64_t BatchLoop::run(int64_t first, int64_t last, double seconds) {
                shape_text(to.shape()));
       r.set_output(i, to.data<char>() + to.bytes() / size_t(samples_) * size_t(row));
     }
-    r.run(&r != before);
-    before = prepared_ = &r;
+    r.run();
+    before = &r;
     ++at;
     if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >= seconds) break;
   }

@@ -67,7 +67,10 @@ std::vector<Logs> Model::fit(const std::vector<Tensor>& x, const std::vector<Ten
   };
   std::vector<Logs> history;
   for (int epoch = 0; epoch < o.epochs; ++epoch) {
-    for (const VariablePtr& v : impl_->metric_state) std::memset(v->value().raw(), 0, v->value().bytes());
+    for (const VariablePtr& v : impl_->metric_state) {
+      std::memset(v->value().raw(), 0, v->value().bytes());
+      v->changed();
+    }
     if (o.shuffle) loop.shuffle(o.seed, uint64_t(epoch));
     bool go_on = true;
     for (int64_t step = 0; step < loop.steps() && go_on;) {

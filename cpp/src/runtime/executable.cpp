@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <list>
+#include <optional>
 
 #include "base/check.hpp"
 #include "runtime/plan.hpp"
@@ -31,6 +32,7 @@ struct Executable::Impl {
   int threads = 1;
   std::mutex lock;
   std::list<std::shared_ptr<Plan>> plans;  // most recently used first
+  std::optional<Variables> variables;      // of the graph
 
   // The dimensions these shapes stand for.
   DimEnv bind(const std::vector<Shape>& shapes) const {
@@ -107,19 +109,18 @@ struct Executable::Impl {
     return p;
   }
 
-  // Memory that an earlier run has given back, if any: to find new pages takes longer than many a step.
+  // Memory that an earlier run has given back, if any, with what it keeps: to find new pages, or to pack weights again,
+  // takes longer than many a step.
   std::unique_ptr<Teams> take(Plan& p) const {
-    std::unique_ptr<Teams> w;
     {
       std::lock_guard<std::mutex> hold(p.lock);
       if (!p.idle.empty()) {
-        w = std::move(p.idle.back());
+        auto w = std::move(p.idle.back());
         p.idle.pop_back();
+        return w;
       }
     }
-    if (!w) return p.make_teams(threads);
-    for (auto& team : w->list) team->prepared = false;  // variables may have changed since
-    return w;
+    return p.make_teams(threads);
   }
   void give_back(Plan& p, std::unique_ptr<Teams> w) const {
     std::lock_guard<std::mutex> hold(p.lock);
@@ -159,13 +160,13 @@ struct Executable::Impl {
 
   // Throws when the status word says so.
   void run(const PlanRun& r) const {
-    const Status* s = run_plan(r, graph.variables);
+    const Status* s = run_plan(r, *variables);
     if (!s) return;
     if (r.plan->slice == r.plan->rows) fail(*s);
     // rows in messages count from the batch's start: run it as a whole
     const std::shared_ptr<Plan> whole = make_plan(r.plan->whole, false);
     const std::unique_ptr<Teams> teams = whole->make_teams(threads);
-    const Status* again = run_plan({whole.get(), teams.get(), r.inputs, r.outputs, r.gathers, true}, graph.variables);
+    const Status* again = run_plan({whole.get(), teams.get(), r.inputs, r.outputs, r.gathers}, *variables);
     fail(again ? *again : *s);
   }
 };
@@ -182,6 +183,7 @@ Executable::Executable(const Graph& graph, CompileOptions options) : impl_(std::
            "threads must be in [0, 1024]. Received: threads=", options.threads);
   impl_->threads = options.threads ? options.threads : default_threads();
   impl_->graph = optimize(graph, options.disable);
+  impl_->variables.emplace(impl_->graph);
   if (impl_->on("slices")) impl_->rowwise = find_rowwise(impl_->graph);
 }
 Executable::~Executable() = default;
@@ -200,7 +202,7 @@ void Executable::run(const std::vector<Tensor>& inputs, std::vector<Tensor>& out
   auto plan = impl_->prepare(inputs, outputs);
   auto teams = impl_->take(*plan);
   const std::vector<char*> in = addresses(inputs), out = addresses(outputs);
-  impl_->run({plan.get(), teams.get(), &in, &out, {}, true});
+  impl_->run({plan.get(), teams.get(), &in, &out, {}});
   impl_->give_back(*plan, std::move(teams));
 }
 
@@ -254,9 +256,9 @@ size_t Runner::outputs() const { return state_->plan->outputs.size(); }
 DType Runner::output_dtype(size_t i) const { return state_->plan->outputs[i].dtype; }
 const Shape& Runner::output_shape(size_t i) const { return state_->plan->outputs[i].shape; }
 
-void Runner::run(bool prepare) {
+void Runner::run() {
   State& s = *state_;
-  s.executable->impl_->run({s.plan.get(), s.teams.get(), &s.inputs, &s.outputs, s.gathers, prepare});
+  s.executable->impl_->run({s.plan.get(), s.teams.get(), &s.inputs, &s.outputs, s.gathers});
 }
 
 ProgramStats Executable::stats(const std::vector<Shape>& shapes) {
@@ -275,8 +277,7 @@ std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, i
   const std::vector<char*> in_at = addresses(inputs), out_at = addresses(outputs);
   std::vector<double> seconds;
   for (int i = 0; i < repeats; ++i)
-    if (const Status* s =
-            profile_plan({plan.get(), teams.get(), &in_at, &out_at, {}, true}, impl_->graph.variables, seconds))
+    if (const Status* s = profile_plan({plan.get(), teams.get(), &in_at, &out_at, {}}, *impl_->variables, seconds))
       impl_->fail(*s);
   std::vector<Shape> shapes;
   for (const Tensor& t : inputs) shapes.push_back(t.shape());

@@ -83,8 +83,7 @@ void run_thread(void* context, int thread, int threads) {
   const int teams = std::min(int(r.teams->list.size()), threads), mine = thread % teams;
   Teams::Team& team = *r.teams->list[size_t(mine)];
   Workspace& w = team.workspace;
-  RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams,
-               r.prepare || !team.prepared};
+  RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams, r.version != team.prepared};
   Scratch& s = w.scratch[size_t(c.thread)];
   const int64_t slices = plan.slices(), whole = plan.rows / plan.slice;
   const int64_t begin = whole * mine / teams, end = mine + 1 == teams ? slices : whole * (mine + 1) / teams;
@@ -96,13 +95,13 @@ void run_thread(void* context, int thread, int threads) {
   }
   if (c.thread == 0 && end > begin) team.ran = true;
 }
-void bind_variables(const PlanRun& r, const std::vector<VariablePtr>& variables) {
+void bind_variables(const PlanRun& r, const Variables& variables) {
   const Program& p = *r.plan->program;
   for (auto& team : r.teams->list) {
     team->workspace.status.kind.store(Status::ok);
     for (Scratch& s : team->workspace.scratch)
-      for (size_t i = 0; i < variables.size(); ++i)
-        s.bases[size_t(p.variable_base(int(i)))] = static_cast<char*>(variables[i]->value().raw());
+      for (size_t i = 0; i < variables.all.size(); ++i)
+        s.bases[size_t(p.variable_base(int(i)))] = static_cast<char*>(variables.all[i]->value().raw());
   }
 }
 const Status* stopped(const Teams& teams) {
@@ -112,14 +111,33 @@ const Status* stopped(const Teams& teams) {
 }
 }  // namespace
 
-const Status* run_plan(const PlanRun& r, const std::vector<VariablePtr>& variables) {
-  bind_variables(r, variables);
-  run_team(r.teams->threads, run_thread, const_cast<PlanRun*>(&r));
-  for (auto& team : r.teams->list) team->prepared = team->prepared || team->ran;
-  return stopped(*r.teams);
+Variables::Variables(const Graph& g) : all(g.variables) {
+  std::vector<bool> writes(all.size(), false);
+  for (const auto& [index, v] : g.updates) writes[size_t(index)] = true;
+  for (size_t i = 0; i < all.size(); ++i) (writes[i] ? written : kept).push_back(all[i].get());
 }
 
-const Status* profile_plan(const PlanRun& r, const std::vector<VariablePtr>& variables, std::vector<double>& seconds) {
+uint64_t Variables::version() const {
+  uint64_t sum = 1;  // of numbers that only grow: the same again only where none has changed
+  for (const Variable* v : kept) sum += v->version();
+  return sum;
+}
+
+const Status* run_plan(PlanRun r, const Variables& variables) {
+  bind_variables(r, variables);
+  r.version = variables.version();
+  run_team(r.teams->threads, run_thread, &r);
+  for (Variable* v : variables.written) v->changed();
+  const Status* status = stopped(*r.teams);
+  for (auto& team : r.teams->list) {
+    if (status) team->prepared = 0;  // it may have stopped on its way
+    if (!status && team->ran) team->prepared = r.version;
+    team->ran = false;
+  }
+  return status;
+}
+
+const Status* profile_plan(const PlanRun& r, const Variables& variables, std::vector<double>& seconds) {
   bind_variables(r, variables);
   FlushDenormals flush;
   Workspace& w = r.teams->list[0]->workspace;
@@ -127,6 +145,7 @@ const Status* profile_plan(const PlanRun& r, const std::vector<VariablePtr>& var
     bind(r, w.scratch[0], first_row(*r.plan, k));
     profile_items(*r.plan->program, w.scratch[0], {&w.barrier, &w.status, 0, 1, k == 0}, seconds);
   }
+  for (Variable* v : variables.written) v->changed();
   return stopped(*r.teams);
 }
 }  // namespace hornbeam

@@ -16,7 +16,8 @@ int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env,
 struct Teams {
   struct Team {
     Workspace workspace;
-    bool ran = false, prepared = false;  // what lasts from run to run is there
+    bool ran = false;       // something, in the run that goes on
+    uint64_t prepared = 0;  // the variables' version when what lasts from run to run was made; 0: it was not
     Team(const Program& p, int threads) : workspace(p, threads) {}
   };
   std::vector<std::unique_ptr<Team>> list;
@@ -42,16 +43,25 @@ struct Plan {
   std::unique_ptr<Teams> make_teams(int threads) const;
 };
 
+/// A graph's variables: all of them, those that it writes and those that it does not.
+struct Variables {
+  const std::vector<VariablePtr>& all;
+  std::vector<Variable*> written, kept;
+  explicit Variables(const Graph& g);
+  uint64_t version() const;  // of those that are kept; never 0
+};
+
 /// What a run reads and writes.
 struct PlanRun {
   const Plan* plan;
   Teams* teams;
   const std::vector<char*>*inputs, *outputs;
   const std::vector<RowGather>& gathers;
-  bool prepare;
+  uint64_t version = 0;  // of the variables; found by the functions below
 };
-/// Runs on as many threads as the teams were made for; returns the status word that stopped it, or null.
-const Status* run_plan(const PlanRun& run, const std::vector<VariablePtr>& variables);
-/// The same on one thread, adding each item's seconds to `seconds`.
-const Status* profile_plan(const PlanRun& run, const std::vector<VariablePtr>& variables, std::vector<double>& seconds);
+/// Runs on as many threads as the teams were made for; returns the status word that stopped it, or null. What was made
+/// of unwritten variables alone is kept until one of them changes.
+const Status* run_plan(PlanRun run, const Variables& variables);
+/// The same on one thread, keeping nothing and adding each item's seconds to `seconds`.
+const Status* profile_plan(const PlanRun& run, const Variables& variables, std::vector<double>& seconds);
 }  // namespace hornbeam

@@ -142,12 +142,14 @@ void Variable::assign(const Tensor& v) {
   HB_CHECK_TYPE(v.dtype() == value_.dtype(), "variable \"", name_, "\" is ", dtype_name(value_.dtype()),
                 "; cannot assign ", dtype_name(v.dtype()));
   std::memmove(value_.raw(), v.raw(), value_.bytes());
+  changed();
 }
 
 void Variable::relocate(const Tensor& storage) {
   std::memcpy(storage.raw(), value_.raw(), value_.bytes());
   value_ = storage;
   in_slab_ = true;
+  changed();
 }
 
 void place_in_slab(const std::vector<VariablePtr>& variables) {

@@ -164,8 +164,11 @@ void transform_output(const KernelCall& c, const WinogradParams& p, const float*
   const TileEnd end = p.epilogue.end(c, columns.begin);
   each_line(p, tiles, [&](const Tile& t, int64_t n) {
     const int64_t first = ((t.image * p.out[0] + t.h) * p.out[1] + t.w) * p.columns;
-    WinogradOutput o{m, p.to_point, y + first + columns.begin, p.out[1] * p.columns, p.columns, 0, p.tile, end.bias,
-                     end.residual ? end.residual + first : nullptr, end.relu, n, p.to_row, p.tile * p.columns};
+    WinogradOutput o{};
+    o.m = m, o.step = p.to_point, o.next_m = p.to_row;
+    o.y = y + first + columns.begin, o.line = p.out[1] * p.columns, o.pixel = p.columns, o.next_y = p.tile * p.columns;
+    o.bias = end.bias, o.residual = end.residual ? end.residual + first : nullptr, o.relu = end.relu;
+    o.tiles = n, o.pixels = p.tile;
     o.lines = int(std::min<int64_t>(p.tile, p.out[0] - t.h));
     const int64_t rest = p.out[1] - (t.w + (n - 1) * p.tile);  // pixels of the last tile
     if (rest < p.tile) --o.tiles;
