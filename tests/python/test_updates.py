@@ -157,3 +157,45 @@ def test_a_product_that_reads_the_variable_it_updates(n):
 
         hb.function(step, threads=threads)(m.astype("float32"))
         np.testing.assert_allclose(w.numpy(), start @ m * start + start * 0.5, rtol=1e-4, atol=1e-4)
+
+
+def test_predictions_follow_the_weights_from_call_to_call():
+    """What a program made of weights (packed, folded into convolutions) is kept between calls; every way to change a
+    weight must be seen by the next one."""
+    layers = hb.layers
+    model = hb.Sequential(
+        [
+            hb.Input((9, 9, 16)),
+            layers.Conv2D(16, 3, padding="same"),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(32, activation="relu"),
+            layers.Dense(3),
+        ]
+    )
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((4, 9, 9, 16)).astype("f4"), rng.standard_normal((4, 3)).astype("f4")
+
+    def fresh():
+        other = hb.models.clone_model(model)
+        other.set_weights(model.get_weights())
+        return other.predict(x, verbose=0)
+
+    changes = [
+        lambda: None,
+        lambda: model.fit(x, y, verbose=0),
+        lambda: model.train_on_batch(x, y),
+        lambda: model.set_weights([w * 0.5 for w in model.get_weights()]),
+        lambda: model.layers[1].moving_variance.assign(model.layers[1].moving_variance.numpy() * 2),
+        lambda: model.layers[3].kernel.assign_add(np.full((1296, 32), 0.01, "f4")),
+    ]
+    seen = []
+    for change in changes:
+        change()
+        want = fresh()
+        for _ in range(2):
+            np.testing.assert_array_equal(model.predict(x, verbose=0), want)
+            np.testing.assert_array_equal(model.predict_on_batch(x), want)
+        assert not any(np.array_equal(want, s) for s in seen)
+        seen.append(want)
