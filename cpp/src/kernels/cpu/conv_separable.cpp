@@ -1,9 +1,10 @@
-// A depthwise convolution and the 1x1 convolution behind it: the pixels of each tile of the product are computed as it
-// is filled, and never leave L1.
+// A depthwise convolution and the 1x1 convolution behind it: the pixels of some tiles of the product are computed right
+// before they are multiplied, and never leave the core's caches.
 #include "kernels/cpu/tap_grid.hpp"
 
 namespace hornbeam {
 namespace {
+constexpr int64_t kTiles = 4;  // at least, whose pixels are computed together
 
 struct SeparableParams {
   ConvGeometry g;  // of the depthwise convolution
@@ -11,24 +12,20 @@ struct SeparableParams {
   Gemm gemm;
   Epilogue epilogue;
   bool bias = false, relu = false;
-};
-// What a tile is filled from.
-struct Pixels {
-  const SeparableParams* p;
-  const float *kernel, *bias;
+  int64_t pixels = 0, stride = 0;  // computed together, and floats from one to the next
 };
 
-void fill_depthwise(const void* source, const float* x, float* dst, int64_t row, int rows, int64_t k, int depth) {
-  const auto& s = *static_cast<const Pixels*>(source);
-  const SeparableParams& p = *s.p;
-  const int64_t width = p.g.out[2];
+// The depthwise convolution's pixels [row, row + rows).
+void compute_pixels(const SeparableParams& p, const KernelCall& c, int64_t row, int64_t rows, float* out) {
+  const float *x = buffer<const float>(c, 0), *kernel = buffer<const float>(c, 1);
+  const float* bias = p.bias ? buffer<const float>(c, 3) : nullptr;
+  const int64_t width = p.g.out[2], stride = p.stride;
   for (int64_t at = row; at < row + rows;) {
     const int64_t line = at / width, w = at % width, last = std::min(width, w + row + rows - at);
-    float* to = dst + (at - row - w) * kTileStride;
+    float* to = out + (at - row - w) * stride;
     p.lines.each(line, {w, last}, [&](const Pairs& q) {
-      p.gemm.isa->dot_cells({to + q.w * kTileStride, kTileStride, x + q.source + k, q.cells, s.kernel + k, q.taps,
-                             q.count, p.lines.step(), q.pixels, depth, q.first, s.bias && q.last ? s.bias + k : nullptr,
-                             q.last && p.relu});
+      p.gemm.isa->dot_cells({to + q.w * stride, stride, x + q.source, q.cells, kernel, q.taps, q.count, p.lines.step(),
+                             q.pixels, p.g.channels, q.first, q.last ? bias : nullptr, q.last && p.relu});
     });
     at += last - w;
   }
@@ -41,12 +38,18 @@ void pack_pointwise(const KernelCall& c) {
 }
 void multiply(const KernelCall& c) {
   const auto& p = params_of<SeparableParams>(c);
-  const Pixels source{&p, buffer<const float>(c, 1), p.bias ? buffer<const float>(c, 3) : nullptr};
-  float* y = buffer<float>(c, c.out);
-  p.gemm.run(c.part, &source, fill_depthwise, buffer<const float>(c, 0), prepared(c), y, p.gemm.n, p.epilogue.end(c),
-             [&](int64_t row, int64_t rows, int64_t column, int64_t columns) {
-               p.epilogue.apply_rows(c, y, 0, p.gemm.n, row, rows, column, columns);
-             });
+  const Gemm& g = p.gemm;
+  const Range all = part_range(g.m, g.row_parts, c.part % g.row_parts, g.mr);
+  const Range columns = part_range(g.n, g.col_parts, c.part / g.row_parts, g.panel());
+  float *pixels = buffer<float>(c, c.work) + c.thread * p.pixels * p.stride, *y = buffer<float>(c, c.out);
+  for (int64_t row = all.begin; row < all.end; row += p.pixels) {
+    const int64_t rows = std::min(p.pixels, all.end - row);
+    compute_pixels(p, c, row, rows, pixels);
+    TileEnd end = p.epilogue.end(c);
+    if (end.residual) end.residual += row * g.n;
+    g.multiply_rows(g.k, pixels, p.stride, prepared(c), y + row * g.n, g.n, rows, columns, end);
+    p.epilogue.apply_rows(c, y, 0, g.n, row, rows, columns.begin, columns.size());
+  }
 }
 }  // namespace
 
@@ -60,8 +63,12 @@ KernelPlan plan_separable_conv(const KernelRequest& r) {
   const int64_t filters = r.outputs[0].shape.back();
   p.gemm = Gemm::plan(r.isa, p.g.batch * p.g.out_pixels(), filters, p.g.channels, false, r.threads);
   p.epilogue = Epilogue::plan(r, p.bias ? 4 : 3);
+  const int64_t least = kTiles * p.gemm.mr, width = std::max<int64_t>(1, p.g.out[2]);
+  p.pixels = width < least ? (least + width - 1) / width * width : least;
+  p.stride = (p.g.channels + 15) / 16 * 16 + 16;
   const size_t bytes = size_t(p.gemm.packed_size()) * 4;
   const int parts = p.gemm.parts(), packers = parts_for(p.gemm.panels(), double(p.gemm.panel() * p.gemm.k), 65536);
-  return make_plan(std::move(p), {{pack_pointwise, packers, 2}, {multiply, parts}}, 0, bytes);
+  const size_t workspace = size_t(at_once(r, parts) * p.pixels * p.stride) * 4;
+  return make_plan(std::move(p), {{pack_pointwise, packers, 2}, {multiply, parts}}, workspace, bytes);
 }
 }  // namespace hornbeam

@@ -161,19 +161,16 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const PanelS
 }
 
 void Gemm::multiply_rows(int64_t depth, const float* a, int64_t row_stride, const float* packed, float* c, int64_t ldc,
-                         int64_t rows) const {
+                         int64_t rows, const Range& of, const TileEnd& end) const {
   const int64_t start = 0;
   for (int64_t i = 0; i < rows;) {
     const int height = tile_height(rows - i);
-    for (int64_t j = 0; j < n; j += panel()) {
-      const int columns = int(std::min<int64_t>(panel(), n - j));
-      isa->window[nv][height]({a + i * row_stride,
-                               row_stride,
-                               &start,
-                               1,
-                               int(depth),
-                               packed + j * k,
-                               {c + i * ldc + j, ldc, columns, add}});
+    for (int64_t j = of.begin; j < of.end; j += panel()) {
+      const int64_t at = i * ldc + j;
+      TileTarget to{c + at, ldc, int(std::min<int64_t>(panel(), of.end - j)), add};
+      to.bias = end.bias ? end.bias + j : nullptr, to.relu = end.relu;
+      to.residual = end.residual ? end.residual + at : nullptr;
+      isa->window[nv][height]({a + i * row_stride, row_stride, &start, 1, int(depth), packed + j * k, to});
     }
     i += height;
   }

@@ -86,7 +86,12 @@ struct Gemm {
   }
   /// The same with A's rows read in place, `row_stride` apart, rather than copied: for rows that stay in L1.
   void multiply_rows(int64_t depth, const float* a, int64_t row_stride, const float* packed, float* c, int64_t ldc,
-                     int64_t rows) const;
+                     int64_t rows) const {
+    multiply_rows(depth, a, row_stride, packed, c, ldc, rows, {0, n}, {});
+  }
+  /// The same for the columns of some panels alone, finished in registers; a residual lies as C does.
+  void multiply_rows(int64_t depth, const float* a, int64_t row_stride, const float* packed, float* c, int64_t ldc,
+                     int64_t rows, const Range& of, const TileEnd& end) const;
   /// The same with B packed on the way, `work` being the part's own block_floats().
   template <class Finish>
   void run_blocks(int part, const void* source, FillTile fill, const float* a, const float* b, int64_t row_stride,
