@@ -1,12 +1,11 @@
 // From graph to Program: concrete shapes, a kernel plan for each node, addresses for each value.
 #include <algorithm>
-#include <functional>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/check.hpp"
-#include "graph/lasting.hpp"
 #include "runtime/program.hpp"
+#include "runtime/schedule.hpp"
 
 namespace hornbeam {
 namespace {
@@ -14,14 +13,7 @@ namespace {
 class Builder {
  public:
   Builder(const Graph& g, const DimEnv& env, const BuildOptions& options, bool keeps)
-      : g_(g), env_(env), options_(options), p_(std::make_unique<Program>()) {
-    lasting_ = keeps ? lasting_nodes(g) : std::vector<bool>(size_t(g.size()), false);
-    for (const auto& [name, v] : g.outputs) lasting_[size_t(root(v).node)] = false;  // written where the caller says
-    for (const auto& [index, v] : g.updates) lasting_[size_t(root(v).node)] = false;
-    for (int id = 0; id < g.size(); ++id)
-      if (!g.node(id).op->cpu && !g.node(id).op->view && !is(id, "constant") && !is(id, "variable"))
-        lasting_[size_t(id)] = false;
-  }
+      : g_(g), env_(env), options_(options), schedule_(g, keeps), p_(std::make_unique<Program>()) {}
 
   std::unique_ptr<Program> build() {
     for (const DimCheck& c : g_.checks)
@@ -33,21 +25,19 @@ class Builder {
     for (int id = 0; id < g_.size(); ++id)
       if (is(id, "constant"))
         constant_index_[id] = int(p_->constants.size()), p_->constants.push_back(g_.node(id).attrs.tensor("value"));
-    find_uses();
-    schedule();
     for (const auto& [name, v] : g_.outputs) p_->output_specs.push_back(spec(v));
-    for (step_ = 0; step_ < int(order_.size()); ++step_) {
-      if (step_ == commit_start_) before_commits();
-      place(order_[size_t(step_)]);
+    for (step_ = 0; step_ < schedule_.end(); ++step_) {
+      if (step_ == schedule_.commit_start()) before_commits();
+      place(schedule_.order()[size_t(step_)]);
     }
-    if (commit_start_ == int(order_.size())) before_commits();
+    if (schedule_.commit_start() == schedule_.end()) before_commits();
     copy_outputs(false);
     for (const auto& [index, v] : g_.updates)
       if (!in_place_.count(index)) copy(update_source(index, v), Arg{p_->variable_base(index), 0}, spec(v));
     p_->arena_bytes = plan_arena(buffers_);
     p_->live = live_bytes(buffers_);
     for (const Buffer& b : buffers_)
-      if (b.first == 0 && b.last > int(order_.size())) p_->lasting_bytes += b.bytes;
+      if (b.first == 0 && b.last > schedule_.end()) p_->lasting_bytes += b.bytes;
     check_memory(p_->arena_bytes, "the program's working memory");
     for (Arg& a : p_->args)
       if (a.base == 1) a.offset = int64_t(buffers_[size_t(a.offset)].offset);
@@ -56,127 +46,13 @@ class Builder {
   }
 
  private:
-  bool is(int id, const char* op) const { return std::string(g_.node(id).op->name) == op; }
-  Value root(Value v) const {
-    while (g_.node(v.node).op->view) v = g_.node(v.node).inputs[size_t(v.out)];
-    return v;
-  }
+  bool is(int id, const char* op) const { return schedule_.is(id, op); }
+  Value root(Value v) const { return schedule_.root(v); }
   TensorSpec spec(Value v) const {
     const ValueType& t = g_.type(v);
     return {t.dtype, eval_shape(t.shape, env_)};
   }
   static size_t bytes(const TensorSpec& s) { return tensor_bytes(s.dtype, s.shape); }
-
-  // ---- who reads what ----
-  void find_uses() {
-    for (int id = 0; id < g_.size(); ++id) {
-      const Node& n = g_.node(id);
-      for (size_t i = 0; i < n.inputs.size(); ++i)
-        if (reads(n, i)) readers_[root(n.inputs[i])].push_back(id);
-      if (is(id, "variable")) variable_nodes_[variable_of(id)].push_back(id);
-    }
-    for (size_t i = 0; i < g_.outputs.size(); ++i) {
-      const Value r = root(g_.outputs[i].second);
-      output_count_[r]++;
-      output_of_.emplace(r, int(i));
-    }
-    for (const auto& [index, v] : g_.updates) {
-      const Value r = root(v);
-      update_of_[r].push_back(index);
-      if (is(r.node, "variable")) copied_last_.insert(variable_of(r.node));
-    }
-  }
-  static bool reads(const Node& n, size_t input) { return !n.op->view && int(input) != n.op->unread_input; }
-  bool wanted(Value v) const { return readers_.count(v) || output_count_.count(v) || update_of_.count(v); }
-  bool has_kernel(int id) const {
-    const OpDef& op = *g_.node(id).op;
-    return !op.view && !is(id, "input") && !is(id, "variable") && !is(id, "constant");
-  }
-
-  // ---- order: nodes as they come, but those that do nothing but make new values of variables as soon as nobody reads
-  // the old ones any more and nothing can fail any more, while the gradient they take is still in cache ----
-  void schedule() {
-    std::vector<std::vector<int>> commits(size_t(g_.size()));  // by the node that they follow
-    std::unordered_map<int, int> last_reader;                  // of a variable, among the others
-    int last_failure = 0;
-    for (int id = 0; id < g_.size(); ++id) {
-      if (!has_kernel(id)) continue;
-      if (only_updates(id)) {
-        committed_.insert(id);
-        continue;
-      }
-      for (Value v : g_.node(id).inputs)
-        if (is(root(v).node, "variable")) last_reader[variable_of(root(v).node)] = id;
-      if (may_fail(id)) last_failure = id;
-    }
-    for (int id : committed_) {
-      int after = std::max(id, last_failure);
-      for (size_t i = 0; i < g_.node(id).outputs.size(); ++i) {
-        const auto it = last_reader.find(update_of_.at({id, int(i)})[0]);
-        if (it != last_reader.end()) after = std::max(after, it->second);
-      }
-      commits[size_t(after)].push_back(id);
-    }
-    commit_start_ = -1;
-    for (int id = 0; id < g_.size(); ++id) {
-      if (has_kernel(id) && !committed_.count(id)) order_.push_back(id);
-      std::sort(commits[size_t(id)].begin(), commits[size_t(id)].end());
-      for (int c : commits[size_t(id)]) {
-        if (commit_start_ < 0) commit_start_ = int(order_.size());
-        order_.push_back(c);
-      }
-    }
-    const int end = int(order_.size());
-    if (commit_start_ < 0) commit_start_ = end;
-    for (int i = 0; i < end; ++i) position_[order_[size_t(i)]] = i;
-    for (const auto& [v, ids] : readers_)
-      for (int id : ids) last_use_[v] = std::max(last_use_[v], position_.at(id));
-    for (const auto& [v, n] : output_count_)
-      last_use_[v] = std::max(last_use_[v], made_before_commits(v) ? commit_start_ : end);
-    for (const auto& [v, u] : update_of_) last_use_[v] = end + 1;
-    for (auto& [v, last] : last_use_)
-      if (made_once(v.node)) last = end + 1;
-  }
-  int variable_of(int id) const { return int(g_.node(id).attrs.integer("index")); }
-  bool only_updates(int id) const {
-    const Node& n = g_.node(id);
-    for (size_t i = 0; i < n.outputs.size(); ++i) {
-      const Value v{id, int(i)};
-      auto u = update_of_.find(v);
-      if (u == update_of_.end() || u->second.size() != 1 || readers_.count(v) || output_count_.count(v)) return false;
-    }
-    return n.op->cpu && !may_fail(id);
-  }
-  // Whether the status word may be raised: no variable is written before.
-  bool may_fail(int id) const {
-    const Node& n = g_.node(id);
-    if (!n.op->cpu) return true;  // its body may
-    const bool scatters = is(id, "scatter_add") || is(id, "unique_rows");
-    for (int other = 0; scatters && other < id; ++other) {  // the same ids were good for a table of as many rows
-      const Node& o = g_.node(other);
-      if (is(other, "gather") && o.inputs[1] == n.inputs[0] && g_.shape(o.inputs[0])[0] == n.attrs.dims("rows")[0])
-        return false;
-    }
-    return n.op->may_fail;
-  }
-  bool made_before_commits(Value v) const {
-    const auto it = position_.find(v.node);
-    return it == position_.end() || it->second < commit_start_;
-  }
-
-  // A committed node may write its variable's own storage when no other committed node reads that variable.
-  bool may_write_in_place(int id, int variable) const {
-    if (copied_last_.count(variable)) return false;  // it must be found untouched
-    const auto nodes = variable_nodes_.find(variable);
-    if (nodes == variable_nodes_.end()) return true;
-    for (int node : nodes->second) {
-      const auto it = readers_.find({node, 0});
-      if (it == readers_.end()) continue;
-      for (int reader : it->second)
-        if (reader != id && committed_.count(reader)) return false;
-    }
-    return true;
-  }
 
   // ---- addresses ----
   Arg new_buffer(size_t n, int first, int last) {
@@ -206,21 +82,22 @@ class Builder {
   Arg target(Value v, const std::vector<int>& aliases, std::vector<int>& taken) {
     const TensorSpec s = spec(v);
     const Node& n = g_.node(v.node);
-    if (!wanted(v) && n.op->optional_outputs && v.out >= (n.op->cpu ? 1 : control_outputs(v.node))) return {};
-    if (options_.in_place && committed_.count(v.node)) {
-      const int variable = update_of_.at(v)[0];
-      if (may_write_in_place(v.node, variable) && reads_safely(v.node, variable, aliases)) {
+    if (!schedule_.wanted(v) && n.op->optional_outputs && v.out >= (n.op->cpu ? 1 : control_outputs(v.node))) return {};
+    if (options_.in_place && schedule_.commits(v.node)) {
+      const int variable = schedule_.variable_of(v);
+      if (schedule_.may_write_in_place(v.node, variable) && reads_safely(v.node, variable, aliases)) {
         in_place_.insert(variable);
         return {p_->variable_base(variable), 0};
       }
     }
-    auto out = output_of_.find(v);
-    if (out != output_of_.end()) return {p_->output_base(out->second), 0};
-    const int last = last_use_.count(v) ? last_use_.at(v) : step_;
-    for (int i : options_.in_place && !made_once(v.node) ? aliases : std::vector<int>{}) {
+    const int output = schedule_.output_of(v);
+    if (output >= 0) return {p_->output_base(output), 0};
+    const int last = schedule_.last_use(v, step_);
+    for (int i : options_.in_place && !schedule_.made_once(v.node) ? aliases : std::vector<int>{}) {
       const Value in = root(n.inputs[size_t(i)]);
       const Arg a = address(in);
-      if (a.base != 1 || last_use_.at(in) != step_ || bytes(spec(in)) != bytes(s) || count_reads(v.node, in) != 1)
+      if (a.base != 1 || schedule_.last_use(in, step_) != step_ || bytes(spec(in)) != bytes(s) ||
+          count_reads(v.node, in) != 1)
         continue;
       if (std::find(taken.begin(), taken.end(), int(a.offset)) != taken.end()) continue;
       taken.push_back(int(a.offset));
@@ -228,7 +105,7 @@ class Builder {
       b.last = std::max(b.last, last);
       return a;
     }
-    if (made_once(v.node)) return new_buffer(bytes(s), 0, int(order_.size()) + 1);
+    if (schedule_.made_once(v.node)) return new_buffer(bytes(s), 0, schedule_.end() + 1);
     return new_buffer(bytes(s), step_, last);
   }
   int count_reads(int id, Value v) const {
@@ -241,7 +118,7 @@ class Builder {
     const auto& inputs = g_.node(id).inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Value r = root(inputs[i]);
-      if (is(r.node, "variable") && variable_of(r.node) == variable &&
+      if (is(r.node, "variable") && schedule_.variable_at(r.node) == variable &&
           std::find(aliases.begin(), aliases.end(), int(i)) == aliases.end())
         return false;
     }
@@ -272,23 +149,14 @@ class Builder {
       place_control(id, n);
   }
 
-  bool lasts(Value v) const { return lasting_[size_t(root(v).node)]; }
-  // A kernel node whose result lasts runs only when the program prepares.
-  bool made_once(int id) const {
-    if (!lasting_[size_t(id)]) return false;
-    for (Value v : g_.node(id).inputs)
-      if (!lasts(v)) return false;
-    return true;
-  }
-
   void place_kernel(int id, const Node& n) {
     const Attrs attrs = n.attrs.evaluated(env_);
     KernelRequest r{n.op->name, attrs, {}, {}, options_.isa, options_.threads, {}, options_.winograd};
     std::vector<Arg> args;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       r.inputs.push_back(spec(n.inputs[i]));
-      r.lasting.push_back(lasts(n.inputs[i]));
-      args.push_back(reads(n, i) ? address(n.inputs[i]) : Arg{});
+      r.lasting.push_back(schedule_.lasts(n.inputs[i]));
+      args.push_back(Schedule::reads(n, i) ? address(n.inputs[i]) : Arg{});
     }
     for (size_t i = 0; i < n.outputs.size(); ++i) r.outputs.push_back(spec({id, int(i)}));
     bool empty = !r.outputs.empty();
@@ -314,7 +182,7 @@ class Builder {
     for (const Stage& stage : plan.stages)
       lasting = lasting || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
     args.push_back(!plan.prepared ? Arg{}
-                   : lasting      ? new_buffer(plan.prepared, 0, int(order_.size()) + 1)
+                   : lasting      ? new_buffer(plan.prepared, 0, schedule_.end() + 1)
                                   : new_buffer(plan.prepared, step_, step_));
     if (plan.params) p_->params.push_back(plan.params);
     const int first = push_args(args);
@@ -328,7 +196,7 @@ class Builder {
       item.out = int(n.inputs.size());
       item.work = int(args.size()) - 2;
       item.node = id;
-      item.prepares = made_once(id) || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
+      item.prepares = schedule_.made_once(id) || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
       p_->parallel = p_->parallel || stage.parts > 1;
       p_->items.push_back(item);
     }
@@ -414,7 +282,7 @@ class Builder {
   void copy_outputs(bool before) {
     for (size_t i = 0; i < g_.outputs.size(); ++i) {
       const Value v = g_.outputs[i].second;
-      if (made_before_commits(root(v)) != before) continue;
+      if (schedule_.made_before_commits(root(v)) != before) continue;
       const Arg from = address(v), to{p_->output_base(int(i)), 0};
       if (from.base != to.base) copy(from, to, spec(v));
     }
@@ -425,7 +293,7 @@ class Builder {
     if (g_.updates.empty()) return;
     for (const auto& [index, v] : g_.updates)  // a variable given another's old value
       if (is(root(v).node, "variable")) {
-        const Arg temp = new_buffer(bytes(spec(v)), 0, int(order_.size()) + 1);
+        const Arg temp = new_buffer(bytes(spec(v)), 0, schedule_.end() + 1);
         copy(address(v), temp, spec(v));
         moved_[index] = temp;
       }
@@ -453,19 +321,14 @@ class Builder {
   const Graph& g_;
   const DimEnv& env_;
   const BuildOptions options_;
-  std::vector<bool> lasting_;  // by node
+  const Schedule schedule_;
   std::unique_ptr<Program> p_;
-  int step_ = 0, commit_start_ = 0;
-  std::vector<int> order_;
+  int step_ = 0;
   std::vector<Buffer> buffers_;
-  std::unordered_map<int, int> constant_index_, position_;
-  std::unordered_map<Value, std::vector<int>, ValueHash> readers_, update_of_;
-  std::unordered_map<Value, int, ValueHash> output_count_, output_of_, last_use_;
+  std::unordered_map<int, int> constant_index_;
   std::unordered_map<Value, Arg, ValueHash> where_;
-  std::unordered_map<int, Arg> moved_;
-  std::unordered_set<int> committed_, in_place_;
-  std::unordered_map<int, std::vector<int>> variable_nodes_;  // by variable
-  std::unordered_set<int> copied_last_;                       // variables whose storage is another's new value
+  std::unordered_map<int, Arg> moved_;  // variables' values that are other variables' old ones
+  std::unordered_set<int> in_place_;    // variables that a kernel writes itself
 };
 }  // namespace
 

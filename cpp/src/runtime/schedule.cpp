@@ -1,0 +1,153 @@
+#include "runtime/schedule.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "graph/lasting.hpp"
+
+namespace hornbeam {
+
+Schedule::Schedule(const Graph& g, bool keeps) : g_(g) {
+  lasting_ = keeps ? lasting_nodes(g) : std::vector<bool>(size_t(g.size()), false);
+  for (const auto& [name, v] : g.outputs) lasting_[size_t(root(v).node)] = false;  // written where the caller says
+  for (const auto& [index, v] : g.updates) lasting_[size_t(root(v).node)] = false;
+  for (int id = 0; id < g.size(); ++id)
+    if (!g.node(id).op->cpu && !g.node(id).op->view && !is(id, "constant") && !is(id, "variable"))
+      lasting_[size_t(id)] = false;
+  find_uses();
+  order_nodes();
+  find_last_uses();
+}
+
+bool Schedule::is(int id, const char* op) const { return std::string(g_.node(id).op->name) == op; }
+
+Value Schedule::root(Value v) const {
+  while (g_.node(v.node).op->view) v = g_.node(v.node).inputs[size_t(v.out)];
+  return v;
+}
+
+void Schedule::find_uses() {
+  for (int id = 0; id < g_.size(); ++id) {
+    const Node& n = g_.node(id);
+    for (size_t i = 0; i < n.inputs.size(); ++i)
+      if (reads(n, i)) readers_[root(n.inputs[i])].push_back(id);
+    if (is(id, "variable")) variable_nodes_[variable_at(id)].push_back(id);
+  }
+  for (size_t i = 0; i < g_.outputs.size(); ++i) {
+    const Value r = root(g_.outputs[i].second);
+    output_count_[r]++;
+    output_of_.emplace(r, int(i));
+  }
+  for (const auto& [index, v] : g_.updates) {
+    const Value r = root(v);
+    update_of_[r].push_back(index);
+    if (is(r.node, "variable")) copied_last_.insert(variable_at(r.node));
+  }
+}
+
+void Schedule::order_nodes() {
+  std::vector<std::vector<int>> commits(size_t(g_.size()));  // by the node that they follow
+  std::unordered_map<int, int> last_reader;                  // of a variable, among the others
+  int last_failure = 0;
+  for (int id = 0; id < g_.size(); ++id) {
+    if (!has_kernel(id)) continue;
+    if (only_updates(id)) {
+      committed_.insert(id);
+      continue;
+    }
+    for (Value v : g_.node(id).inputs)
+      if (is(root(v).node, "variable")) last_reader[variable_at(root(v).node)] = id;
+    if (may_fail(id)) last_failure = id;
+  }
+  for (int id : committed_) {
+    int after = std::max(id, last_failure);
+    for (size_t i = 0; i < g_.node(id).outputs.size(); ++i) {
+      const auto it = last_reader.find(variable_of({id, int(i)}));
+      if (it != last_reader.end()) after = std::max(after, it->second);
+    }
+    commits[size_t(after)].push_back(id);
+  }
+  for (int id = 0; id < g_.size(); ++id) {
+    if (has_kernel(id) && !committed_.count(id)) order_.push_back(id);
+    std::sort(commits[size_t(id)].begin(), commits[size_t(id)].end());
+    for (int c : commits[size_t(id)]) {
+      if (commit_start_ < 0) commit_start_ = end();
+      order_.push_back(c);
+    }
+  }
+  if (commit_start_ < 0) commit_start_ = end();
+}
+
+void Schedule::find_last_uses() {
+  for (int i = 0; i < end(); ++i) position_[order_[size_t(i)]] = i;
+  for (const auto& [v, ids] : readers_)
+    for (int id : ids) last_use_[v] = std::max(last_use_[v], position_.at(id));
+  for (const auto& [v, n] : output_count_)
+    last_use_[v] = std::max(last_use_[v], made_before_commits(v) ? commit_start_ : end());
+  for (const auto& [v, u] : update_of_) last_use_[v] = end() + 1;
+  for (auto& [v, last] : last_use_)
+    if (made_once(v.node)) last = end() + 1;
+}
+
+bool Schedule::has_kernel(int id) const {
+  return !g_.node(id).op->view && !is(id, "input") && !is(id, "variable") && !is(id, "constant");
+}
+
+bool Schedule::only_updates(int id) const {
+  const Node& n = g_.node(id);
+  for (size_t i = 0; i < n.outputs.size(); ++i) {
+    const Value v{id, int(i)};
+    auto u = update_of_.find(v);
+    if (u == update_of_.end() || u->second.size() != 1 || readers_.count(v) || output_count_.count(v)) return false;
+  }
+  return n.op->cpu && !may_fail(id);
+}
+
+// Whether the status word may be raised: no variable is written before.
+bool Schedule::may_fail(int id) const {
+  const Node& n = g_.node(id);
+  if (!n.op->cpu) return true;  // its body may
+  const bool scatters = is(id, "scatter_add") || is(id, "unique_rows");
+  for (int other = 0; scatters && other < id; ++other) {  // the same ids were good for a table of as many rows
+    const Node& o = g_.node(other);
+    if (is(other, "gather") && o.inputs[1] == n.inputs[0] && g_.shape(o.inputs[0])[0] == n.attrs.dims("rows")[0])
+      return false;
+  }
+  return n.op->may_fail;
+}
+
+int Schedule::last_use(Value v, int otherwise) const {
+  const auto it = last_use_.find(v);
+  return it == last_use_.end() ? otherwise : it->second;
+}
+
+int Schedule::output_of(Value v) const {
+  const auto it = output_of_.find(v);
+  return it == output_of_.end() ? -1 : it->second;
+}
+
+bool Schedule::made_before_commits(Value v) const {
+  const auto it = position_.find(v.node);
+  return it == position_.end() || it->second < commit_start_;
+}
+
+bool Schedule::may_write_in_place(int id, int variable) const {
+  if (copied_last_.count(variable)) return false;  // it must be found untouched
+  const auto nodes = variable_nodes_.find(variable);
+  if (nodes == variable_nodes_.end()) return true;
+  for (int node : nodes->second) {
+    const auto it = readers_.find({node, 0});
+    if (it == readers_.end()) continue;
+    for (int reader : it->second)
+      if (reader != id && committed_.count(reader)) return false;
+  }
+  return true;
+}
+
+bool Schedule::made_once(int id) const {
+  if (!lasting_[size_t(id)]) return false;
+  for (Value v : g_.node(id).inputs)
+    if (!lasts(v)) return false;
+  return true;
+}
+}  // namespace hornbeam
