@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import config
+from hornbeam._names import auto_name
 from hornbeam._tensor import KerasTensor
-from hornbeam.layers.layer import Layer, auto_name
+from hornbeam.layers.layer import Layer
 
 
 class InputLayer(Layer):

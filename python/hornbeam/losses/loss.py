@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import config, ops
+from hornbeam._names import to_snake_case
 from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._tree import map_structure
 from hornbeam._validation import choice
@@ -90,8 +91,6 @@ class Loss:
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
-        from hornbeam.layers.layer import to_snake_case
-
         self.name = name or to_snake_case(type(self).__name__)
         self.reduction = choice("reduction", "none" if reduction is None else reduction, _REDUCTIONS)
 

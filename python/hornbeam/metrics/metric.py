@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import initializers, ops
+from hornbeam._names import auto_name, to_snake_case
 from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._variable import Variable
 from hornbeam.losses.loss import reduce_weighted, same_rank
@@ -30,8 +31,6 @@ class Metric:
             register_builtin(cls)
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
-        from hornbeam.layers.layer import auto_name, to_snake_case
-
         self.name = name or auto_name(to_snake_case(type(self).__name__))
         self.dtype = "float32"
         self._variables: list[Variable] = []

@@ -6,11 +6,12 @@ import itertools
 from typing import Any
 
 from hornbeam import _core
+from hornbeam._names import auto_name
 from hornbeam._tensor import KerasTensor, emit
 from hornbeam._trace import Trace, Traced
 from hornbeam._tree import flatten, map_structure
 from hornbeam._variable import Variable
-from hornbeam.layers.layer import Layer, auto_name
+from hornbeam.layers.layer import Layer
 
 _symbols = itertools.count()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam._names import clear_names
 from hornbeam.saving.registry import register_keras_serializable  # noqa: F401
 from hornbeam.training.data import (  # noqa: F401
     PyDataset,
@@ -162,7 +163,6 @@ def plot_model(model: Any, to_file: str = "model.dot", show_shapes: bool = False
 def clear_session() -> None:
     """Restarts automatic names and drops cached programs."""
     from hornbeam import _tensor
-    from hornbeam.layers.layer import clear_names
 
     clear_names()
     _tensor._programs.clear()
