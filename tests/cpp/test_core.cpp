@@ -10,6 +10,7 @@
 
 #include "hornbeam/hornbeam.hpp"
 #include "memory/planner.hpp"
+#include "runtime/schedule.hpp"
 
 using namespace hornbeam;
 
@@ -283,6 +284,30 @@ TEST(Runner, GathersRowsAndKeepsPackedWeights) {
       for (int64_t k = 0; k < 300; ++k) want += all.at(rows[size_t(i)] * 300 + k) * w->value().at(k * 40 + 3);
       ASSERT_EQ(y.at(i * 40 + 3), want);
     }
+  }
+}
+
+// A variable's new value is made as soon as nobody reads the old one and nothing can fail any more, not later.
+TEST(Schedule, WritesVariablesOnceNobodyReadsThem) {
+  auto w = std::make_shared<Variable>("w", filled({4, 3}, 1)), u = std::make_shared<Variable>("u", filled({4, 3}, 1));
+  for (const bool fails : {false, true}) {
+    Graph g;
+    Ops o(g);
+    const Value x = g.input("x", DType::f32, {4, 3}), ids = g.input("ids", DType::i32, {2});
+    const Value old = g.read(w), half = o.mul(x, 0.5), new_w = o.sub(old, half), new_u = o.sub(g.read(u), half);
+    g.assign(w, new_w);
+    g.assign(u, new_u);
+    const Value other = o.exp(x), late = o.exp(old), last = fails ? o.gather(x, ids) : o.tanh(x);
+    g.outputs = {{"other", other}, {"late", late}, {"last", last}};
+    const Schedule s(g, false);
+    auto place = [&](Value v) { return std::find(s.order().begin(), s.order().end(), v.node) - s.order().begin(); };
+    for (Value v : {new_w, new_u}) EXPECT_TRUE(s.commits(v.node));
+    EXPECT_FALSE(s.commits(half.node));
+    EXPECT_GT(place(new_w), place(late));
+    EXPECT_EQ(place(new_w) > place(last), fails);
+    EXPECT_EQ(place(new_u) > place(other), fails);
+    EXPECT_EQ(s.commit_start(), std::min(place(new_w), place(new_u)));
+    EXPECT_EQ(s.last_use(half, -1), std::max(place(new_w), place(new_u)));
   }
 }
 

@@ -136,8 +136,8 @@ struct Points {
 #define HB_AXIS(name) \
   [](const Vec* in, Vec* out) __attribute__((always_inline)) { Axis<M>::name(in, out); }
 
-// Tiles of From x From pixels to points.
-template <int From, int To, class Transform>
+// Tiles of From x From pixels, M apart, to points. Fetches what the tiles below will read that these do not.
+template <int M, int From, class Transform>
 HB_INLINE void take_tiles(Transform axis, const WinogradInput& t, int64_t n) {
   const float* x = t.x;
   float* v = t.v;
@@ -145,27 +145,31 @@ HB_INLINE void take_tiles(Transform axis, const WinogradInput& t, int64_t n) {
     each_register(
         n, [&](int64_t c, auto io) __attribute__((always_inline)) {
           const Points<decltype(io)> points{v + c, t.step, io};
-          if (t.at)
-            two_axes<From, To>(
+          if (t.at) {
+            two_axes<From, M + 2>(
                 axis, [&](int i, int j) __attribute__((always_inline)) { return io.read(t.at[i * From + j] + c); },
                 points);
-          else
-            two_axes<From, To>(
-                axis,
-                [&](int i, int j) __attribute__((always_inline)) { return io.read(x + c + i * t.line + j * t.pixel); },
-                points);
+            return;
+          }
+          const float* below = x + c + (From - M) * t.pixel + From * t.line;
+          for (int i = 0; i < M; ++i, below += t.line)
+            for (int j = 0; j < M; ++j) __builtin_prefetch(below + j * t.pixel);
+          two_axes<From, M + 2>(
+              axis,
+              [&](int i, int j) __attribute__((always_inline)) { return io.read(x + c + i * t.line + j * t.pixel); },
+              points);
         });
 }
 
 // B^T d B
 template <int M>
 void input(const WinogradInput& t, int64_t n) {
-  take_tiles<M + 2, M + 2>(HB_AXIS(input), t, n);
+  take_tiles<M, M + 2>(HB_AXIS(input), t, n);
 }
 // A dy A^T
 template <int M>
 void output_grad(const WinogradInput& t, int64_t n) {
-  take_tiles<M, M + 2>(HB_AXIS(output_grad), t, n);
+  take_tiles<M, M>(HB_AXIS(output_grad), t, n);
 }
 // A^T m A
 template <int M>
