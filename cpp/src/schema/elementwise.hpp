@@ -16,7 +16,7 @@ enum class Ew : int {
 };
 /// Instructions that the tile machine makes of several, which spares the way of their results through L1: a * b + c,
 /// a * b - c, c - a * b, a + (b - a) * c, a + (b * b - a) * c, and a / (sqrt(b) + c), the last three as optimizers have
-/// them.
+/// them; a > b ? c : b.
 enum class TileOp : int {
   multiply_add = int(Ew::count),
   multiply_subtract,
@@ -24,6 +24,7 @@ enum class TileOp : int {
   blend,
   blend_square,
   divide_by_root,
+  where_above,
   count
 };
 enum class EwKind { floats, numbers, compare, logic, test, select, convert };

@@ -53,6 +53,7 @@ class Merger {
       if (e.op == int(Ew::add_) || e.op == int(Ew::subtract_)) take_product(e);
       if (e.op == int(TileOp::multiply_add)) blend(e);
       if (e.op == int(Ew::divide_)) divide_by_root(e);
+      if (e.op == int(Ew::where_)) take_bound(e);
     }
   }
 
@@ -102,6 +103,13 @@ class Merger {
         drop(*root);
         return drop(*sum);
       }
+  }
+  // a > b ? c : b, as relu's gradient is.
+  void take_bound(EwInstr& e) {
+    EwInstr* above = once(e.a, int(Ew::greater_));
+    if (!above || above->b != e.c) return;
+    e = {int(TileOp::where_above), above->a, above->b, e.b};
+    drop(*above);
   }
 
   std::vector<EwInstr>& code_;

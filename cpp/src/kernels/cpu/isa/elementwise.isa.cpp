@@ -193,6 +193,9 @@ HB_TILE(blend_square) {
 HB_TILE(divide_by_root) {
   map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return x / (sqrt(y) + z); });
 }
+HB_TILE(where_above) {
+  map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return select(x > y, z, y); });
+}
 HB_TILE(subtract_multiply) {
   map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return z - x * y; });
 }
@@ -208,5 +211,6 @@ void fill_elementwise(IsaTable& t) {
   t.elementwise[int(TileOp::blend)] = tile_blend;
   t.elementwise[int(TileOp::blend_square)] = tile_blend_square;
   t.elementwise[int(TileOp::divide_by_root)] = tile_divide_by_root;
+  t.elementwise[int(TileOp::where_above)] = tile_where_above;
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
