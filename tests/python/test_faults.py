@@ -176,7 +176,9 @@ def test_many_threads_predict_and_two_models_train():
     assert not errors
 
 
-def test_ctrl_c_stops_between_steps():
+def test_ctrl_c_stops_between_steps(request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     x, y = np.ones((20000, 4), "float32"), np.zeros(20000, "int32")
     m = net()
     m.fit(x[:64], y[:64], verbose=0)
