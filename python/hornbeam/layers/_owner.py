@@ -36,9 +36,8 @@ class WeightOwner:
         return self
 
     def __setattr__(self, key: str, value: Any) -> None:
-        if key != "_init_args":
-            for item in flatten(value) if isinstance(value, (list, tuple, dict)) else [value]:
-                self._track(item)
+        for item in flatten(value) if isinstance(value, (list, tuple, dict)) else [value]:
+            self._track(item)
         object.__setattr__(self, key, value)
 
     def _track(self, item: Any) -> None:
