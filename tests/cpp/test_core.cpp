@@ -287,9 +287,11 @@ TEST(Runner, GathersRowsAndKeepsPackedWeights) {
   }
 }
 
-// A variable's new value is made as soon as nobody reads the old one and nothing can fail any more, not later.
+// A variable's new value is made as soon as what it takes is there, nobody reads the old one and nothing can fail any
+// more, not later; a number made of variables, which it may take, comes first.
 TEST(Schedule, WritesVariablesOnceNobodyReadsThem) {
   auto w = std::make_shared<Variable>("w", filled({4, 3}, 1)), u = std::make_shared<Variable>("u", filled({4, 3}, 1));
+  auto v = std::make_shared<Variable>("v", filled({4, 3}, 1)), rate = std::make_shared<Variable>("rate", filled({}, 1));
   for (const bool fails : {false, true}) {
     Graph g;
     Ops o(g);
@@ -298,15 +300,20 @@ TEST(Schedule, WritesVariablesOnceNobodyReadsThem) {
     g.assign(w, new_w);
     g.assign(u, new_u);
     const Value other = o.exp(x), late = o.exp(old), last = fails ? o.gather(x, ids) : o.tanh(x);
+    const Value number = o.mul(g.read(rate), 0.5), new_v = o.sub(g.read(v), number);
+    g.assign(v, new_v);
     g.outputs = {{"other", other}, {"late", late}, {"last", last}};
     const Schedule s(g, false);
-    auto place = [&](Value v) { return std::find(s.order().begin(), s.order().end(), v.node) - s.order().begin(); };
-    for (Value v : {new_w, new_u}) EXPECT_TRUE(s.commits(v.node));
-    EXPECT_FALSE(s.commits(half.node));
+    auto place = [&](Value at) { return std::find(s.order().begin(), s.order().end(), at.node) - s.order().begin(); };
+    for (Value made : {new_w, new_u, new_v}) EXPECT_TRUE(s.commits(made.node));
+    for (Value made : {half, number}) EXPECT_FALSE(s.commits(made.node));
+    EXPECT_EQ(place(number), 0);
+    EXPECT_EQ(place(new_v) > place(last), fails);
+    EXPECT_EQ(place(new_v) > place(other), fails);
     EXPECT_GT(place(new_w), place(late));
     EXPECT_EQ(place(new_w) > place(last), fails);
     EXPECT_EQ(place(new_u) > place(other), fails);
-    EXPECT_EQ(s.commit_start(), std::min(place(new_w), place(new_u)));
+    EXPECT_EQ(s.commit_start(), std::min({place(new_w), place(new_u), place(new_v)}));
     EXPECT_EQ(s.last_use(half, -1), std::max(place(new_w), place(new_u)));
   }
 }

@@ -56,6 +56,62 @@ def test_updates_behind_a_product_give_the_same_bits(name, kwargs, shape):
                 np.testing.assert_array_equal(a, b, err_msg=f"{isa} {options}")
 
 
+CONVOLUTIONS = {  # name: x, kernel, options
+    "winograd": ((5, 12, 13, 16), (3, 3, 16, 24), {"padding": "same"}),
+    "clipped": ((9, 2, 2, 70), (3, 3, 70, 33), {"padding": "same"}),
+    "one image": ((1, 4, 4, 40), (3, 3, 40, 130), {"padding": "same"}),
+    "windows": ((3, 11, 9, 16), (5, 3, 16, 20), {}),
+    "few filters": ((6, 20, 20, 48), (5, 5, 48, 2), {}),
+    "strided": ((3, 15, 14, 6), (3, 3, 6, 40), {"strides": 2}),
+    "dilated": ((3, 15, 14, 6), (3, 3, 6, 40), {"dilation_rate": 3}),
+    "pointwise": ((2, 30, 30, 40), (1, 1, 40, 24), {}),
+    "groups": ((2, 8, 8, 12), (3, 3, 4, 9), {}),
+    "line": ((4, 300, 5), (7, 5, 33), {}),
+    "nothing": ((0, 6, 6, 5), (3, 3, 5, 4), {}),
+}
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_updates_behind_a_kernel_gradient_give_the_same_bits(name, transposed):
+    shape, kernel_shape, kwargs = CONVOLUTIONS[name]
+    if transposed and name in ("groups", "dilated"):
+        pytest.skip("conv_transpose has no groups, and no dilation with these shapes")
+
+    def train(make, **options):
+        rng = np.random.default_rng(0)
+        start = rng.standard_normal(kernel_shape).astype("f4") / 8
+        kernel = hb.Variable(start.swapaxes(-1, -2) if transposed else start)
+        optimizer = make()
+        convolve = ops.conv_transpose if transposed else ops.conv
+
+        def step(x):
+            loss = ops.sum(ops.tanh(convolve(x, kernel, **kwargs))) * 1e-3
+            optimizer.apply(hb.gradients(loss, [kernel]), [kernel])
+            return loss
+
+        run = hb.function(step, **options)
+        for _ in range(3):
+            run(rng.standard_normal(shape).astype("f4"))
+        (compiled,) = run._cache.values()
+        assert not np.array_equal(kernel.numpy(), start) or 0 in shape
+        return [kernel.numpy(), *(v.numpy() for v in optimizer.variables)], str(compiled.executable.graph)
+
+    for make in (
+        lambda: hb.optimizers.SGD(0.01),
+        lambda: hb.optimizers.SGD(0.01, momentum=0.9),
+        lambda: hb.optimizers.Adam(0.01),
+    ):
+        for isa in _core.isa_names():
+            want, _ = train(make, isa=isa, disable=["fuse_epilogue"])
+            for options in ({"threads": 1}, {"threads": 3}, {"disable": ["in_place"]}):
+                got, graph = train(make, isa=isa, **options)
+                behind = any("conv_kernel_grad" in line and "program" in line for line in graph.splitlines())
+                assert behind == (name != "groups")
+                for a, b in zip(got, want, strict=True):
+                    np.testing.assert_array_equal(a, b, err_msg=f"{isa} {options}")
+
+
 @pytest.mark.parametrize("n", [1, 15, 511, 512, 513, 5000])
 def test_results_may_take_over_memory_that_is_read_later(n):
     rng = np.random.default_rng(n)

@@ -45,6 +45,23 @@ void Schedule::find_uses() {
   }
 }
 
+// Numbers made of variables and constants alone, such as this step's learning rate.
+std::vector<bool> Schedule::numbers_of_variables() const {
+  std::vector<bool> found(size_t(g_.size()), false);
+  for (int id = 0; id < g_.size(); ++id) {
+    const Node& n = g_.node(id);
+    bool all = has_kernel(id) && !committed_.count(id) && !may_fail(id);
+    for (const ValueType& t : n.outputs)
+      for (const Dim& d : t.shape) all = all && d == Dim(1);
+    for (Value v : n.inputs) {
+      const int from = root(v).node;
+      all = all && (found[size_t(from)] || is(from, "variable") || is(from, "constant"));
+    }
+    found[size_t(id)] = all;
+  }
+  return found;
+}
+
 void Schedule::order_nodes() {
   std::vector<std::vector<int>> commits(size_t(g_.size()));  // by the node that they follow
   std::unordered_map<int, int> last_reader;                  // of a variable, among the others
@@ -59,16 +76,23 @@ void Schedule::order_nodes() {
       if (is(root(v).node, "variable")) last_reader[variable_at(root(v).node)] = id;
     if (may_fail(id)) last_failure = id;
   }
+  const std::vector<bool> first = numbers_of_variables();
   for (int id : committed_) {
-    int after = std::max(id, last_failure);
+    int after = last_failure;
+    for (Value v : g_.node(id).inputs) {
+      const int from = root(v).node;
+      if (has_kernel(from) && !first[size_t(from)]) after = std::max(after, from);
+    }
     for (size_t i = 0; i < g_.node(id).outputs.size(); ++i) {
       const auto it = last_reader.find(variable_of({id, int(i)}));
       if (it != last_reader.end()) after = std::max(after, it->second);
     }
     commits[size_t(after)].push_back(id);
   }
+  for (int id = 0; id < g_.size(); ++id)
+    if (first[size_t(id)]) order_.push_back(id);
   for (int id = 0; id < g_.size(); ++id) {
-    if (has_kernel(id) && !committed_.count(id)) order_.push_back(id);
+    if (has_kernel(id) && !committed_.count(id) && !first[size_t(id)]) order_.push_back(id);
     std::sort(commits[size_t(id)].begin(), commits[size_t(id)].end());
     for (int c : commits[size_t(id)]) {
       if (commit_start_ < 0) commit_start_ = end();

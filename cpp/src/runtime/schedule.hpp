@@ -9,9 +9,10 @@
 
 namespace hornbeam {
 
-/// Nodes run as they come in the graph, but those that do nothing but make new values of variables ("commits") run as
-/// soon as nobody reads the old ones any more and nothing can fail any more, while the gradient they take is still in
-/// cache. Values are named by what holds them: views by what they are views of.
+/// Nodes run as they come in the graph, with two exceptions. Those that do nothing but make new values of variables
+/// ("commits") run as soon as what they take is there, nobody reads the old values any more and nothing can fail any
+/// more: the gradient they take is still in cache, and what only they need is given up early. Numbers made of variables
+/// alone, which commits take, run first. Values are named by what holds them: views by what they are views of.
 class Schedule {
  public:
   /// `keeps`: what is made of unwritten variables alone may last from run to run.
@@ -51,6 +52,7 @@ class Schedule {
 
  private:
   void find_uses();
+  std::vector<bool> numbers_of_variables() const;
   void order_nodes();
   void find_last_uses();
   bool has_kernel(int id) const;

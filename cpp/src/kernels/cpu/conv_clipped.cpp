@@ -116,16 +116,21 @@ void multiply(const KernelCall& c) {
   }
 }
 
-// dk[tap] = sum over images, and pixels from which the tap lies inside, of x[channel] dy[filter].
+// dk[tap] = sum over images, and pixels from which the tap lies inside, of x[channel] dy[filter]; what follows runs on
+// a tile's rows at once.
 void multiply_gradients(const KernelCall& c) {
   const auto& p = params_of<ClippedParams>(c);
   const TapGrid& grid = p.grid;
   const int64_t tiles = (p.depth + p.gemm.mr - 1) / p.gemm.mr;
   const Range units = part_range(p.g.taps() * tiles, c.parts, c.part);
+  const TileEnd end = p.epilogue.end(c);
+  float* apart = p.epilogue.present ? buffer<float>(c, c.work) + c.thread * p.gemm.mr * p.columns : nullptr;
   for (int64_t u = units.begin; u < units.end; ++u) {
     const int64_t tap = u / tiles, b = tap / grid.window[2], e = tap % grid.window[2];
     const Range lines = grid.pixels(1, b), pixels = grid.pixels(2, e);
     const Range rows = part_range(p.depth, int(tiles), int(u % tiles));
+    const int64_t row = tap * p.depth + rows.begin;  // of dk
+    float* to = apart ? apart : buffer<float>(c, c.out) + row * p.columns;
     const int64_t y = lines.begin * grid.step[1] + grid.start[1] + b * grid.spread[1];
     const int64_t x = pixels.begin * grid.step[2] + grid.start[2] + e * grid.spread[2];
     OuterTile t{};
@@ -137,9 +142,11 @@ void multiply_gradients(const KernelCall& c) {
     for (int64_t j = 0; j < p.columns; j += p.gemm.panel()) {
       const int width = int(std::min<int64_t>(p.gemm.panel(), p.columns - j));
       t.b = buffer<const float>(c, 1) + (lines.begin * grid.count[2] + pixels.begin) * p.columns + j;
-      t.to = {buffer<float>(c, c.out) + (tap * p.depth + rows.begin) * p.columns + j, p.columns, width, false};
+      t.to = {to + j, p.columns, width, false};
+      end.fetch_rows(row, rows.size(), p.columns, j, width);
       p.gemm.isa->outer[(width + p.gemm.isa->lanes - 1) / p.gemm.isa->lanes][rows.size()](t);
     }
+    if (apart) p.epilogue.apply_apart(c, apart, p.columns, row, rows.size(), 0, p.columns);
   }
 }
 
@@ -173,12 +180,13 @@ KernelPlan plan(const KernelRequest& r, ClippedParams p, KernelFn pack) {
 }  // namespace
 
 bool clipping_pays(const ConvGeometry& g, const KernelRequest& r) {
-  const bool backward = std::string(r.op) == "conv_input_grad";
+  const std::string op = r.op;
+  const bool backward = op == "conv_input_grad";
   const TapGrid grid = backward ? TapGrid::backward(g) : TapGrid::forward(g);
-  const int64_t pixels = grid.count[1] * grid.count[2];
+  const int64_t fewest = op == "conv_kernel_grad" ? 1 : kFewestImages, pixels = grid.count[1] * grid.count[2];
   const bool fits = g.groups == 1 && g.in[0] == 1 && g.out[0] == 1 && g.window[0] == 1 && g.low[0] == 0 &&
                     g.channels * g.filters > 0 && (!backward || g.stride[1] * g.stride[2] == 1);
-  return fits && pixels > 0 && pixels <= kMostPixels && g.batch >= kFewestImages && inside_share(grid) < kMostInside;
+  return fits && pixels > 0 && pixels <= kMostPixels && g.batch >= fewest && inside_share(grid) < kMostInside;
 }
 
 KernelPlan plan_clipped_forward(const ConvGeometry& g, const KernelRequest& r) {
@@ -193,6 +201,8 @@ KernelPlan plan_clipped_kernel_grad(const ConvGeometry& g, const KernelRequest& 
   const int64_t tiles = (p.depth + p.gemm.mr - 1) / p.gemm.mr;
   const double work = 2.0 * double(g.taps() * g.batch * g.out_pixels()) * double(p.depth) * double(p.columns);
   const int parts = int(std::max<int64_t>(1, std::min<int64_t>({kMaxParts, g.taps() * tiles, int64_t(work / 2e6)})));
-  return make_plan(std::move(p), {{multiply_gradients, parts}});
+  p.epilogue = Epilogue::plan_kernel_grad(r);
+  const int64_t apart = p.epilogue.present ? at_once(r, parts) * p.gemm.mr * p.columns : 0;
+  return make_plan_with_epilogue(std::move(p), {{multiply_gradients, parts}}, size_t(apart) * 4);
 }
 }  // namespace hornbeam

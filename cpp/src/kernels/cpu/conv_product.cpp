@@ -102,6 +102,8 @@ struct ConvParams {
   int64_t scratch = 0;                  // floats of lines that each thread has at the head of the workspace
   int64_t workspace = 0, prepared = 0;  // floats
   bool swapped = false;                 // the kernel gradient is computed with filters as rows
+  /// Whether the kernel gradient takes a pass over its pieces to its place.
+  bool collects() const { return splits > 1 || swapped || epilogue.present; }
 };
 
 const Product& product_of(const ConvParams& p, int part) {
@@ -293,7 +295,7 @@ void multiply_kernel_grad(const KernelCall& c) {
   const int split = c.part / p.parts, part = c.part % p.parts;
   const Product& q = product_of(p, part);
   const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
-  float* out = p.splits == 1 ? buffer<float>(c, c.out) : buffer<float>(c, c.work) + p.partial + split * size;
+  float* out = p.collects() ? buffer<float>(c, c.work) + p.partial + split * size : buffer<float>(c, c.out);
   const Range depths = part_range(q.gemm.k, p.splits, split, kTileDepth);
   q.gemm.run_range(part - q.first_part, depths, &q.gather, fill_gather_columns, buffer<const float>(c, 0),
                    prepared(c) + q.packed, out + q.group * p.g.group_filters(), p.g.filters, {},
@@ -305,9 +307,8 @@ void multiply_outer_part(const KernelCall& c) {
   const auto& p = params_of<ConvParams>(c);
   const int split = c.part / p.parts, part = c.part % p.parts;
   const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
-  const bool straight = p.splits == 1 && !p.swapped;
   float* work = buffer<float>(c, c.work);
-  float* out = straight ? buffer<float>(c, c.out) : work + p.partial + split * size;
+  float* out = p.collects() ? work + p.partial + split * size : buffer<float>(c, c.out);
   const Range lines = part_range(p.g.batch * p.g.out[1], p.splits, split);
   for (const Product& q : p.products) {
     const int64_t first = q.group * p.g.group_filters();
@@ -317,28 +318,31 @@ void multiply_outer_part(const KernelCall& c) {
   }
 }
 
-// Adds the pieces, in order; turns swapped ones from [run][filter][i] to [run][i][filter].
-void add_splits(const KernelCall& c) {
+// Adds the pieces, in order; turns swapped ones from [run][filter][i] to [run][i][filter]. What follows runs on blocks.
+void collect_kernel_grad(const KernelCall& c) {
   const auto& p = params_of<ConvParams>(c);
   const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
   const Range r = part_range(size, c.parts, c.part);
   const float* partial = buffer<const float>(c, c.work) + p.partial;
-  float* out = buffer<float>(c, c.out);
-  for (int64_t i = r.begin; i < r.end; ++i) {
-    float s = partial[i];
-    for (int k = 1; k < p.splits; ++k) s += partial[k * size + i];
-    if (!p.swapped) {
-      out[i] = s;
-      continue;
-    }
-    const int64_t n = p.products[0].window.run_length, f = i / n % p.g.filters, run = i / n / p.g.filters;
-    out[(run * n + i % n) * p.g.filters + f] = s;
+  const int64_t n = p.products[0].window.run_length, filters = p.g.filters;
+  auto place = [&](int64_t at) {  // in the pieces
+    const int64_t row = at / filters;
+    return p.swapped ? (row / n * filters + at % filters) * n + row % n : at;
+  };
+  alignas(64) float block[kTile];
+  for (int64_t begin = r.begin; begin < r.end; begin += kTile) {
+    const int64_t count = std::min<int64_t>(kTile, r.end - begin);
+    float* out = p.epilogue.present ? block : buffer<float>(c, c.out) + begin;
+    for (int64_t i = 0; i < count; ++i) out[i] = partial[place(begin + i)];
+    for (int k = 1; k < p.splits; ++k)
+      for (int64_t i = 0; i < count; ++i) out[i] += partial[k * size + place(begin + i)];
+    if (p.epilogue.present) p.epilogue.apply_apart(c, block, begin, count);
   }
 }
 
 KernelPlan finish_plan(ConvParams p, std::vector<Stage> stages) {
   const size_t workspace = size_t(p.workspace) * 4, ready = size_t(p.prepared) * 4;
-  return make_plan(std::move(p), std::move(stages), workspace, ready);
+  return make_plan_with_epilogue(std::move(p), std::move(stages), workspace, ready);
 }
 
 KernelPlan plan_outer(const KernelRequest& r, ConvParams p, double work) {
@@ -359,9 +363,9 @@ KernelPlan plan_outer(const KernelRequest& r, ConvParams p, double work) {
   const int parts = p.parts * p.splits;
   p.partial = p.workspace = at_once(r, parts) * p.scratch;
   std::vector<Stage> stages{{multiply_outer_part, parts}};
-  if (p.splits > 1 || p.swapped) {
+  if (p.collects()) {
     p.workspace += p.splits * size;
-    stages.push_back({add_splits, parts_for(size, p.splits)});
+    stages.push_back({collect_kernel_grad, parts_for(size, p.splits)});
   }
   return finish_plan(std::move(p), std::move(stages));
 }
@@ -453,6 +457,7 @@ KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r
 KernelPlan plan_product_kernel_grad(const ConvGeometry& g, const KernelRequest& r) {
   ConvParams p;
   p.g = g;
+  p.epilogue = Epilogue::plan_kernel_grad(r);
   const int64_t pixels = p.g.batch * p.g.out_pixels(), rows = p.g.taps() * p.g.group_channels();
   for (int64_t group = 0; group < p.g.groups; ++group) {
     Product q;
@@ -473,9 +478,9 @@ KernelPlan plan_product_kernel_grad(const ConvGeometry& g, const KernelRequest& 
       std::max<int64_t>(1, std::min<int64_t>({int64_t(8) / p.parts, pixels / (4 * kTileDepth), int64_t(work / 4e6)})));
   const int64_t size = rows * p.g.filters;
   p.partial = p.workspace;
-  if (p.splits > 1) p.workspace += p.splits * size;
+  if (p.collects()) p.workspace += p.splits * size;
   std::vector<Stage> stages{{pack_kernel_grad, pack_parts(p)}, {multiply_kernel_grad, p.parts * p.splits}};
-  if (p.splits > 1) stages.push_back({add_splits, parts_for(size, p.splits)});
+  if (p.collects()) stages.push_back({collect_kernel_grad, parts_for(size, p.splits)});
   return finish_plan(std::move(p), std::move(stages));
 }
 }  // namespace hornbeam

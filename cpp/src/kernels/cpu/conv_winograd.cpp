@@ -9,11 +9,12 @@
 namespace hornbeam {
 namespace {
 constexpr int kBlock = 16;  // filters, and channels, that are turned together
-constexpr int kMostPoints = 36;
+constexpr int kMostPoints = 36, kTaps = 9;
 constexpr int64_t kChunkFloats = 98304;      // of transformed tiles: 384 KiB, which leaves L2 room for the kernel
 constexpr int64_t kLeastTiles = 24;          // that a chunk has, so that each kernel read from beyond L2 is used enough
 constexpr int64_t kNearFloats = 131072;      // of the transformed kernel, that L2 keeps
 constexpr int64_t kPartialFloats = 1 << 20;  // that pieces of a kernel gradient may take
+constexpr int64_t kTogether = 512;           // floats of each tap that are finished together
 
 // Floats from one row to the next, and from one point to the next so that 16 of them do not meet in one cache set.
 int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
@@ -33,9 +34,11 @@ struct WinogradParams {
   int64_t scratch;           // floats a thread has
   Epilogue epilogue;
   int row_parts = 1, col_parts = 1;
-  int64_t partial = 0;  // where the kernel gradient's points are in the workspace
+  // Of a kernel gradient: where its points are in the workspace and, when an epilogue follows, its taps.
+  int64_t partial = 0, apart = 0;
 
   int points() const { return (tile + 2) * (tile + 2); }
+  int64_t channels_together() const { return std::clamp<int64_t>(kTogether / std::max<int64_t>(1, columns), 1, depth); }
   const Winograd& transforms() const { return isa->winograd[tile / 4]; }
   int64_t all_tiles() const { return batch * tiles[0] * tiles[1]; }
   Range columns_of(int part) const { return part_range(columns, col_parts, part / row_parts, gemm.panel()); }
@@ -235,20 +238,31 @@ void multiply_gradients(const KernelCall& c) {
   }
 }
 
-// Adds the parts' sums, in order, and takes them back to the kernel's taps.
+// Adds the parts' sums, in order, and takes them back to the kernel's taps, a few channels at a time; what follows runs
+// on those.
 void collect_gradients(const KernelCall& c) {
   const auto& p = params_of<WinogradParams>(c);
-  const int64_t size = p.depth * p.columns;
+  const int64_t size = p.depth * p.columns, together = p.channels_together();
   const Range channels = part_range(p.depth, c.parts, c.part);
   float* sums = buffer<float>(c, c.work) + p.partial;
-  for (int64_t ch = channels.begin; ch < channels.end; ++ch) {
+  float* apart = buffer<float>(c, c.work) + p.apart + c.thread * kTaps * together * p.columns;
+  const TileEnd end = p.epilogue.end(c);
+  for (int64_t ch = channels.begin; ch < channels.end; ch += together) {
+    const int64_t rows = std::min(together, channels.end - ch), floats = rows * p.columns;
     float* row = sums + ch * p.columns;
+    for (int tap = 0; tap < kTaps; ++tap) end.fetch_rows(tap * p.depth + ch, rows, p.columns, 0, p.columns);
     for (int s = 1; s < p.row_parts; ++s)
       for (int i = 0; i < p.points(); ++i) {
         const float* more = row + (int64_t(s) * p.points() + i) * size;
-        for (int64_t j = 0; j < p.columns; ++j) row[i * size + j] += more[j];
+        for (int64_t j = 0; j < floats; ++j) row[i * size + j] += more[j];
       }
-    p.transforms().kernel_grad(buffer<float>(c, c.out) + ch * p.columns, size, row, size, p.columns);
+    if (!p.epilogue.present) {
+      p.transforms().kernel_grad(buffer<float>(c, c.out) + ch * p.columns, size, row, size, floats);
+      continue;
+    }
+    p.transforms().kernel_grad(apart, floats, row, size, floats);
+    for (int tap = 0; tap < kTaps; ++tap)
+      p.epilogue.apply_apart(c, apart + tap * floats, p.columns, tap * p.depth + ch, rows, 0, p.columns);
   }
 }
 
@@ -352,9 +366,12 @@ KernelPlan plan_winograd_kernel_grad(const ConvGeometry& g, const KernelRequest&
       std::min<int64_t>(8, kPartialFloats / size));
   const int parts = p.row_parts * p.col_parts;
   p.partial = at_once(r, parts) * p.scratch;
-  const size_t workspace = size_t(p.partial + p.row_parts * size) * 4;
+  p.apart = p.partial + p.row_parts * size;
   const int collect = parts_for(p.depth, double(p.points() * p.columns * p.row_parts));
-  return make_plan(std::move(p), {{multiply_gradients, parts}, {collect_gradients, collect}}, workspace);
+  p.epilogue = Epilogue::plan_kernel_grad(r);
+  const int64_t taps = p.epilogue.present ? at_once(r, collect) * kTaps * p.channels_together() * p.columns : 0;
+  const size_t workspace = size_t(p.apart + taps) * 4;
+  return make_plan_with_epilogue(std::move(p), {{multiply_gradients, parts}, {collect_gradients, collect}}, workspace);
 }
 
 bool winograd_pays(const ConvGeometry& g, const KernelRequest& r) {

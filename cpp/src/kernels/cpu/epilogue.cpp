@@ -82,6 +82,12 @@ Epilogue Epilogue::plan(const KernelRequest& r, size_t first_input, bool registe
   return e;
 }
 
+Epilogue Epilogue::plan_kernel_grad(const KernelRequest& r) {
+  Epilogue e = plan(r, 2, false);
+  if (e.present) e.lie_apart();
+  return e;
+}
+
 void Epilogue::lie_apart() {
   apart = true;
   for (int i : alias_inputs(fused))

@@ -21,6 +21,8 @@ struct Epilogue {
   /// The node's inputs from `first_input` on are the group's. `registers` false: the product does not lie as the result
   /// does when it leaves them.
   static Epilogue plan(const KernelRequest& r, size_t first_input, bool registers = true);
+  /// That of a kernel's gradient (inputs x and dy), which always lies apart.
+  static Epilogue plan_kernel_grad(const KernelRequest& r);
   /// Puts the product apart.
   void lie_apart();
   std::vector<int> aliases;  // then: the node's inputs that may share memory with a result
@@ -41,6 +43,10 @@ struct Epilogue {
                    int64_t column, int64_t columns) const {
     run_rows(call, product - row * width, nullptr, 0, width, row, rows, column, columns);
   }
+  /// The same for elements [begin, begin + count) of it.
+  void apply_apart(const KernelCall& call, const float* product, int64_t begin, int64_t count) const {
+    apply_apart(call, product, 1, begin, count, 0, 1);
+  }
 
  private:
   // Elements [begin, end), whose products lie at `product`; to the node's results, or to `c`.
@@ -55,4 +61,13 @@ struct Epilogue {
     }
   }
 };
+
+/// make_plan for parameters with an epilogue, whose results may lie where its inputs do.
+template <class T>
+KernelPlan make_plan_with_epilogue(T params, std::vector<Stage> stages, size_t workspace, size_t prepared_bytes = 0) {
+  std::vector<int> aliases = params.epilogue.aliases;
+  KernelPlan plan = make_plan(std::move(params), std::move(stages), workspace, prepared_bytes);
+  plan.alias_inputs = std::move(aliases);
+  return plan;
+}
 }  // namespace hornbeam

@@ -153,9 +153,7 @@ void Gemm::block(const void* source, FillTile fill, const float* a, const PanelS
                depth,
                {to + j, ldc, columns, accumulate, end.bias ? end.bias + j : nullptr, end.relu,
                 end.residual ? end.residual + row * ldc + j : nullptr}};
-    for (const float* from : end.fetch)
-      for (int64_t i = row; from && i < row + rows; ++i)
-        for (int64_t at = 0; at < columns; at += 16) __builtin_prefetch(from + i * ldc + j + at, 1, 2);
+    end.fetch_rows(row, rows, ldc, j, columns);
     isa->gemm[column][registers_for(columns)][rows](t);
   }
 }

@@ -25,6 +25,13 @@ struct TileEnd {
   const float* residual = nullptr;  // of the result's first element
   // What is read beside the product once it is done, lying as it does: fetched while it is computed (null: nothing).
   const float* fetch[4] = {};
+
+  /// Fetches it for some rows, `stride` floats apart, of `columns` columns.
+  void fetch_rows(int64_t row, int64_t rows, int64_t stride, int64_t column, int64_t columns) const {
+    for (const float* from : fetch)
+      for (int64_t i = row; from && i < row + rows; ++i)
+        for (int64_t at = 0; at < columns; at += 16) __builtin_prefetch(from + i * stride + column + at, 1, 2);
+  }
 };
 
 struct Gemm {

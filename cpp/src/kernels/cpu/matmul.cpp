@@ -123,12 +123,8 @@ KernelPlan plan_dots(const KernelRequest& r, MatmulParams p) {
   const int parts = parts_for(p.m, 2.0 * double(p.n * p.k));
   if (reads_more(p.epilogue, r)) p.epilogue.lie_apart(), p.apart_step = kDotRows * p.n;
   const size_t workspace = size_t(at_once(r, parts) * p.apart_step) * 4, packed = size_t(p.n * p.k) * 4;
-  const std::vector<int> aliases = p.epilogue.aliases;
-  const bool lies_well = p.b.row_stride == 1;
-  KernelPlan plan = lies_well ? make_plan(std::move(p), {{multiply_dots, parts}}, workspace)
-                              : make_plan(std::move(p), {{pack_dots, 1, 1}, {multiply_dots, parts}}, workspace, packed);
-  plan.alias_inputs = aliases;
-  return plan;
+  if (p.b.row_stride == 1) return make_plan_with_epilogue(std::move(p), {{multiply_dots, parts}}, workspace);
+  return make_plan_with_epilogue(std::move(p), {{pack_dots, 1, 1}, {multiply_dots, parts}}, workspace, packed);
 }
 }  // namespace
 
@@ -194,13 +190,10 @@ KernelPlan plan_matmul(const KernelRequest& r) {
     p.apart_step = one_depth ? kTileRows * p.n : 0;
     floats += one_depth ? at_once(r, shares) * p.apart_step : p.m * p.n;
   }
-  const std::vector<int> aliases = p.epilogue.aliases;
   const int pack_parts = parts == 1 ? 1 : parts_for(pack_units, double(p.gemm.panel()) * double(p.k), 65536);
   std::vector<Stage> stages{{multiply, shares}};
   if (!p.gemm.b_stride && !p.by_blocks) stages.insert(stages.begin(), {pack_b, pack_parts, p.right});
   const size_t prepared = p.by_blocks ? 0 : bytes;
-  KernelPlan plan = make_plan(std::move(p), std::move(stages), size_t(floats) * 4, prepared);
-  plan.alias_inputs = aliases;
-  return plan;
+  return make_plan_with_epilogue(std::move(p), std::move(stages), size_t(floats) * 4, prepared);
 }
 }  // namespace hornbeam
