@@ -225,8 +225,9 @@ void multiply_forward(const KernelCall& c) {
   float* y = buffer<float>(c, c.out);
   const int64_t ldc = p.g.filters, first = q.group * p.g.group_filters();
   if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), y, first);
-  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), prepared(c) + q.packed,
-             y + first, ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
+  const float* kernel = q.gemm.b_stride ? buffer<const float>(c, 1) + first : prepared(c) + q.packed;
+  q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), kernel, y + first, ldc,
+             p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
                if (p.products.size() == 1) p.epilogue.apply_rows(c, y, first, ldc, row, rows, column, columns);
              });
 }
@@ -385,13 +386,15 @@ KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
     q.group = group;
     q.gather = forward_gather(p.g, group);
     choose(r, q, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels());
+    if (!q.window.used) q.gemm.read_in_place(p.g.filters, 1, r.lasts(1));
     q.base = group * p.g.group_filters();
     q.pixel = p.g.filters, q.line = p.g.out[2] * q.pixel, q.image = p.g.out_pixels() * q.pixel;
     p.products.push_back(std::move(q));
   }
   p.epilogue = Epilogue::plan(r, 2);
   lay_out(r, p);
-  std::vector<Stage> stages{{pack_forward, pack_parts(p), 1}, {multiply_forward, p.parts}};
+  std::vector<Stage> stages{{multiply_forward, p.parts}};
+  if (p.prepared > 0) stages.insert(stages.begin(), {pack_forward, pack_parts(p), 1});
   add_finish(p, r, stages);
   return finish_plan(std::move(p), std::move(stages));
 }

@@ -3,6 +3,7 @@
 namespace hornbeam {
 namespace {
 constexpr int64_t kNearFloats = 131072;   // of B that L2 keeps
+constexpr int64_t kFarFloats = 262144;    // of B that comes from beyond L2, best as a stream
 constexpr int64_t kFewRows = 640;         // below which packing B costs more than reading it badly
 constexpr int64_t kSetFloats = 1024;      // rows of B so far apart, or a multiple, share sets of L1
 constexpr int64_t kTransposed = 64;       // rows of a panel that are turned together, so that they stay in L1
@@ -83,9 +84,9 @@ int64_t Gemm::block_floats() const {
   return std::min(columns, column_step()) * std::min<int64_t>(k, kTileDepth);
 }
 
-void Gemm::read_in_place(int64_t row_stride, int64_t col_stride) {
-  const bool well = m <= kFewRows || row_stride % kSetFloats != 0;
-  if (col_stride == 1 && n % isa->lanes == 0 && well) b_stride = row_stride;
+void Gemm::read_in_place(int64_t row_stride, int64_t col_stride, bool lasts) {
+  const bool well = m <= kFewRows || row_stride % kSetFloats != 0, streams = lasts && n * k > kFarFloats;
+  if (col_stride == 1 && n % isa->lanes == 0 && well && !streams) b_stride = row_stride;
 }
 
 int64_t Gemm::column_step() const {

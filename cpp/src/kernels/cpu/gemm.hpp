@@ -53,8 +53,8 @@ struct Gemm {
   int64_t panels() const { return (n + panel() - 1) / panel(); }
   int64_t packed_size() const { return b_stride ? 0 : panels() * panel() * k; }  // floats
   /// Reads B unpacked when that is the better way: few rows would not pay for the packing, and it costs little where
-  /// the rows of B spread over the cache.
-  void read_in_place(int64_t row_stride, int64_t col_stride);
+  /// the rows of B spread over the cache. A large B whose packed form lasts is better packed.
+  void read_in_place(int64_t row_stride, int64_t col_stride, bool lasts);
   /// Whether B is large enough to be packed block by block, by the part that reads the block next (see run_blocks).
   bool pack_by_blocks();
   int64_t block_floats() const;  // that such a part needs

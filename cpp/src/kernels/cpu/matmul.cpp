@@ -172,7 +172,7 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   }
   p.gemm = Gemm::plan(r.isa, p.m, p.n, p.k, ta && !turned, r.threads);
   if (p.batch == 1 && !turned && dots_pay(p, r.isa->lanes)) return plan_dots(r, std::move(p));
-  p.gemm.read_in_place(p.b.row_stride, p.b.col_stride);
+  p.gemm.read_in_place(p.b.row_stride, p.b.col_stride, r.lasts(size_t(p.right)));
   p.by_blocks = p.batch == 1 && !r.lasts(size_t(p.right)) && p.gemm.pack_by_blocks();
   p.epilogue = Epilogue::plan(r, 2);
   const int64_t pack_units = int64_t(p.b_unique.size()) * p.gemm.panels();
