@@ -330,9 +330,11 @@ void collect_kernel_grad(const KernelCall& c) {
     const int64_t row = at / filters;
     return p.swapped ? (row / n * filters + at % filters) * n + row % n : at;
   };
-  alignas(64) float block[kTile];
-  for (int64_t begin = r.begin; begin < r.end; begin += kTile) {
-    const int64_t count = std::min<int64_t>(kTile, r.end - begin);
+  if (p.splits == 1 && !p.swapped) return p.epilogue.apply_apart(c, partial + r.begin, r.begin, r.size());
+  constexpr int64_t kTogether = 4 * kTile;
+  alignas(64) float block[kTogether];
+  for (int64_t begin = r.begin; begin < r.end; begin += kTogether) {
+    const int64_t count = std::min(kTogether, r.end - begin);
     float* out = p.epilogue.present ? block : buffer<float>(c, c.out) + begin;
     for (int64_t i = 0; i < count; ++i) out[i] = partial[place(begin + i)];
     for (int k = 1; k < p.splits; ++k)
