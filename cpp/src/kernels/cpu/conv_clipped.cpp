@@ -24,6 +24,9 @@ struct ClippedParams {
   int64_t image;                         // floats of a copied image
   int64_t images;                        // taken together
   std::vector<std::vector<Call>> calls;  // by pixel of an image
+  void (*pack)(const ClippedParams& p, const float* kernel, int64_t panel, float* dst) = nullptr;
+  bool packs = false;     // each panel just before it is used, rather than all of them before
+  int64_t packed_at = 0;  // then: where each thread does so in the workspace
   Epilogue epilogue;
   int parts = 1;
   int64_t pixels() const { return grid.count[1] * grid.count[2]; }
@@ -49,28 +52,27 @@ std::vector<Call> calls_of(const TapGrid& grid, int64_t h, int64_t w, int64_t de
   return calls;
 }
 
-void pack_forward(const KernelCall& c) {
-  const auto& p = params_of<ClippedParams>(c);
-  const Range r = part_range(p.gemm.panels(), c.parts, c.part);
-  p.gemm.pack(buffer<const float>(c, 1), p.columns, 1, prepared(c), r.begin, r.end);
-}
-void pack_input_grad(const KernelCall& c) {  // B[(tap, filter)][channel]
-  const auto& p = params_of<ClippedParams>(c);
-  const Range r = part_range(p.gemm.panels(), c.parts, c.part);
+void pack_forward(const ClippedParams& p, const float* kernel, int64_t panel, float* dst) {
   const int64_t w = p.gemm.panel();
-  for (int64_t panel = r.begin; panel < r.end; ++panel) {
-    float* dst = prepared(c) + panel * w * p.gemm.k;
-    const int64_t width = std::min(w, p.columns - panel * w);
-    for (int64_t t = 0; t < p.g.taps(); ++t) {
-      const float* src = buffer<const float>(c, 1) + (t * p.columns + panel * w) * p.depth;
-      for (int64_t o = 0; o < p.depth; o += kBlock) {
-        const int64_t n = std::min(kBlock, p.depth - o);
-        transpose_floats(src + o, p.depth, dst, w, width, n);
-        for (int64_t i = 0; i < n && width < w; ++i) std::fill(dst + i * w + width, dst + (i + 1) * w, 0.0f);
-        dst += n * w;
-      }
+  p.gemm.pack_block(kernel, p.columns, 1, dst, panel * w, w, 0, int(p.gemm.k));
+}
+void pack_input_grad(const ClippedParams& p, const float* kernel, int64_t panel, float* dst) {
+  const int64_t w = p.gemm.panel(), width = std::min(w, p.columns - panel * w);  // B[(tap, filter)][channel]
+  for (int64_t t = 0; t < p.g.taps(); ++t) {
+    const float* src = kernel + (t * p.columns + panel * w) * p.depth;
+    for (int64_t o = 0; o < p.depth; o += kBlock) {
+      const int64_t n = std::min(kBlock, p.depth - o);
+      transpose_floats(src + o, p.depth, dst, w, width, n);
+      for (int64_t i = 0; i < n && width < w; ++i) std::fill(dst + i * w + width, dst + (i + 1) * w, 0.0f);
+      dst += n * w;
     }
   }
+}
+void pack_panels(const KernelCall& c) {
+  const auto& p = params_of<ClippedParams>(c);
+  const Range r = part_range(p.gemm.panels(), c.parts, c.part);
+  for (int64_t panel = r.begin; panel < r.end; ++panel)
+    p.pack(p, buffer<const float>(c, 1), panel, prepared(c) + panel * p.gemm.panel() * p.gemm.k);
 }
 
 // The products of one pixel and one panel, for `images` copied images; y is the first image's pixel.
@@ -99,17 +101,21 @@ void multiply(const KernelCall& c) {
   const Range columns = part_range(p.columns, p.parts, c.part, p.gemm.panel());
   const int64_t floats = p.cells() * p.depth;
   float *copy = buffer<float>(c, c.work) + c.thread * p.images * p.image, *y = buffer<float>(c, c.out);
+  float* own = p.packs ? buffer<float>(c, c.work) + p.packed_at + c.thread * p.gemm.panel() * p.gemm.k : nullptr;
   for (int64_t first = 0; first < p.g.batch && columns.size() > 0; first += p.images) {
     const int64_t images = std::min(p.images, p.g.batch - first);
     for (int64_t i = 0; i < images; ++i)
       copy_floats(copy + i * p.image, buffer<const float>(c, 0) + (first + i) * floats, floats);
-    for (int64_t j = columns.begin; j < columns.end; j += p.gemm.panel())
+    for (int64_t j = columns.begin; j < columns.end; j += p.gemm.panel()) {
+      if (own) p.pack(p, buffer<const float>(c, 1), j / p.gemm.panel(), own);
+      const float* kernel = own ? own : prepared(c) + j * p.gemm.k;
       for (int64_t pixel = 0; pixel < p.pixels(); ++pixel) {
         const int64_t at = (first * p.pixels() + pixel) * p.columns + j;
         TileEnd end = p.epilogue.end(c, j);
         if (end.residual) end.residual += at - j;
-        multiply_pixel(p, p.calls[size_t(pixel)], copy, prepared(c) + j * p.gemm.k, images, j, end, y + at);
+        multiply_pixel(p, p.calls[size_t(pixel)], copy, kernel, images, j, end, y + at);
       }
+    }
     if (!p.epilogue.present) continue;
     for (int64_t m = first * p.pixels(); m < (first + images) * p.pixels(); ++m)
       p.epilogue.apply(c, y, m * p.columns + columns.begin, m * p.columns + columns.end);
@@ -158,7 +164,8 @@ ClippedParams make_params(const ConvGeometry& g, bool backward) {
   return p;
 }
 
-KernelPlan plan(const KernelRequest& r, ClippedParams p, KernelFn pack) {
+KernelPlan plan(const KernelRequest& r, ClippedParams p, decltype(ClippedParams::pack) pack) {
+  p.pack = pack;
   p.gemm = Gemm::plan_whole(r.isa, p.g.batch, p.columns, p.g.taps() * p.depth, false);
   p.image = (p.cells() * p.depth + 15) / 16 * 16 + 16;  // so that images do not share a cache set
   const int64_t unit = p.gemm.mr;
@@ -172,10 +179,14 @@ KernelPlan plan(const KernelRequest& r, ClippedParams p, KernelFn pack) {
   p.epilogue = Epilogue::plan(r, 2);
   const double work = 2.0 * pairs * double(p.g.batch) * double(p.depth) * double(p.columns);
   p.parts = int(std::max<int64_t>(1, std::min<int64_t>({8, p.gemm.panels(), int64_t(work / 2e6)})));
-  const size_t workspace = size_t(at_once(r, p.parts) * p.images * p.image) * 4,
-               ready = size_t(p.gemm.packed_size()) * 4;
-  const int pack_parts = parts_for(p.gemm.panels(), double(p.gemm.panel()) * double(p.gemm.k), 65536), parts = p.parts;
-  return make_plan(std::move(p), {{pack, pack_parts, 1}, {multiply, parts}}, workspace, ready);
+  p.packed_at = at_once(r, p.parts) * p.images * p.image;
+  p.packs = !r.lasts(1) && p.images == p.g.batch;  // nobody reads a panel again
+  const int64_t panel = p.gemm.panel() * p.gemm.k, own = p.packs ? at_once(r, p.parts) * panel : 0;
+  const size_t workspace = size_t(p.packed_at + own) * 4, ready = p.packs ? 0 : size_t(p.gemm.packed_size()) * 4;
+  const int pack_parts = parts_for(p.gemm.panels(), double(panel), 65536);
+  std::vector<Stage> stages{{multiply, p.parts}};
+  if (!p.packs) stages.insert(stages.begin(), {pack_panels, pack_parts, 1});
+  return make_plan(std::move(p), std::move(stages), workspace, ready);
 }
 }  // namespace
 
