@@ -6,7 +6,8 @@ namespace hornbeam {
 namespace {
 constexpr int64_t kCopied = 65536;    // floats of images that are taken together: 256 KiB
 constexpr int64_t kMostPixels = 64;   // of an image
-constexpr int64_t kFewestImages = 8;  // that make the products worth their calls
+constexpr int64_t kTogether = 8;      // images at least, so that a panel is used often enough
+constexpr int64_t kFewestImages = 4;  // of a convolution that would else read its kernel where it lies
 constexpr double kMostInside = 0.72;  // of all pairs of pixel and tap
 constexpr int64_t kBlock = 64;        // filters of a panel that are turned together
 
@@ -169,7 +170,7 @@ KernelPlan plan(const KernelRequest& r, ClippedParams p, decltype(ClippedParams:
   p.gemm = Gemm::plan_whole(r.isa, p.g.batch, p.columns, p.g.taps() * p.depth, false);
   p.image = (p.cells() * p.depth + 15) / 16 * 16 + 16;  // so that images do not share a cache set
   const int64_t unit = p.gemm.mr;
-  p.images = std::min(p.g.batch, (std::max(kFewestImages, kCopied / p.image) + unit - 1) / unit * unit);
+  p.images = std::min(p.g.batch, (std::max(kTogether, kCopied / p.image) + unit - 1) / unit * unit);
   double pairs = 0;
   for (int64_t h = 0; h < p.grid.count[1]; ++h)
     for (int64_t w = 0; w < p.grid.count[2]; ++w) {
@@ -194,7 +195,7 @@ bool clipping_pays(const ConvGeometry& g, const KernelRequest& r) {
   const std::string op = r.op;
   const bool backward = op == "conv_input_grad";
   const TapGrid grid = backward ? TapGrid::backward(g) : TapGrid::forward(g);
-  const int64_t fewest = op == "conv_kernel_grad" ? 1 : kFewestImages, pixels = grid.count[1] * grid.count[2];
+  const int64_t fewest = op == "conv" ? kFewestImages : 1, pixels = grid.count[1] * grid.count[2];
   const bool fits = g.groups == 1 && g.in[0] == 1 && g.out[0] == 1 && g.window[0] == 1 && g.low[0] == 0 &&
                     g.channels * g.filters > 0 && (!backward || g.stride[1] * g.stride[2] == 1);
   return fits && pixels > 0 && pixels <= kMostPixels && g.batch >= fewest && inside_share(grid) < kMostInside;
