@@ -62,7 +62,7 @@ def worker(framework: str, workload: str, threads: int, infer: bool, seconds: fl
     print(json.dumps({"ms": min(times), "first_s": first, "peak_mib": int(peak[1]) / 1024 if peak else None}))
 
 
-def keras_api(framework: str, workload: str, threads: int, infer: bool) -> tuple[Callable[[], None], int]:
+def keras_api(framework: str, workload: str, threads: int, infer: bool) -> tuple[Callable[[], Any], int]:
     """One pass through fit or predict on a module with Keras' API, and its number of steps."""
     if framework.startswith("keras-"):
         os.environ["KERAS_BACKEND"] = {"tf": "tensorflow"}.get(framework[6:], framework[6:])

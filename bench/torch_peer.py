@@ -231,7 +231,7 @@ def build(name: str) -> tuple[Any, Tensor, Tensor, int, Any, Any]:
     raise ValueError(f"no hand-written {name!r}")
 
 
-def make(kind: str, workload: str, threads: int, infer: bool) -> tuple[Callable[[], None], int]:
+def make(kind: str, workload: str, threads: int, infer: bool) -> tuple[Callable[[], Any], int]:
     """A function that runs one pass over the data, and its number of steps.
 
     Args:
@@ -262,16 +262,21 @@ def make(kind: str, workload: str, threads: int, infer: bool) -> tuple[Callable[
             loss_fn(net(x[ids]), y[ids]).backward()
             optimizer.step()
 
-    def predict() -> None:
+    def predict() -> Tensor:  # of all samples in one array, as Keras' predict does
         model.eval()
+        out = torch.empty(0)
         with torch.inference_mode():
             for i in range(0, len(x), batch):
-                net(x[i : i + batch])
+                part = net(x[i : i + batch])
+                if i == 0:
+                    out = torch.empty((len(x), *part.shape[1:]))
+                out[i : i + batch] = part
+        return out
 
     return (predict if infer else train), steps
 
 
-def _onnx(model: Any, x: Tensor, batch: int, threads: int) -> Callable[[], None]:
+def _onnx(model: Any, x: Tensor, batch: int, threads: int) -> Callable[[], Any]:
     import io
 
     import onnxruntime as ort
@@ -283,8 +288,13 @@ def _onnx(model: Any, x: Tensor, batch: int, threads: int) -> Callable[[], None]
     session = ort.InferenceSession(buffer.getvalue(), options, providers=["CPUExecutionProvider"])
     arrays = [x[i : i + batch].contiguous().numpy() for i in range(0, len(x), batch)]
 
-    def predict() -> None:
-        for a in arrays:
-            session.run(None, {"x": a})
+    def predict() -> Any:
+        out = np.empty(0)
+        for k, a in enumerate(arrays):
+            (part,) = session.run(None, {"x": a})
+            if k == 0:
+                out = np.empty((len(x), *part.shape[1:]), part.dtype)
+            out[k * batch : (k + 1) * batch] = part
+        return out
 
     return predict
