@@ -264,13 +264,14 @@ def make(kind: str, workload: str, threads: int, infer: bool) -> tuple[Callable[
 
     def predict() -> Tensor:  # of all samples in one array, as Keras' predict does
         model.eval()
-        out = torch.empty(0)
+        at = 0
         with torch.inference_mode():
             for i in range(0, len(x), batch):
                 part = net(x[i : i + batch])
-                if i == 0:
-                    out = torch.empty((len(x), *part.shape[1:]))
-                out[i : i + batch] = part
+                if i == 0:  # a sample may have several rows of results
+                    out = torch.empty((len(part) * len(x) // min(batch, len(x)), *part.shape[1:]))
+                out[at : at + len(part)] = part
+                at += len(part)
         return out
 
     return (predict if infer else train), steps
@@ -289,12 +290,13 @@ def _onnx(model: Any, x: Tensor, batch: int, threads: int) -> Callable[[], Any]:
     arrays = [x[i : i + batch].contiguous().numpy() for i in range(0, len(x), batch)]
 
     def predict() -> Any:
-        out = np.empty(0)
-        for k, a in enumerate(arrays):
+        at = 0
+        for a in arrays:
             (part,) = session.run(None, {"x": a})
-            if k == 0:
-                out = np.empty((len(x), *part.shape[1:]), part.dtype)
-            out[k * batch : (k + 1) * batch] = part
+            if at == 0:
+                out = np.empty((len(part) * len(x) // len(a), *part.shape[1:]), part.dtype)
+            out[at : at + len(part)] = part
+            at += len(part)
         return out
 
     return predict

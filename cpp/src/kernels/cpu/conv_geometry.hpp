@@ -68,6 +68,8 @@ struct Gather {
   std::vector<Tap> taps;
   int64_t run = 1;  // taps that follow each other in memory along the last axis
 
+  /// That of a convolution's group.
+  static Gather forward(const ConvGeometry& g, int64_t group);
   void set_runs();
   int64_t pixels() const { return count[0] * count[1] * count[2]; }
   struct Pixel {

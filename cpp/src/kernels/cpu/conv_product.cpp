@@ -1,79 +1,8 @@
-// Convolution on the blocked product: the tile of A is gathered under the window, so there is no im2col buffer. The
-// input gradient is one gather a stride phase; the kernel gradient gathers columns and may cut its long sum.
+// Convolution on the blocked product, by windows or with tiles of A gathered under them: there is no im2col buffer. The
+// input gradient is one such product a stride phase.
 #include "kernels/cpu/conv_window.hpp"
 
 namespace hornbeam {
-void Gather::set_runs() {
-  run = 1;
-  if (channels != pixel_stride) return;
-  // the longest window row whose taps are neighbours
-  auto follows = [&](size_t t) {
-    return taps[t].at[0] == taps[t - 1].at[0] && taps[t].at[1] == taps[t - 1].at[1] &&
-           taps[t].at[2] == taps[t - 1].at[2] + 1;
-  };
-  size_t n = 1;
-  while (n < taps.size() && follows(n)) ++n;
-  if (taps.empty() || taps.size() % n != 0) return;
-  for (size_t t = 1; t < taps.size(); ++t)
-    if (follows(t) != (t % n != 0)) return;
-  run = int64_t(n);
-}
-
-Gather::Pixel Gather::pixel(int64_t m) const {
-  const int64_t p = m % pixels();
-  return {m / pixels(), p / (count[1] * count[2]), p / count[2] % count[1], p % count[2]};
-}
-
-void Gather::advance(Pixel& p) const {
-  if (++p.w < count[2]) return;
-  p.w = 0;
-  if (++p.h < count[1]) return;
-  p.h = 0;
-  if (++p.d < count[0]) return;
-  p.d = 0;
-  ++p.image;
-}
-
-void Gather::row(const float* x, const Pixel& p, int64_t r, int64_t skip, int64_t depth, float* dst) const {
-  const int64_t base[3] = {p.d * step[0] + start[0], p.h * step[1] + start[1], p.w * step[2] + start[2]};
-  const float* src = x + p.image * size[0] * size[1] * size[2] * pixel_stride + offset;
-  const int64_t span = run * channels;  // floats of one run of taps
-  int64_t left = depth;
-  while (left > 0) {
-    const Tap& t = taps[size_t(r * run)];
-    const int64_t d = base[0] + t.at[0], h = base[1] + t.at[1], w = base[2] + t.at[2];
-    const int64_t n = std::min(span - skip, left);
-    if (uint64_t(d) >= uint64_t(size[0]) || uint64_t(h) >= uint64_t(size[1]) || w >= size[2] || w + run <= 0) {
-      std::fill(dst, dst + n, 0.0f);
-    } else {
-      const float* line = src + ((d * size[1] + h) * size[2] + w) * pixel_stride + skip;
-      if (w >= 0 && w + run <= size[2]) {
-        copy_floats(dst, line, n);
-      } else {  // the run crosses an edge: the columns inside [w, w + run) that exist
-        const int64_t lo = std::max<int64_t>(0, -w) * channels, hi = std::min(run, size[2] - w) * channels;
-        for (int64_t i = 0; i < n; ++i) dst[i] = (skip + i >= lo && skip + i < hi) ? line[i] : 0.0f;
-      }
-    }
-    dst += n;
-    left -= n;
-    skip = 0;
-    ++r;
-  }
-}
-
-void fill_gather_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
-  const Gather& g = *static_cast<const Gather*>(source);
-  const int64_t span = g.run * g.channels, r = k / span, skip = k % span;
-  Gather::Pixel p = g.pixel(row);
-  for (int i = 0; i < rows; ++i, g.advance(p)) g.row(a, p, r, skip, depth, dst + i * kTileStride);
-}
-void fill_gather_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
-  const Gather& g = *static_cast<const Gather*>(source);
-  const int64_t span = g.run * g.channels, r = row / span, skip = row % span;
-  Gather::Pixel p = g.pixel(k);
-  for (int i = 0; i < depth; ++i, g.advance(p)) g.row(a, p, r, skip, rows, dst + i * kTileRows);
-}
-
 namespace {
 // A list of products that run as one pair of stages: pack, then multiply.
 struct Product {
@@ -97,13 +26,8 @@ struct ConvParams {
   std::vector<Product> products;
   Epilogue epilogue;
   int parts = 0;
-  int splits = 1;                       // pieces of the kernel gradient's long sum
-  int64_t partial = 0;                  // where their results are in the workspace
   int64_t scratch = 0;                  // floats of lines that each thread has at the head of the workspace
   int64_t workspace = 0, prepared = 0;  // floats
-  bool swapped = false;                 // the kernel gradient is computed with filters as rows
-  /// Whether the kernel gradient takes a pass over its pieces to its place.
-  bool collects() const { return splits > 1 || swapped || epilogue.present; }
 };
 
 const Product& product_of(const ConvParams& p, int part) {
@@ -112,28 +36,8 @@ const Product& product_of(const ConvParams& p, int part) {
   return p.products[i];
 }
 
-Gather forward_gather(const ConvGeometry& g, int64_t group) {
-  Gather a;
-  for (int i = 0; i < 3; ++i) {
-    a.size[i] = g.in[i];
-    a.count[i] = g.out[i];
-    a.step[i] = g.stride[i];
-    a.start[i] = -g.low[i];
-  }
-  a.pixel_stride = g.channels;
-  a.channels = g.group_channels();
-  a.offset = group * g.group_channels();
-  for (int64_t d = 0; d < g.window[0]; ++d)
-    for (int64_t h = 0; h < g.window[1]; ++h)
-      for (int64_t w = 0; w < g.window[2]; ++w)
-        a.taps.push_back({{d * g.dilation[0], h * g.dilation[1], w * g.dilation[2]}});
-  a.set_runs();
-  return a;
-}
-
 constexpr int64_t kBlock = 64;  // filters of a panel that are turned together
 constexpr int64_t kFewColumns = 4, kLowTile = 6, kDotRun = 8;
-constexpr int64_t kPartialFloats = 1 << 20;  // that pieces of a kernel gradient may take
 
 // Chooses between the window and the gather: tiles of the window end with the line, so lines must not be too short.
 void choose(const KernelRequest& r, Product& q, int64_t rows, int64_t columns, int64_t depth) {
@@ -282,95 +186,9 @@ void multiply_input_grad(const KernelCall& c) {
              });
 }
 
-void pack_kernel_grad(const KernelCall& c) {
-  const auto& p = params_of<ConvParams>(c);
-  for (const Product& q : p.products) {
-    const Range r = part_range(q.gemm.panels(), c.parts, c.part);
-    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1, prepared(c) + q.packed,
-                r.begin, r.end);
-  }
-}
-
-void multiply_kernel_grad(const KernelCall& c) {
-  const auto& p = params_of<ConvParams>(c);
-  const int split = c.part / p.parts, part = c.part % p.parts;
-  const Product& q = product_of(p, part);
-  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
-  float* out = p.collects() ? buffer<float>(c, c.work) + p.partial + split * size : buffer<float>(c, c.out);
-  const Range depths = part_range(q.gemm.k, p.splits, split, kTileDepth);
-  q.gemm.run_range(part - q.first_part, depths, &q.gather, fill_gather_columns, buffer<const float>(c, 0),
-                   prepared(c) + q.packed, out + q.group * p.g.group_filters(), p.g.filters, {},
-                   [](int64_t, int, int64_t, int64_t) {});
-}
-
-// By windows: a part takes some of the lines and some of the tiles of each group.
-void multiply_outer_part(const KernelCall& c) {
-  const auto& p = params_of<ConvParams>(c);
-  const int split = c.part / p.parts, part = c.part % p.parts;
-  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
-  float* work = buffer<float>(c, c.work);
-  float* out = p.collects() ? work + p.partial + split * size : buffer<float>(c, c.out);
-  const Range lines = part_range(p.g.batch * p.g.out[1], p.splits, split);
-  for (const Product& q : p.products) {
-    const int64_t first = q.group * p.g.group_filters();
-    const OuterShape shape{p.g.group_filters(), p.swapped, p.swapped ? q.window.run_length : p.g.filters};
-    multiply_outer(q.window, q.gather, q.gemm.isa, lines, {part, p.parts}, buffer<const float>(c, 0),
-                   work + c.thread * p.scratch, buffer<const float>(c, 1) + first, p.g.filters, shape, out + first);
-  }
-}
-
-// Adds the pieces, in order; turns swapped ones from [run][filter][i] to [run][i][filter]. What follows runs on blocks.
-void collect_kernel_grad(const KernelCall& c) {
-  const auto& p = params_of<ConvParams>(c);
-  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters;
-  const Range r = part_range(size, c.parts, c.part);
-  const float* partial = buffer<const float>(c, c.work) + p.partial;
-  const int64_t n = p.products[0].window.run_length, filters = p.g.filters;
-  auto place = [&](int64_t at) {  // in the pieces
-    const int64_t row = at / filters;
-    return p.swapped ? (row / n * filters + at % filters) * n + row % n : at;
-  };
-  if (p.splits == 1 && !p.swapped) return p.epilogue.apply_apart(c, partial + r.begin, r.begin, r.size());
-  constexpr int64_t kTogether = 4 * kTile;
-  alignas(64) float block[kTogether];
-  for (int64_t begin = r.begin; begin < r.end; begin += kTogether) {
-    const int64_t count = std::min(kTogether, r.end - begin);
-    float* out = p.epilogue.present ? block : buffer<float>(c, c.out) + begin;
-    for (int64_t i = 0; i < count; ++i) out[i] = partial[place(begin + i)];
-    for (int k = 1; k < p.splits; ++k)
-      for (int64_t i = 0; i < count; ++i) out[i] += partial[k * size + place(begin + i)];
-    if (p.epilogue.present) p.epilogue.apply_apart(c, block, begin, count);
-  }
-}
-
 KernelPlan finish_plan(ConvParams p, std::vector<Stage> stages) {
   const size_t workspace = size_t(p.workspace) * 4, ready = size_t(p.prepared) * 4;
-  return make_plan_with_epilogue(std::move(p), std::move(stages), workspace, ready);
-}
-
-KernelPlan plan_outer(const KernelRequest& r, ConvParams p, double work) {
-  const Window& w = p.products[0].window;
-  const int64_t size = p.g.taps() * p.g.group_channels() * p.g.filters, lines = p.g.batch * p.g.out[1];
-  // how much of the registers each way round would fill
-  auto fill = [&](int64_t rows, int64_t columns) {
-    const int64_t lanes = r.isa->lanes, registers = (columns + lanes - 1) / lanes;
-    const double used = double(columns) / double(registers * lanes);
-    return used * std::min(1.0, double(std::min<int64_t>(rows, 14) * std::min<int64_t>(registers, 4)) / 8);
-  };
-  p.swapped = p.g.groups == 1 && fill(p.g.filters, w.run_length) > 1.5 * fill(w.run_length, p.g.filters);
-  const int64_t most = std::min<int64_t>({8, lines, int64_t(work / 4e6), kPartialFloats / std::max<int64_t>(1, size)});
-  p.splits = int(std::max<int64_t>(1, most));
-  const int64_t tiles = outer_tiles(w, r.isa, p.g.group_filters(), p.swapped);
-  p.parts = int(std::max<int64_t>(1, std::min<int64_t>({tiles, 8 / p.splits, int64_t(work / 4e6)})));
-  for (const Product& q : p.products) p.scratch = std::max(p.scratch, (q.window.scratch + 15) / 16 * 16);
-  const int parts = p.parts * p.splits;
-  p.partial = p.workspace = at_once(r, parts) * p.scratch;
-  std::vector<Stage> stages{{multiply_outer_part, parts}};
-  if (p.collects()) {
-    p.workspace += p.splits * size;
-    stages.push_back({collect_kernel_grad, parts_for(size, p.splits)});
-  }
-  return finish_plan(std::move(p), std::move(stages));
+  return make_plan(std::move(p), std::move(stages), workspace, ready);
 }
 
 int pack_parts(const ConvParams& p) {
@@ -386,7 +204,7 @@ KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
   for (int64_t group = 0; group < p.g.groups; ++group) {
     Product q;
     q.group = group;
-    q.gather = forward_gather(p.g, group);
+    q.gather = Gather::forward(p.g, group);
     choose(r, q, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels());
     if (!q.window.used) q.gemm.read_in_place(p.g.filters, 1, r.lasts(1));
     q.base = group * p.g.group_filters();
@@ -456,36 +274,6 @@ KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r
   p.workspace += spread;
   std::vector<Stage> stages{{pack_input_grad, pack_parts(p), 1}, {multiply_input_grad, p.parts}};
   add_finish(p, r, stages);
-  return finish_plan(std::move(p), std::move(stages));
-}
-
-KernelPlan plan_product_kernel_grad(const ConvGeometry& g, const KernelRequest& r) {
-  ConvParams p;
-  p.g = g;
-  p.epilogue = Epilogue::plan_kernel_grad(r);
-  const int64_t pixels = p.g.batch * p.g.out_pixels(), rows = p.g.taps() * p.g.group_channels();
-  for (int64_t group = 0; group < p.g.groups; ++group) {
-    Product q;
-    q.group = group;
-    q.gather = forward_gather(p.g, group);
-    q.gemm = Gemm::plan(r.isa, rows, p.g.group_filters(), pixels, true);
-    q.window = Window::plan(q.gather);
-    p.products.push_back(std::move(q));
-  }
-  const double work = 2.0 * double(rows) * double(p.g.filters) * double(pixels);
-  const Window& w = p.products[0].window;
-  // each chunk goes through the whole result once, so it must not be too small
-  const int64_t together = w.chunk_images ? w.chunk_images * p.g.out_pixels() : w.chunk_lines * p.g.out[2];
-  if (w.used && std::min(together, pixels) >= std::min<int64_t>(64, pixels) && pixels > 0)
-    return plan_outer(r, std::move(p), work);
-  lay_out(r, p);
-  p.splits = int(
-      std::max<int64_t>(1, std::min<int64_t>({int64_t(8) / p.parts, pixels / (4 * kTileDepth), int64_t(work / 4e6)})));
-  const int64_t size = rows * p.g.filters;
-  p.partial = p.workspace;
-  if (p.collects()) p.workspace += p.splits * size;
-  std::vector<Stage> stages{{pack_kernel_grad, pack_parts(p)}, {multiply_kernel_grad, p.parts * p.splits}};
-  if (p.collects()) stages.push_back({collect_kernel_grad, parts_for(size, p.splits)});
   return finish_plan(std::move(p), std::move(stages));
 }
 }  // namespace hornbeam
