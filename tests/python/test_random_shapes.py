@@ -287,3 +287,15 @@ def test_gradient_of_max_pooling_behind_relu(seed):
     shape = f"f32[{','.join(map(str, x.shape))}]"
     fused = [sum("fused" in line and shape in line for line in text.splitlines()) for text in graphs]
     assert fused[0] < fused[1]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("shape", [(1, 3, 3), (2, 2, 5), (3, 4, 4)])
+def test_few_pixels_read_their_kernel_where_it_lies(shape, groups):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((*shape, 20 * groups)).astype("f4")
+    k = rng.standard_normal((2, 2, 20, 64 * groups)).astype("f4")
+    step = lambda x, k: ops.conv(x, k, strides=2)  # noqa: E731
+    want = hb.function(step)(x.astype("f8"), k.astype("f8"))
+    for isa in _core.isa_names():
+        np.testing.assert_allclose(hb.function(step, isa=isa)(x, k), want, rtol=1e-4, atol=1e-4, err_msg=isa)

@@ -67,6 +67,8 @@ CONVOLUTIONS = {  # name: x, kernel, options
     "pointwise": ((2, 30, 30, 40), (1, 1, 40, 24), {}),
     "groups": ((2, 8, 8, 12), (3, 3, 4, 9), {}),
     "line": ((4, 300, 5), (7, 5, 33), {}),
+    "a sum in pieces": ((4, 16, 16, 24), (5, 5, 24, 24), {}),
+    "a volume": ((3, 12, 12, 12, 4), (3, 3, 3, 4, 16), {}),
     "nothing": ((0, 6, 6, 5), (3, 3, 5, 4), {}),
 }
 
@@ -225,7 +227,7 @@ def test_predictions_follow_the_weights_from_call_to_call():
             layers.Conv2D(16, 3, padding="same"),
             layers.BatchNormalization(),
             layers.Flatten(),
-            layers.Dense(32, activation="relu"),
+            layers.Dense(256, activation="relu"),  # large enough to be packed
             layers.Dense(3),
         ]
     )
@@ -244,7 +246,7 @@ def test_predictions_follow_the_weights_from_call_to_call():
         lambda: model.train_on_batch(x, y),
         lambda: model.set_weights([w * 0.5 for w in model.get_weights()]),
         lambda: model.layers[1].moving_variance.assign(model.layers[1].moving_variance.numpy() * 2),
-        lambda: model.layers[3].kernel.assign_add(np.full((1296, 32), 0.01, "f4")),
+        lambda: model.layers[3].kernel.assign_add(np.full((1296, 256), 0.01, "f4")),
     ]
     seen = []
     for change in changes:
