@@ -299,3 +299,20 @@ def test_few_pixels_read_their_kernel_where_it_lies(shape, groups):
     want = hb.function(step)(x.astype("f8"), k.astype("f8"))
     for isa in _core.isa_names():
         np.testing.assert_allclose(hb.function(step, isa=isa)(x, k), want, rtol=1e-4, atol=1e-4, err_msg=isa)
+
+
+@pytest.mark.parametrize(
+    "shape,kernel",
+    [((4, 16, 16, 24), (5, 5, 24, 24)), ((6, 20, 20, 48), (5, 5, 48, 2)), ((3, 12, 12, 12, 4), (3, 3, 3, 4, 16))],
+)
+def test_kernel_gradients_whose_sums_are_cut(shape, kernel):
+    rng = np.random.default_rng(0)
+    x, k = rng.standard_normal(shape).astype("f4"), rng.standard_normal(kernel).astype("f4")
+
+    def step(x, k):
+        return hb.gradients(ops.sum(ops.square(ops.conv(x, k))), [k])[0]
+
+    want = np.asarray(hb.function(step)(x.astype("f8"), k.astype("f8")))
+    for isa in _core.isa_names():
+        got = hb.function(step, isa=isa)(x, k)
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5 * np.abs(want).max(), err_msg=isa)
