@@ -211,7 +211,7 @@ KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
     q.pixel = p.g.filters, q.line = p.g.out[2] * q.pixel, q.image = p.g.out_pixels() * q.pixel;
     p.products.push_back(std::move(q));
   }
-  p.epilogue = Epilogue::plan(r, 2);
+  p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
   lay_out(r, p);
   std::vector<Stage> stages{{multiply_forward, p.parts}};
   if (p.prepared > 0) stages.insert(stages.begin(), {pack_forward, pack_parts(p), 1});
@@ -266,7 +266,7 @@ KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r
           }
           p.products.push_back(std::move(q));
         }
-  p.epilogue = Epilogue::plan(r, 2, spread == 0);
+  p.epilogue = Epilogue::plan(r, 2, spread > 0 ? Epilogue::kNotInRegisters : g.channels);
   if (p.products.empty()) return make_plan(std::move(p), {});
   lay_out(r, p);
   for (Product& q : p.products)

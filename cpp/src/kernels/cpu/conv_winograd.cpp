@@ -339,7 +339,7 @@ void cut(WinogradParams& p, int64_t least, int64_t most) {
 }
 
 KernelPlan plan_convolution(const KernelRequest& r, WinogradParams p, KernelFn pack) {
-  p.epilogue = Epilogue::plan(r, 2);
+  p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
   cut(p, kLeastTiles, kMaxParts);
   p.kernel_point = spread(p.gemm.packed_size());
   const int parts = p.row_parts * p.col_parts;
