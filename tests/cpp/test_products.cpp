@@ -131,7 +131,7 @@ struct Case {
     const Value decay = operand({}, false);
     Value new_m = o.add(o.mul(g.read(m), 0.9), random.chance(50) ? d : o.mul(d, decay));
     g.assign(m, new_m);
-    if (random.chance(50)) new_m = o.div(new_m, o.add(o.sqrt(o.square(g.read(m))), 0.1));
+    if (random.chance(50)) new_m = o.div(new_m, o.add(o.sqrt(o.square(g.read(m))), 0.5));
     g.assign(w, o.sub(g.read(w), o.mul(new_m, 0.01)));
     if (random.chance(30)) g.outputs.push_back({"m", new_m});
   }
