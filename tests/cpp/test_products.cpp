@@ -220,6 +220,35 @@ struct Case {
     }
   }
 
+  // ---- cases that were wrong once ----
+  Value plain_conv_grad(Shape x, Shape kernel, Shape y, Ints strides, Ints low, Ints high) {
+    auto sym = [](const Ints& v) { return SymShape(v.begin(), v.end()); };
+    text = concat("input gradient ", x, kernel);
+    depth = double(shape_product(kernel));
+    Attrs attrs{{"strides", strides}, {"low", sym(low)}, {"high", sym(high)}, {"shape", sym(x)}};
+    attrs.set("dilations", Ints(strides.size(), 1));
+    return g.add1("conv_input_grad", {operand(y, false), operand(kernel, false)}, attrs);
+  }
+  void column_as_a_row() {  // its bias has one element, not one a column of the row
+    text = "column as a row";
+    depth = 32;
+    const Value x = operand({32, 1 + int64_t(random.below(40))}, false);
+    g.outputs.push_back({"y", o.relu(o.add(o.matmul(x, operand({32, 1}, false), true), operand({1}, false)))});
+  }
+  void one_phase() {  // of a stride; no tap meets it, and what follows runs all the same
+    const Value d = plain_conv_grad({1, 1, 12, 16}, {1, 1, 16, 8}, {1, 2, 15, 8}, {2, 1}, {1, 2}, {2, 1});
+    g.outputs.push_back({"y", o.tanh(o.add(d, operand({1, 1, 12, 16}, false)))});
+  }
+  void panels_of_three_registers() {  // that hold no whole number of blocks
+    const int64_t c = random.of<int64_t>({20, 24, 40});
+    g.outputs.push_back({"dx", plain_conv_grad({2, 8, 8, c}, {3, 3, c, 64}, {2, 8, 8, 64}, {1, 1}, {1, 1}, {1, 1})});
+  }
+  void phases_along_depth() {
+    const Value d =
+        plain_conv_grad({2, 4, 2, 6, 2}, {2, 2, 2, 2, 13}, {2, 1, 1, 8, 13}, {3, 2, 1}, {0, 0, 1}, {0, 0, 2});
+    g.outputs.push_back({"dx", d});
+  }
+
   template <class... Pieces>
   static std::string concat(const Pieces&... pieces) {
     std::string s;
@@ -264,6 +293,7 @@ void check(unsigned seed, const std::string& isa_name, Build build) {
   const std::vector<Tensor> want = reference.run(exact->inputs), want_state = state(exact->g);
   const double tol = 3e-6 * (4 + std::sqrt(given->depth));
   const Graph optimized = optimize(given->g);
+  SCOPED_TRACE(optimized.str());
   const guarded::Result r = guarded::Interpreter(optimized, isa, threads, side).run(given->inputs);
   ASSERT_EQ(r.outputs.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) expect_near(r.outputs[i], want[i], tol, what);
@@ -291,5 +321,10 @@ class Products : public testing::TestWithParam<std::string> {
 }  // namespace
 INSTANTIATE_TEST_SUITE_P(All, Products, testing::ValuesIn(isa_names()), [](const auto& i) { return i.param; });
 
+TEST_P(Products, ThatWereWrongOnce) {
+  for (const Build build :
+       {&Case::column_as_a_row, &Case::one_phase, &Case::panels_of_three_registers, &Case::phases_along_depth})
+    for (unsigned seed = 0; seed < 6; ++seed) check(seed, GetParam(), build);
+}
 TEST_P(Products, OfMatricesStayInsideTheirOperands) { all(&Case::matmul); }
 TEST_P(Products, OfWindowsStayInsideTheirOperands) { all(&Case::conv); }

@@ -110,8 +110,7 @@ void finish_all(const KernelCall& c) {
   p.epilogue.apply(c, buffer<float>(c, c.out), r.begin, r.end);
 }
 void add_finish(const ConvParams& p, const KernelRequest& r, std::vector<Stage>& stages) {
-  if (p.epilogue.present && p.together)
-    stages.push_back({finish_all, parts_for(r.outputs[0].size(), 8, 65536)});
+  if (p.epilogue.present && p.together) stages.push_back({finish_all, parts_for(r.outputs[0].size(), 8, 65536)});
 }
 
 void pack_forward(const KernelCall& c) {  // B[(tap, channel)][filter] of one group is a block of columns of the kernel
@@ -259,7 +258,7 @@ KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r
           const int64_t rows = g.batch * q.gather.pixels();
           if (rows == 0) continue;
           choose(r, q, rows, g.group_channels(), int64_t(q.tap_index.size()) * g.group_filters());
-          q.base = (b * g.in[2] + e) * g.channels + group * g.group_channels();
+          q.base = ((a * g.in[1] + b) * g.in[2] + e) * g.channels + group * g.group_channels();
           q.pixel = g.stride[2] * g.channels, q.line = g.stride[1] * g.in[2] * g.channels;
           q.image = g.in_pixels() * g.channels;
           if (phased && !q.window.used) {
