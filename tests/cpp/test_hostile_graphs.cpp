@@ -297,3 +297,15 @@ TEST(HostileGraph, ChecksMoveWithTheirNodes) {
     EXPECT_THROW(e.run({Tensor::zeros(DType::f32, {3}), Tensor::zeros(DType::f32, {2})}), ValueError);
   }
 }
+
+TEST(HostileGraph, OpsFromOutsideAreComplete) {
+  OpDef d;
+  d.name = "from_outside";
+  d.infer = [](const InferContext& c) -> std::vector<ValueType> { return {c.type(0)}; };
+  d.float32_only = true;  // and no decomposition for the other dtypes
+  expect_error([&] { register_op(d); }, "no decomposition");
+  d.infer = nullptr;
+  EXPECT_THROW(register_op(d), ValueError);
+  d.name = nullptr;
+  EXPECT_THROW(register_op(d), ValueError);
+}

@@ -101,7 +101,7 @@ HB_API MachinePeaks measure_peaks();
 
 /// The passes in the order they run.
 HB_API std::vector<std::string> pass_names();
-/// Applies the passes but those named.
-HB_API Graph optimize(const Graph& graph, const std::vector<std::string>& disable = {});
+/// Applies the passes but those that the options disable; constants are folded with the options' instruction set.
+HB_API Graph optimize(const Graph& graph, const CompileOptions& options = {});
 
 }  // namespace hornbeam

@@ -185,7 +185,7 @@ std::shared_ptr<Graph> decode_graph(const Json& j, const std::vector<VariablePtr
         made.push_back({g->constant(find(attrs.at("value").str("a tensor's name")))});
         continue;
       }
-      if (name == "fused" || !op.infer) bad("op \"" + name + "\" may not stand in a file");
+      if (!op.infer) bad("op \"" + name + "\" may not stand in a file");
       std::vector<Value> in;
       for (const Json& v : node.at("in").arr("inputs")) in.push_back(value(v));
       Attrs given;

@@ -17,6 +17,7 @@ struct Registry {
 #undef HB_OP
   }
   void insert(OpDef def) {
+    HB_CHECK(!def.float32_only || def.decompose, "op \"", def.name, "\" takes float32 only and has no decomposition");
     std::string name = def.name;
     ops[name] = std::make_unique<OpDef>(std::move(def));
   }

@@ -67,9 +67,15 @@ inline bool scalar_constant(const Graph& g, Value v, double* out) {
   return true;
 }
 
+/// What constants are folded with: the kernels that would have made them as the program runs.
+struct FoldTarget {
+  const IsaTable* isa;
+  bool winograd;
+};
+
 Graph dead_code(const Graph& g);
 Graph common_subexpressions(const Graph& g);
-Graph fold_constants(const Graph& g);
+Graph fold_constants(const Graph& g, const FoldTarget& target);
 Graph algebra(const Graph& g);
 Graph lookup_products(const Graph& g);
 Graph fold_scales(const Graph& g);

@@ -173,16 +173,11 @@ struct Executable::Impl {
 
 Executable::Executable(const Graph& graph, CompileOptions options) : impl_(std::make_unique<Impl>()) {
   impl_->options = options;
-  if (options.isa.empty()) {
-    impl_->isa = &default_isa();
-  } else {
-    impl_->isa = find_isa(options.isa.c_str());
-    HB_CHECK(impl_->isa, "this CPU or build has no kernels for isa=\"", options.isa, "\"");
-  }
+  impl_->isa = &isa_for(options.isa.c_str());
   HB_CHECK(options.threads >= 0 && options.threads <= 1024,
            "threads must be in [0, 1024]. Received: threads=", options.threads);
   impl_->threads = options.threads ? options.threads : default_threads();
-  impl_->graph = optimize(graph, options.disable);
+  impl_->graph = optimize(graph, options);
   impl_->variables.emplace(impl_->graph);
   if (impl_->on("slices")) impl_->rowwise = find_rowwise(impl_->graph);
 }

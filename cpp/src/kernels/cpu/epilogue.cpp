@@ -109,7 +109,7 @@ TileEnd Epilogue::end(const KernelCall& call, int64_t column) const {
 }
 
 void Epilogue::run(const KernelCall& call, const float* product, float* c, int64_t begin, int64_t end) const {
-  void *in[64], *out[64];
+  void *in[kMostRegisters], *out[kMostRegisters];
   in[0] = nullptr;
   for (size_t i = 1; i < fused.inputs.size(); ++i) in[i] = call.buffers[inputs[i - 1]];
   for (size_t i = 0; i < fused.outputs.size(); ++i) out[i] = c ? c : call.buffers[call.out + int(i)];
