@@ -309,3 +309,56 @@ TEST(HostileGraph, OpsFromOutsideAreComplete) {
   d.name = nullptr;
   EXPECT_THROW(register_op(d), ValueError);
 }
+
+// Windows, strides and paddings far larger than what they meet: the right result at once, or a refusal.
+TEST(HostileGraph, WindowsBeyondAllSizes) {
+  const int64_t huge = INT32_MAX;
+  Tensor x(DType::f32, {1, 4, 4, 1});
+  for (int64_t i = 0; i < 16; ++i) x.data<float>()[i] = float(i);
+  for (const char* op : {"max_pool", "average_pool"})
+    for (const int64_t stride : {huge, huge / 2}) {
+      Graph g;
+      const Value v = input(g, DType::f32, {1, 4, 4, 1});
+      const Attrs attrs{{"window", Ints{huge, huge}},
+                        {"strides", Ints{stride, stride}},
+                        {"low", SymShape{huge / 2, huge / 2}},
+                        {"high", SymShape{huge / 2 + 1, huge / 2 + 1}}};
+      const Value y = g.add(op, {v}, attrs)[0];
+      g.outputs = {{"y", y}, {"d", gradients(g, {y}, {v})[0]}};
+      const auto r = Executable(g, {"", 1, {}}).run({x});
+      EXPECT_EQ(r[0].at(0), std::string(op) == "max_pool" ? 15 : 7.5) << op;
+      EXPECT_EQ(r[1].at(15), std::string(op) == "max_pool" ? 1 : 1.0f / 16) << op;
+    }
+  for (const int64_t groups : {1, 3})  // the second is depthwise
+    for (const int64_t stride : {huge, int64_t(5), int64_t(4), int64_t(3)}) {
+      const int64_t channels = groups;
+      Graph g;
+      const Value dy = input(g, DType::f32, {1, 1, 1, 1, channels}), k = input(g, DType::f32, {1, 2, 2, 1, channels});
+      const Attrs attrs{{"strides", Ints{stride, stride, stride}},
+                        {"low", SymShape{0, 0, 0}},
+                        {"high", SymShape{0, 0, 0}},
+                        {"dilations", Ints{1, 1, 1}},
+                        {"groups", groups},
+                        {"shape", SymShape{1, 3, 3, 3, channels}}};
+      g.outputs.push_back({"dx", g.add1("conv_input_grad", {dy, k}, attrs)});
+      Tensor ones(DType::f32, {1, 1, 1, 1, channels}), kernel(DType::f32, {1, 2, 2, 1, channels});
+      for (int64_t i = 0; i < channels; ++i) ones.data<float>()[i] = 1;
+      for (int64_t i = 0; i < 4 * channels; ++i) kernel.data<float>()[i] = float(1 + i);
+      const Tensor dx = Executable(g, {"", 1, {}}).run({ones, kernel})[0];
+      for (int64_t d = 0; d < 3; ++d)
+        for (int64_t h = 0; h < 3; ++h)
+          for (int64_t w = 0; w < 3; ++w)
+            for (int64_t c = 0; c < channels; ++c)
+              EXPECT_EQ(dx.at(((d * 3 + h) * 3 + w) * channels + c),
+                        d == 0 && h < 2 && w < 2 ? double(1 + (h * 2 + w) * channels + c) : 0)
+                  << groups << " " << stride << " at " << d << h << w << c;
+    }
+  Graph g;
+  const Value v = input(g, DType::f32, {1, 4, 4, 1}), k = input(g, DType::f32, {1, 1, 1, 1});
+  g.outputs.push_back({"y", g.add1("conv", {v, k},
+                                   {{"strides", Ints{1, 1}},
+                                    {"low", SymShape{huge, huge}},
+                                    {"high", SymShape{huge, huge}},
+                                    {"dilations", Ints{1, 1}}})});
+  EXPECT_THROW(Executable(g, {"", 1, {}}).run({x, Tensor::zeros(DType::f32, {1, 1, 1, 1})}), Error);
+}

@@ -223,12 +223,12 @@ KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
 KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r) {
   ConvParams p;
   p.g = g;
-  const bool phased = g.stride[0] * g.stride[1] * g.stride[2] > 1;
+  const bool phased = g.stride[0] > 1 || g.stride[1] > 1 || g.stride[2] > 1;
   int64_t spread = 0;
   for (int64_t group = 0; group < g.groups; ++group)
-    for (int64_t a = 0; a < g.stride[0]; ++a)
-      for (int64_t b = 0; b < g.stride[1]; ++b)
-        for (int64_t e = 0; e < g.stride[2]; ++e) {
+    for (int64_t a = 0; a < g.phases(0); ++a)
+      for (int64_t b = 0; b < g.phases(1); ++b)
+        for (int64_t e = 0; e < g.phases(2); ++e) {
           // Input pixels i * stride + phase see the taps t with (phase + low - t * dilation) divisible by the stride.
           Product q;
           q.group = group;

@@ -16,8 +16,8 @@ constexpr int kMaxParts = 32;
 /// How many parts `units` of work, each of `cost` elementary operations, are cut into: a function of the shape alone.
 inline int parts_for(int64_t units, double cost, double grain = 32768) {
   const double total = double(units) * cost;
-  int64_t parts = int64_t(total / grain);
-  return int(std::max<int64_t>(1, std::min<int64_t>({parts, int64_t(kMaxParts), std::max<int64_t>(units, 1)})));
+  const int64_t parts = int64_t(std::min(total / grain, double(kMaxParts)));  // the cost may be beyond 64 bits
+  return int(std::max<int64_t>(1, std::min(parts, std::max<int64_t>(units, 1))));
 }
 
 struct Range {
