@@ -15,7 +15,7 @@ struct CompileOptions {
   int threads = 0;                   ///< 0: HB_NUM_THREADS, else the CPUs this process may use
   std::vector<std::string> disable;  ///< passes to leave out, by name (see pass_names)
   /// Outputs by name that must be finite: where one is not, a run throws NonFiniteError and writes no variable.
-  std::vector<std::string> finite;
+  std::vector<std::string> finite = {};
 };
 
 /// What a plan costs.

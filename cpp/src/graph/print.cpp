@@ -64,6 +64,8 @@ void Graph::verify() const {
   }
   if (inputs.size() != input_names.size())
     fail(concat_text("it has ", inputs.size(), " inputs and ", input_names.size(), " names for them"));
+  for (const DimCheck& c : checks)
+    if (c.node < -1 || c.node >= size()) fail(concat_text("a check belongs to node ", c.node));
   for (const VariablePtr& v : variables)
     if (!v) fail("a variable is null");
   for (size_t i = 0; i < inputs.size(); ++i)
