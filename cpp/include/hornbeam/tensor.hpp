@@ -85,8 +85,10 @@ class HB_API Tensor {
 
 /// Size in bytes of an array, checked; throws ValueError on overflow.
 HB_API size_t tensor_bytes(DType dtype, const Shape& shape);
-/// Throws MemoryError when `bytes` is more than this process may have: the least of the machine's memory, RLIMIT_AS and
-/// the limits of its cgroups (as they were at the first call). `what` names the array.
+/// Bytes that this process may have at most: the least of RLIMIT_AS, the machine's memory and what its control groups
+/// limit (the latter two as they were at the first call).
+HB_API size_t memory_limit();
+/// Throws MemoryError when `bytes` is more than this process may have; `what` names the array.
 HB_API void check_memory(size_t bytes, const std::string& what);
 
 /// A tensor with a name that programs read and write in place. It may belong to many models.

@@ -11,7 +11,6 @@
 
 #include "base/check.hpp"
 #include "base/half.hpp"
-#include "tensor/memory_limit.hpp"
 
 namespace hornbeam {
 namespace {
