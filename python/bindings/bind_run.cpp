@@ -70,8 +70,10 @@ void bind_run(py::module_& m) {
              py::gil_scoped_release release;
              l.shuffle(key, epoch);
            })
-      .def("run", &BatchLoop::run, py::call_guard<py::gil_scoped_release>(), py::arg("first"), py::arg("last"),
-           py::arg("seconds"))
+      .def(
+          "run", [](BatchLoop& l, int64_t first, int64_t last, double seconds) { return l.run(first, last, seconds); },
+          py::call_guard<py::gil_scoped_release>(), py::arg("first"), py::arg("last"), py::arg("seconds"))
+      .def_property_readonly("at", &BatchLoop::at)
       .def("collect",
            [](BatchLoop& l, const std::vector<py::array>& a) {
              std::vector<Tensor> t;

@@ -22,6 +22,8 @@ PYBIND11_MODULE(_core, m) {
       PyErr_SetString(PyExc_TypeError, e.what());
     } catch (const MemoryError& e) {
       PyErr_SetString(PyExc_MemoryError, e.what());
+    } catch (const InternalError& e) {
+      PyErr_SetString(PyExc_RuntimeError, e.what());
     } catch (const FileError& e) {  // OSError(errno, text) chooses FileNotFoundError and its like
       py::object err =
           py::reinterpret_steal<py::object>(PyObject_CallFunction(PyExc_OSError, "is", e.code(), e.what()));

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
@@ -68,7 +67,8 @@ class HB_API Attrs {
   const Ints& ints(const std::string& name) const { return get<Ints>(name); }
   const SymShape& dims(const std::string& name) const { return get<SymShape>(name); }
   const Tensor& tensor(const std::string& name) const { return get<Tensor>(name); }
-  const Graph& graph(const std::string& name) const { return *get<std::shared_ptr<const Graph>>(name); }
+  const Graph& graph(const std::string& name) const;
+  /// Throws ValueError when there is no such attribute, TypeError when it is of another type.
   template <class T>
   const T& get(const std::string& name) const;
 
@@ -78,6 +78,8 @@ class HB_API Attrs {
   std::string str() const;
 
  private:
+  [[noreturn]] static void not_found(const std::string& name, const AttrValue* value);
+
   std::map<std::string, AttrValue> items_;
 };
 
@@ -89,7 +91,7 @@ template <class T>
 const T& Attrs::get(const std::string& name) const {
   auto it = items_.find(name);
   const T* v = it == items_.end() ? nullptr : std::get_if<T>(&it->second);
-  if (!v) throw std::logic_error("attribute " + name + " is missing or of another type");
+  if (!v) not_found(name, it == items_.end() ? nullptr : &it->second);
   return *v;
 }
 

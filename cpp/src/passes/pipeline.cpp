@@ -74,7 +74,11 @@ Graph optimize(const Graph& graph, const CompileOptions& options) {
   auto run = [&](const Pass& p) {
     if (off(p.name)) return;
     g = p.run ? p.run(g) : p.run_for(g, target);
-    g.verify();
+    try {
+      g.verify();
+    } catch (const ValueError& e) {
+      throw InternalError(concat_text("pass ", p.name, " broke the graph: ", e.what()));
+    }
   };
   for (const Pass& p : kPasses) {
     run(p);

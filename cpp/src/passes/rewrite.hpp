@@ -73,6 +73,8 @@ struct FoldTarget {
   bool winograd;
 };
 
+/// Makes a run fail, before it writes a variable, when an output of one of these names is not finite.
+Graph finite_outputs(const Graph& g, const std::vector<std::string>& names);
 Graph dead_code(const Graph& g);
 Graph common_subexpressions(const Graph& g);
 Graph fold_constants(const Graph& g, const FoldTarget& target);

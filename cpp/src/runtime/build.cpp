@@ -9,6 +9,13 @@
 #include "schema/control.hpp"
 
 namespace hornbeam {
+
+void check_dims(const Graph& g, const DimEnv& env) {
+  for (const DimCheck& c : g.checks)
+    if (c.a.eval(env) != c.b.eval(env))
+      throw ValueError(concat_text(c.what, ": ", c.a.eval(env), " and ", c.b.eval(env)));
+}
+
 namespace {
 
 class Builder {
@@ -17,9 +24,7 @@ class Builder {
       : g_(g), env_(env), options_(options), schedule_(g, keeps), p_(std::make_unique<Program>()) {}
 
   std::unique_ptr<Program> build() {
-    for (const DimCheck& c : g_.checks)
-      if (c.a.eval(env_) != c.b.eval(env_))
-        throw ValueError(concat_text(c.what, ": ", c.a.eval(env_), " and ", c.b.eval(env_)));
+    check_dims(g_, env_);
     p_->inputs = int(g_.inputs.size());
     p_->outputs = int(g_.outputs.size());
     p_->variables = int(g_.variables.size());
@@ -74,7 +79,7 @@ class Builder {
     else if (is(v.node, "constant"))
       a = {p_->constant_base(constant_index_.at(v.node)), 0};
     else
-      throw std::logic_error("a value is read before it is made");
+      throw InternalError("a value is read before it is made");
     where_[v] = a;
     return a;
   }
@@ -211,6 +216,7 @@ class Builder {
       item.out = int(n.inputs.size());
       item.work = int(args.size()) - 2;
       item.node = id;
+      item.source = &n;
       item.prepares = schedule_.made_once(id) || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
       p_->parallel = p_->parallel || stage.parts > 1;
       p_->items.push_back(item);

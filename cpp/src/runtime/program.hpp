@@ -33,8 +33,9 @@ struct Item {
   int arg_count = 0;
   int out = 0, work = 0;  // positions of the first output and of the workspace among them
   int node = -1;
-  int64_t bytes = 0;  // copy
-  int control = -1;   // scan, cond, loop: index into Program::controls
+  const Node* source = nullptr;  // the same; in a control op's body, a node of that
+  int64_t bytes = 0;             // copy
+  int control = -1;              // scan, cond, loop: index into Program::controls
 };
 
 /// A scan, cond or while_loop: its sub-programs and where their arguments are among the item's.
@@ -78,6 +79,9 @@ struct BuildOptions {
 /// run (not in a loop's body, whose memory is its caller's).
 std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const BuildOptions& options,
                                        bool keeps = true);
+
+/// Throws ValueError unless the dimensions that must agree do so under `env`.
+void check_dims(const Graph& graph, const DimEnv& env);
 
 /// One thread's resolved addresses, for a program and its sub-programs.
 struct Scratch {

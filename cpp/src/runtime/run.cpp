@@ -8,7 +8,7 @@
 
 namespace hornbeam {
 
-void Status::raise(Kind k, int n, int64_t r, double v, double l) {
+void Status::raise(Kind k, const Node* n, int64_t r, double v, double l) {
   int expected = 0;
   if (!kind.compare_exchange_strong(expected, k)) return;
   node = n, row = r, value = v, limit = l;
@@ -121,7 +121,7 @@ bool run_item(const Program& p, Scratch& s, const Item& item, const RunContext& 
   switch (item.kind) {
     case Item::kernel: {
       // Parts next to each other go to one thread: what it made of some rows is what it reads in the next item.
-      KernelCall call{item.params, a, item.out, item.work, 0, item.parts, item.node, c.status, c.thread};
+      KernelCall call{item.params, a, item.out, item.work, 0, item.parts, item.source, c.status, c.thread};
       const int sharing = std::min(c.threads, item.parts);
       if (c.thread >= sharing) return true;
       const int end = item.parts * (c.thread + 1) / sharing;

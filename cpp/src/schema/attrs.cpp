@@ -75,6 +75,17 @@ struct Problem {
 
 std::string attr_problem(const AttrSpec& spec, const AttrValue& value) { return std::visit(Problem{spec}, value); }
 
+const Graph& Attrs::graph(const std::string& name) const {
+  const auto& g = get<std::shared_ptr<const Graph>>(name);
+  HB_CHECK(g, "attribute `", name, "` is a null graph");
+  return *g;
+}
+
+void Attrs::not_found(const std::string& name, const AttrValue* value) {
+  HB_CHECK(value, "there is no attribute `", name, "`");
+  throw TypeError(concat_text("attribute `", name, "` is of another type than asked for: ", attr_text(*value)));
+}
+
 Attrs Attrs::evaluated(const DimEnv& env) const {
   Attrs out = *this;
   for (auto& [name, value] : out.items_)
