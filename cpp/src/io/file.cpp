@@ -80,6 +80,7 @@ void InputFile::read(uint64_t offset, void* to, size_t n) const {
 
 FileReplacement::FileReplacement(const std::string& path) : path_(path) {
   check_path(path);
+  if (path.size() >= PATH_MAX) os_error(path, ENAMETOOLONG);  // as open() would: parts of it may be shorter
   const bool exists = find_target(path);
   prefix_ = name_.substr(0, kMostOfName) + kMark;
   remove_abandoned();

@@ -135,6 +135,9 @@ class Decoder {
  private:
   void node(const Json& j, const std::vector<Json>& names) {
     const std::string& name = j.at("op").str("an op");
+    auto wrong = [&](const char* what) {
+      bad(concat_text("node ", made_.size(), " (", name.substr(0, 60), "): ", what));
+    };
     try {
       const Json* scope = j.find("scope");
       g_->set_scope(scope ? scope->str("a scope") : "");
@@ -142,9 +145,9 @@ class Decoder {
     } catch (const MemoryError&) {
       throw;
     } catch (const Error& e) {
-      bad(concat_text("node ", made_.size(), " (", name, "): ", e.what()));
+      wrong(e.what());
     } catch (const std::logic_error& e) {
-      bad(concat_text("node ", made_.size(), " (", name, "): ", e.what()));
+      wrong(e.what());
     }
   }
 

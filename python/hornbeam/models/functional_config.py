@@ -78,6 +78,8 @@ def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
     tensors: dict[tuple[str, int, int], Any] = {}
     pending = []
     for entry in config["layers"]:
+        if entry["name"] in made:
+            raise ValueError(f"two layers of the config are named {entry['name']!r}")
         layer = deserialize_keras_object(
             {k: entry[k] for k in ("class_name", "config", "registered_name") if k in entry}
         )
