@@ -148,6 +148,22 @@ def test_fault_36_what_was_changed_is_said(tmp_path, name):
                 assert f"unknown class {value!r}" in str(e) and "custom_objects" in str(e)
 
 
+def test_fault_36_calls_in_any_order_and_calls_that_wait_for_ever(tmp_path):
+    x = y = hb.Input((3,))
+    for i in range(200):
+        y = L.Dense(3, name=f"d{i}")(y)
+    m = hb.Model(x, y)
+    raw = saved(tmp_path, m)
+    body = config(raw)
+    layers = body["model"]["config"]["layers"]
+    layers.reverse()
+    (tmp_path / "m").write_bytes(with_meta(raw, config=body))
+    data = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(hb.load_model(tmp_path / "m").predict(data, verbose=0), m.predict(data, verbose=0))
+    layers[3]["inbound_nodes"], layers[4]["inbound_nodes"] = layers[4]["inbound_nodes"], layers[3]["inbound_nodes"]
+    assert "calls do not form a graph" in str(outcome(tmp_path / "m", raw, body))
+
+
 def test_fault_36_functions_are_not_called_to_make_layers(tmp_path):
     called = []
 

@@ -202,7 +202,8 @@ def load_model(
         count = _count_model_variables(metadata, variables)
         own = _model_variables(model)
         if len(own) != count:
-            raise ValueError(f"it holds {count} weights where its config makes {len(own)}")
+            late = "" if own else ". A model that makes them when it is first called can be called, and load_weights() used"
+            raise ValueError(f"it holds {count} weights where its config makes {len(own)}{late}")
         _restore([(n, v, stored) for (n, v), (_, stored) in zip(own, variables)])
         if compile and body.get("compile"):
             state = [v for n, v in variables[count:] if n.startswith("optimizer/")]
