@@ -15,6 +15,7 @@ from hornbeam._allowance import allowance
 from hornbeam._tree import flatten
 from hornbeam.saving.registry import deserialize_keras_object, is_a, serialize_keras_object
 
+_FLOATS = {"float16", "float32", "float64"}
 _WEIGHTS = "weights"  # the metadata's "kind" of a file of save_weights; a model's file has none
 
 
@@ -230,13 +231,12 @@ def _compile(model: Any, config: dict[str, Any], custom_objects: dict[str, Any] 
         _restore([(v.path, v, stored) for v, stored in zip(optimizer.variables, state)])
 
 
-def _restore(wanted: list[tuple[str, Any, Any]], skip: bool = False, cast: bool = False) -> None:
+def _restore(wanted: list[tuple[str, Any, Any]], skip: bool = False) -> None:
     """Gives each variable (name, variable, what is stored for it or None) its stored value, or changes none.
 
     Args:
-        wanted: the variables.
+        wanted: the variables. Floats fit floats of another width.
         skip: whether to leave out those that do not fit.
-        cast: whether another dtype fits.
     """
     wrong, pairs = [], []
     for name, v, stored in wanted:
@@ -246,7 +246,7 @@ def _restore(wanted: list[tuple[str, Any, Any]], skip: bool = False, cast: bool 
             wrong.append(f"{name} has shape {v.shape} here and {tuple(stored.shape)} in the file")
         elif stored.dtype == v.dtype:
             pairs.append((v._core, stored))
-        elif cast:
+        elif {stored.dtype, v.dtype} <= _FLOATS:
             pairs.append((v._core, _core.Variable(name, np.asarray(stored.numpy(), dtype=v.dtype))))
         else:
             wrong.append(f"{name} has dtype {v.dtype} here and {stored.dtype} in the file")
@@ -277,6 +277,6 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None
         raise ValueError(f"{os.fsdecode(path)} holds {len(variables)} weights. The model has {len(own)}")
     stored = [v for _, v in variables[: len(own)]] + [None] * (len(own) - len(variables))
     try:
-        _restore([(n, v, s) for (n, v), s in zip(own, stored)], skip_mismatch, cast=True)
+        _restore([(n, v, s) for (n, v), s in zip(own, stored)], skip_mismatch)
     except ValueError as e:
         raise ValueError(f"{os.fsdecode(path)}: {e}") from None
