@@ -4,6 +4,7 @@
 
 using namespace hornbeam;
 
+// Paths are str, or bytes for names that are not UTF-8.
 void bind_files(py::module_& m) {
   m.def("write_model", [](const std::string& path, const std::map<std::string, std::string>& metadata,
                           const std::vector<std::pair<std::string, VariablePtr>>& variables,
@@ -24,5 +25,9 @@ void bind_files(py::module_& m) {
     py::dict functions;
     for (const auto& [name, g] : f.functions) functions[py::str(name)] = std::make_shared<Graph>(*g);
     return py::make_tuple(f.metadata, f.variables, functions);
+  });
+  m.def("copy_values", [](const std::vector<std::pair<VariablePtr, VariablePtr>>& pairs) {  // (to, from)
+    py::gil_scoped_release release;
+    for (const auto& [to, from] : pairs) to->assign(from->value());
   });
 }

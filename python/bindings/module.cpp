@@ -4,6 +4,15 @@
 
 using namespace hornbeam;
 
+namespace {
+// A message as Python text. It may quote a path, or part of a file, which need not be UTF-8.
+py::object message(const std::exception& e) {
+  const std::string text = e.what();
+  return py::reinterpret_steal<py::object>(
+      PyUnicode_DecodeUTF8(text.data(), Py_ssize_t(text.size()), "backslashreplace"));
+}
+}  // namespace
+
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Hornbeam's C++ core.";
   // The most derived first: pybind11 asks the translators registered last first.
@@ -13,20 +22,20 @@ PYBIND11_MODULE(_core, m) {
     try {
       if (p) std::rethrow_exception(p);
     } catch (const FormatError& e) {
-      py::set_error(format_error, e.what());
+      PyErr_SetObject(format_error.ptr(), message(e).ptr());
     } catch (const GradientError& e) {
-      py::set_error(gradient_error, e.what());
+      PyErr_SetObject(gradient_error.ptr(), message(e).ptr());
     } catch (const ValueError& e) {
-      PyErr_SetString(PyExc_ValueError, e.what());
+      PyErr_SetObject(PyExc_ValueError, message(e).ptr());
     } catch (const TypeError& e) {
-      PyErr_SetString(PyExc_TypeError, e.what());
+      PyErr_SetObject(PyExc_TypeError, message(e).ptr());
     } catch (const MemoryError& e) {
-      PyErr_SetString(PyExc_MemoryError, e.what());
+      PyErr_SetObject(PyExc_MemoryError, message(e).ptr());
     } catch (const InternalError& e) {
-      PyErr_SetString(PyExc_RuntimeError, e.what());
+      PyErr_SetObject(PyExc_RuntimeError, message(e).ptr());
     } catch (const FileError& e) {  // OSError(errno, text) chooses FileNotFoundError and its like
       py::object err =
-          py::reinterpret_steal<py::object>(PyObject_CallFunction(PyExc_OSError, "is", e.code(), e.what()));
+          py::reinterpret_steal<py::object>(PyObject_CallFunction(PyExc_OSError, "iO", e.code(), message(e).ptr()));
       PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(err.ptr())), err.ptr());
     }
   });

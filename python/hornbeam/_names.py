@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 _counters: dict[str, int] = {}
 
@@ -23,3 +24,10 @@ def to_snake_case(name: str) -> str:
 def clear_names() -> None:
     """Restarts the counters of automatic names."""
     _counters.clear()
+
+
+def check_name(name: Any) -> str:
+    """``name`` when files can hold it: text without lone surrogates and NUL."""
+    if not isinstance(name, str) or "\0" in name or any("\ud800" <= c <= "\udfff" for c in name):
+        raise ValueError(f"`name` must be a string without NUL and lone surrogates. Received: name={name!r}")
+    return name

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, config
+from hornbeam._names import check_name
 from hornbeam._operators import HasValue, Shape, _ops
 from hornbeam._tensor import Tensor, as_array, to_tensor, variable_value
 from hornbeam._trace import _state, eager_scope
@@ -45,7 +46,7 @@ class Variable(HasValue):
                 array = as_array(initializer(tuple(shape), dtype=dtype or config.floatx()), dtype or config.floatx())
             else:
                 array = as_array(variable_value(initializer), dtype)
-        self._core = _core.Variable(name or "variable", array, trainable)
+        self._core = _core.Variable(check_name(name or "variable"), array, trainable)
         self.regularizer: Any = None
         self.constraint: Any = None
         self._path: str | None = None

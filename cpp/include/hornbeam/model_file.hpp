@@ -18,10 +18,13 @@ struct ModelFile {
   std::map<std::string, std::shared_ptr<const Graph>> functions;  ///< "predict", "train", ...
 };
 
-/// Writes to a temporary file beside `path`, syncs it and renames it: a failure leaves an old file as it was.
-/// Throws FileError.
+/// Writes to a temporary file beside `path` (where links lead), syncs it and renames it: a failure leaves an old file
+/// as it was. An old file's permissions stay. Throws FileError when the system refuses, or `path` is no regular file,
+/// and ValueError for what could not be read again: undefined tensors, names that are not UTF-8, functions without
+/// outputs.
 HB_API void write_model_file(const std::string& path, const ModelFile& file);
-/// Reads and checks everything: lengths, offsets, checksums, every node's shapes. Throws FileError or FormatError.
+/// Reads and checks everything: lengths, offsets, checksums, every node's shapes. Throws FileError, FormatError, or
+/// MemoryError when the tensors do not fit.
 HB_API ModelFile read_model_file(const std::string& path);
 
 }  // namespace hornbeam

@@ -15,8 +15,9 @@ using StoreTensor = std::function<std::string(const Tensor&)>;
 using FindTensor = std::function<Tensor(const std::string&)>;
 using VariableIndex = std::function<int(const Variable*)>;
 
-Json encode_graph(const Graph& g, const VariableIndex& index, const StoreTensor& store);
-/// Throws FormatError.
-std::shared_ptr<Graph> decode_graph(const Json& j, const std::vector<VariablePtr>& variables, const FindTensor& find,
-                                    int depth = 0);
+/// A graph that a file names as a function. Throws ValueError when decode_function would refuse what this makes.
+Json encode_function(const Graph& g, const VariableIndex& index, const StoreTensor& store);
+/// Throws an Error that says which node is wrong.
+std::shared_ptr<Graph> decode_function(const Json& j, const std::vector<VariablePtr>& variables,
+                                       const FindTensor& find);
 }  // namespace hornbeam

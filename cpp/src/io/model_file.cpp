@@ -1,27 +1,26 @@
 // The container: 8-byte header length, JSON header, raw data, as safetensors; both parts carry a checksum.
 #include "hornbeam/model_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <new>
 #include <set>
 
 #include "base/check.hpp"
+#include "io/file.hpp"
 #include "io/graph_codec.hpp"
 
 namespace hornbeam {
 namespace {
 constexpr uint64_t kLongestHeader = uint64_t(256) << 20;
+constexpr size_t kAlign = 64;     // of each tensor, so that it can be mapped
+constexpr size_t kMostAxes = 12;  // of a tensor
 constexpr int kFormat = 1;
 const std::string kChecksumKey = "\"checksum\":\"";  // of the header, computed with these eight digits as zeros
+const std::string kUser = "user.";                   // before the metadata's keys
 
-[[noreturn]] void bad(const std::string& what) { throw FormatError("model file: " + what); }
-[[noreturn]] void os_error(const std::string& path) { throw FileError(path + ": " + std::strerror(errno), errno); }
+[[noreturn]] void bad(const std::string& what) { throw FormatError(what); }
 
 uint32_t crc32(const void* data, size_t n, uint32_t crc = 0) {  // slicing by four
   static const auto tables = [] {
@@ -57,252 +56,298 @@ const char* safetensors_name(DType d) {
 DType dtype_of(const std::string& name) {
   for (int i = 0; i < kDTypeCount; ++i)
     if (name == safetensors_name(DType(i))) return DType(i);
-  bad("unknown dtype " + name.substr(0, 20));
+  bad("unknown dtype \"" + name + "\"");
 }
 
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-void write_all(int fd, const void* data, size_t n, const std::string& path) {
-  const char* p = static_cast<const char*>(data);
-  while (n > 0) {
-    const ssize_t k = ::write(fd, p, n);
-    if (k < 0) {
-      if (errno == EINTR) continue;
-      os_error(path);
-    }
-    p += k;
-    n -= size_t(k);
-  }
-}
-
-// Removes the temporary file unless it was renamed.
-struct TemporaryFile {
-  std::string path;
-  Descriptor d;
-  bool kept = false;
-  explicit TemporaryFile(const std::string& target) : path(target + ".tmp.XXXXXX") {
-    d.fd = ::mkstemp(path.data());
-    if (d.fd < 0) os_error(target);
-    (void)::fchmod(d.fd, 0644);
-  }
-  ~TemporaryFile() {
-    if (!kept) ::unlink(path.c_str());
-  }
-};
-
-std::string directory_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::vector<char> read_all(const std::string& path) {
-  Descriptor d;
-  d.fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (d.fd < 0) os_error(path);
-  struct stat st;
-  if (::fstat(d.fd, &st) != 0) os_error(path);
-  if (S_ISDIR(st.st_mode)) throw FileError(path + ": is a directory", EISDIR);
-  if (!S_ISREG(st.st_mode)) bad(path + " is not a regular file");
-  check_memory(size_t(st.st_size), "reading " + path);
-  std::vector<char> bytes(size_t(st.st_size));
-  size_t at = 0;
-  while (at < bytes.size()) {
-    const ssize_t k = ::read(d.fd, bytes.data() + at, bytes.size() - at);
-    if (k < 0 && errno == EINTR) continue;
-    if (k < 0) os_error(path);
-    if (k == 0) bad(concat_text("truncated at byte ", at, ", expected ", bytes.size()));
-    at += size_t(k);
-  }
-  return bytes;
-}
-
+// Where the header's own checksum stands: the key's first place, for no text in JSON holds a bare quotation mark.
 size_t checksum_place(const std::string& header) {
   const size_t at = header.find(kChecksumKey);
   if (at == std::string::npos || at + kChecksumKey.size() + 8 > header.size()) bad("the header has no checksum");
   return at + kChecksumKey.size();
 }
-}  // namespace
 
-void write_model_file(const std::string& path, const ModelFile& file) {
-  std::vector<std::pair<std::string, Tensor>> tensors;
-  std::map<const Variable*, int> index;
-  std::set<std::string> names;
-  for (const auto& [name, v] : file.variables) {
-    HB_CHECK(names.insert(name).second, "two variables are named \"", name, "\"");
-    index.emplace(v.get(), int(index.size()));
-    tensors.push_back({name, v->value()});
+// ---- writing ----
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+// A name that no tensor has yet; it is then taken.
+std::string fresh_name(const std::string& wanted, std::set<std::string>& taken) {
+  std::string name = wanted;
+  while (!taken.insert(name).second) name += '_';
+  return name;
+}
+
+// The tensors in the file's order, with what fills the gaps between them: safetensors allows no holes.
+NamedTensors padded(const NamedTensors& tensors, std::set<std::string>& taken) {
+  static char zeros[kAlign] = {};
+  NamedTensors all;
+  uint64_t offset = 0;
+  for (const auto& [name, t] : tensors) {
+    if (const auto gap = int64_t((kAlign - offset % kAlign) % kAlign)) {
+      all.push_back({fresh_name("padding/" + std::to_string(offset), taken), Tensor(DType::u8, {gap}, zeros, nullptr)});
+      offset += uint64_t(gap);
+    }
+    all.push_back({name, t});
+    offset += t.bytes();
   }
-  int constants = 0;
-  auto store = [&](const Tensor& t) {
-    std::string name = "constant/" + std::to_string(constants++);
-    tensors.push_back({name, t});
-    return name;
-  };
-  auto find = [&](const Variable* v) {
-    auto it = index.find(v);
-    HB_CHECK(it != index.end(), "a graph uses variable \"", v->name(), "\", which is not among those to be saved");
-    return it->second;
-  };
-  Json functions = Json::map(), order = Json::list(), trainable = Json::list();
-  for (const auto& [name, g] : file.functions) functions.fields[name] = encode_graph(*g, find, store);
-  for (const auto& [name, v] : file.variables) {
-    order.items.push_back(Json::of(name));
-    trainable.items.push_back(Json::of(v->trainable()));
-  }
-  Json header = Json::map(), meta = Json::map();
+  return all;
+}
+
+// The header's entries of the tensors, and their bytes' checksum.
+uint32_t describe(const NamedTensors& tensors, Json& header) {
   uint64_t offset = 0;
   uint32_t crc = 0;
-  static const char zeros[64] = {};
   for (const auto& [name, t] : tensors) {
-    const uint64_t pad = (64 - offset % 64) % 64;  // each tensor is aligned, so that it can be mapped
-    if (pad) {
-      Json gap = Json::map();  // safetensors allows no holes: the padding is a tensor of its own
-      gap.fields["dtype"] = Json::of(std::string("U8"));
-      gap.fields["shape"] = Json::list();
-      gap.fields["shape"].items.push_back(Json::of((long long)pad));
-      gap.fields["data_offsets"] = Json::list();
-      gap.fields["data_offsets"].items = {Json::of((long long)offset), Json::of((long long)(offset + pad))};
-      header.fields["padding/" + std::to_string(offset)] = gap;
-      crc = crc32(zeros, pad, crc);
-      offset += pad;
-    }
-    Json e = Json::map(), shape = Json::list(), offsets = Json::list();
+    Json e = Json::map(), shape = Json::list();
     for (int64_t d : t.shape()) shape.items.push_back(Json::of((long long)d));
-    offsets.items = {Json::of((long long)offset), Json::of((long long)(offset + t.bytes()))};
-    e.fields["dtype"] = Json::of(std::string(safetensors_name(t.dtype())));
-    e.fields["shape"] = shape;
-    e.fields["data_offsets"] = offsets;
-    header.fields[name] = e;
+    HB_CHECK(t.shape().size() <= kMostAxes, "a tensor in a file may have ", kMostAxes, " axes; \"", name, "\" has ",
+             t.shape().size());
+    e.fields["dtype"] = Json::of(safetensors_name(t.dtype()));
+    e.fields["shape"] = std::move(shape);
+    e.fields["data_offsets"] = Json::list({Json::of((long long)offset), Json::of((long long)(offset + t.bytes()))});
+    header.fields[name] = std::move(e);
     crc = crc32(t.raw(), t.bytes(), crc);
     offset += t.bytes();
   }
-  auto text = [](const Json& j) {
-    std::string s;
-    j.write(s);
-    return s;
-  };
-  for (const auto& [key, value] : file.metadata) meta.fields["user." + key] = Json::of(value);
-  meta.fields["format"] = Json::of(std::string("hornbeam"));
-  meta.fields["format_version"] = Json::of(std::to_string(kFormat));
-  meta.fields["functions"] = Json::of(text(functions));
-  meta.fields["variables"] = Json::of(text(order));
-  meta.fields["trainable"] = Json::of(text(trainable));
-  meta.fields["data_checksum"] = Json::of(hex8(crc));
-  meta.fields["checksum"] = Json::of(std::string("00000000"));
-  header.fields["__metadata__"] = meta;
-  std::string head = text(header);
-  while ((head.size() + 8) % 64) head += ' ';
-  const std::string sum = hex8(crc32(head.data(), head.size()));
-  head.replace(checksum_place(head), 8, sum);
-
-  TemporaryFile tmp(path);
-  unsigned char length[8];
-  for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(uint64_t(head.size()) >> (8 * i));
-  write_all(tmp.d.fd, length, 8, path);
-  write_all(tmp.d.fd, head.data(), head.size(), path);
-  offset = 0;
-  for (const auto& [name, t] : tensors) {
-    const size_t pad = size_t((64 - offset % 64) % 64);
-    write_all(tmp.d.fd, zeros, pad, path);
-    write_all(tmp.d.fd, t.raw(), t.bytes(), path);
-    offset += pad + t.bytes();
-  }
-  if (::fsync(tmp.d.fd) != 0) os_error(path);
-  if (::rename(tmp.path.c_str(), path.c_str()) != 0) os_error(path);
-  tmp.kept = true;
-  Descriptor dir;
-  dir.fd = ::open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY);
-  if (dir.fd >= 0) (void)::fsync(dir.fd);
+  return crc;
 }
 
-ModelFile read_model_file(const std::string& path) {
-  const std::vector<char> bytes = read_all(path);
-  if (bytes.size() < 8) bad(concat_text("truncated at byte ", bytes.size(), ", expected at least 8"));
+// The header as it stands in the file: padded, so that the data begins aligned, and with its own checksum.
+std::string sealed(const Json& header) {
+  std::string head = header.written();
+  while ((head.size() + 8) % kAlign) head += ' ';
+  HB_CHECK(head.size() <= kLongestHeader, "a file's header may have ", kLongestHeader,
+           " bytes. Received: ", head.size());
+  const std::string sum = hex8(crc32(head.data(), head.size()));
+  return head.replace(checksum_place(head), 8, sum);
+}
+
+// ---- reading ----
+
+struct Entry {
+  const std::string* name;
+  DType dtype;
+  Shape shape;
+  uint64_t begin, end;  // of its bytes, counted from the end of the header
+};
+
+std::string read_header(const InputFile& file) {
+  char start[9];  // the length, and the first byte of the JSON
+  if (file.size() < sizeof start)
+    bad(concat_text("truncated at byte ", file.size(), ", expected at least ", sizeof start));
+  file.read(0, start, sizeof start);
   uint64_t length = 0;
-  for (int i = 0; i < 8; ++i) length |= uint64_t(static_cast<unsigned char>(bytes[size_t(i)])) << (8 * i);
-  if (length > kLongestHeader || length < 2 || bytes[8 % bytes.size()] != '{')
-    bad("this is no Hornbeam file (bad header length)");
-  if (length > bytes.size() - 8)
-    bad(concat_text("truncated at byte ", bytes.size(), ", expected at least ", length + 8));
-  std::string head(bytes.data() + 8, size_t(length));
+  for (int i = 0; i < 8; ++i) length |= uint64_t(static_cast<unsigned char>(start[i])) << (8 * i);
+  if (length > kLongestHeader || length < 2 || start[8] != '{') bad("this is no Hornbeam file (bad header length)");
+  if (length > file.size() - 8) bad(concat_text("truncated at byte ", file.size(), ", expected at least ", length + 8));
+  std::string head(size_t(length), ' ');
+  file.read(8, head.data(), head.size());
   const size_t place = checksum_place(head);
   const std::string sum = head.substr(place, 8);
   head.replace(place, 8, "00000000");
   if (hex8(crc32(head.data(), head.size())) != sum) bad("the header's checksum does not match: the file is damaged");
+  return head;
+}
+
+void check_format(const Json& meta) {
+  if (meta.at("format").str("the format") != "hornbeam") bad("this is no Hornbeam file");
+  const std::string& text = meta.at("format_version").str("the format's version");
+  const long long version = Json::parse(text.data(), text.data() + text.size()).integer("the format's version");
+  if (version < 1) bad(concat_text("the format's version is 1 or more. Received: ", version));
+  const Json* writer = meta.find("hornbeam_version");
+  if (version > kFormat)
+    bad(concat_text("format version ", version, " needs a newer Hornbeam",
+                    writer ? ": " + writer->str("the writer's version") + " wrote it" : "", "; this one, ", HB_VERSION,
+                    ", reads versions up to ", kFormat));
+}
+
+Entry entry_of(const std::string& name, const Json& j, uint64_t size) {
+  Entry e{&name, dtype_of(j.at("dtype").str("a dtype")), {}, 0, 0};
+  const auto& dims = j.at("shape").arr("a shape");
+  if (dims.size() > kMostAxes) bad(concat_text("it has ", dims.size(), " axes, and may have ", kMostAxes));
+  for (const Json& d : dims) e.shape.push_back(d.integer("a dimension"));
+  const size_t want = tensor_bytes(e.dtype, e.shape);
+  const auto& offsets = j.at("data_offsets").pair("data_offsets");
+  const long long begin = offsets[0].integer("an offset"), end = offsets[1].integer("an offset");
+  if (begin < 0 || end < begin || uint64_t(end) > size)
+    bad(concat_text("its bytes are [", begin, ",", end, ") of ", size));
+  if (uint64_t(end - begin) != want) bad(concat_text("it has ", end - begin, " bytes, and needs ", want));
+  e.begin = uint64_t(begin);
+  e.end = uint64_t(end);
+  return e;
+}
+
+// The tensors' entries in the order of their bytes, which must follow each other without overlap or hole.
+std::vector<Entry> entries_of(const Json& header, uint64_t size) {
+  std::vector<Entry> entries;
+  for (const auto& [name, j] : header.obj("the header")) {
+    if (name == "__metadata__") continue;
+    try {
+      entries.push_back(entry_of(name, j, size));
+    } catch (const Error& e) {
+      bad("tensor \"" + name + "\": " + e.what());
+    }
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;  // those without bytes first
+  });
+  uint64_t at = 0;
+  for (const Entry& e : entries) {
+    if (e.begin != at)
+      bad(concat_text("tensor \"", *e.name, "\" begins at byte ", e.begin, " of the data; ",
+                      e.begin < at ? "it overlaps the one before, which ends at " : "there is a hole before it, from ",
+                      at));
+    at = e.end;
+  }
+  if (at != size) bad(concat_text("the file has ", size, " bytes of data, and describes ", at));
+  return entries;
+}
+
+std::map<std::string, Tensor> read_tensors(const InputFile& file, const std::vector<Entry>& entries, uint64_t start,
+                                           const std::string& checksum) {
+  constexpr size_t kPiece = size_t(1) << 20;  // read and summed while it is in cache
+  std::map<std::string, Tensor> tensors;
+  uint32_t crc = 0;
+  for (const Entry& e : entries) {
+    Tensor t(e.dtype, e.shape);
+    auto* to = static_cast<char*>(t.raw());
+    for (size_t at = 0; at < t.bytes(); at += kPiece) {
+      const size_t n = std::min(kPiece, t.bytes() - at);
+      file.read(start + e.begin + at, to + at, n);
+      crc = crc32(to + at, n, crc);
+    }
+    if (e.dtype == DType::boolean && std::any_of(to, to + t.bytes(), [](char c) { return c != 0 && c != 1; }))
+      bad("tensor \"" + *e.name + "\": a bool must be 0 or 1");
+    tensors.emplace(*e.name, std::move(t));
+  }
+  if (hex8(crc) != checksum) bad("the data's checksum does not match: the file is damaged");
+  return tensors;
+}
+
+void read_variables(const Json& names, const Json& flags, const std::map<std::string, Tensor>& tensors,
+                    ModelFile& file) {
+  std::set<std::string> seen;
+  if (names.arr("variables").size() != flags.arr("trainable").size())
+    bad(concat_text("there are ", names.items.size(), " variables and ", flags.items.size(), " flags `trainable`"));
+  for (size_t i = 0; i < names.items.size(); ++i) {
+    const std::string& name = names.items[i].str("a variable's name");
+    const auto it = tensors.find(name);
+    if (it == tensors.end()) bad("variable \"" + name + "\" has no tensor");
+    if (!seen.insert(name).second) bad("variable \"" + name + "\" is listed twice");
+    file.variables.push_back(
+        {name, std::make_shared<Variable>(name, it->second, flags.items[i].truth("a flag `trainable`"))});
+  }
+}
+
+ModelFile read(const std::string& path) {
+  const InputFile input(path);
+  const std::string head = read_header(input);
   const Json header = Json::parse(head.data(), head.data() + head.size());
   const Json& meta = header.at("__metadata__");
-  if (meta.at("format").str("the format") != "hornbeam") bad("this is no Hornbeam file");
-  if (meta.at("format_version").str("the version") != std::to_string(kFormat))
-    bad("format version " + meta.at("format_version").text.substr(0, 10) +
-        " needs a newer Hornbeam; this one reads version 1");
-  const char* data = bytes.data() + 8 + length;
-  const uint64_t size = bytes.size() - 8 - length;
-
-  std::map<std::string, Tensor> tensors;
-  std::map<uint64_t, uint64_t> spans;  // begin -> end
-  for (const auto& [name, e] : header.obj("the header")) {
-    if (name == "__metadata__") continue;
-    const DType dtype = dtype_of(e.at("dtype").str("a dtype"));
-    Shape shape;
-    for (const Json& d : e.at("shape").arr("a shape")) {
-      shape.push_back(d.integer("a dimension"));
-      if (shape.back() < 0 || shape.size() > 12) bad("tensor \"" + name + "\" has a bad shape");
-    }
-    const auto& offsets = e.at("data_offsets").arr("data_offsets");
-    if (offsets.size() != 2) bad("data_offsets must be [begin, end]");
-    const long long begin = offsets[0].integer("an offset"), end = offsets[1].integer("an offset");
-    size_t want = 0;
-    try {
-      want = tensor_bytes(dtype, shape);
-    } catch (const ValueError&) {
-      bad("tensor \"" + name + "\" overflows");
-    }
-    if (begin < 0 || end < begin || uint64_t(end) > size || uint64_t(end - begin) != want)
-      bad(concat_text("tensor \"", name, "\" has ", end - begin, " bytes at ", begin, " where ", want,
-                      " are needed, of ", size, " in the file"));
-    if (want > 0 && !spans.emplace(uint64_t(begin), uint64_t(end)).second) bad("two tensors overlap");
-    if (name.rfind("padding/", 0) == 0) continue;
-    Tensor t(dtype, shape);
-    std::memcpy(t.raw(), data + begin, want);
-    tensors.emplace(name, t);
-  }
-  uint64_t at = 0;
-  for (const auto& [begin, end] : spans) {
-    if (begin != at) bad(begin < at ? "two tensors overlap" : "there is a hole between tensors");
-    at = end;
-  }
-  if (at != size) bad(concat_text("the file has ", size, " bytes of data where ", at, " are described"));
-  if (hex8(crc32(data, size)) != meta.at("data_checksum").str("a checksum"))
-    bad("the data's checksum does not match: the file is damaged");
+  check_format(meta);
+  const uint64_t start = 8 + head.size(), size = input.size() - start;
+  const std::vector<Entry> entries = entries_of(header, size);
+  check_memory(size_t(size), "reading " + path);
+  const auto tensors = read_tensors(input, entries, start, meta.at("data_checksum").str("a checksum"));
 
   ModelFile file;
   for (const auto& [key, value] : meta.obj("metadata"))
-    if (key.rfind("user.", 0) == 0) file.metadata[key.substr(5)] = value.str("metadata");
+    if (key.rfind(kUser, 0) == 0) file.metadata[key.substr(kUser.size())] = value.str("metadata");
   auto inner = [&](const char* key) {
     const std::string& s = meta.at(key).str(key);
     return Json::parse(s.data(), s.data() + s.size());
   };
-  const Json order = inner("variables"), trainable = inner("trainable"), functions = inner("functions");
+  read_variables(inner("variables"), inner("trainable"), tensors, file);
   std::vector<VariablePtr> variables;
-  if (order.arr("variables").size() != trainable.arr("trainable").size()) bad("variables and flags differ in number");
-  for (size_t i = 0; i < order.items.size(); ++i) {
-    const std::string& name = order.items[i].str("a variable's name");
-    auto it = tensors.find(name);
-    if (it == tensors.end()) bad("variable \"" + name + "\" has no tensor");
-    variables.push_back(std::make_shared<Variable>(name, it->second, trainable.items[i].flag));
-    file.variables.push_back({name, variables.back()});
+  for (const auto& [name, v] : file.variables) variables.push_back(v);
+  const FindTensor find = [&](const std::string& name) {
+    const auto it = tensors.find(name);
+    if (it == tensors.end()) bad("there is no tensor \"" + name + "\"");
+    return it->second;
+  };
+  const Json functions = inner("functions");
+  for (const auto& [name, g] : functions.obj("functions")) {
+    try {
+      file.functions[name] = decode_function(g, variables, find);
+    } catch (const MemoryError&) {
+      throw;
+    } catch (const Error& e) {
+      bad("function \"" + name + "\": " + e.what());
+    }
   }
-  for (const auto& [name, g] : functions.obj("functions"))
-    file.functions[name] = decode_graph(g, variables, [&](const std::string& tensor) {
-      auto it = tensors.find(tensor);
-      if (it == tensors.end()) bad("there is no tensor \"" + tensor + "\"");
-      return it->second;
-    });
   return file;
+}
+
+[[noreturn]] void refuse(const std::string& path, std::string what) {
+  constexpr size_t kMost = 1000;  // a name in a file may be long
+  if (what.size() > kMost) what = what.substr(0, kMost) + "...";
+  throw FormatError("model file " + path + ": " + what);
+}
+}  // namespace
+
+void write_model_file(const std::string& path, const ModelFile& file) {
+  NamedTensors tensors;
+  std::map<const Variable*, int> index;
+  std::set<std::string> taken = {"__metadata__"};
+  Json functions = Json::map(), names = Json::list(), flags = Json::list();
+  for (const auto& [name, v] : file.variables) {
+    HB_CHECK(v && v->value().defined(), "variable \"", name, "\" is undefined");
+    HB_CHECK(taken.insert(name).second, "two variables are named \"", name, "\", or a variable has a reserved name");
+    index.emplace(v.get(), int(tensors.size()));
+    tensors.push_back({name, v->value()});
+    names.items.push_back(Json::of(name));
+    flags.items.push_back(Json::of(v->trainable()));
+  }
+  int constants = 0;
+  const StoreTensor store = [&](const Tensor& t) {
+    HB_CHECK(t.defined(), "a constant is undefined");
+    tensors.push_back({fresh_name("constant/" + std::to_string(constants++), taken), t});
+    return tensors.back().first;
+  };
+  const VariableIndex find = [&](const Variable* v) {
+    const auto it = index.find(v);
+    HB_CHECK(it != index.end(), "a graph uses variable \"", v->name(), "\", which is not among those to be saved");
+    return it->second;
+  };
+  for (const auto& [name, g] : file.functions) {
+    HB_CHECK(g, "function \"", name, "\" is null");
+    functions.fields[name] = encode_function(*g, find, store);
+  }
+  tensors = padded(tensors, taken);
+
+  Json header = Json::map(), meta = Json::map();
+  for (const auto& [key, value] : file.metadata) meta.fields[kUser + key] = Json::of(value);
+  meta.fields["format"] = Json::of("hornbeam");
+  meta.fields["format_version"] = Json::of(std::to_string(kFormat));
+  meta.fields["hornbeam_version"] = Json::of(HB_VERSION);
+  meta.fields["functions"] = Json::of(functions.written());
+  meta.fields["variables"] = Json::of(names.written());
+  meta.fields["trainable"] = Json::of(flags.written());
+  meta.fields["data_checksum"] = Json::of(hex8(describe(tensors, header)));
+  meta.fields["checksum"] = Json::of("00000000");
+  header.fields["__metadata__"] = std::move(meta);
+  const std::string head = sealed(header);
+
+  FileReplacement out(path);
+  unsigned char length[8];
+  for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(uint64_t(head.size()) >> (8 * i));
+  out.write(length, sizeof length);
+  out.write(head.data(), head.size());
+  for (const auto& [name, t] : tensors) out.write(t.raw(), t.bytes());
+  out.commit();
+}
+
+ModelFile read_model_file(const std::string& path) {
+  try {
+    return read(path);
+  } catch (const FileError&) {
+    throw;
+  } catch (const MemoryError&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw MemoryError("reading " + path + ": out of memory");
+  } catch (const Error& e) {
+    refuse(path, e.what());
+  }
 }
 }  // namespace hornbeam

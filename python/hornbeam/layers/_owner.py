@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, constraints, initializers, regularizers
+from hornbeam._allowance import claim
 from hornbeam._tree import flatten
 from hornbeam._variable import Variable
 from hornbeam.random import SeedGenerator
@@ -87,6 +88,7 @@ class WeightOwner:
         dtype = config.standardize_dtype(dtype) if dtype is not None else self._dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtype.startswith("float") else "zeros"
+        claim(f"{self.name}/{name or 'variable'}", shape, dtype)
         _check_memory(shape, dtype, f"{self.name}/{name or 'variable'}")
         v = Variable(initializers.get(initializer), shape, dtype, trainable, name or "variable")
         v._path = f"{self.name}/{v.name}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, regularizers
-from hornbeam._names import auto_name, to_snake_case
+from hornbeam._names import auto_name, check_name, to_snake_case
 from hornbeam._operators import TensorLike
 from hornbeam._tensor import KerasTensor, is_tensor, to_tensor
 from hornbeam._trace import _state, current_trace
@@ -62,9 +62,7 @@ class Layer(WeightOwner):
         batch_input_shape: Any = None,
         autocast: bool = True,
     ) -> None:
-        self.name = name or auto_name(to_snake_case(type(self).__name__))
-        if not isinstance(self.name, str):
-            raise ValueError(f"`name` must be a string. Received: name={name!r}")
+        self.name = check_name(name or auto_name(to_snake_case(type(self).__name__)))
         self._trainable = bool(trainable)
         self._dtype = config.standardize_dtype(
             dtype.name if hasattr(dtype, "name") and not isinstance(dtype, np.dtype) else dtype

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import ops
+from hornbeam._allowance import claim
 from hornbeam._tensor import to_tensor
 from hornbeam.metrics.metric import Metric, divide_no_nan, same_rank
 from hornbeam.ops.math import to_float
@@ -226,6 +227,7 @@ class AUC(_Counts):
         dtype: Any = None,
         from_logits: bool = False,
     ) -> None:
+        claim(f"{name or 'auc'}/thresholds", (num_thresholds,), "float64")
         eps = 1e-7
         inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         super().__init__([-eps, *inner, 1 + eps], name=name)

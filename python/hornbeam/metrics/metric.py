@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import initializers, ops
+from hornbeam._allowance import claim
 from hornbeam._names import auto_name, to_snake_case
 from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._variable import Variable
@@ -39,6 +40,7 @@ class Metric:
         self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
     ) -> Variable:
         """Makes a piece of state."""
+        claim(f"{self.name}/{name or 'variable'}", tuple(shape), dtype or self.dtype)
         v = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, False, name or "variable")
         v._path = f"{self.name}/{v.name}"
         self._variables.append(v)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -76,15 +77,17 @@ def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
     """The model such a config describes."""
     made: dict[str, Any] = {}
     tensors: dict[tuple[str, int, int], Any] = {}
-    pending = []
+    pending: deque[Any] = deque()
     for entry in config["layers"]:
+        if entry["name"] in made:
+            raise ValueError(f"two layers of the config are named {entry['name']!r}")
         layer = deserialize_keras_object(
             {k: entry[k] for k in ("class_name", "config", "registered_name") if k in entry}
         )
         made[entry["name"]] = layer
         if hasattr(layer, "batch_shape"):
             tensors[(entry["name"], 0, 0)] = layer.output
-        pending += [(entry["name"], i, call) for i, call in enumerate(entry["inbound_nodes"])]
+        pending.extend((entry["name"], i, call) for i, call in enumerate(entry["inbound_nodes"]))
 
     def decode(x: Any) -> Any:
         if isinstance(x, dict) and x.get("class_name") == "__keras_tensor__":
@@ -99,21 +102,19 @@ def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
             return [decode(i) for i in x]
         return x
 
+    waiting: dict[Any, list[Any]] = {}  # calls by the tensor that they miss
     while pending:
-        left = []
-        for name, index, call in pending:
-            try:
-                args, kwargs = decode(call["args"]), decode(call["kwargs"])
-            except KeyError:
-                left.append((name, index, call))
-                continue
-            for k, t in enumerate(flatten(made[name](*args, **kwargs))):
-                tensors[(name, index, k)] = t
-        if len(left) == len(pending):
-            raise ValueError(
-                f"the config's calls do not form a graph: {[n for n, _, _ in left][:5]} wait for tensors nobody makes"
-            )
-        pending = left
+        name, index, call = pending.popleft()
+        try:
+            args, kwargs = decode(call["args"]), decode(call["kwargs"])
+        except KeyError as e:
+            waiting.setdefault(e.args[0], []).append((name, index, call))
+            continue
+        for k, t in enumerate(flatten(made[name](*args, **kwargs))):
+            tensors[(name, index, k)] = t
+            pending.extend(waiting.pop((name, index, k), ()))
+    if waiting:
+        raise ValueError(f"the config's calls do not form a graph: nobody makes what they wait for, {[*waiting][:5]}")
 
     def structure(x: Any) -> Any:
         if isinstance(x, dict):

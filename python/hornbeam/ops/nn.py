@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hornbeam import config
+from hornbeam._allowance import claim
 from hornbeam._tensor import dims_of, emit, emit1, to_tensor
 from hornbeam._trace import made_by
 from hornbeam._validation import choice
@@ -294,6 +295,7 @@ def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") ->
         n = x.shape[axis]
         if n is None:
             raise ValueError("resize needs images of known size")
+        claim("resize's grid", (out,), "float64")
         at = (np.arange(out) + 0.5) * n / out - 0.5
         if kind == "nearest":
             x = indexing.take(x, np.clip(np.floor(at + 0.5 + 1e-9), 0, n - 1).astype("int32"), axis=axis)

@@ -94,6 +94,8 @@ def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None 
         if config["class_name"] == "function":
             own = _own_function(config.get("module"), config["config"])
             return own or find_class(config["config"], config.get("registered_name"), custom_objects)
+        if not isinstance(found, type):
+            raise ValueError(f"{config['class_name']!r} is not a class: a config makes objects of classes alone")
         inner = config["config"]
         with custom_object_scope(custom_objects or {}):
             return found.from_config(inner) if hasattr(found, "from_config") else found(**inner)
@@ -128,6 +130,11 @@ def find_class(name: str, registered: str | None = None, custom_objects: dict[st
         f"unknown class {name!r}. Known classes are Hornbeam's own and those given in `custom_objects` or "
         "registered with @register_keras_serializable"
     )
+
+
+def is_a(obj: Any, name: str) -> bool:
+    """Whether an object is of this package's class of this name, which modules below it cannot import."""
+    return any(c.__name__ == name and c.__module__.startswith("hornbeam.") for c in type(obj).__mro__)
 
 
 def lookup(kind: str, identifier: Any, table: dict[str, Any]) -> Any:
