@@ -10,6 +10,7 @@ from hornbeam import _core, config
 from hornbeam._operators import HasValue, Shape, _ops
 from hornbeam._tensor import Tensor, as_array, to_tensor, variable_value
 from hornbeam._trace import _state, eager_scope
+from hornbeam._validation import fits_memory
 
 
 class Variable(HasValue):
@@ -42,6 +43,7 @@ class Variable(HasValue):
             if callable(initializer):
                 if shape is None:
                     raise ValueError("`shape` is required when `initializer` is callable. Received: shape=None")
+                fits_memory(name or "variable", shape, dtype or config.floatx())
                 array = as_array(initializer(tuple(shape), dtype=dtype or config.floatx()), dtype or config.floatx())
             else:
                 array = as_array(variable_value(initializer), dtype)

@@ -18,9 +18,10 @@ struct Status {
   std::atomic<int> kind{0};
   int node = -1;
   int64_t row = 0;
-  double value = 0;
-  double limit = 0;
-  HB_API void raise(Kind kind, int node, int64_t row, double value, double limit);
+  int64_t index = 0, limit = 0;  // of index_out_of_range: must have been in [0, limit)
+  double value = 0;              // of non_finite
+  HB_API void raise_index(int node, int64_t row, int64_t index, int64_t limit);
+  HB_API void raise_value(int node, int64_t row, double value);
 };
 
 /// One call of a kernel for one part. Parts of a stage may run at the same time, in any order.

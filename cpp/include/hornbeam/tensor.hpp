@@ -55,6 +55,8 @@ class HB_API Tensor {
 
 /// Size in bytes of an array, checked; throws ValueError on overflow.
 HB_API size_t tensor_bytes(DType dtype, const Shape& shape);
+/// Bytes that this process may have at most.
+HB_API size_t memory_limit();
 /// Throws MemoryError when `bytes` is more than this process may have; `what` names the array.
 HB_API void check_memory(size_t bytes, const std::string& what);
 

@@ -9,6 +9,7 @@
 
 namespace hornbeam {
 namespace {
+constexpr size_t kLarge = size_t(1) << 30;  // an output that is worth asking for before its kernel is planned
 
 class Builder {
  public:
@@ -141,6 +142,12 @@ class Builder {
   }
 
   // ---- items ----
+  // The message of an error, with the op and the layer it came from.
+  static std::string in_layer(const Error& e, const Node& n) {
+    const std::string text = e.what();
+    return concat_text(text[0] == '[' ? "" : concat_text("[", n.op->name, "] "), text,
+                       n.scope.empty() ? "" : concat_text(" (layer \"", n.scope, "\")"));
+  }
   void place(int id) {
     const Node& n = g_.node(id);
     if (n.op->cpu)
@@ -158,14 +165,21 @@ class Builder {
       r.lasting.push_back(schedule_.lasts(n.inputs[i]));
       args.push_back(Schedule::reads(n, i) ? address(n.inputs[i]) : Arg{});
     }
-    for (size_t i = 0; i < n.outputs.size(); ++i) r.outputs.push_back(spec({id, int(i)}));
-    bool empty = !r.outputs.empty();
-    for (const auto& s : r.outputs) empty = empty && s.size() == 0;
     KernelPlan plan;
     try {
+      bool empty = !n.outputs.empty();
+      for (size_t i = 0; i < n.outputs.size(); ++i) {
+        r.outputs.push_back(spec({id, int(i)}));
+        const TensorSpec& s = r.outputs.back();
+        if (bytes(s) >= kLarge)
+          check_memory(bytes(s), concat_text("[", n.op->name, "] the output ", shape_text(s.shape)));
+        empty = empty && r.outputs.back().size() == 0;
+      }
       if (!empty) plan = n.op->cpu(r);
     } catch (const ValueError& e) {
-      throw ValueError(n.scope.empty() ? e.what() : concat_text(e.what(), " (layer \"", n.scope, "\")"));
+      throw ValueError(in_layer(e, n));
+    } catch (const MemoryError& e) {
+      throw MemoryError(in_layer(e, n));
     }
     std::vector<int> taken;
     for (size_t i = 0; i < n.outputs.size(); ++i) {

@@ -150,10 +150,9 @@ struct Executable::Impl {
   [[noreturn]] void fail(const Status& s) const {
     const Node& n = graph.node(s.node);
     const std::string layer = n.scope.empty() ? "" : " (layer \"" + n.scope + "\")";
-    const auto value = (long long)s.value, limit = (long long)s.limit;
     if (s.kind.load() == Status::index_out_of_range)
-      throw ValueError(
-          concat_text("[", n.op->name, "] index must be in [0, ", limit, "); got ", value, " at row ", s.row, layer));
+      throw ValueError(concat_text("[", n.op->name, "] index must be in [0, ", s.limit, "); got ", s.index, " at row ",
+                                   s.row, layer));
     throw ValueError(
         concat_text("[", n.op->name, "] values must be finite; got ", s.value, " at element ", s.row, layer));
   }

@@ -24,13 +24,6 @@ std::string human(size_t bytes) {
   return text;
 }
 
-size_t memory_limit() {
-  size_t limit = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
-  struct rlimit r;
-  if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < limit) limit = r.rlim_cur;
-  return limit;
-}
-
 // Large blocks ask for huge pages: kernels that stride through them would spend their time on address translation, and
 // first use on faults (Linux; elsewhere, or where the system gives none, nothing changes).
 void* allocate(size_t n) {
@@ -47,6 +40,13 @@ void* allocate(size_t n) {
 size_t tensor_bytes(DType dtype, const Shape& shape) {
   for (int64_t d : shape) HB_CHECK(d >= 0, "a shape's dimensions must be >= 0. Received: shape=", shape_text(shape));
   return size_t(checked_mul(shape_product(shape), int64_t(dtype_size(dtype)), "tensor"));
+}
+
+size_t memory_limit() {
+  size_t limit = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
+  struct rlimit r;
+  if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < limit) limit = r.rlim_cur;
+  return limit;
 }
 
 void check_memory(size_t bytes, const std::string& what) {

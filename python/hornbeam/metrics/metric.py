@@ -7,8 +7,9 @@ from typing import Any
 from hornbeam import initializers, ops
 from hornbeam._names import auto_name, to_snake_case
 from hornbeam._tensor import dims_of, to_tensor
+from hornbeam._validation import fits_memory, unsupported
 from hornbeam._variable import Variable
-from hornbeam.losses.loss import reduce_weighted, same_rank
+from hornbeam.losses.loss import check_shapes, fit_weight, reduce_weighted, same_rank
 from hornbeam.ops.math import shape_product, to_float
 from hornbeam.saving.registry import register_builtin
 
@@ -17,7 +18,7 @@ class Metric:
     """A running figure: ``update_state`` takes a batch, ``result`` gives the figure, ``reset_state`` starts over.
 
     Args:
-        dtype: dtype of the state.
+        dtype: only None or "float32", the state's.
         name: its name.
 
     The state lives in variables made with ``add_variable``; inside a compiled step it is part of the graph.
@@ -32,6 +33,7 @@ class Metric:
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or auto_name(to_snake_case(type(self).__name__))
+        unsupported("dtype", dtype, None, "float32")
         self.dtype = "float32"
         self._variables: list[Variable] = []
 
@@ -39,6 +41,7 @@ class Metric:
         self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
     ) -> Variable:
         """Makes a piece of state."""
+        fits_memory(f"{self.name}/{name or 'variable'}", shape, dtype or self.dtype)
         v = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, False, name or "variable")
         v._path = f"{self.name}/{v.name}"
         self._variables.append(v)
@@ -96,7 +99,7 @@ class Sum(Metric):
     """
 
     def __init__(self, name: str = "sum", dtype: Any = None) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype, name)
         self.total = self.add_variable(name="total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
@@ -116,7 +119,7 @@ class Mean(Metric):
     """
 
     def __init__(self, name: str = "mean", dtype: Any = None) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype, name)
         self.total = self.add_variable(name="total")
         self.count = self.add_variable(name="count")
 
@@ -127,11 +130,7 @@ class Mean(Metric):
             count = to_tensor(shape_product(dims_of(values)), "float32")
             total = ops.sum(values) if values.ndim else values
         else:
-            w = to_tensor(sample_weight, "float32")
-            while w.ndim > values.ndim and w.shape[-1] == 1:
-                w = ops.squeeze(w, -1)
-            while w.ndim < values.ndim:
-                w = ops.expand_dims(w, -1)
+            w = fit_weight("sample_weight", to_tensor(sample_weight, "float32"), values)
             weighted = ops.multiply(values, w)
             total = ops.sum(weighted) if weighted.ndim else weighted
             full = ops.multiply(ops.ones_like(values), w)
@@ -154,7 +153,7 @@ class MeanMetricWrapper(Mean):
     """
 
     def __init__(self, fn: Any, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
-        super().__init__(name=str(name or getattr(fn, "__name__", "mean_metric")))
+        super().__init__(str(name or getattr(fn, "__name__", "mean_metric")), dtype)
         self._fn, self._fn_kwargs = fn, kwargs
         self._direction = getattr(fn, "_direction", self._direction)
 
@@ -163,10 +162,10 @@ class MeanMetricWrapper(Mean):
         mask = getattr(y_pred, "_keras_mask", None)
         values = self._fn(to_tensor(y_true), to_tensor(y_pred), **self._fn_kwargs)
         if mask is not None:
-            m = ops.cast(mask, "float32")
-            if m.ndim > values.ndim:
-                m = ops.squeeze(m, -1)
-            sample_weight = m if sample_weight is None else ops.multiply(to_tensor(sample_weight, "float32"), m)
+            m = fit_weight("the mask", ops.cast(mask, "float32"), values)
+            if sample_weight is not None:
+                m = ops.multiply(fit_weight("sample_weight", to_tensor(sample_weight, "float32"), values), m)
+            sample_weight = m
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
@@ -176,4 +175,11 @@ class MeanMetricWrapper(Mean):
         return config
 
 
-__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "divide_no_nan", "same_rank"]
+def alike(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Both with one number of axes. Raises ValueError unless their shapes are the same then."""
+    y_true, y_pred = same_rank(y_true, y_pred)
+    check_shapes(name, y_true, y_pred)
+    return y_true, y_pred
+
+
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "alike", "divide_no_nan"]
