@@ -102,7 +102,7 @@ class BatchNormalization(Layer):
             while w.ndim < inputs.ndim:
                 w = ops.expand_dims(w, -1)
             axes = [i for i in range(inputs.ndim) if i != axis]
-            total = ops.sum(ops.multiply(ops.ones_like(inputs), w), axis=axes)
+            total = ops.maximum(ops.sum(ops.multiply(ops.ones_like(inputs), w), axis=axes), 1.0)  # of none: mean 0
             mean = ops.divide(ops.sum(ops.multiply(inputs, w), axis=axes), total)
             shape = [-1 if i == axis else 1 for i in range(inputs.ndim)]
             centred = ops.multiply(ops.subtract(inputs, ops.reshape(mean, shape)), w)

@@ -312,9 +312,8 @@ class GlobalAveragePooling1D(_GlobalPool):
         if mask is None:
             return super().call(inputs)
         w = ops.expand_dims(ops.cast(mask, inputs.dtype), -1)
-        return ops.divide(
-            ops.sum(ops.multiply(inputs, w), axis=1, keepdims=self.keepdims), ops.sum(w, axis=1, keepdims=self.keepdims)
-        )
+        steps = ops.maximum(ops.sum(w, axis=1, keepdims=self.keepdims), 1.0)  # the mean of none is 0
+        return ops.divide(ops.sum(ops.multiply(inputs, w), axis=1, keepdims=self.keepdims), steps)
 
 
 class GlobalAveragePooling2D(_GlobalPool):

@@ -32,7 +32,9 @@ T floor_mod(T a, T b) {
     T r = std::fmod(a, b);
     return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
   } else {
-    if (b == 0 || b == T(-1)) return 0;
+    if (b == 0) return 0;
+    if constexpr (std::is_signed_v<T>)
+      if (b == -1) return 0;  // the least number over -1 has no quotient
     T r = a % b;
     return (r != 0 && ((r < 0) != (b < 0))) ? T(r + b) : r;
   }
