@@ -143,10 +143,10 @@ def unsupported(name: str, value: Any, *allowed: Any) -> None:
 
 def fits_memory(what: str, shape: Iterable[Any], dtype: str) -> None:
     """Raises MemoryError before anything is allocated when a tensor does not fit this machine."""
-    dims = [integer(f"the shape of {what}", d, 0) for d in shape]
-    size, have = math.prod(dims) * _SIZES.get(dtype, 4), _core.memory_limit()
-    if size > have:
+    sizes = [d if type(d) is int and d >= 0 else integer(f"the shape of {what}", d, 0) for d in shape]
+    need, have = math.prod(sizes) * _SIZES.get(dtype, 4), _core.memory_limit()
+    if need > have:
+        gib = need / 2**30 if need < 2**1000 else math.inf
         raise MemoryError(
-            f"{what} of shape {dims} and dtype {dtype} needs {size / 2**30:.1f} GiB; this machine has "
-            f"{have / 2**30:.1f} GiB"
+            f"{what} of shape {sizes} and dtype {dtype} needs {gib:.1f} GiB; this machine has {have / 2**30:.1f} GiB"
         )

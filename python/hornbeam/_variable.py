@@ -39,6 +39,8 @@ class Variable(HasValue):
         name: str | None = None,
         **_: Any,
     ) -> None:
+        if dtype == "bfloat16":
+            raise TypeError("variables have a dtype that NumPy has. Received: dtype='bfloat16'")
         with eager_scope():
             if callable(initializer):
                 if shape is None:

@@ -133,12 +133,13 @@ def test_fault_21_layouts(dtype):
     want = model.predict(X, verbose=0)
     for name, same in layouts(x).items():
         given = np.array(same, copy=True)
-        called = model(np.asarray(same) if isinstance(same, list) else same)  # a list is a structure of tensors
+        called = model(np.asarray(same) if isinstance(same, list) else same)  # there a list is a structure of tensors
         several = model.predict(same, batch_size=3, verbose=0)
         for got in (model.predict(same, verbose=0), model.predict_on_batch(same), called, several):
             np.testing.assert_array_equal(got, want, err_msg=name)
         np.testing.assert_array_equal(ops.add(same, 1), X + 1, err_msg=name)
-        np.testing.assert_array_equal(hb.function(lambda a: a * 2)(same), X * 2, err_msg=name)
+        if not isinstance(same, list):
+            np.testing.assert_array_equal(hb.function(lambda a: a * 2)(same), X * 2, err_msg=name)
         np.testing.assert_array_equal(ops.take(same, [1, 0], axis=0), X[[1, 0]], err_msg=name)
         model.train_on_batch(same, Y)
         np.testing.assert_array_equal(given, np.asarray(same), err_msg=name)  # nobody wrote to it

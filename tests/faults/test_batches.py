@@ -201,6 +201,12 @@ def test_fault_16_other_counts_of_fit(name, bad):
         net().fit(X, Y, verbose=0, **{name: bad})
 
 
+@pytest.mark.parametrize("bad", [0, -1, 2.5, True, "1"])
+def test_fault_16_steps_between_callbacks(bad):
+    with pytest.raises((ValueError, TypeError), match="`steps_per_execution` must be a positive int"):
+        net().compile("sgd", "mse", steps_per_execution=bad)
+
+
 @pytest.mark.parametrize("shape", [(2, 5), (2, 3), (2, 4, 1), (2, 1, 4), (2,), (2, 0)])
 def test_fault_17_numbers_of_features(shape):
     model = net()

@@ -225,7 +225,11 @@ def test_fault_25_no_label_counts():
 
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight"])
 def test_fault_25_weights_and_masks_of_zero(reduction):
-    for loss in (losses.MeanSquaredError(reduction), losses.BinaryCrossentropy(reduction=reduction), losses.Huber(1.0, reduction)):
+    for loss in (
+        losses.MeanSquaredError(reduction),
+        losses.BinaryCrossentropy(reduction=reduction),
+        losses.Huber(1.0, reduction),
+    ):
         model = hb.Sequential([hb.Input((4,)), L.Dense(2, activation="sigmoid")])
         model.compile("sgd", loss, weighted_metrics=["mae"])
         kept = model.get_weights()
@@ -266,7 +270,10 @@ def test_fault_26_integer_division_and_its_remainder(dtype, traced):
     np.testing.assert_array_equal(run(ops.sum)(a), wrap(sum(map(int, a))))
     np.testing.assert_array_equal(run(ops.cumsum)(a)[-1], wrap(sum(map(int, a))))
     small = np.array([x if abs(x) < 100 else 3 for x in a.tolist()], dtype)
-    power = [wrap(x**y) if y >= 0 else (1 if x == 1 else (-1) ** y if x == -1 else 0) for x, y in zip(a.tolist(), small.tolist())]
+    power = [
+        wrap(x**y) if y >= 0 else (1 if x == 1 else (-1) ** y if x == -1 else 0)
+        for x, y in zip(a.tolist(), small.tolist())
+    ]
     np.testing.assert_array_equal(run(ops.power)(a, small), np.array(power, dtype))
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(run(ops.divide)(a, b), a.astype("float32") / b.astype("float32"), rtol=1e-6)
@@ -280,7 +287,9 @@ def test_fault_26_floats_divided_by_zero_are_numpys():
             for op, f in ((ops.divide, np.divide), (ops.mod, np.mod)):
                 np.testing.assert_array_equal(hb.function(op)(x, y), f(x, y))
             finite = np.isfinite(x) & np.isfinite(y)
-            np.testing.assert_array_equal(np.asarray(hb.function(ops.floor_divide)(x, y))[finite], np.floor(x / y)[finite])
+            np.testing.assert_array_equal(
+                np.asarray(hb.function(ops.floor_divide)(x, y))[finite], np.floor(x / y)[finite]
+            )
             np.testing.assert_array_equal(hb.function(ops.reciprocal)(x), 1 / x)
 
 

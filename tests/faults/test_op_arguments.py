@@ -161,6 +161,12 @@ def test_fault_12_arguments_that_exclude_each_other():
         ops.concatenate([])
     with pytest.raises(ValueError, match="at least one tensor"):
         ops.stack([])
+    with pytest.raises(ValueError, match="`num` must be the size of axis 0, 2. Received: num=1"):
+        ops.unstack(X, 1)
+    with pytest.raises(ValueError, match="`indexing` must be one of 'xy', 'ij'"):
+        ops.meshgrid(IDS, indexing="yx")
+    with pytest.raises(ValueError, match="diag takes a vector or a matrix"):
+        ops.diag(X)
     with pytest.raises(ValueError, match="`alpha` must not be 0"):
         ops.celu(X, 0)
     with pytest.raises(ValueError, match="one leading size"):

@@ -228,9 +228,9 @@ def test_fault_10_tensors_larger_than_the_machine():
 ops.ones((2**34,))  # GiB
 ops.full((2**34,), 3.0)  # GiB
 hb.function(lambda: ops.zeros((2**35,)) + 1.0)()  # GiB
-ops.outer(zeros(2**20), zeros(2**20))  # [multiply] TiB
+ops.outer(zeros(2**20), zeros(2**20))  # output [1048576,1048576] 4.0 TiB
 ops.matmul(zeros(2**20, 1), zeros(1, 2**20))  # [matmul] TiB
-ops.add(zeros(2**20, 1), zeros(1, 2**20))  # [add] TiB
+ops.add(zeros(2**20, 1), zeros(1, 2**20))  # output [1048576,1048576] 4.0 TiB
 ops.concatenate([zeros(2**20, 8)] * 2**10)  # GiB
 ops.eye(2**20)  # GiB
 ops.one_hot(IDS, 2**40)  # GiB
@@ -239,7 +239,7 @@ ops.segment_sum(V, IDS, 2**40)  # [scatter_add] TiB
 ops.scatter(np.ones((6, 2), 'int32'), V, (2**20, 2**20))  # [scatter_add] TiB
 random.uniform((2**36,))  # [random_uniform] GiB
 initializers.GlorotUniform()((2**40,))  #
-L.Dense(2**40)(hb.Input((2**20,)))  # dense/kernel 4294967296.0 GiB
+L.Dense(2**40)(hb.Input((2**20,)))  # dense_1/kernel 4294967296.0 GiB
 L.Dense(2**31, name='big')(hb.Input((4,)))  # big/kernel GiB
 L.Dense(2**40, name='big')(np.ones((2, 2**20), 'uint8'))  # big/kernel GiB
 L.LSTM(2**40, name='big')(hb.Input((5, 3)))  # kernel GiB

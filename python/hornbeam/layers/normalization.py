@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam._tensor import dims_of, emit
-from hornbeam._validation import axes, axes_in, axis_in, fraction, integer, number
+from hornbeam._validation import axes, axes_in, axis_in, fraction, integer, ints, number
 from hornbeam.layers.layer import Layer
 
 
@@ -164,7 +164,8 @@ class LayerNormalization(Layer):
             raise ValueError(
                 f"the normalized axes must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}"
             )
-        self._fix(input_shape, *over)
+        given = ints("axis", self.axis)
+        self._fix(input_shape, *given, any_rank=max(given) < 0)
         self.gamma = self._weight("gamma", shape) if self.scale else None
         self.beta = self._weight("beta", shape) if self.center else None
 
@@ -256,7 +257,7 @@ class RMSNormalization(Layer):
             raise ValueError(
                 f"the normalized axis must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}"
             )
-        self._fix(input_shape, self.axis)
+        self._fix(input_shape, self.axis, any_rank=self.axis < 0)
         self.scale = self.add_weight((n,), "ones", name="scale")
 
     def call(self, inputs: Any) -> Any:

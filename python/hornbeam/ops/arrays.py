@@ -344,6 +344,8 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     n = x.shape[axis] if num is None else _check.integer("num", num, 0)
     if n is None:
         raise ValueError("`num` is required when the axis has no known size. Received: num=None")
+    if x.shape[axis] not in (None, n):
+        raise ValueError(f"`num` must be the size of axis {axis}, {x.shape[axis]}. Received: num={num}")
     return [squeeze(_slice_axis(x, axis, i, i + 1), axis) for i in builtins.range(n)]
 
 

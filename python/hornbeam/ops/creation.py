@@ -185,7 +185,10 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     """Coordinate tensors of vectors, as NumPy's."""
+    indexing = _check.choice("indexing", indexing, ("xy", "ij"))
     xs = [to_tensor(v) for v in x]
+    if any(v.ndim != 1 for v in xs):
+        raise ValueError(f"meshgrid takes vectors. Received: shapes {[tuple(v.shape) for v in xs]}")
     rank = len(xs)
     order = list(builtins.range(rank))
     if indexing == "xy" and rank > 1:
@@ -253,6 +256,8 @@ def diag(x: Any) -> Any:
         A matrix, or a vector.
     """
     x = to_tensor(x)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"diag takes a vector or a matrix. Received: x.shape={tuple(x.shape)}")
     if x.ndim == 1:
         n = dims_of(x)[0]
         return m.multiply(expand_dims(x, 0), m.cast(eye(int(n)), x.dtype))

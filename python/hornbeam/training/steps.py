@@ -9,6 +9,7 @@ from hornbeam import _core, ops, optimizers
 from hornbeam._tensor import Tensor, dims_of, emit1, to_tensor
 from hornbeam._trace import Trace, eager_scope
 from hornbeam._tree import flatten, map_structure, pack_like, signature
+from hornbeam._validation import positive_int
 from hornbeam.function import Compiled
 from hornbeam.metrics.metric import Mean
 from hornbeam.training import data as sources
@@ -73,7 +74,7 @@ class Steps:
         }
         self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = (
             run_eagerly,
-            int(steps_per_execution),
+            positive_int("steps_per_execution", steps_per_execution),
             on_nonfinite,
             threads,
         )
