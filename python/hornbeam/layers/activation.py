@@ -132,7 +132,7 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """Softmax along ``axis``; a mask's false entries get nothing.
+    """Softmax along ``axis``; a mask's false entries get nothing, all zeros where there are no others.
 
     Args:
         axis: an int or several.

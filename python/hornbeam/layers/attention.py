@@ -50,7 +50,7 @@ class MultiHeadAttention(Layer):
         attention_axes: only None, for the axis of steps.
 
     Input shape: query ``(batch, T, d)``, value and key ``(batch, S, d)``. Output shape: ``(batch, T, d)``.
-    ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too.
+    ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too. A query that sees nothing attends to zeros.
     """
 
     kernel_initializer: Any

@@ -126,7 +126,7 @@ def dot_product_attention(
         key: ``(batch, S, heads, d)``.
         value: ``(batch, S, heads, d)``.
         bias: added to the scores, broadcast to ``(batch, heads, T, S)``.
-        mask: bool, true where attention is allowed, broadcast likewise.
+        mask: bool, true where attention is allowed, broadcast likewise; a row where nothing is gives zeros.
         scale: None for ``1 / sqrt(d)``.
         is_causal: whether each position sees only itself and earlier ones.
     """
@@ -141,7 +141,7 @@ def dot_product_attention(
             for _ in range(4 - mask.ndim):
                 mask = s.expand_dims(mask, 0)
             inputs.append(mask)
-        return emit("attention", inputs, scale=scale, causal=is_causal, masked=mask is not None)[0]
+        return emit("attention", inputs, scale=scale, causal=bool(is_causal), masked=mask is not None)[0]
     q, k, v = (s.transpose(t, [0, 2, 1, 3]) for t in (query, key, value))
     scores = m.multiply(m.matmul(q, s.swapaxes(k, -1, -2)), scale)
     scores = m.add(scores, bias)
