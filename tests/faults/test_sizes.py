@@ -228,9 +228,9 @@ def test_fault_10_tensors_larger_than_the_machine():
 ops.ones((2**34,))  # GiB
 ops.full((2**34,), 3.0)  # GiB
 hb.function(lambda: ops.zeros((2**35,)) + 1.0)()  # GiB
-ops.outer(zeros(2**20), zeros(2**20))  # output [1048576,1048576] 4.0 TiB
+ops.outer(zeros(2**20), zeros(2**20))  # result [1048576,1048576] 4.0 TiB
 ops.matmul(zeros(2**20, 1), zeros(1, 2**20))  # [matmul] TiB
-ops.add(zeros(2**20, 1), zeros(1, 2**20))  # output [1048576,1048576] 4.0 TiB
+ops.add(zeros(2**20, 1), zeros(1, 2**20))  # result [1048576,1048576] 4.0 TiB
 ops.concatenate([zeros(2**20, 8)] * 2**10)  # GiB
 ops.eye(2**20)  # GiB
 ops.one_hot(IDS, 2**40)  # GiB

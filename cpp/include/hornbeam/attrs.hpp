@@ -22,12 +22,32 @@ using AttrValue = std::variant<bool, int64_t, double, std::string, DType, Ints, 
                                std::shared_ptr<const Graph>, std::shared_ptr<const CustomGradient>>;
 enum class AttrType { boolean, integer, real, text, dtype, ints, dims, tensor, graph, gradient };
 
-/// One parameter an op takes. `required` ones have no default.
+/// One parameter an op takes. `required` ones have no default. What a value must be is checked when a node is made and,
+/// for dimensions that are expressions, when it is planned.
 struct AttrSpec {
   const char* name;
   AttrType type;
   AttrValue fallback;
   bool required = false;
+  int64_t least = INT64_MIN, most = INT64_MAX;  // of an integer, of each of several, of known dimensions
+  int count = -1;                               // of several: how many; -1: any number
+  std::vector<std::string> choices = {};        // of a text; empty: any
+
+  AttrSpec between(int64_t lo, int64_t hi = INT64_MAX) const {
+    AttrSpec s = *this;
+    s.least = lo, s.most = hi;
+    return s;
+  }
+  AttrSpec exactly(int n) const {
+    AttrSpec s = *this;
+    s.count = n;
+    return s;
+  }
+  AttrSpec one_of(std::vector<std::string> texts) const {
+    AttrSpec s = *this;
+    s.choices = std::move(texts);
+    return s;
+  }
 };
 
 class HB_API Attrs {
@@ -62,6 +82,8 @@ class HB_API Attrs {
 };
 
 HB_API std::string attr_text(const AttrValue& value);
+/// What is wrong with a value that has the type asked for, "" when nothing is: "must be in [1, 5], not 0".
+HB_API std::string attr_problem(const AttrSpec& spec, const AttrValue& value);
 
 template <class T>
 const T& Attrs::get(const std::string& name) const {

@@ -49,6 +49,7 @@ struct Node {
 struct DimCheck {
   Dim a, b;
   std::string what;
+  int node = -1;  // whose inputs they belong to, in the graph where it was made
 };
 
 /// A graph is built by appending nodes, which keeps it in topological order. A variable is read as an input; an

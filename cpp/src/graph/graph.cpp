@@ -141,6 +141,8 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
     } else if (size_t(spec.type) != v.index())
       c.fail_type(
           concat_text("parameter `", spec.name, "` must be a ", attr_type_name(spec.type), ", not ", attr_text(v)));
+    const std::string problem = attr_problem(spec, attrs.items().at(spec.name));
+    if (!problem.empty()) c.fail(concat_text("parameter `", spec.name, "` ", problem));
   }
   if (attrs.items().size() > op.attrs.size())
     for (const auto& [name, value] : attrs.items()) {
@@ -148,7 +150,16 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
       for (const AttrSpec& spec : op.attrs) known = known || name == spec.name;
       if (!known) c.fail_type(concat_text("has no parameter `", name, "`"));
     }
-  std::vector<ValueType> types = op.infer(c);
+  if (!op.infer) c.fail("is no op to add: graphs make such nodes by themselves");
+  const size_t checked = checks.size();
+  std::vector<ValueType> types;
+  try {
+    types = op.infer(c);
+  } catch (const ValueError& e) {  // of dimensions, which know no op
+    if (e.what()[0] == '[') throw;
+    c.fail(e.what());
+  }
+  for (size_t i = checked; i < checks.size(); ++i) checks[i].node = size();
   int id = append(Node{&op, std::move(attrs), std::move(in), std::move(types), scope_});
   std::vector<Value> out;
   for (size_t i = 0; i < node(id).outputs.size(); ++i) out.push_back({id, int(i)});
@@ -176,6 +187,10 @@ std::vector<Value> Graph::inline_graph(const Graph& source, const std::vector<Va
     }
     map[size_t(id)] = append(std::move(copy));
   }
+  for (DimCheck check : source.checks) {
+    check.node = check.node >= 0 ? std::max(-1, map[size_t(check.node)]) : -1;
+    checks.push_back(std::move(check));
+  }
   std::vector<Value> out;
   for (const auto& [name, v] : source.outputs) {
     int m = map[size_t(v.node)];
@@ -187,20 +202,29 @@ std::vector<Value> Graph::inline_graph(const Graph& source, const std::vector<Va
 std::vector<Value> Graph::replay(const Graph& source, const std::vector<std::pair<Value, Value>>& known,
                                  const std::vector<Value>& wanted) {
   std::unordered_map<Value, Value, ValueHash> map(known.begin(), known.end());
-  std::vector<bool> need(size_t(source.size()), false);
+  const int nodes = source.size();  // the source may be this graph, and grows
+  std::vector<bool> need(size_t(nodes), false);
   auto want = [&](Value v) {
     if (!map.count(v)) need[size_t(v.node)] = true;
   };
   for (Value v : wanted) want(v);
-  for (int id = source.size() - 1; id >= 0; --id)
+  for (int id = nodes - 1; id >= 0; --id)
     if (need[size_t(id)])
       for (Value v : source.node(id).inputs) want(v);
-  for (int id = 0; id < source.size(); ++id) {
+  std::vector<int> went(size_t(nodes), -1);
+  for (int id = 0; id < nodes; ++id) {
     if (!need[size_t(id)]) continue;
     Node n = source.node(id);
     for (Value& v : n.inputs) v = map.at(v);
     const int to = append(std::move(n));
+    went[size_t(id)] = to;
     for (size_t i = 0; i < node(to).outputs.size(); ++i) map.emplace(Value{id, int(i)}, Value{to, int(i)});
+  }
+  for (size_t i = 0, n = source.checks.size(); i < n; ++i) {
+    DimCheck check = source.checks[i];
+    if (check.node < 0 || went[size_t(check.node)] < 0) continue;
+    check.node = went[size_t(check.node)];
+    checks.push_back(std::move(check));
   }
   std::vector<Value> out;
   for (Value v : wanted) out.push_back(map.at(v));

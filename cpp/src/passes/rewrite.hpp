@@ -16,6 +16,7 @@ class Rewriter {
     out.variables = source.variables;
     out.input_names = source.input_names;
     out.checks = source.checks;
+    for (DimCheck& check : out.checks) check.node = -1;
     out.inputs.assign(source.inputs.size(), -1);
   }
 

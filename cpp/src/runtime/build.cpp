@@ -6,10 +6,11 @@
 #include "base/check.hpp"
 #include "runtime/program.hpp"
 #include "runtime/schedule.hpp"
+#include "schema/control.hpp"
 
 namespace hornbeam {
 namespace {
-constexpr size_t kLarge = size_t(1) << 30;  // an output that is worth asking for before its kernel is planned
+constexpr size_t kLarge = size_t(1) << 30;  // a result that is worth asking for before its kernel is planned
 
 class Builder {
  public:
@@ -142,12 +143,6 @@ class Builder {
   }
 
   // ---- items ----
-  // The message of an error, with the op and the layer it came from.
-  static std::string in_layer(const Error& e, const Node& n) {
-    const std::string text = e.what();
-    return concat_text(text[0] == '[' ? "" : concat_text("[", n.op->name, "] "), text,
-                       n.scope.empty() ? "" : concat_text(" (layer \"", n.scope, "\")"));
-  }
   void place(int id) {
     const Node& n = g_.node(id);
     if (n.op->cpu)
@@ -156,8 +151,20 @@ class Builder {
       place_control(id, n);
   }
 
+  static std::string layer(const Node& n) { return n.scope.empty() ? "" : " (layer \"" + n.scope + "\")"; }
+  // A node's attributes with their dimensions known, which are what its op asks for.
+  Attrs attrs_of(const Node& n) const {
+    Attrs attrs = n.attrs.evaluated(env_);
+    for (const AttrSpec& spec : n.op->attrs) {
+      if (spec.type != AttrType::dims) continue;
+      const std::string problem = attr_problem(spec, attrs.items().at(spec.name));
+      HB_CHECK(problem.empty(), "[", n.op->name, "] parameter `", spec.name, "` ", problem, layer(n));
+    }
+    return attrs;
+  }
+
   void place_kernel(int id, const Node& n) {
-    const Attrs attrs = n.attrs.evaluated(env_);
+    const Attrs attrs = attrs_of(n);
     KernelRequest r{n.op->name, attrs, {}, {}, options_.isa, options_.threads, {}, options_.winograd};
     std::vector<Arg> args;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
@@ -168,18 +175,17 @@ class Builder {
     KernelPlan plan;
     try {
       bool empty = !n.outputs.empty();
-      for (size_t i = 0; i < n.outputs.size(); ++i) {
+      for (size_t i = 0; i < n.outputs.size(); ++i) {  // before a kernel is planned for it
         r.outputs.push_back(spec({id, int(i)}));
         const TensorSpec& s = r.outputs.back();
         if (bytes(s) >= kLarge)
-          check_memory(bytes(s), concat_text("[", n.op->name, "] the output ", shape_text(s.shape)));
-        empty = empty && r.outputs.back().size() == 0;
+          check_memory(bytes(s), concat_text("[", n.op->name, "] the result ", shape_text(s.shape), layer(n)));
+        empty = empty && s.size() == 0;
       }
       if (!empty) plan = n.op->cpu(r);
     } catch (const ValueError& e) {
-      throw ValueError(in_layer(e, n));
-    } catch (const MemoryError& e) {
-      throw MemoryError(in_layer(e, n));
+      const std::string text = e.what();
+      throw ValueError(concat_text(text[0] == '[' ? "" : concat_text("[", n.op->name, "] "), text, layer(n)));
     }
     std::vector<int> taken;
     for (size_t i = 0; i < n.outputs.size(); ++i) {
@@ -189,8 +195,7 @@ class Builder {
       args.push_back(a);
     }
     if (plan.workspace + plan.prepared > 0)
-      check_memory(plan.workspace + plan.prepared,
-                   concat_text("the workspace of ", n.op->name, n.scope.empty() ? "" : " of layer " + n.scope));
+      check_memory(plan.workspace + plan.prepared, concat_text("the workspace of ", n.op->name, layer(n)));
     args.push_back(plan.workspace ? new_buffer(plan.workspace, step_, step_) : Arg{});
     bool lasting = false;
     for (const Stage& stage : plan.stages)
@@ -218,8 +223,10 @@ class Builder {
 
   int control_outputs(int id) const {  // outputs that are always made
     const Node& n = g_.node(id);
-    if (!is(id, "scan")) return int(n.outputs.size());
-    return int(n.outputs.size()) - int(n.attrs.integer("carries"));
+    return is(id, "scan") ? int(scan_layout(n).made_always()) : int(n.outputs.size());
+  }
+  static ScanLayout scan_layout(const Node& n) {
+    return ScanLayout(n.attrs, n.inputs.size(), n.attrs.graph("body").outputs.size());
   }
 
   void place_control(int id, const Node& n) {
@@ -237,8 +244,9 @@ class Builder {
       c.subs.push_back(build_program(n.attrs.graph(name), env_, options_, false));
       p_->parallel = p_->parallel || c.subs.back()->parallel;
     };
-    auto carry_buffers = [&](int count) {
-      for (int i = 0; i < count; ++i) {
+    auto carry_buffers = [&](size_t count) {
+      c.carries = int(count);
+      for (int i = 0; i < c.carries; ++i) {
         const TensorSpec s = spec({id, i});
         c.bytes.push_back(int64_t(bytes(s)));
         extra.push_back(new_buffer(bytes(s), step_, step_));
@@ -248,31 +256,28 @@ class Builder {
     if (is(id, "scan")) {
       item.kind = Item::scan;
       add_sub("body");
-      c.carries = int(n.attrs.integer("carries"));
-      c.xs = int(n.attrs.integer("xs"));
-      c.captures = inputs - c.carries - c.xs;
-      c.ys = int(n.outputs.size()) - 2 * c.carries;
-      c.length = n.attrs.evaluated(env_).ints("length")[0];
-      HB_CHECK(c.length >= 0, "[scan] the length must be >= 0; got ", c.length);
+      const ScanLayout l = scan_layout(n);
+      c.xs = int(l.xs), c.captures = int(l.captures), c.ys = int(l.ys);
+      c.length = attrs_of(n).ints("length")[0];
       c.reverse = n.attrs.flag("reverse");
-      carry_buffers(c.carries);
+      carry_buffers(l.carries);
       auto slice = [&](Value v) { c.bytes.push_back(c.length ? int64_t(bytes(spec(v))) / c.length : 0); };
-      for (int i = 0; i < c.xs; ++i) slice(n.inputs[size_t(c.carries + i)]);
-      for (int i = 0; i < c.ys; ++i) slice({id, c.carries + i});
-      c.counter = std::make_shared<std::vector<int32_t>>(size_t(c.length));
-      for (int64_t i = 0; i < c.length; ++i) (*c.counter)[size_t(i)] = int32_t(i);
+      for (size_t i = 0; i < l.xs; ++i) slice(n.inputs[l.x(i)]);
+      for (size_t i = 0; i < l.ys; ++i) slice({id, int(l.y(i))});
+      c.counter = Tensor(DType::i32, {c.length});
+      for (int64_t i = 0; i < c.length; ++i) c.counter.data<int32_t>()[i] = int32_t(i);
     } else if (is(id, "cond")) {
       item.kind = Item::cond;
       add_sub("then");
       add_sub("else");
-      c.captures = inputs - 1;
+      c.captures = int(CondLayout(n.inputs.size()).captures);
     } else if (is(id, "while_loop")) {
       item.kind = Item::loop;
       add_sub("cond");
       add_sub("body");
-      c.carries = int(n.attrs.integer("carries"));
-      c.captures = inputs - c.carries;
-      carry_buffers(c.carries);
+      const LoopLayout l(n.attrs, n.inputs.size());
+      c.captures = int(l.captures);
+      carry_buffers(l.carries);
       extra.push_back(new_buffer(64, step_, step_));  // the condition's result
     } else {
       throw ValueError(concat_text("[", n.op->name, "] has no CPU kernel"));

@@ -43,8 +43,8 @@ struct Control {
   int carries = 0, xs = 0, captures = 0, ys = 0;
   int64_t length = 0;
   bool reverse = false;
-  std::vector<int64_t> bytes;                     // of each carry, then x slice, then y slice, (cond: each output)
-  std::shared_ptr<std::vector<int32_t>> counter;  // 0, 1, 2, ..: the index a scan's body reads
+  std::vector<int64_t> bytes;  // of each carry, then x slice, then y slice
+  Tensor counter;              // 0, 1, 2, ..: the index a scan's body reads
 };
 
 struct Program {

@@ -70,7 +70,7 @@ void run_scan(const Control& k, void* const* a, const Item& item, Scratch& s, co
     for (int i = 0; i < m; ++i) s.bases[size_t(body.input_base(n + i))] = at(a[n + i], t, k.bytes[size_t(n + i)]);
     for (int i = 0; i < k.ys; ++i)
       s.bases[size_t(body.output_base(n + i))] = at(out[n + i], t, k.bytes[size_t(n + m + i)]);
-    s.bases[size_t(body.input_base(n + m + k.captures))] = reinterpret_cast<char*>(k.counter->data() + t);
+    s.bases[size_t(body.input_base(n + m + k.captures))] = reinterpret_cast<char*>(k.counter.data<int32_t>() + t);
     if (step == 0) c.meet();  // the first stack entries
     run_items(body, s, c);
     c.meet();

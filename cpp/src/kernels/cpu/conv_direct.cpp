@@ -128,8 +128,8 @@ KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
   }
   const double cost = 2.0 * double(g.taps() * g.channels);
   if (op != "conv_kernel_grad") {
-    p.epilogue = Epilogue::plan(r, 2);
-    if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, false);
+    p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
+    if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, Epilogue::kNotInRegisters);
     const int parts = parts_for(g.batch * p.pixels[0] * p.pixels[1], cost * double(p.pixels[2]));
     return make_plan(std::move(p), {{dot_lines, parts}});
   }
