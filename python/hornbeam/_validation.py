@@ -12,6 +12,7 @@ import numpy as np
 
 from hornbeam import _core
 
+_LARGE = 2**26  # bytes that are worth asking for
 _SIZES = {"float64": 8, "int64": 8, "float16": 2, "bfloat16": 2, "uint8": 1, "bool": 1}  # bytes; the others have 4
 
 
@@ -144,8 +145,8 @@ def unsupported(name: str, value: Any, *allowed: Any) -> None:
 def fits_memory(what: str, shape: Iterable[Any], dtype: str) -> None:
     """Raises MemoryError before anything is allocated when a tensor does not fit this machine."""
     sizes = [d if type(d) is int and d >= 0 else integer(f"the shape of {what}", d, 0) for d in shape]
-    need, have = math.prod(sizes) * _SIZES.get(dtype, 4), _core.memory_limit()
-    if need > have:
+    need = math.prod(sizes) * _SIZES.get(dtype, 4)
+    if need > _LARGE and need > (have := _core.memory_limit()):
         gib = need / 2**30 if need < 2**1000 else math.inf
         raise MemoryError(
             f"{what} of shape {sizes} and dtype {dtype} needs {gib:.1f} GiB; this machine has {have / 2**30:.1f} GiB"
