@@ -90,6 +90,7 @@ void bind_run(py::module_& m) {
     const MachinePeaks p = measure_peaks();
     return std::make_pair(p.flops, p.bytes_per_second);
   });
+  m.def("memory_limit", &memory_limit);
   m.def("isa_names", &isa_names);
   m.def("default_isa_name", &default_isa_name);
   m.def("thread_count", &thread_count);

@@ -20,9 +20,10 @@ struct Status {
   std::atomic<int> kind{0};
   const Node* node = nullptr;
   int64_t row = 0;
-  double value = 0;
-  double limit = 0;
-  HB_API void raise(Kind kind, const Node* node, int64_t row, double value, double limit);
+  int64_t index = 0, limit = 0;  // of index_out_of_range: must have been in [0, limit)
+  double value = 0;              // of non_finite
+  HB_API void raise_index(const Node* node, int64_t row, int64_t index, int64_t limit);
+  HB_API void raise_value(const Node* node, int64_t row, double value);
 };
 
 /// One call of a kernel for one part. Parts of a stage may run at the same time, in any order.

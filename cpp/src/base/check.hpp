@@ -46,7 +46,7 @@ decltype(auto) within_memory(Work&& work) {
 /// a * b for sizes; throws instead of wrapping.
 inline long long checked_mul(long long a, long long b, const char* what) {
   long long r = 0;
-  if (__builtin_mul_overflow(a, b, &r)) throw ValueError(concat_text(what, ": size overflows 64 bits"));
+  if (__builtin_mul_overflow(a, b, &r)) throw ValueError(concat_text(what, ": ", a, " * ", b, " overflows 64 bits"));
   return r;
 }
 

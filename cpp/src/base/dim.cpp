@@ -59,7 +59,7 @@ int intern_atom(Atom a) {
 int64_t mul_checked(int64_t a, int64_t b) { return checked_mul(a, b, "dimension"); }
 int64_t add_checked(int64_t a, int64_t b) {
   int64_t r = 0;
-  HB_CHECK(!__builtin_add_overflow(a, b, &r), "dimension: size overflows 64 bits");
+  HB_CHECK(!__builtin_add_overflow(a, b, &r), "dimension: ", a, " + ", b, " overflows 64 bits");
   return r;
 }
 int64_t floor_div(int64_t a, int64_t b) {

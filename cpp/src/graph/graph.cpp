@@ -164,7 +164,13 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
     }
   if (!op.infer) c.fail("is no op to add: graphs make such nodes by themselves");
   const size_t checked = checks.size();
-  std::vector<ValueType> types = op.infer(c);
+  std::vector<ValueType> types;
+  try {
+    types = op.infer(c);
+  } catch (const ValueError& e) {  // of dimensions, which know no op
+    if (e.what()[0] == '[') throw;
+    c.fail(e.what());
+  }
   for (size_t i = checked; i < checks.size(); ++i) checks[i].node = size();
   int id = append(Node{&op, std::move(attrs), std::move(in), std::move(types), scope_});
   std::vector<Value> out;

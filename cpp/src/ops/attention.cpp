@@ -1,5 +1,7 @@
 // attention: softmax(scale * query key^T, where the mask allows) value for all heads, without the scores ever being
 // stored whole (Dao et al. 2022 is the idea; here a block of rows is kept). The decomposition is the plain formula.
+#include <limits>
+
 #include "ops/define.hpp"
 
 namespace hornbeam {
@@ -7,7 +9,7 @@ KernelPlan plan_attention(const KernelRequest&);
 KernelPlan plan_attention_grad(const KernelRequest&);
 
 namespace {
-constexpr double kMasked = -1e9;  // a score where attention is not allowed
+const double kMasked = -std::numeric_limits<double>::infinity();  // a score where attention is not allowed
 
 // Inputs query [batch, T, heads, d], key [batch, S, heads, d], value [batch, S, heads, e], with "masked" a bool mask
 // that broadcasts to [batch, heads, T, S].

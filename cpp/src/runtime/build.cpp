@@ -17,6 +17,7 @@ void check_dims(const Graph& g, const DimEnv& env) {
 }
 
 namespace {
+constexpr size_t kLarge = size_t(1) << 30;  // a result that is worth asking for before its kernel is planned
 
 class Builder {
  public:
@@ -176,17 +177,20 @@ class Builder {
       r.lasting.push_back(schedule_.lasts(n.inputs[i]));
       args.push_back(Schedule::reads(n, i) ? address(n.inputs[i]) : Arg{});
     }
-    for (size_t i = 0; i < n.outputs.size(); ++i) {  // before a kernel is planned for it
-      r.outputs.push_back(spec({id, int(i)}));
-      check_memory(bytes(r.outputs.back()), concat_text("the result of ", n.op->name, layer(n)));
-    }
-    bool empty = !r.outputs.empty();
-    for (const auto& s : r.outputs) empty = empty && s.size() == 0;
     KernelPlan plan;
     try {
+      bool empty = !n.outputs.empty();
+      for (size_t i = 0; i < n.outputs.size(); ++i) {  // before a kernel is planned for it
+        r.outputs.push_back(spec({id, int(i)}));
+        const TensorSpec& s = r.outputs.back();
+        if (bytes(s) >= kLarge)
+          check_memory(bytes(s), concat_text("[", n.op->name, "] the result ", shape_text(s.shape), layer(n)));
+        empty = empty && s.size() == 0;
+      }
       if (!empty) plan = n.op->cpu(r);
     } catch (const ValueError& e) {
-      throw ValueError(concat_text(e.what(), layer(n)));
+      const std::string text = e.what();
+      throw ValueError(concat_text(text[0] == '[' ? "" : concat_text("[", n.op->name, "] "), text, layer(n)));
     }
     std::vector<int> taken;
     for (size_t i = 0; i < n.outputs.size(); ++i) {

@@ -147,10 +147,9 @@ std::shared_ptr<Plan> Executable::Impl::prepare(const std::vector<Tensor>& in, s
 void Executable::Impl::fail(const Status& s) const {
   const Node& n = *s.node;
   const std::string layer = n.scope.empty() ? "" : " (layer \"" + n.scope + "\")";
-  const auto value = (long long)s.value, limit = (long long)s.limit;
   if (s.kind.load() == Status::index_out_of_range)
     throw ValueError(
-        concat_text("[", n.op->name, "] index must be in [0, ", limit, "); got ", value, " at row ", s.row, layer));
+        concat_text("[", n.op->name, "] index must be in [0, ", s.limit, "); got ", s.index, " at row ", s.row, layer));
   throw NonFiniteError(
       concat_text("[", n.op->name, "] values must be finite; got ", s.value, " at element ", s.row, layer));
 }

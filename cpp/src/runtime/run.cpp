@@ -8,10 +8,13 @@
 
 namespace hornbeam {
 
-void Status::raise(Kind k, const Node* n, int64_t r, double v, double l) {
-  int expected = 0;
-  if (!kind.compare_exchange_strong(expected, k)) return;
-  node = n, row = r, value = v, limit = l;
+void Status::raise_index(const Node* n, int64_t r, int64_t i, int64_t l) {
+  int expected = ok;
+  if (kind.compare_exchange_strong(expected, index_out_of_range)) node = n, row = r, index = i, limit = l;
+}
+void Status::raise_value(const Node* n, int64_t r, double v) {
+  int expected = ok;
+  if (kind.compare_exchange_strong(expected, non_finite)) node = n, row = r, value = v;
 }
 
 Scratch::Scratch(const Program& p) : bases(size_t(p.base_count()), nullptr), pointers(p.args.size(), nullptr) {

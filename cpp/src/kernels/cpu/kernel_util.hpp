@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "base/check.hpp"
 #include "hornbeam/kernel.hpp"
@@ -89,6 +90,22 @@ KernelPlan make_plan(T params, std::vector<Stage> stages, size_t workspace = 0, 
   p.workspace = workspace;
   p.prepared = prepared_bytes;
   return p;
+}
+
+/// Arithmetic of ints wraps, as NumPy's does.
+template <class T>
+T wrapping_add(T a, T b) {
+  if constexpr (std::is_signed_v<T> && std::is_integral_v<T>)
+    return T(std::make_unsigned_t<T>(a) + std::make_unsigned_t<T>(b));
+  else
+    return T(a + b);
+}
+template <class T>
+T wrapping_multiply(T a, T b) {
+  if constexpr (std::is_signed_v<T> && std::is_integral_v<T>)
+    return T(std::make_unsigned_t<T>(a) * std::make_unsigned_t<T>(b));
+  else
+    return T(a * b);
 }
 
 [[noreturn]] inline void no_kernel(const KernelRequest& r) {
