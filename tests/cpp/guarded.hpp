@@ -135,7 +135,7 @@ class Interpreter {
     for (const Stage& s : plan.stages)
       for (int part = 0; part < s.parts; ++part)
         s.fn(KernelCall{plan.params.get(), buffers.data(), int(n.inputs.size()), int(buffers.size()) - 2, part, s.parts,
-                        id, &status, part % std::min(threads_, s.parts)});
+                        &n, &status, part % std::min(threads_, s.parts)});
     return status.kind.load() == Status::ok;
   }
 

@@ -106,8 +106,8 @@ class HB_API Graph {
   /// went. `source` is another graph and reads no variables.
   std::vector<Value> inline_graph(const Graph& source, const std::vector<Value>& inputs);
 
-  /// Copies what `wanted` needs of `source` (it may be this graph) into this one; `known` values are already here as the given
-  /// ones of the same types. It must need no inputs and variables but known ones.
+  /// Copies what `wanted` needs of `source` (it may be this graph) into this one; `known` values are already here as
+  /// the given ones of the same types. It must need no inputs and variables but known ones.
   std::vector<Value> replay(const Graph& source, const std::vector<std::pair<Value, Value>>& known,
                             const std::vector<Value>& wanted);
 
