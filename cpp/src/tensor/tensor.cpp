@@ -53,13 +53,6 @@ size_t tensor_bytes(DType dtype, const Shape& shape) {
   return size_t(checked_mul(shape_product(shape), int64_t(dtype_size(dtype)), "tensor"));
 }
 
-size_t memory_limit() {
-  size_t limit = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
-  struct rlimit r;
-  if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < limit) limit = r.rlim_cur;
-  return limit;
-}
-
 void check_memory(size_t bytes, const std::string& what) {
   size_t limit = memory_limit();
   if (bytes > limit)
