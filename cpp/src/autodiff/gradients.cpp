@@ -72,6 +72,9 @@ class ReverseWalk {
     const int first = g_.size();
     const Attrs attrs = g_.node(id).attrs;
     Values outs = g_.node(id).op->decompose(g_, inputs, attrs);
+    if (outs.size() != dys.size())
+      throw InternalError(concat_text("[", g_.node(id).op->name, "] has ", dys.size(),
+                                      " outputs; its decomposition has ", outs.size()));
     ReverseWalk walk(g_, inputs, first);
     for (size_t i = 0; i < outs.size(); ++i)
       if (dys[i].defined()) walk.seed(outs[i], dys[i]);
