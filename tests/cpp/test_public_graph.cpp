@@ -92,7 +92,7 @@ TEST(PublicGraph, VerifyFindsWhatItsMembersSayWrong) {
   broken([](Small& s) { s.g.updates[0].second = s.x; }, "update of another type");
   broken([](Small& s) { s.g.variables[0] = nullptr; }, "a variable is null");
   broken([](Small& s) { s.g.variables.clear(); }, "variable");
-  broken([](Small& s) { s.g.checks.push_back({1, 1, "", 2}); }, "a check belongs to node 2");
+  broken([](Small& s) { s.g.checks.push_back({1, 1, "", 9}); }, "a check belongs to node 9");
   broken([](Small& s) { s.g.inputs.push_back(1); }, "input");
   broken([](Small& s) { s.g.inputs[0] = 90; }, "input 0");
   broken([](Small& s) { s.g.input_names.clear(); }, "0 names");

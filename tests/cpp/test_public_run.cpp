@@ -246,7 +246,8 @@ TEST(PublicRunner, OutlivesItsExecutable) {
 
 TEST(PublicRunner, EmptyBatchesAndScalars) {
   Graph g;
-  g.outputs = {{"y", Ops(g).mul(g.input("x", DType::f32, {Dim::symbol("n"), 3}), g.input("by", DType::f32, {}))}};
+  const Value x = g.input("x", DType::f32, {Dim::symbol("n"), 3}), by = g.input("by", DType::f32, {});
+  g.outputs = {{"y", Ops(g).mul(x, by)}};
   Runner r(std::make_shared<Executable>(g), {{0, 3}, {}});
   const int64_t row = 0;
   const Tensor three = Tensor::scalar(DType::f32, 3);

@@ -40,8 +40,10 @@ void BatchLoop::check_usable() const { HB_CHECK(step_, "this BatchLoop was moved
 
 void BatchLoop::shuffle(uint64_t key, uint64_t epoch) {  // Fisher-Yates, one Philox word a swap
   check_usable();
-  check_memory(tensor_bytes(DType::i64, {samples_}), "the order of the samples");
-  within_memory([&] { order_.resize(size_t(samples_)); });
+  within_memory([&] {
+    check_memory(tensor_bytes(DType::i64, {samples_}), "the order of the samples");
+    order_.resize(size_t(samples_));
+  });
   std::iota(order_.begin(), order_.end(), int64_t(0));
   for (int64_t i = samples_ - 1; i > 0; --i) {
     const PhiloxWords w = philox(key, epoch, uint64_t(i));

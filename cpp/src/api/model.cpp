@@ -104,8 +104,8 @@ bool Model::Impl::run_epoch(BatchLoop& loop, int epoch, const FitOptions& o) {
                                        loop.steps(), " in epoch ", epoch + 1, " of ", o.epochs,
                                        "; that step changed nothing: ", e.what()));
     }
-    if (cancelled.load()) return false;
     if (o.on_step && !o.on_step(epoch, step - 1, within_memory([&] { return logs_of(loop); }))) return false;
+    if (cancelled.load()) return false;  // on_step may have asked for it
   }
   return true;
 }
