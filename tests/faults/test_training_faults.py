@@ -23,7 +23,7 @@ def net(units=3, d=4):
 X, Y = np.ones((8, 4), "float32"), np.zeros(8, "int32")
 
 
-def test_fork_after_compute():
+def test_fault_44_fork_after_compute():
     m = net()
     m.compile("sgd", "sparse_categorical_crossentropy", threads=2)
     big = np.ones((4096, 4), "float32")
@@ -46,7 +46,7 @@ def test_fork_after_compute():
     assert status == 0
 
 
-def test_many_threads_predict_and_two_models_train():
+def test_fault_45_many_threads_predict_and_two_models_train():
     m, x = net(), np.random.default_rng(0).standard_normal((64, 4)).astype("float32")
     want, errors = m.predict(x, verbose=0), []
 
@@ -66,7 +66,7 @@ def test_many_threads_predict_and_two_models_train():
     assert not errors
 
 
-def test_ctrl_c_stops_between_steps(request):
+def test_fault_47_ctrl_c_stops_between_steps(request):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     x, y = np.ones((20000, 4), "float32"), np.zeros(20000, "int32")
@@ -81,7 +81,7 @@ def test_ctrl_c_stops_between_steps(request):
     m.fit(x[:64], y[:64], verbose=0)
 
 
-def test_an_exception_in_a_callback_comes_through():
+def test_fault_48_an_exception_in_a_callback_comes_through():
     class Boom(hb.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             raise RuntimeError("mine")
@@ -132,5 +132,5 @@ for _ in range(3):
 """
 
 
-def test_too_little_memory_is_a_memory_error_and_the_next_call_works():
+def test_fault_50_too_little_memory_is_a_memory_error_and_the_next_call_works():
     subprocess.run([sys.executable, "-c", LITTLE_MEMORY], check=True)
