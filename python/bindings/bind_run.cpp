@@ -70,8 +70,10 @@ void bind_run(py::module_& m) {
              py::gil_scoped_release release;
              l.shuffle(key, epoch);
            })
-      .def("run", &BatchLoop::run, py::call_guard<py::gil_scoped_release>(), py::arg("first"), py::arg("last"),
-           py::arg("seconds"))
+      .def(
+          "run", [](BatchLoop& l, int64_t first, int64_t last, double seconds) { return l.run(first, last, seconds); },
+          py::call_guard<py::gil_scoped_release>(), py::arg("first"), py::arg("last"), py::arg("seconds"))
+      .def_property_readonly("at", &BatchLoop::at)
       .def("collect",
            [](BatchLoop& l, const std::vector<py::array>& a) {
              std::vector<Tensor> t;
@@ -88,6 +90,7 @@ void bind_run(py::module_& m) {
     const MachinePeaks p = measure_peaks();
     return std::make_pair(p.flops, p.bytes_per_second);
   });
+  m.def("memory_limit", &memory_limit);
   m.def("isa_names", &isa_names);
   m.def("default_isa_name", &default_isa_name);
   m.def("thread_count", &thread_count);

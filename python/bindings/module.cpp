@@ -31,6 +31,8 @@ PYBIND11_MODULE(_core, m) {
       PyErr_SetObject(PyExc_TypeError, message(e).ptr());
     } catch (const MemoryError& e) {
       PyErr_SetObject(PyExc_MemoryError, message(e).ptr());
+    } catch (const InternalError& e) {
+      PyErr_SetObject(PyExc_RuntimeError, message(e).ptr());
     } catch (const FileError& e) {  // OSError(errno, text) chooses FileNotFoundError and its like
       py::object err =
           py::reinterpret_steal<py::object>(PyObject_CallFunction(PyExc_OSError, "iO", e.code(), message(e).ptr()));

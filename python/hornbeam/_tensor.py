@@ -95,22 +95,50 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, TensorLike)
 
 
+def plain_array(x: Any) -> Any:
+    """``x`` as a NumPy array; a masked one must not hide anything, for what is under its mask would be taken as it is."""
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and np.any(getattr(x, "mask", False)):
+        raise ValueError("masked values must be filled first: x.filled(value). Received: an array with a mask")
+    return np.asarray(x)
+
+
+_INTEGERS = {t: (int(np.iinfo(t).min), int(np.iinfo(t).max)) for t in ("uint8", "int32", "int64")}
+
+
+def _check_held(low: int, high: int, dtype: str) -> None:
+    least, most = _INTEGERS[dtype]
+    if low < least or high > most:
+        raise ValueError(f"{dtype} holds ints in [{least}, {most}]. Received: {low if low < least else high}")
+
+
 def as_array(x: Any, dtype: str | None = None) -> Any:
-    """``x`` as a NumPy array of a supported dtype; float64 lists become ``floatx``, wide ints int32."""
+    """``x`` as a NumPy array of a supported dtype; without one, Python's floats become ``floatx`` and its ints int32 where
+    that holds them.
+
+    Raises:
+        TypeError: for what is not numeric.
+        ValueError: for an int of Python's that the dtype does not hold, and for masked values.
+    """
+    if isinstance(x, int):
+        _check_held(x, x, dtype if dtype in _INTEGERS else "int64")
     if isinstance(x, Tensor):
         a = x._array
     elif isinstance(x, (np.ndarray, np.generic)):
-        a = np.asarray(x)
+        a = plain_array(x)
     else:
         if isinstance(x, (list, tuple)) and any(isinstance(i, TensorLike) for i in x):
             x = [np.asarray(i) for i in x]
         a = np.asarray(x)
-        if a.dtype == np.float64:
+        if dtype is None and a.dtype == np.float64:
             a = a.astype(config.floatx())
-        elif a.dtype == np.int64 and (a.size == 0 or (abs(int(a.max())) < 2**31 and abs(int(a.min())) < 2**31)):
-            a = a.astype("int32")
+        elif dtype is None and a.dtype == np.int64:
+            a = a if a.size and (a.max() >= 2**31 or a.min() < -(2**31)) else a.astype("int32")
+        elif dtype in _INTEGERS and a.dtype.kind in "iu" and a.size:
+            _check_held(int(a.min()), int(a.max()), str(dtype))
     if a.dtype.kind not in "fiub":
         raise TypeError(f"arrays must be of a real numeric dtype or bool. Received: dtype={a.dtype}")
+    if a.dtype == np.uint64 and a.size and a.max() >= 2**63:
+        raise ValueError(f"ints must be below 2**63. Received: {a.max()}")
     if not a.dtype.isnative:
         a = a.astype(a.dtype.newbyteorder("="))
     if dtype is None and a.dtype.name not in ("float32", "float64", "float16", "int32", "int64", "uint8", "bool"):
@@ -197,12 +225,20 @@ def to_tensor(x: Any, dtype: str | None = None) -> Any:
     if not isinstance(x, TensorLike):
         if isinstance(x, (list, tuple)) and any(isinstance(i, (Traced, KerasTensor, _core.Dim)) for i in x):
             return _ops().stack([to_tensor(i) for i in x])
-        array = as_array(x, dtype)
+        # Casts to what NumPy does not have, and of floats that ints may not hold, are the core's.
+        own = dtype == "bfloat16" or (dtype in _INTEGERS and np.asarray(x).dtype.kind == "f")
+        array = as_array(x, None if own else dtype)
         trace = _state.trace
-        return Tensor(array) if trace is None else trace.constant(array)
+        x = Tensor(array) if trace is None else trace.constant(array)
     if dtype is not None and x.dtype != dtype:
         return emit1("cast", [x], dtype=dtype)
     return x
+
+
+def exact_ids(x: Any) -> Any:
+    """Indices as an int32 or int64 tensor: never narrowed, so that none becomes another's."""
+    ids = to_tensor(x)
+    return ids if ids.dtype in ("int32", "int64") else to_tensor(ids, "int32")
 
 
 def dims_of(x: Any) -> Shape:

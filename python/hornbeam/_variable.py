@@ -11,6 +11,7 @@ from hornbeam._names import check_name
 from hornbeam._operators import HasValue, Shape, _ops
 from hornbeam._tensor import Tensor, as_array, to_tensor, variable_value
 from hornbeam._trace import _state, eager_scope
+from hornbeam._validation import fits_memory
 
 
 class Variable(HasValue):
@@ -39,10 +40,13 @@ class Variable(HasValue):
         name: str | None = None,
         **_: Any,
     ) -> None:
+        if dtype == "bfloat16":
+            raise TypeError("variables have a dtype that NumPy has. Received: dtype='bfloat16'")
         with eager_scope():
             if callable(initializer):
                 if shape is None:
                     raise ValueError("`shape` is required when `initializer` is callable. Received: shape=None")
+                fits_memory(name or "variable", shape, dtype or config.floatx())
                 array = as_array(initializer(tuple(shape), dtype=dtype or config.floatx()), dtype or config.floatx())
             else:
                 array = as_array(variable_value(initializer), dtype)

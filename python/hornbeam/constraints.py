@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import config
+from hornbeam._validation import axes, fraction, number
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
 from hornbeam.saving.registry import lookup, register_builtin
@@ -45,7 +46,7 @@ class MaxNorm(Constraint):
     """
 
     def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
-        self.max_value, self.axis = max_value, axis
+        self.max_value, self.axis = number("max_value", max_value, 0), axes("axis", axis)
 
     def __call__(self, w: Any) -> Any:
         norms = reductions.norm(w, axis=self.axis, keepdims=True)
@@ -64,7 +65,7 @@ class UnitNorm(Constraint):
     """
 
     def __init__(self, axis: Any = 0) -> None:
-        self.axis = axis
+        self.axis = axes("axis", axis)
 
     def __call__(self, w: Any) -> Any:
         return m.divide(w, m.add(reductions.norm(w, axis=self.axis, keepdims=True), config.epsilon()))
@@ -85,7 +86,12 @@ class MinMaxNorm(Constraint):
     """
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
-        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+        self.min_value, self.max_value = number("min_value", min_value, 0), number("max_value", max_value, 0)
+        if self.min_value > self.max_value:
+            raise ValueError(
+                f"`min_value` must be at most `max_value`. Received: min_value={min_value}, max_value={max_value}"
+            )
+        self.rate, self.axis = fraction("rate", rate), axes("axis", axis)
 
     def __call__(self, w: Any) -> Any:
         norms = reductions.norm(w, axis=self.axis, keepdims=True)

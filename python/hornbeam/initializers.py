@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
-from hornbeam._validation import choice
+from hornbeam._validation import choice, integer, number
 from hornbeam.saving.registry import lookup, register_builtin
 
 
@@ -40,10 +40,11 @@ class _Random(Initializer):
         from hornbeam.random import make_seed
 
         self.seed = seed
-        self._random_seed = make_seed() if seed is None else seed if hasattr(seed, "__index__") else seed._initial_seed
+        known = getattr(seed, "_initial_seed", seed)
+        self._random_seed = make_seed() if known is None else integer("seed", known)
 
     def _generator(self) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(int(self._random_seed)))
+        return np.random.Generator(np.random.Philox(self._random_seed % 2**64))
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": self.seed}
@@ -78,7 +79,7 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: float = 0.0) -> None:
-        self.value = value
+        self.value = value if np.ndim(value) or isinstance(value, (bool, np.bool_)) else number("value", value)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         return np.broadcast_to(np.asarray(self.value, _dtype(dtype)), tuple(shape)).copy()
@@ -96,7 +97,7 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+        self.gain = number("gain", gain)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         if len(shape) != 2:
@@ -119,7 +120,9 @@ class RandomUniform(_Random):
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.minval, self.maxval = minval, maxval
+        self.minval, self.maxval = number("minval", minval), number("maxval", maxval)
+        if self.minval > self.maxval:
+            raise ValueError(f"`minval` must be at most `maxval`. Received: minval={minval}, maxval={maxval}")
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         return self._generator().uniform(self.minval, self.maxval, tuple(shape)).astype(_dtype(dtype))
@@ -140,7 +143,7 @@ class RandomNormal(_Random):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean, self.stddev = mean, stddev
+        self.mean, self.stddev = number("mean", mean), number("stddev", stddev, 0)
 
     def _draw(self, shape: tuple[int, ...]) -> Any:
         return self._generator().standard_normal(shape)
@@ -201,9 +204,9 @@ class VarianceScaling(_Random):
         self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None
     ) -> None:
         super().__init__(seed)
-        if scale <= 0:
+        self.scale = number("scale", scale)
+        if self.scale <= 0:
             raise ValueError(f"`scale` must be positive. Received: scale={scale}")
-        self.scale = scale
         self.mode = choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         self.distribution = choice(
             "distribution",
@@ -342,7 +345,7 @@ class Orthogonal(_Random):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = gain
+        self.gain = number("gain", gain)
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
         if len(shape) < 2:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam import _validation as _check
 from hornbeam import config
-from hornbeam._tensor import dims_of, emit1, to_tensor
+from hornbeam._tensor import dims_of, emit1, is_tensor, to_tensor
 from hornbeam._variable import Variable
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing, reductions
@@ -28,10 +29,8 @@ class SeedGenerator:
         name: a name for the variable.
     """
 
-    def __init__(self, seed: int | None = None, name: str | None = None, **_: Any) -> None:
-        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
-            raise ValueError(f"`seed` must be an int or None. Received: seed={seed!r}")
-        self._initial_seed = make_seed() if seed is None else int(seed)
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        self._initial_seed = make_seed() if seed is None else _check.integer("seed", seed)
         self.name = name or "seed_generator"
         self.state = Variable(np.array([self._initial_seed, 0], "int64"), trainable=False, name="seed_generator_state")
 
@@ -55,10 +54,10 @@ def set_global_seed(seed: int) -> None:
     """Restarts the global generator and the seeds handed to new layers and initializers.
 
     Args:
-        seed: an int.
+        seed: an int >= 0.
     """
     global _global_seed, _made, _global
-    _global_seed, _made, _global = int(seed), 0, None
+    _global_seed, _made, _global = _check.integer("seed", seed, 0), 0, None
 
 
 set_global_seed(_python_random.SystemRandom().randrange(2**31))
@@ -79,11 +78,18 @@ def _seed(seed: Any) -> Any:
         return _global.next()
     if isinstance(seed, SeedGenerator):
         return seed.next()
-    return to_tensor(np.array([int(seed), 0], "int64"))
+    return to_tensor(np.array([_check.integer("seed", seed), 0], "int64"))
 
 
-def _uniform01(shape: Sequence[Any], dtype: str, state: Any, stream: int = 0) -> Any:
-    return emit1("random_uniform", [state], shape=list(shape), dtype=dtype, stream=stream)
+def _uniform01(shape: Any, dtype: str, state: Any, stream: int = 0) -> Any:
+    return emit1("random_uniform", [state], shape=_check.dims("shape", shape), dtype=dtype, stream=stream)
+
+
+def _number(name: str, value: Any, *bounds: float) -> Any:
+    """A tensor as it is, else a number within the bounds."""
+    return (
+        value if is_tensor(value) or isinstance(value, (Variable, np.ndarray)) else _check.number(name, value, *bounds)
+    )
 
 
 def _float(dtype: Any) -> str:
@@ -106,8 +112,9 @@ def uniform(shape: Sequence[Any], minval: float = 0.0, maxval: float = 1.0, dtyp
     Returns:
         A tensor of that shape.
     """
+    low, high = _check.number("minval", minval), _check.number("maxval", maxval)
     u = _uniform01(shape, _float(dtype), _seed(seed))
-    return u if (minval, maxval) == (0.0, 1.0) else m.add(m.multiply(u, maxval - minval), minval)
+    return u if (low, high) == (0.0, 1.0) else m.add(m.multiply(u, high - low), low)
 
 
 def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
@@ -116,13 +123,14 @@ def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: 
     Args:
         shape: dimensions: ints or expressions (``ops.shape``).
         mean: the mean.
-        stddev: the standard deviation.
+        stddev: the standard deviation, at least 0.
         dtype: name of the element type; None for ``floatx``.
         seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
 
     Returns:
         A tensor of that shape.
     """
+    mean, stddev = _number("mean", mean), _number("stddev", stddev, 0)
     dtype, state = _float(dtype), _seed(seed)
     radius = m.sqrt(m.multiply(m.log(m.subtract(1.0, _uniform01(shape, dtype, state))), -2.0))
     z = m.multiply(radius, m.cos(m.multiply(_uniform01(shape, dtype, state, 1), 2 * np.pi)))
@@ -144,6 +152,7 @@ def truncated_normal(
     Returns:
         A tensor of that shape.
     """
+    mean, stddev = _number("mean", mean), _number("stddev", stddev, 0)
     edge = 0.9544997361036416  # erf(2 / sqrt 2)
     u = _uniform01(shape, _float(dtype), _seed(seed))
     z = m.multiply(m.erfinv(m.multiply(m.subtract(m.multiply(u, 2.0), 1.0), edge)), 2**0.5)
@@ -155,13 +164,14 @@ def bernoulli(shape: Sequence[Any], p: Any = 0.5, dtype: Any = None, seed: Any =
 
     Args:
         shape: dimensions: ints or expressions (``ops.shape``).
-        p: a number or a tensor that broadcasts.
+        p: a number in [0, 1], or a tensor that broadcasts.
         dtype: name of the element type; None for ``floatx``.
         seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
 
     Returns:
         A tensor of that shape.
     """
+    p = _number("p", p, 0, 1)
     return m.cast(m.less(_uniform01(shape, "float32", _seed(seed)), p), dtype or config.floatx())
 
 
@@ -172,15 +182,18 @@ def randint(shape: Sequence[Any], minval: int, maxval: int, dtype: Any = "int32"
         shape: dimensions: ints or expressions (``ops.shape``).
         minval: the least int.
         maxval: above all of them.
-        dtype: an integer type.
+        dtype: an integer type that holds the bounds.
         seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
 
     Returns:
         A tensor of that shape.
     """
+    low, high = _check.integer("minval", minval), _check.integer("maxval", maxval)
+    if high <= low:
+        raise ValueError(f"`maxval` must be above `minval`. Received: minval={minval}, maxval={maxval}")
     u = _uniform01(shape, "float64", _seed(seed))
-    span = float(maxval - minval)
-    return m.add(m.cast(m.minimum(m.floor(m.multiply(u, span)), span - 1), dtype), minval)
+    span = float(high - low)
+    return m.add(m.cast(m.minimum(m.floor(m.multiply(u, span)), span - 1), dtype), low)
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Any:
@@ -197,7 +210,9 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     Returns:
         ``(batch, num_samples)``.
     """
-    logits = m.to_float(logits)
+    logits, num_samples = m.to_float(logits), _check.integer("num_samples", num_samples, 0)
+    if logits.ndim != 2:
+        raise ValueError(f"`logits` must have two axes. Received: logits.shape={tuple(logits.shape)}")
     batch, classes = dims_of(logits)
     u = _uniform01([batch, num_samples, classes], logits.dtype, _seed(seed))
     gumbel = m.negative(m.log(m.add(m.negative(m.log(m.add(u, 1e-20))), 1e-20)))
@@ -216,6 +231,7 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
         A tensor of x's shape.
     """
     x = to_tensor(x)
+    axis = _check.axis_in(axis, x.ndim)
     order = indexing.argsort(_uniform01([dims_of(x)[axis]], "float64", _seed(seed)))
     return indexing.take(x, order, axis=axis)
 
@@ -225,18 +241,29 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, 
 
     Args:
         inputs: a tensor of any shape.
-        rate: in [0, 1).
+        rate: in [0, 1].
         noise_shape: of the draws, which are repeated along its axes of size 1; None for the inputs'.
         seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
 
     Returns:
         A tensor of the inputs' shape.
     """
-    x = m.to_float(inputs)
-    if rate >= 1:
+    x, rate = m.to_float(inputs), _check.fraction("rate", rate)
+    sizes = list(dims_of(x))
+    if noise_shape is not None:
+        fits = len(noise_shape) == x.ndim and all(
+            n in (None, 1) or not isinstance(n, int) or not isinstance(d, int) or n == d
+            for d, n in zip(sizes, noise_shape)
+        )
+        if not fits:
+            raise ValueError(
+                f"`noise_shape` must be 1 or the input's size on each axis. Received: noise_shape={tuple(noise_shape)} "
+                f"for an input of shape {tuple(x.shape)}"
+            )
+        sizes = [d if n is None else n for d, n in zip(sizes, noise_shape)]
+    if rate == 1:
         return creation.zeros_like(x)
-    dims = dims_of(x) if noise_shape is None else [d if n is None else n for d, n in zip(dims_of(x), noise_shape)]
-    keep = m.greater_equal(_uniform01(dims, "float32", _seed(seed)), rate)
+    keep = m.greater_equal(_uniform01(sizes, "float32", _seed(seed)), rate)
     return m.where(keep, m.multiply(x, 1.0 / (1.0 - rate)), 0.0)
 
 
@@ -252,6 +279,9 @@ def gamma(shape: Sequence[Any], alpha: float, dtype: Any = None, seed: Any = Non
     Returns:
         A tensor of that shape.
     """
+    _check.number("alpha", alpha, 0)
+    shape = _check.dims("shape", shape)
+    _check.fits_memory("a tensor of gamma", shape, "float64")
     state = np.asarray(_seed(seed))
     return to_tensor(
         np.random.Generator(np.random.Philox(key=[int(state[0]), int(state[1])])).gamma(alpha, size=tuple(shape)),

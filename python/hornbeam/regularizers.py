@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam._validation import choice, number
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, reductions
 from hornbeam.ops import math as m
@@ -27,12 +28,6 @@ class Regularizer:
         return cls(**config)
 
 
-def _factor(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0 or value == float("inf"):
-        raise ValueError(f"`{name}` must be a finite number >= 0. Received: {name}={value!r}")
-    return float(value)
-
-
 @register_builtin
 class L1L2(Regularizer):
     """``l1 * sum(|x|) + l2 * sum(x^2)``.
@@ -43,15 +38,14 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1, self.l2 = _factor("l1", l1 or 0.0), _factor("l2", l2 or 0.0)
+        self.l1 = 0.0 if l1 is None else number("l1", l1, 0)
+        self.l2 = 0.0 if l2 is None else number("l2", l2, 0)
 
     def __call__(self, x: Any) -> Any:
-        total: Any = 0.0
-        if self.l1:
-            total = m.multiply(reductions.sum(m.abs(x)), self.l1)
+        parts = [m.multiply(reductions.sum(m.abs(x)), self.l1)] if self.l1 else []
         if self.l2:
-            total = m.add(total, m.multiply(reductions.sum(m.square(x)), self.l2))
-        return total
+            parts.append(m.multiply(reductions.sum(m.square(x)), self.l2))
+        return m.add(*parts) if len(parts) == 2 else parts[0] if parts else creation.zeros(())
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1, "l2": self.l2}
@@ -97,9 +91,11 @@ class OrthogonalRegularizer(Regularizer):
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        self.factor, self.mode = factor, mode
+        self.factor, self.mode = number("factor", factor, 0), choice("mode", mode, ("rows", "columns"))
 
     def __call__(self, x: Any) -> Any:
+        if len(x.shape) != 2:
+            raise ValueError(f"OrthogonalRegularizer needs a matrix. Received: shape={tuple(x.shape)}")
         x = m.divide(x, m.add(reductions.norm(x, axis=1 if self.mode == "rows" else 0, keepdims=True), 1e-12))
         p = m.matmul(x, s.transpose(x)) if self.mode == "rows" else m.matmul(s.transpose(x), x)
         n = int(p.shape[0])

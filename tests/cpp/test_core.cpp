@@ -31,6 +31,51 @@ TEST(Dim, KeepsOneNormalForm) {
   EXPECT_THROW((void)(b * b).eval({{"batch", int64_t(1) << 40}}), ValueError);
 }
 
+TEST(Dim, RefusesWhatDoesNotFit) {
+  const Dim b = Dim::symbol("batch"), least = INT64_MIN;
+  const DimEnv env{{"batch", INT64_MIN}};
+  EXPECT_THROW(floordiv(least, -1), ValueError);  // both would trap
+  EXPECT_THROW((void)floordiv(b * 2 + 1, b).eval({{"batch", 0}}), ValueError);
+  EXPECT_THROW((void)(Dim(0) - b).eval(env), ValueError);
+  EXPECT_THROW((void)floordiv(b, Dim(0) - Dim::symbol("one")).eval({{"batch", INT64_MIN}, {"one", 1}}), ValueError);
+  EXPECT_THROW(b * least, ValueError);
+  EXPECT_EQ(floordiv(least, 2), Dim(INT64_MIN / 2));
+  EXPECT_EQ(floordiv(b * 6, Dim(-1)), b * -6);
+  EXPECT_EQ(Dim::parse(least.str()), least);
+  EXPECT_EQ(Dim::parse("-9223372036854775807*batch"), b * -INT64_MAX);
+  for (const char* text : {"((-9223372036854775808)//(-1))", "-9223372036854775808*batch", "9223372036854775808",
+                           "99999999999999999999", "((batch)//(0))", "((batch*-9223372036854775807)//(-1))-1-2*batch*",
+                           "-", "2*-", "((b)//(b)", "1e3", "batch batch"})
+    EXPECT_THROW(Dim::parse(text), FormatError) << text;
+}
+
+TEST(Dim, GrowsToABound) {
+  Dim sum = 0, product = 1, nested = Dim::symbol("n");
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 1000; ++i) sum = sum + Dim::symbol("s" + std::to_string(i));
+      },
+      ValueError);
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 1000; ++i) product = product * (Dim::symbol("p" + std::to_string(i)) + 1);
+      },
+      ValueError);
+  EXPECT_THROW(
+      {
+        for (int i = 0; i < 64; ++i) nested = floordiv(nested * nested + 1, 2);  // twice as long each time
+      },
+      ValueError);
+  EXPECT_THROW(Dim::parse(std::string(100000, '-')), FormatError);
+  std::string deep;
+  for (int i = 0; i < 100000; ++i) deep += "((";
+  EXPECT_THROW(Dim::parse(deep), FormatError);
+  Dim strided = Dim::symbol("time");  // a hundred strided layers are a model
+  for (int i = 0; i < 100; ++i) strided = floordiv(strided - 1, 2) + 1;
+  EXPECT_EQ(Dim::parse(strided.str()), strided);
+  EXPECT_EQ(strided.eval({{"time", 1000}}), 1);
+}
+
 TEST(Planner, NoTwoLiveBuffersOverlap) {
   std::mt19937 rng(3);
   for (int trial = 0; trial < 200; ++trial) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <random>
 
 #include "hornbeam/executable.hpp"
@@ -186,5 +187,24 @@ TEST_P(Isa, ElementwiseMathIsAccurate) {
       const double slack = std::abs(want) < 1e-3 ? 2e-10 : 0;  // near a zero away from the origin
       ASSERT_NEAR(y[i], want, r.ulp * unit + slack) << kEwInfo[int(r.op)].name << "(" << x[i] << ")";
     }
+  }
+}
+
+// What is made of constants while compiling has the bits that it would have had while running.
+TEST_P(Isa, ConstantsAreFoldedAsTheProgramWouldComputeThem) {
+  const int64_t n = 1001;
+  Tensor x(DType::f32, {n});
+  for (int64_t i = 0; i < n; ++i) x.data<float>()[i] = float(i - 500) / 100;
+  x.data<float>()[0] = 1e-39f, x.data<float>()[1] = 2e-38f;  // a denormal, and one that becomes it
+  for (const char* op : {"gelu", "tanh", "exp", "sigmoid", "erf", "log1p", "half"}) {
+    std::vector<Tensor> results;
+    for (const bool constant : {true, false}) {
+      Graph g;
+      Ops o(g);
+      const Value v = constant ? g.constant(x) : g.input("x", DType::f32, {n});
+      g.outputs.push_back({"y", std::string(op) == "half" ? o.mul(v, 0.5) : o.unary(op, v)});
+      results.push_back(Executable(g, {GetParam(), 1, {}}).run(constant ? std::vector<Tensor>{} : std::vector{x})[0]);
+    }
+    EXPECT_EQ(std::memcmp(results[0].raw(), results[1].raw(), results[0].bytes()), 0) << op;
   }
 }

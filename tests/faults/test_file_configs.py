@@ -19,7 +19,9 @@ def mlp():
     return hb.Sequential(
         [
             hb.Input((3,)),
-            L.Dense(4, "relu", kernel_regularizer=hb.regularizers.L2(0.1), kernel_initializer=hb.initializers.HeNormal()),
+            L.Dense(
+                4, "relu", kernel_regularizer=hb.regularizers.L2(0.1), kernel_initializer=hb.initializers.HeNormal()
+            ),
             L.BatchNormalization(),
             L.Dropout(0.2),
             L.Dense(2, kernel_constraint=hb.constraints.MaxNorm(2.0)),
@@ -199,7 +201,16 @@ def test_fault_36_errors_of_custom_objects_are_the_cause(tmp_path):
 def test_fault_36_other_parts_of_the_metadata(tmp_path):
     raw = saved(tmp_path, mlp())
     body = config(raw)
-    for bad in (7, None, [], {}, "x", {"model": body["model"]["config"]["layers"][1]}, {"compile": {}}, {**body, "compile": 7}):
+    for bad in (
+        7,
+        None,
+        [],
+        {},
+        "x",
+        {"model": body["model"]["config"]["layers"][1]},
+        {"compile": {}},
+        {**body, "compile": 7},
+    ):
         assert outcome(tmp_path / "bad", raw, bad)
     for key in ("config", "signature"):
         for bad in ("{", "7", "[]", "{}", '{"model_variables":"3"}', '{"model_variables":true}', '{"model_variables":-1}',
@@ -312,7 +323,10 @@ def test_fault_37_weights_that_do_not_fit_are_all_listed(tmp_path):
 
     other = hb.Sequential([hb.Input((3,)), L.Dense(5), L.BatchNormalization(), L.Dropout(0.2), L.Dense(2)])
     fewer = hb.Sequential([hb.Input((3,)), L.Dense(4)])
-    for model, match in ((other, r"kernel has shape \(3, 5\).*gamma has shape"), (fewer, r"holds \d weights. The model has 2")):
+    for model, match in (
+        (other, r"kernel has shape \(3, 5\).*gamma has shape"),
+        (fewer, r"holds \d weights. The model has 2"),
+    ):
         kept = model.get_weights()
         for path in (tmp_path / "m", tmp_path / "w"):
             with pytest.raises(ValueError, match=match):

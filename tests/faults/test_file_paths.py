@@ -95,7 +95,16 @@ def test_what_is_no_regular_file_is_refused_and_left_alone(tmp_path):
 
 
 def test_fault_54_names_of_any_bytes_and_any_length(tmp_path):
-    names = [b"m\xff\xe9\x80.hornbeam", b"\xed\xa0\x80", b"a\nb\tc d'\"\\", b"x" * 250, b"\xc3\xa9" * 127, b"y" * 255, b"-", b"~"]
+    names = [
+        b"m\xff\xe9\x80.hornbeam",
+        b"\xed\xa0\x80",
+        b"a\nb\tc d'\"\\",
+        b"x" * 250,
+        b"\xc3\xa9" * 127,
+        b"y" * 255,
+        b"-",
+        b"~",
+    ]
     names += [unicodedata.normalize(form, "mod\u00e8le \u6a21\u578b \U0001f600").encode() for form in ("NFC", "NFD")]
     folder = os.fsencode(tmp_path)
     for value, name in enumerate(names):

@@ -150,7 +150,13 @@ def test_fault_42_two_processes_save_one_path(tmp_path):
 
 def test_temporary_files_in_use_and_files_of_others_stay(tmp_path):
     name = "m.hornbeam.tmp.hb" + "0123456789abcdef"
-    for other in (name, "m.hornbeam.tmp.hb", name + "0", "m.hornbeam.tmp.hb0123456789ABCDEF", "n.hornbeam.tmp.hb" + "0" * 16):
+    for other in (
+        name,
+        "m.hornbeam.tmp.hb",
+        name + "0",
+        "m.hornbeam.tmp.hb0123456789ABCDEF",
+        "n.hornbeam.tmp.hb" + "0" * 16,
+    ):
         (tmp_path / other).write_bytes(b"?")
     os.mkfifo(tmp_path / ("m.hornbeam.tmp.hb" + "1" * 16))
     locked = subprocess.Popen(

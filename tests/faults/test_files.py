@@ -153,7 +153,19 @@ def test_fault_31_tensors_overlap_or_leave_holes(refused):
 
 
 def test_fault_32_shapes_that_do_not_fit_the_bytes(refused):
-    for shape in ([15], [17], [4, 5], [-16], [-4, -4], [2**62], [2**62, 8], [2**40, 2**40], [2**64], [1] * 10**6, [16.0]):
+    for shape in (
+        [15],
+        [17],
+        [4, 5],
+        [-16],
+        [-4, -4],
+        [2**62],
+        [2**62, 8],
+        [2**40, 2**40],
+        [2**64],
+        [1] * 10**6,
+        [16.0],
+    ):
         refused(tiny(lambda h, shape=shape: h["a"].update(shape=shape)), 'tensor "a"')
     for shape in (16, "16", None, {"0": 16}, [[16]], ["16"], [True]):
         refused(tiny(lambda h, shape=shape: h["a"].update(shape=shape)), 'tensor "a"')
@@ -195,12 +207,17 @@ def test_fault_34_deep_long_and_many(refused, tmp_path, raw):
         return tiny(lambda h: h["__metadata__"].update(functions=text))
 
     deep = "[" * 200_000
-    refused(seal(json.dumps(split(tiny())[0], separators=(",", ":"))[:-1].encode() + b',"x":' + deep.encode(), b""), "deep")
+    refused(
+        seal(json.dumps(split(tiny())[0], separators=(",", ":"))[:-1].encode() + b',"x":' + deep.encode(), b""), "deep"
+    )
     refused(inside(deep), "deep")
     refused(inside('{"a":' * 65 + "1" + "}" * 65), "deep")
     refused(inside("[" + "0," * 10**7 + "0]"), "more than 2097152 values", read_only=True)
-    refused(inside('{"f":{"nodes":[{"op":"' + "x" * 10**8 + '"}],"inputs":[],"outputs":[],"updates":[]}}'), r"node 0 \(x{60}\): there is no op",
-            read_only=True)
+    refused(
+        inside('{"f":{"nodes":[{"op":"' + "x" * 10**8 + '"}],"inputs":[],"outputs":[],"updates":[]}}'),
+        r"node 0 \(x{60}\): there is no op",
+        read_only=True,
+    )
     refused(inside('{"f":"' + "x" * 10**8), "does not end", read_only=True)
     for bad in (deep, "{", "nan", '{"model":1,"model":2}', "[" * 900 + "]" * 900, '"' + "x" * 10**6 + '"'):
         path = tmp_path / "deep.hornbeam"
@@ -246,8 +263,9 @@ def _graph_faults():
     yield lambda g: g["inputs"].append("more"), "2 inputs are named, and 1 nodes are inputs"
     yield lambda g: g["inputs"].clear(), r"node 0 \(input\): the input has no name"
     yield lambda g: g.update(inputs=g["inputs"] * 2, nodes=[g["nodes"][0], *g["nodes"]]), "."
-    yield lambda g: g.update(nodes=[{**g["nodes"][0]}, {**g["nodes"][0]}], inputs=["x", "x"], outputs=[["y", [0, 0]]]), (
-        'two inputs are named "x"'
+    yield (
+        lambda g: g.update(nodes=[{**g["nodes"][0]}, {**g["nodes"][0]}], inputs=["x", "x"], outputs=[["y", [0, 0]]]),
+        ('two inputs are named "x"'),
     )
     yield lambda g: g["updates"].append([99, [0, 0]]), "there is no variable 99"
     yield lambda g: g["updates"].append([0, [0, 0]]), "[assign]"
@@ -358,7 +376,16 @@ def test_fault_40_other_formats(refused, tmp_path, monkeypatch, raw):
         refused(pickle.dumps(_Evil(), protocol), "Hornbeam file|truncated")
         refused(pickle.dumps({"weights": np.ones(9)}, protocol), "no Hornbeam file")
     assert not (tmp_path / "gone").exists()
-    for start in (b"PK\3\4", b"\x89HDF\r\n\x1a\n", b"GGUF\3\0\0\0", b"\x1f\x8b\x08", b"\x93NUMPY", b"{", b"\0" * 8, b"\xff" * 9):
+    for start in (
+        b"PK\3\4",
+        b"\x89HDF\r\n\x1a\n",
+        b"GGUF\3\0\0\0",
+        b"\x1f\x8b\x08",
+        b"\x93NUMPY",
+        b"{",
+        b"\0" * 8,
+        b"\xff" * 9,
+    ):
         refused(start + bytes(100), "no Hornbeam file")
     refused(b"")
     header, data = split(raw)

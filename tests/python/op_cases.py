@@ -510,9 +510,9 @@ def _attention_reference(causal: bool) -> Any:
     def call(q: Any, k: Any, v: Any, mask: Any = None) -> Any:
         s = np.einsum("bthd,bshd->bhts", q, k) / np.sqrt(q.shape[-1])
         allowed = np.tril(np.ones(s.shape[2:], bool)) if causal else np.ones(s.shape[2:], bool)
-        s = np.where(allowed if mask is None else np.logical_and(mask, allowed), s, -1e9)
-        p = np.exp(s - s.max(-1, keepdims=True))
-        return np.einsum("bhts,bshe->bthe", p / p.sum(-1, keepdims=True), v)
+        p = np.exp(s - s.max(-1, keepdims=True)) * (allowed if mask is None else np.logical_and(mask, allowed))
+        total = p.sum(-1, keepdims=True)  # zero where nothing is allowed
+        return np.einsum("bhts,bshe->bthe", p / np.where(total == 0, 1, total), v)
 
     return call
 

@@ -176,6 +176,16 @@ def test_a_native_program_predicts_and_trains_on(tmp_path):
     before = m.evaluate(xv, yv, verbose=0, return_dict=True)["loss"]
     assert further.evaluate(xv, yv, verbose=0, return_dict=True)["loss"] < before
     assert float(np.asarray(further.optimizer.learning_rate)) == pytest.approx(5e-4)
+    xt[len(xt) // 2, 3, 4] = np.nan  # Python's default trains on; the native one does not
+    xt.tofile(tmp_path / "xt.f32")
+    files = [tmp_path / n for n in ("digits.hornbeam", "xt.f32", "yt.i32")]
+    bad = subprocess.run(
+        [tmp_path / "embed_train/embed_train", *files, str(len(xt)), tmp_path / "nan.hornbeam"],
+        capture_output=True,
+        text=True,
+    )
+    assert bad.returncode == 1 and "the loss must be finite" in bad.stderr and "in epoch 1 of 2" in bad.stderr
+    assert not (tmp_path / "nan.hornbeam").exists()
     bad = subprocess.run(
         [tmp_path / "embed_infer/embed_infer", tmp_path / "x.f32", tmp_path / "x.f32", "1"],
         capture_output=True,

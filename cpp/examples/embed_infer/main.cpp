@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
   try {
     hornbeam::Model model = hornbeam::Model::load(argv[1]);
     hornbeam::Tensor x(hornbeam::DType::f32, {std::atol(argv[3]), 8, 8, 1});
-    std::ifstream(argv[2], std::ios::binary).read(x.data<char>(), std::streamsize(x.bytes()));
+    if (!std::ifstream(argv[2], std::ios::binary).read(x.data<char>(), std::streamsize(x.bytes())))
+      return std::fprintf(stderr, "INPUT is too short\n"), 1;
     hornbeam::Tensor y = model.predict({x})[0];
     for (int64_t i = 0; i < y.size(); ++i)
       std::printf("%a%c", double(y.data<float>()[i]), (i + 1) % y.shape()[1] ? ' ' : '\n');

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
@@ -22,12 +21,32 @@ using AttrValue = std::variant<bool, int64_t, double, std::string, DType, Ints, 
                                std::shared_ptr<const Graph>, std::shared_ptr<const CustomGradient>>;
 enum class AttrType { boolean, integer, real, text, dtype, ints, dims, tensor, graph, gradient };
 
-/// One parameter an op takes. `required` ones have no default.
+/// One parameter an op takes. `required` ones have no default. What a value must be is checked when a node is made and,
+/// for dimensions that are expressions, when it is planned.
 struct AttrSpec {
   const char* name;
   AttrType type;
   AttrValue fallback;
   bool required = false;
+  int64_t least = INT64_MIN, most = INT64_MAX;  // of an integer, of each of several, of known dimensions
+  int count = -1;                               // of several: how many; -1: any number
+  std::vector<std::string> choices = {};        // of a text; empty: any
+
+  AttrSpec between(int64_t lo, int64_t hi = INT64_MAX) const {
+    AttrSpec s = *this;
+    s.least = lo, s.most = hi;
+    return s;
+  }
+  AttrSpec exactly(int n) const {
+    AttrSpec s = *this;
+    s.count = n;
+    return s;
+  }
+  AttrSpec one_of(std::vector<std::string> texts) const {
+    AttrSpec s = *this;
+    s.choices = std::move(texts);
+    return s;
+  }
 };
 
 class HB_API Attrs {
@@ -48,7 +67,8 @@ class HB_API Attrs {
   const Ints& ints(const std::string& name) const { return get<Ints>(name); }
   const SymShape& dims(const std::string& name) const { return get<SymShape>(name); }
   const Tensor& tensor(const std::string& name) const { return get<Tensor>(name); }
-  const Graph& graph(const std::string& name) const { return *get<std::shared_ptr<const Graph>>(name); }
+  const Graph& graph(const std::string& name) const;
+  /// Throws ValueError when there is no such attribute, TypeError when it is of another type.
   template <class T>
   const T& get(const std::string& name) const;
 
@@ -58,16 +78,20 @@ class HB_API Attrs {
   std::string str() const;
 
  private:
+  [[noreturn]] static void not_found(const std::string& name, const AttrValue* value);
+
   std::map<std::string, AttrValue> items_;
 };
 
 HB_API std::string attr_text(const AttrValue& value);
+/// What is wrong with a value that has the type asked for, "" when nothing is: "must be in [1, 5], not 0".
+HB_API std::string attr_problem(const AttrSpec& spec, const AttrValue& value);
 
 template <class T>
 const T& Attrs::get(const std::string& name) const {
   auto it = items_.find(name);
   const T* v = it == items_.end() ? nullptr : std::get_if<T>(&it->second);
-  if (!v) throw std::logic_error("attribute " + name + " is missing or of another type");
+  if (!v) not_found(name, it == items_.end() ? nullptr : &it->second);
   return *v;
 }
 

@@ -37,6 +37,7 @@ class HB_API Dim {
   bool operator==(const Dim& o) const { return expr_ == o.expr_ && value_ == o.value_; }
   bool operator!=(const Dim& o) const { return !(*this == o); }
 
+  /// These throw ValueError where a coefficient overflows or the expression grows beyond all sizes that models have.
   friend HB_API Dim operator+(const Dim& a, const Dim& b);
   friend HB_API Dim operator-(const Dim& a, const Dim& b);
   friend HB_API Dim operator*(const Dim& a, const Dim& b);

@@ -32,6 +32,12 @@ class HB_API MemoryError : public Error {
   using Error::Error;
 };
 
+/// A value that must be finite is NaN or infinite; the run that met it wrote no state (ValueError in Python).
+class HB_API NonFiniteError : public ValueError {
+ public:
+  using ValueError::ValueError;
+};
+
 /// A file is not a valid Hornbeam file (hornbeam.FormatError, a ValueError, in Python).
 class HB_API FormatError : public ValueError {
  public:
@@ -52,6 +58,12 @@ class HB_API FileError : public Error {
 class HB_API GradientError : public ValueError {
  public:
   using ValueError::ValueError;
+};
+
+/// What Hornbeam relies on does not hold: a bug in it, or in an op registered from outside (RuntimeError in Python).
+class HB_API InternalError : public Error {
+ public:
+  using Error::Error;
 };
 
 }  // namespace hornbeam

@@ -14,6 +14,8 @@ struct CompileOptions {
   std::string isa;                   ///< "avx512", "avx2", "scalar"; empty: HB_ISA, else the best this CPU has
   int threads = 0;                   ///< 0: HB_NUM_THREADS, else the CPUs this process may use
   std::vector<std::string> disable;  ///< passes to leave out, by name (see pass_names)
+  /// Outputs by name that must be finite: where one is not, a run throws NonFiniteError and writes no variable.
+  std::vector<std::string> finite = {};
 };
 
 /// What a plan costs.
@@ -35,18 +37,27 @@ struct ProfileRow {
   int parts = 0;
 };
 
-/// A graph after its passes, with a small cache of plans by input shape. `run` may be called from many threads.
+/// A graph after its passes, with a small cache of plans by input shape. `run` may be called from many threads. One
+/// that was moved from throws ValueError from every function.
 class HB_API Executable {
  public:
+  /// Throws ValueError when the graph or an option is not valid.
   explicit Executable(const Graph& graph, CompileOptions options = {});
   ~Executable();
   Executable(Executable&&) noexcept;
+  Executable& operator=(Executable&&) noexcept;
 
   /// Runs once and returns the outputs. Writes the variables that the graph assigns, all of them or, when it throws,
-  /// none.
+  /// none. Throws ValueError or TypeError when the inputs do not fit (see check_inputs) or a value in them is one that
+  /// an op refuses, MemoryError when there is not enough of it.
   std::vector<Tensor> run(const std::vector<Tensor>& inputs);
-  /// The same, into outputs whose memory is given (undefined tensors are allocated).
+  /// The same, into outputs whose memory is given (undefined tensors are allocated). Outputs must overlap neither each
+  /// other nor the inputs.
   void run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs);
+
+  /// Throws ValueError or TypeError unless these are defined and as many and of the dtypes and shapes that the graph
+  /// takes.
+  void check_inputs(const std::vector<Tensor>& inputs) const;
 
   const Graph& graph() const;
   const CompileOptions& options() const;
@@ -58,26 +69,37 @@ class HB_API Executable {
  private:
   friend class Runner;
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  Impl& impl() const;
+  std::shared_ptr<Impl> impl_;
 };
 
 /// An executable planned for given shapes, with working memory of its own, to be run many times in a row. One thread
-/// at a time may use it.
+/// at a time may use it. Its functions throw ValueError for an input or output that there is not.
 class HB_API Runner {
  public:
+  /// Throws ValueError when the executable is null or moved from, or does not take these shapes.
   Runner(std::shared_ptr<Executable> executable, const std::vector<Shape>& input_shapes);
   ~Runner();
 
-  /// Reads input `i` from `data` (contiguous, of the planned shape).
+  /// Reads input `i` from `value`, which it keeps; throws unless that has the input's dtype and shape.
+  void set_input(size_t i, const Tensor& value);
+  /// Gathers input `i`: its row r is row `rows[r]` of `table`. The program's own threads copy, before its first item.
+  /// Throws unless the table's rows are the input's and all of `rows`, as many as the input has, are among them.
+  void set_input(size_t i, const Tensor& table, std::vector<int64_t> rows);
+  /// Writes output `i` into `to`, which it keeps; throws unless that has the output's dtype and shape.
+  void set_output(size_t i, const Tensor& to);
+
+  /// The same from and to memory that the caller keeps valid through run(). They check that it is not null, where there
+  /// are bytes, and trust the caller for the rest: `data` is contiguous, of the dtype and (gathered: but for the number
+  /// of rows) the shape, and holds all the rows that are named.
   void set_input(size_t i, const void* data);
-  /// Gathers input `i`: its row r is row `rows[r]` of `data`. The program's own threads copy, before its first item.
   void set_input(size_t i, const void* data, const int64_t* rows);
-  /// Writes output `i` to `data`.
   void set_output(size_t i, void* data);
+
   size_t outputs() const;
   DType output_dtype(size_t i) const;
   const Shape& output_shape(size_t i) const;
-  /// Runs once.
+  /// Runs once. Throws ValueError before all inputs and outputs are set.
   void run();
 
  private:
@@ -101,7 +123,7 @@ HB_API MachinePeaks measure_peaks();
 
 /// The passes in the order they run.
 HB_API std::vector<std::string> pass_names();
-/// Applies the passes but those named.
-HB_API Graph optimize(const Graph& graph, const std::vector<std::string>& disable = {});
+/// Applies the passes but those that the options disable; constants are folded with the options' instruction set.
+HB_API Graph optimize(const Graph& graph, const CompileOptions& options = {});
 
 }  // namespace hornbeam

@@ -11,16 +11,19 @@
 
 namespace hornbeam {
 
+struct Node;
+
 /// Set by a kernel that meets bad data (a label out of range, say). The first writer wins; the run then
 /// leaves all state as it was and raises.
 struct Status {
   enum Kind : int { ok = 0, index_out_of_range = 1, non_finite = 2 };
   std::atomic<int> kind{0};
-  int node = -1;
+  const Node* node = nullptr;
   int64_t row = 0;
-  double value = 0;
-  double limit = 0;
-  HB_API void raise(Kind kind, int node, int64_t row, double value, double limit);
+  int64_t index = 0, limit = 0;  // of index_out_of_range: must have been in [0, limit)
+  double value = 0;              // of non_finite
+  HB_API void raise_index(const Node* node, int64_t row, int64_t index, int64_t limit);
+  HB_API void raise_value(const Node* node, int64_t row, double value);
 };
 
 /// One call of a kernel for one part. Parts of a stage may run at the same time, in any order.
@@ -31,7 +34,7 @@ struct KernelCall {
   int work;              // index of the workspace; after it comes what a stage prepared
   int part;
   int parts;
-  int node;
+  const Node* node;  // for `raise`
   Status* status;
   int thread;  // of the team, for scratch memory that parts need not share
 };

@@ -1,4 +1,5 @@
-// Small builders for networks in C++: layers that make their variables, and a training step with Adam or SGD.
+// Small builders for networks in C++: layers that make their variables, and a training step with Adam or SGD. Sizes are
+// at least 1; what an op says of its inputs holds here too. ValueError or TypeError says what does not fit.
 #pragma once
 
 #include <memory>
@@ -40,11 +41,12 @@ struct HB_API Conv2D {
   Value operator()(Ops& o, Value x) const;
 };
 
-/// mean(-log softmax(logits)[label]) for logits [N, C] and labels i32 [N].
+/// mean(-log softmax(logits)[label]) for logits [N, C] and labels i32 or i64 [N].
 HB_API Value sparse_cross_entropy(Ops& o, Value logits, Value labels);
 
 /// Appends one step of gradient descent, or of Adam (Kingma and Ba 2014), to the graph: gradients, slots and
-/// assignments.
+/// assignments. The loss is a float32 scalar that depends on some of the variables, which are float32. The learning
+/// rate is finite and >= 0.
 struct HB_API Sgd {
   double learning_rate = 0.01;
   void minimize(Graph& g, Value loss, const std::vector<VariablePtr>& variables) const;

@@ -8,15 +8,15 @@
 
 namespace hornbeam {
 
-/// Appends ops to a graph: `Ops o{graph}; Value y = o.relu(o.add(o.matmul(x, w), b));`
+/// Appends ops to a graph: `Ops o{graph}; Value y = o.relu(o.add(o.matmul(x, w), b));` Throws as Graph::add does.
 class HB_API Ops {
  public:
   explicit Ops(Graph& graph) : g(graph) {}
   Graph& g;
 
-  Value unary(const char* op, Value a) { return g.add1(op, {a}); }
-  Value binary(const char* op, Value a, Value b) { return g.add1(op, {a, b}); }
-  /// The scalar `v` of the dtype of `like`.
+  Value unary(const char* op, Value a) { return g.add1(named(op), {a}); }
+  Value binary(const char* op, Value a, Value b) { return g.add1(named(op), {a, b}); }
+  /// The scalar `v` of the dtype of `like`; an integer dtype takes whole numbers alone.
   Value scalar(double v, Value like) { return g.scalar(g.dtype(like), v); }
 
   Value neg(Value a) { return unary("neg", a); }
@@ -65,6 +65,9 @@ class HB_API Ops {
 
   /// Sums `a` down to `shape`, undoing NumPy broadcasting.
   Value sum_to(Value a, const SymShape& shape);
+
+ private:
+  static const char* named(const char* op);
 };
 
 /// The shape two operands broadcast to, by NumPy's rules; unknown dimensions never broadcast as 1.

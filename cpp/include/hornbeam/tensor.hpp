@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hornbeam/dim.hpp"
@@ -11,21 +12,37 @@
 
 namespace hornbeam {
 
-/// A row-major array. Copies share the data; `Tensor::copy` duplicates it. Memory is 64-byte aligned when owned.
+/// A row-major array. Copies share the data; `Tensor::copy` duplicates it. Memory is 64-byte aligned when owned. One
+/// made by default or moved from is undefined: it has no data, and functions that need some refuse it with ValueError.
 class HB_API Tensor {
  public:
   Tensor() = default;
   /// An uninitialised array. Throws MemoryError when the size cannot be had (checked before allocating).
   Tensor(DType dtype, Shape shape);
-  /// Borrows `data`, which `keep_alive` keeps valid.
+  /// Borrows `data`, which `keep_alive` keeps valid; without one the caller does, longer than any copy lives. Throws
+  /// ValueError when it is null (unless there are no elements) or not aligned to the elements' size.
   Tensor(DType dtype, Shape shape, void* data, std::shared_ptr<const void> keep_alive);
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  Tensor(Tensor&& from) noexcept { swap(from); }
+  Tensor& operator=(Tensor&& from) noexcept {
+    Tensor(std::move(from)).swap(*this);
+    return *this;
+  }
+  ~Tensor() = default;
 
   static Tensor zeros(DType dtype, Shape shape);
+  /// Throws ValueError when an integer dtype does not hold the whole number `value`.
   static Tensor scalar(DType dtype, double value);
+  /// Copies `values`. Throws TypeError when T is not the dtype's (see is_element_type), ValueError when there are more
+  /// or fewer than the shape says.
   template <class T>
   static Tensor of(DType dtype, Shape shape, const std::vector<T>& values) {
+    if (!is_element_type<T>(dtype)) wrong_type(dtype, "Tensor::of");
+    check_count(shape, values.size());
     Tensor t(dtype, std::move(shape));
-    for (int64_t i = 0; i < t.size(); ++i) t.data<T>()[i] = values[size_t(i)];
+    T* to = static_cast<T*>(t.data_);
+    for (size_t i = 0; i < values.size(); ++i) to[i] = values[i];
     return t;
   }
 
@@ -35,17 +52,30 @@ class HB_API Tensor {
   size_t bytes() const { return size_t(size_) * dtype_size(dtype_); }
   bool defined() const { return data_ != nullptr; }
   void* raw() const { return data_; }
+  /// The elements, null when undefined; indices are not checked. Throws TypeError unless T is the dtype's (see
+  /// is_element_type) or has one byte, to get at the bytes.
   template <class T>
   T* data() const {
+    if (sizeof(T) != 1 && !is_element_type<std::remove_cv_t<T>>(dtype_)) wrong_type(dtype_, "Tensor::data");
     return static_cast<T*>(data_);
   }
-  /// Element `i` in row-major order, converted (float16 and bfloat16 included).
+  /// Element `i` in row-major order, converted (float16 and bfloat16 included). Throws ValueError when there is none.
   double at(int64_t i) const;
   Tensor copy() const;
   /// The same data under another shape of the same size.
   Tensor reshaped(Shape shape) const;
 
  private:
+  [[noreturn]] static void wrong_type(DType dtype, const char* function);
+  static void check_count(const Shape& shape, size_t count);
+  void swap(Tensor& other) noexcept {
+    std::swap(dtype_, other.dtype_);
+    shape_.swap(other.shape_);
+    std::swap(size_, other.size_);
+    std::swap(data_, other.data_);
+    keep_.swap(other.keep_);
+  }
+
   DType dtype_ = DType::f32;
   Shape shape_;
   int64_t size_ = 0;
@@ -55,14 +85,17 @@ class HB_API Tensor {
 
 /// Size in bytes of an array, checked; throws ValueError on overflow.
 HB_API size_t tensor_bytes(DType dtype, const Shape& shape);
+/// Bytes that this process may have at most: the least of RLIMIT_AS, the machine's memory and what its control groups
+/// limit (the latter two as they were at the first call).
+HB_API size_t memory_limit();
 /// Throws MemoryError when `bytes` is more than this process may have; `what` names the array.
 HB_API void check_memory(size_t bytes, const std::string& what);
 
 /// A tensor with a name that programs read and write in place. It may belong to many models.
 class HB_API Variable {
  public:
-  Variable(std::string name, Tensor value, bool trainable = true)
-      : name_(std::move(name)), value_(std::move(value)), trainable_(trainable) {}
+  /// Throws ValueError when `value` is undefined.
+  Variable(std::string name, Tensor value, bool trainable = true);
 
   const std::string& name() const { return name_; }
   void set_name(std::string name) { name_ = std::move(name); }
@@ -72,17 +105,20 @@ class HB_API Variable {
   const Tensor& value() const { return value_; }
   /// The value was written: programs that keep what they made of it (packed weights, say) will make it again. `assign`
   /// and programs that write variables say it themselves.
-  void changed() { version_.store(version() + 1, std::memory_order_relaxed); }
+  void changed() { version_.fetch_add(1, std::memory_order_relaxed); }
   /// Grows with each change.
   uint64_t version() const { return version_.load(std::memory_order_relaxed); }
-  /// Copies `value` in; throws ValueError when dtype or shape differ.
+  /// Copies `value` in; throws ValueError when it is undefined or its shape differs, TypeError when its dtype does.
   void assign(const Tensor& value);
-  /// Moves the contents into `storage` (same dtype and shape), which becomes the variable's storage.
+  /// Moves the contents into `storage` (same dtype and shape, else it throws as `assign` does), which becomes the
+  /// variable's storage.
   void relocate(const Tensor& storage);
   /// Whether an optimizer has already placed this variable in a slab.
   bool in_slab() const { return in_slab_; }
 
  private:
+  void check_fits(const Tensor& value) const;
+
   std::string name_;
   Tensor value_;
   bool trainable_;
@@ -91,7 +127,8 @@ class HB_API Variable {
 };
 using VariablePtr = std::shared_ptr<Variable>;
 
-/// Places the variables of each dtype side by side in one allocation, unless they already are in one.
+/// Places the variables of each dtype side by side in one allocation, unless they already are in one. Throws ValueError
+/// for a null one, before any is moved.
 HB_API void place_in_slab(const std::vector<VariablePtr>& variables);
 
 }  // namespace hornbeam

@@ -72,6 +72,9 @@ class ReverseWalk {
     const int first = g_.size();
     const Attrs attrs = g_.node(id).attrs;
     Values outs = g_.node(id).op->decompose(g_, inputs, attrs);
+    if (outs.size() != dys.size())
+      throw InternalError(concat_text("[", g_.node(id).op->name, "] has ", dys.size(),
+                                      " outputs; its decomposition has ", outs.size()));
     ReverseWalk walk(g_, inputs, first);
     for (size_t i = 0; i < outs.size(); ++i)
       if (dys[i].defined()) walk.seed(outs[i], dys[i]);
@@ -100,17 +103,19 @@ class ReverseWalk {
 std::vector<Value> gradients(Graph& g, const Values& targets, const Values& sources, Values seeds) {
   HB_CHECK(seeds.empty() || seeds.size() == targets.size(), "gradients: needs one seed for each of the ",
            targets.size(), " targets; got ", seeds.size());
+  for (Value t : targets)
+    HB_CHECK_TYPE(is_float(g.dtype(t)), "gradients: targets must be float; got ", g.type(t).str());
+  for (Value s : sources)
+    HB_CHECK_TYPE(is_float(g.dtype(s)), "gradients: sources must be float; got ", g.type(s).str());
+  for (size_t i = 0; i < seeds.size(); ++i)
+    if (seeds[i].defined()) g.check_type(seeds[i], g.type(targets[i]), "gradients: a target's seed");
   const std::string scope = g.scope();
   Ops o(g);
   ReverseWalk walk(g, sources, 0);
   for (size_t i = 0; i < targets.size(); ++i) {
-    if (!is_float(g.dtype(targets[i])))
-      throw TypeError(concat_text("gradients: targets must be float; got ", g.type(targets[i]).str()));
     Value s = seeds.empty() || !seeds[i].defined() ? o.full_like(targets[i], 1) : seeds[i];
     walk.seed(targets[i], s);
   }
-  for (Value s : sources)
-    if (!is_float(g.dtype(s))) throw TypeError(concat_text("gradients: sources must be float; got ", g.type(s).str()));
   walk.run();
   g.set_scope(scope);
   Values out;

@@ -22,6 +22,10 @@ struct DimExpr {
 };
 
 namespace {
+// Beyond these an expression is no size that a model has: products of sums, and of divisions of products, grow fast.
+constexpr size_t kMostTerms = 256, kLongestText = 8192;
+constexpr int kDeepest = 1024;  // no text as long as that holds more divisions in each other
+
 struct Atom {
   std::string name;  // the symbol, or the printed division
   bool is_div = false;
@@ -55,11 +59,12 @@ int intern_atom(Atom a) {
 int64_t mul_checked(int64_t a, int64_t b) { return checked_mul(a, b, "dimension"); }
 int64_t add_checked(int64_t a, int64_t b) {
   int64_t r = 0;
-  HB_CHECK(!__builtin_add_overflow(a, b, &r), "dimension: size overflows 64 bits");
+  HB_CHECK(!__builtin_add_overflow(a, b, &r), "dimension: ", a, " + ", b, " overflows 64 bits");
   return r;
 }
 int64_t floor_div(int64_t a, int64_t b) {
   HB_CHECK(b != 0, "dimension: division by zero");
+  if (b == -1) return mul_checked(a, -1);  // the smallest integer has no counterpart, and dividing it traps
   int64_t q = a / b;
   return (a % b != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;
 }
@@ -87,7 +92,10 @@ struct DimBuilder {
     }
     if (out.empty()) return Dim(0);
     if (out.size() == 1 && out[0].atoms.empty()) return Dim(out[0].coef);
+    for (const DimTerm& t : out) (void)mul_checked(t.coef, -1);  // so that it can be printed and negated
+    HB_CHECK(out.size() <= kMostTerms, "dimension: an expression may have ", kMostTerms, " terms, not ", out.size());
     std::string text = print(out);
+    check_length(text);
     std::lock_guard<std::mutex> hold(tables().lock);
     auto& slot = tables().exprs[text];
     if (!slot) slot = std::make_unique<DimExpr>(DimExpr{std::move(out), text});
@@ -96,6 +104,10 @@ struct DimBuilder {
     return d;
   }
 
+  static void check_length(const std::string& text) {
+    HB_CHECK(text.size() <= kLongestText, "dimension: an expression may have ", kLongestText, " characters, not ",
+             text.size(), ": ", text.substr(0, 60), "...");
+  }
   static Dim of_atom(int id) { return make({DimTerm{{id}, 1}}); }
 
   static std::string print(const std::vector<DimTerm>& terms) {
@@ -126,8 +138,8 @@ struct DimBuilder {
     if (bt.size() != 1) return false;
     auto at = terms(a);
     for (auto& t : at) {
-      if (t.coef % bt[0].coef != 0) return false;
-      t.coef /= bt[0].coef;
+      if (bt[0].coef != -1 && t.coef % bt[0].coef != 0) return false;
+      t.coef = floor_div(t.coef, bt[0].coef);
       for (int id : bt[0].atoms) {
         auto it = std::find(t.atoms.begin(), t.atoms.end(), id);
         if (it == t.atoms.end()) return false;
@@ -202,8 +214,11 @@ Dim operator+(const Dim& a, const Dim& b) {
 Dim operator*(const Dim& a, const Dim& b) {
   if (a.is_const() && b.is_const()) return mul_checked(a.value(), b.value());
   std::vector<DimTerm> out;
-  for (const auto& x : DimBuilder::terms(a))
-    for (const auto& y : DimBuilder::terms(b)) {
+  const std::vector<DimTerm> left = DimBuilder::terms(a), right = DimBuilder::terms(b);
+  HB_CHECK(left.size() * right.size() <= kMostTerms, "dimension: an expression may have ", kMostTerms, " terms, not ",
+           left.size() * right.size());
+  for (const auto& x : left)
+    for (const auto& y : right) {
       DimTerm t{x.atoms, mul_checked(x.coef, y.coef)};
       t.atoms.insert(t.atoms.end(), y.atoms.begin(), y.atoms.end());
       std::sort(t.atoms.begin(), t.atoms.end());
@@ -220,12 +235,13 @@ Dim floordiv(const Dim& a, const Dim& b) {
   Dim exact;
   if (DimBuilder::divide_exactly(a, b, &exact)) return exact;
   Atom atom_div{"((" + a.str() + ")//(" + b.str() + "))", true, a, b};
+  DimBuilder::check_length(atom_div.name);
   return DimBuilder::of_atom(intern_atom(std::move(atom_div)));
 }
 
 namespace {
 // Recursive descent over: sum := ['-'] product (('+'|'-') product)*; product := item ('*' item)*;
-// item := integer | name | '((' sum ')//(' sum '))'.
+// item := ['-'] integer | name | '((' sum ')//(' sum '))'.
 class DimParser {
  public:
   explicit DimParser(const std::string& s) : s_(s) {}
@@ -244,8 +260,9 @@ class DimParser {
     return true;
   }
   Dim sum(int depth) {
-    if (depth > 32) fail();
-    bool minus = eat("-");
+    if (depth > kDeepest) fail();
+    const bool number = i_ + 1 < s_.size() && std::isdigit(static_cast<unsigned char>(s_[i_ + 1]));
+    const bool minus = !number && eat("-");  // a number takes its sign along: the smallest has no counterpart
     Dim d = product(depth);
     if (minus) d = Dim(0) - d;
     for (;;) {
@@ -272,9 +289,10 @@ class DimParser {
       return floordiv(a, b);
     }
     size_t start = i_;
+    const bool negative = eat("-");
     while (i_ < s_.size() && (std::isalnum(static_cast<unsigned char>(s_[i_])) || s_[i_] == '_' || s_[i_] == '.')) ++i_;
-    if (start == i_) fail();
-    if (std::isdigit(static_cast<unsigned char>(s_[start]))) {
+    if (start + negative == i_) fail();
+    if (negative || std::isdigit(static_cast<unsigned char>(s_[start]))) {
       int64_t v = 0;
       auto r = std::from_chars(s_.data() + start, s_.data() + i_, v);
       if (r.ec != std::errc() || r.ptr != s_.data() + i_) fail();
@@ -294,7 +312,15 @@ std::string join_shape(const std::vector<T>& shape, std::string (*text)(const T&
 }
 }  // namespace
 
-Dim Dim::parse(const std::string& text) { return DimParser(text).all(); }
+Dim Dim::parse(const std::string& text) {
+  try {
+    return DimParser(text).all();
+  } catch (const FormatError&) {
+    throw;
+  } catch (const ValueError& e) {  // an overflow, say
+    throw FormatError(e.what());
+  }
+}
 
 std::string shape_text(const SymShape& shape) {
   return join_shape<Dim>(shape, [](const Dim& d) { return d.str(); });

@@ -1,23 +1,37 @@
 #include "hornbeam/log.hpp"
 
+#include <memory>
 #include <mutex>
 
 namespace hornbeam {
 namespace {
-std::mutex g_lock;
-LogSink& sink_in_use() {
-  static LogSink sink;
+std::mutex g_lock;  // of the pointer alone: no sink is called under it
+std::shared_ptr<const LogSink>& sink_in_use() {
+  static std::shared_ptr<const LogSink> sink;
   return sink;
 }
 }  // namespace
 
 void set_log_sink(LogSink sink) {
+  auto made = sink ? std::make_shared<const LogSink>(std::move(sink)) : nullptr;
   std::lock_guard<std::mutex> hold(g_lock);
-  sink_in_use() = std::move(sink);
+  sink_in_use().swap(made);  // the old one may end here, after the lock
 }
 
 void log_message(LogLevel level, const std::string& message) {
-  std::lock_guard<std::mutex> hold(g_lock);
-  if (sink_in_use()) sink_in_use()(level, message);
+  thread_local bool inside = false;
+  if (inside) return;
+  std::shared_ptr<const LogSink> sink;
+  {
+    std::lock_guard<std::mutex> hold(g_lock);
+    sink = sink_in_use();
+  }
+  if (!sink) return;
+  inside = true;
+  try {
+    (*sink)(level, message);
+  } catch (...) {  // a message that cannot be had must not stop what it tells of
+  }
+  inside = false;
 }
 }  // namespace hornbeam

@@ -52,7 +52,17 @@ Dim Graph::unify(const Dim& a, const Dim& b, const std::string& what) {
   return b.is_const() ? b : a;
 }
 
+void Graph::no_value(Value v) const {
+  HB_CHECK(v.defined(), "a value is undefined");
+  throw ValueError(concat_text("there is no value %", v.node, ".", v.out, " in a graph of ", size(),
+                               " nodes: it is another graph's, or was made by hand"));
+}
+
 Value Graph::input(const std::string& name, DType dtype, SymShape shape) {
+  dtype_size(dtype);  // throws for what is no dtype
+  for (const Dim& d : shape)
+    HB_CHECK(!d.is_const() || d.value() >= 0, "input \"", name,
+             "\": dimensions must be >= 0. Received: shape=", shape_text(shape));
   int id =
       append(Node{&find_op("input"), {{"index", int64_t(inputs.size())}}, {}, {{dtype, std::move(shape)}}, scope_});
   inputs.push_back(id);
@@ -61,6 +71,7 @@ Value Graph::input(const std::string& name, DType dtype, SymShape shape) {
 }
 
 Value Graph::constant(Tensor value) {
+  HB_CHECK(value.defined(), "a constant needs a value; got an undefined tensor");
   SymShape shape(value.shape().begin(), value.shape().end());
   DType dtype = value.dtype();
   return {append(Node{&find_op("constant"), {{"value", std::move(value)}}, {}, {{dtype, shape}}, scope_}), 0};
@@ -69,6 +80,7 @@ Value Graph::constant(Tensor value) {
 Value Graph::scalar(DType dtype, double value) { return constant(Tensor::scalar(dtype, value)); }
 
 Value Graph::read(const VariablePtr& variable) {
+  HB_CHECK(variable, "a variable is null");
   auto it = variable_index_.find(variable.get());
   if (it != variable_index_.end()) {
     auto cur = current_.find(it->second);
@@ -85,10 +97,10 @@ Value Graph::read(const VariablePtr& variable) {
 }
 
 void Graph::assign(const VariablePtr& variable, Value value) {
+  const ValueType& got = type(value);
   read(variable);
   int index = variable_index_[variable.get()];
   const Tensor& t = variable->value();
-  const ValueType& got = type(value);
   HB_CHECK_TYPE(got.dtype == t.dtype(), "[assign] variable \"", variable->name(), "\" is ", dtype_name(t.dtype()),
                 "; got ", dtype_name(got.dtype), where(*this));
   SymShape shape(t.shape().begin(), t.shape().end());
@@ -113,7 +125,7 @@ std::vector<Value> Graph::add(const std::string& op, std::vector<Value> in, Attr
 
 Value Graph::add1(const std::string& op, std::vector<Value> in, Attrs attrs) {
   auto out = add(find_op(op), std::move(in), std::move(attrs));
-  if (out.size() != 1) throw std::logic_error(op + " has several outputs");
+  HB_CHECK(out.size() == 1, "[", op, "] has ", out.size(), " outputs, not one: call add");
   return out[0];
 }
 
@@ -121,7 +133,7 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
   InferContext c{*this, op, in, attrs};
   for (Value v : in)
     if (v.node < 0 || v.node >= size() || size_t(v.out) >= node(v.node).outputs.size())
-      throw std::logic_error(std::string("op ") + op.name + " was given a value of another graph");
+      throw ValueError(std::string("[") + op.name + "] was given an undefined value, or one of another graph");
   const int n = int(in.size());
   if (n < op.min_inputs || (op.max_inputs >= 0 && n > op.max_inputs))
     c.fail(concat_text("takes ", op.min_inputs, op.max_inputs == op.min_inputs ? "" : " or more", " inputs, not ", n));
@@ -141,6 +153,8 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
     } else if (size_t(spec.type) != v.index())
       c.fail_type(
           concat_text("parameter `", spec.name, "` must be a ", attr_type_name(spec.type), ", not ", attr_text(v)));
+    const std::string problem = attr_problem(spec, attrs.items().at(spec.name));
+    if (!problem.empty()) c.fail(concat_text("parameter `", spec.name, "` ", problem));
   }
   if (attrs.items().size() > op.attrs.size())
     for (const auto& [name, value] : attrs.items()) {
@@ -148,7 +162,16 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
       for (const AttrSpec& spec : op.attrs) known = known || name == spec.name;
       if (!known) c.fail_type(concat_text("has no parameter `", name, "`"));
     }
-  std::vector<ValueType> types = op.infer(c);
+  if (!op.infer) c.fail("is no op to add: graphs make such nodes by themselves");
+  const size_t checked = checks.size();
+  std::vector<ValueType> types;
+  try {
+    types = op.infer(c);
+  } catch (const ValueError& e) {  // of dimensions, which know no op
+    if (e.what()[0] == '[') throw;
+    c.fail(e.what());
+  }
+  for (size_t i = checked; i < checks.size(); ++i) checks[i].node = size();
   int id = append(Node{&op, std::move(attrs), std::move(in), std::move(types), scope_});
   std::vector<Value> out;
   for (size_t i = 0; i < node(id).outputs.size(); ++i) out.push_back({id, int(i)});
@@ -156,12 +179,29 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
 }
 
 int Graph::append(Node n) {
+  HB_CHECK(n.op, "append: a node needs an op");
+  for (Value v : n.inputs) type(v);
+  for (const ValueType& t : n.outputs) dtype_size(t.dtype);  // throws for what is no dtype
   nodes_.push_back(std::move(n));
   return size() - 1;
 }
 
+void Graph::check_type(Value v, const ValueType& wanted, const std::string& what) {
+  const ValueType& t = type(v);
+  const std::string text = concat_text(what, " must be ", wanted.str(), "; got ", t.str());
+  HB_CHECK_TYPE(t.dtype == wanted.dtype, text);
+  HB_CHECK(t.shape.size() == wanted.shape.size(), text);
+  for (size_t i = 0; i < t.shape.size(); ++i) unify(wanted.shape[i], t.shape[i], text);
+}
+
 std::vector<Value> Graph::inline_graph(const Graph& source, const std::vector<Value>& in) {
+  HB_CHECK(&source != this, "inline_graph: a graph cannot take in itself");
+  source.verify();
   HB_CHECK(in.size() == source.inputs.size(), "a sub-graph takes ", source.inputs.size(), " inputs, not ", in.size());
+  HB_CHECK(source.variables.empty(), "inline_graph: the sub-graph must read no variables; it reads \"",
+           source.variables.empty() ? "" : source.variables[0]->name(), "\"");
+  for (size_t i = 0; i < in.size(); ++i)
+    check_type(in[i], source.type({source.inputs[i], 0}), "inline_graph: a sub-graph's input");
   std::vector<int> map(size_t(source.size()), -1);
   for (int id = 0; id < source.size(); ++id) {
     const Node& n = source.node(id);
@@ -176,6 +216,10 @@ std::vector<Value> Graph::inline_graph(const Graph& source, const std::vector<Va
     }
     map[size_t(id)] = append(std::move(copy));
   }
+  for (DimCheck check : source.checks) {
+    check.node = check.node >= 0 ? std::max(-1, map[size_t(check.node)]) : -1;
+    checks.push_back(std::move(check));
+  }
   std::vector<Value> out;
   for (const auto& [name, v] : source.outputs) {
     int m = map[size_t(v.node)];
@@ -186,21 +230,34 @@ std::vector<Value> Graph::inline_graph(const Graph& source, const std::vector<Va
 
 std::vector<Value> Graph::replay(const Graph& source, const std::vector<std::pair<Value, Value>>& known,
                                  const std::vector<Value>& wanted) {
+  for (const auto& [from, to] : known) check_type(to, source.type(from), "replay: a known value");
+  for (Value v : wanted) source.type(v);
   std::unordered_map<Value, Value, ValueHash> map(known.begin(), known.end());
-  std::vector<bool> need(size_t(source.size()), false);
+  const int nodes = source.size();  // the source may be this graph, and grows
+  std::vector<bool> need(size_t(nodes), false);
   auto want = [&](Value v) {
     if (!map.count(v)) need[size_t(v.node)] = true;
   };
   for (Value v : wanted) want(v);
-  for (int id = source.size() - 1; id >= 0; --id)
+  for (int id = nodes - 1; id >= 0; --id)
     if (need[size_t(id)])
       for (Value v : source.node(id).inputs) want(v);
-  for (int id = 0; id < source.size(); ++id) {
+  std::vector<int> went(size_t(nodes), -1);
+  for (int id = 0; id < nodes; ++id) {
     if (!need[size_t(id)]) continue;
     Node n = source.node(id);
+    const std::string op = n.op->name;
+    HB_CHECK(op != "input" && op != "variable", "replay: it needs %", id, " = ", op, "(), which is not known");
     for (Value& v : n.inputs) v = map.at(v);
     const int to = append(std::move(n));
+    went[size_t(id)] = to;
     for (size_t i = 0; i < node(to).outputs.size(); ++i) map.emplace(Value{id, int(i)}, Value{to, int(i)});
+  }
+  for (size_t i = 0, n = source.checks.size(); i < n; ++i) {
+    DimCheck check = source.checks[i];
+    if (check.node < 0 || went[size_t(check.node)] < 0) continue;
+    check.node = went[size_t(check.node)];
+    checks.push_back(std::move(check));
   }
   std::vector<Value> out;
   for (Value v : wanted) out.push_back(map.at(v));

@@ -24,8 +24,11 @@ std::string Graph::str() const {
     s << "\n";
   }
   for (const auto& [name, v] : outputs) s << "return " << name << " = " << value_text(v) << "\n";
-  for (const auto& [index, v] : updates)
-    s << "write " << variables[size_t(index)]->name() << " = " << value_text(v) << "\n";
+  for (const auto& [index, v] : updates) {
+    const bool known = size_t(index) < variables.size() && variables[size_t(index)];
+    s << "write " << (known ? variables[size_t(index)]->name() : concat_text("variable ", index, "?")) << " = "
+      << value_text(v) << "\n";
+  }
   return s.str();
 }
 
@@ -47,7 +50,7 @@ std::string Graph::graphviz() const {
 }
 
 void Graph::verify() const {
-  auto fail = [](const std::string& what) { throw std::logic_error("graph: " + what); };
+  auto fail = [](const std::string& what) { throw ValueError("graph: " + what); };
   auto check = [&](Value v, int before, const char* what) {
     if (v.node < 0 || v.node >= before) fail(concat_text(what, " refers to node ", v.node));
     if (v.out < 0 || size_t(v.out) >= node(v.node).outputs.size()) fail(concat_text(what, " refers to output ", v.out));
@@ -56,7 +59,15 @@ void Graph::verify() const {
     const Node& n = node(id);
     if (!n.op) fail(concat_text("node ", id, " has no op"));
     for (Value v : n.inputs) check(v, id, n.op->name);
+    if (std::string(n.op->name) == "variable" && size_t(n.attrs.integer("index")) >= variables.size())
+      fail(concat_text("node ", id, " reads variable ", n.attrs.integer("index")));
   }
+  if (inputs.size() != input_names.size())
+    fail(concat_text("it has ", inputs.size(), " inputs and ", input_names.size(), " names for them"));
+  for (const DimCheck& c : checks)
+    if (c.node < -1 || c.node >= size()) fail(concat_text("a check belongs to node ", c.node));
+  for (const VariablePtr& v : variables)
+    if (!v) fail("a variable is null");
   for (size_t i = 0; i < inputs.size(); ++i)
     if (inputs[i] < 0 || inputs[i] >= size() || std::string(node(inputs[i]).op->name) != "input" ||
         node(inputs[i]).attrs.integer("index") != int64_t(i))

@@ -348,8 +348,6 @@ ModelFile read_model_file(const std::string& path) {
     throw MemoryError("reading " + path + ": out of memory");
   } catch (const Error& e) {
     refuse(path, e.what());
-  } catch (const std::logic_error& e) {
-    refuse(path, e.what());
   }
 }
 }  // namespace hornbeam

@@ -1,5 +1,7 @@
 // attention: softmax(scale * query key^T, where the mask allows) value for all heads, without the scores ever being
 // stored whole (Dao et al. 2022 is the idea; here a block of rows is kept). The decomposition is the plain formula.
+#include <limits>
+
 #include "ops/define.hpp"
 
 namespace hornbeam {
@@ -7,7 +9,7 @@ KernelPlan plan_attention(const KernelRequest&);
 KernelPlan plan_attention_grad(const KernelRequest&);
 
 namespace {
-constexpr double kMasked = -1e9;  // a score where attention is not allowed
+const double kMasked = -std::numeric_limits<double>::infinity();  // a score where attention is not allowed
 
 // Inputs query [batch, T, heads, d], key [batch, S, heads, d], value [batch, S, heads, e], with "masked" a bool mask
 // that broadcasts to [batch, heads, T, S].
@@ -17,7 +19,7 @@ const std::vector<AttrSpec> kAttrs = {
 size_t input_count(const Attrs& a) { return a.flag("masked") ? 4 : 3; }
 
 void check_inputs(const InferContext& c) {
-  if (c.inputs.size() < input_count(c.attrs)) c.fail("the mask is missing");
+  if (c.inputs.size() != input_count(c.attrs)) c.fail(c.attrs.flag("masked") ? "the mask is missing" : "takes no mask");
   for (size_t i = 0; i < 3; ++i) {
     if (c.rank(i) != 4) c.fail("query, key and value must be [batch, positions, heads, size]");
     if (c.dtype(i) != c.dtype(0) || !(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64))
@@ -96,8 +98,11 @@ HB_DEFINE_OP(attention_grad) {  // the inputs, the output, dy
   d.max_inputs = 6;
   d.attrs = kAttrs;
   d.infer = [](const InferContext& c) -> Types {
-    check_inputs(c);
-    if (c.inputs.size() != input_count(c.attrs) + 2) c.fail("takes the inputs, the output and the gradient");
+    const size_t inputs = input_count(c.attrs);
+    if (c.inputs.size() != inputs + 2) c.fail("takes the inputs, the output and the gradient");
+    const ValueType y = forward_types(c, inputs, infer)[0];
+    check_input(c, inputs, y, "the output");
+    check_input(c, inputs + 1, y, "the output's gradient");
     return {c.type(0), c.type(1), c.type(2)};
   };
   d.decompose = [](Graph& g, const Values& in, const Attrs& attrs) -> Values {

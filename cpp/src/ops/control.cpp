@@ -1,15 +1,15 @@
-// Control flow over sub-graphs. Captured values are explicit inputs; the runtime plans each sub-graph as a
-// sub-program (runtime/compile.cpp).
-//   scan   inputs: carries, xs, captures. Body inputs: carries, x slices, captures, index. Body outputs: carries, ys.
-//          outputs: final carries, stacked ys, and the stacked carries that each step began with (for the gradient).
-//   cond   inputs: predicate, captures. Both branches: captures -> outputs.
-//   while  inputs: carries, captures. Both sub-graphs take carries, captures.
+// Control flow over sub-graphs: scan, cond and while_loop. Captured values are explicit inputs; the runtime plans each
+// sub-graph as a sub-program (runtime/build.cpp).
+#include "schema/control.hpp"
+
 #include "ops/define.hpp"
 
 namespace hornbeam {
 namespace {
 void check_body_inputs(const InferContext& c, const Graph& body, const std::vector<ValueType>& given,
                        const char* what) {
+  if (!body.variables.empty())
+    c.fail(concat_text("the ", what, " reads or assigns variables; they must be inputs and results"));
   if (body.inputs.size() != given.size())
     c.fail(concat_text("the ", what, " takes ", body.inputs.size(), " values, not ", given.size()));
   for (size_t i = 0; i < given.size(); ++i) {
@@ -30,14 +30,15 @@ void check_same_type(const InferContext& c, const ValueType& a, const ValueType&
 
 Types infer_scan(const InferContext& c) {
   const Graph& body = c.attrs.graph("body");
-  const size_t n = size_t(c.attrs.integer("carries")), m = size_t(c.attrs.integer("xs"));
-  if (n + m > c.inputs.size() || body.outputs.size() < n || c.attrs.dims("length").size() != 1)
-    c.fail("the body does not fit the carries");
+  if (!ScanLayout::fits(c.attrs, c.inputs.size(), body.outputs.size()))
+    c.fail(concat_text("there are not so many: carries=", c.attrs.integer("carries"), " xs=", c.attrs.integer("xs"),
+                       " of ", c.inputs.size(), " inputs and ", body.outputs.size(), " results of the body"));
+  const ScanLayout l(c.attrs, c.inputs.size(), body.outputs.size());
   const Dim length = c.attrs.dims("length")[0];
   Types given;
   for (size_t i = 0; i < c.inputs.size(); ++i) {
     ValueType t = c.type(i);
-    if (i >= n && i < n + m) {
+    if (l.is_x(i)) {
       if (t.shape.empty()) c.fail("scanned values need a leading axis");
       c.same(t.shape[0], length, "scanned values must have one length");
       t.shape.erase(t.shape.begin());
@@ -47,16 +48,17 @@ Types infer_scan(const InferContext& c) {
   given.push_back({DType::i32, {}});
   check_body_inputs(c, body, given, "body");
   Types out;
-  for (size_t i = 0; i < n; ++i) {
-    check_same_type(c, c.type(i), body.type(body.outputs[i].second), concat_text("carry ", i, " must keep its type"));
-    out.push_back(c.type(i));
+  for (size_t i = 0; i < l.carries; ++i) {
+    check_same_type(c, c.type(l.carry(i)), body.type(body.outputs[i].second),
+                    concat_text("carry ", i, " must keep its type"));
+    out.push_back(c.type(l.carry(i)));
   }
   auto stacked = [&](ValueType t) {
     t.shape.insert(t.shape.begin(), length);
     return t;
   };
-  for (size_t i = n; i < body.outputs.size(); ++i) out.push_back(stacked(body.type(body.outputs[i].second)));
-  for (size_t i = 0; i < n; ++i) out.push_back(stacked(c.type(i)));
+  for (size_t i = 0; i < l.ys; ++i) out.push_back(stacked(body.type(body.outputs[l.y(i)].second)));
+  for (size_t i = 0; i < l.carries; ++i) out.push_back(stacked(c.type(l.carry(i))));
   return out;
 }
 
@@ -68,21 +70,20 @@ Values grad_scan(const GradContext& c) {
   const Attrs attrs = c.attrs();
   const Graph& body = attrs.graph("body");
   const Values ins = g.node(c.node).inputs;
-  const size_t n = size_t(attrs.integer("carries")), m = size_t(attrs.integer("xs")), k = ins.size() - n - m,
-               p = body.outputs.size() - n;
+  const ScanLayout l(attrs, ins.size(), body.outputs.size());
   auto floats = [&](Value v) { return is_float(g.dtype(v)); };
   std::vector<size_t> fc, fx, fk, fy;  // which carries, xs, captures and ys are differentiated
-  for (size_t i = 0; i < n; ++i)
-    if (floats(ins[i])) fc.push_back(i);
-  for (size_t i = 0; i < m; ++i)
-    if (floats(ins[n + i])) fx.push_back(i);
-  for (size_t i = 0; i < k; ++i)
-    if (floats(ins[n + m + i]) && c.wanted[n + m + i]) fk.push_back(i);
-  for (size_t i = 0; i < p; ++i)
-    if (floats(c.out(n + i)) && c.dy(n + i).defined()) fy.push_back(i);
-  std::vector<size_t> fs;  // carry stacks with a gradient (second order)
+  for (size_t i = 0; i < l.carries; ++i)
+    if (floats(ins[l.carry(i)])) fc.push_back(i);
+  for (size_t i = 0; i < l.xs; ++i)
+    if (floats(ins[l.x(i)])) fx.push_back(i);
+  for (size_t i = 0; i < l.captures; ++i)
+    if (floats(ins[l.capture(i)]) && c.wanted[l.capture(i)]) fk.push_back(i);
+  for (size_t i = 0; i < l.ys; ++i)
+    if (floats(c.out(l.y(i))) && c.dy(l.y(i)).defined()) fy.push_back(i);
+  std::vector<size_t> fs;  // carries whose stacks have a gradient (second order)
   for (size_t i : fc)
-    if (c.dy(n + p + i).defined()) fs.push_back(i);
+    if (c.dy(l.start(i)).defined()) fs.push_back(i);
 
   auto back = std::make_shared<Graph>();
   Ops o(*back), outer(g);
@@ -96,15 +97,15 @@ Values grad_scan(const GradContext& c) {
     inputs.push_back(v);
     list.push_back(arg(v, slice));
   };
-  for (size_t i : fc) feed(d_carry, c.dy(i).defined() ? c.dy(i) : zeros_like(outer, ins[i]), false);
-  for (size_t i : fk) feed(d_capture, zeros_like(outer, ins[n + m + i]), false);
+  for (size_t i : fc) feed(d_carry, c.dy(i).defined() ? c.dy(i) : zeros_like(outer, ins[l.carry(i)]), false);
+  for (size_t i : fk) feed(d_capture, zeros_like(outer, ins[l.capture(i)]), false);
   const size_t back_carries = inputs.size();
-  for (size_t i = 0; i < n; ++i) feed(carry, c.out(n + p + i), true);
-  for (size_t i = 0; i < m; ++i) feed(x, ins[n + i], true);
-  for (size_t i : fy) feed(d_y, c.dy(n + i), true);
-  for (size_t i : fs) feed(d_stack, c.dy(n + p + i), true);
+  for (size_t i = 0; i < l.carries; ++i) feed(carry, c.out(l.start(i)), true);
+  for (size_t i = 0; i < l.xs; ++i) feed(x, ins[l.x(i)], true);
+  for (size_t i : fy) feed(d_y, c.dy(l.y(i)), true);
+  for (size_t i : fs) feed(d_stack, c.dy(l.start(i)), true);
   const size_t back_xs = inputs.size() - back_carries;
-  for (size_t i = 0; i < k; ++i) feed(capture, ins[n + m + i], false);
+  for (size_t i = 0; i < l.captures; ++i) feed(capture, ins[l.capture(i)], false);
   Value index = back->input("index", DType::i32, {});
 
   Values forward_in = carry;
@@ -114,7 +115,7 @@ Values grad_scan(const GradContext& c) {
   Values forward = back->inline_graph(body, forward_in);
   Values targets, seeds, sources;
   for (size_t j = 0; j < fc.size(); ++j) targets.push_back(forward[fc[j]]), seeds.push_back(d_carry[j]);
-  for (size_t j = 0; j < fy.size(); ++j) targets.push_back(forward[n + fy[j]]), seeds.push_back(d_y[j]);
+  for (size_t j = 0; j < fy.size(); ++j) targets.push_back(forward[l.y(fy[j])]), seeds.push_back(d_y[j]);
   for (size_t i : fc) sources.push_back(carry[i]);
   for (size_t i : fk) sources.push_back(capture[i]);
   for (size_t i : fx) sources.push_back(x[i]);
@@ -140,17 +141,19 @@ Values grad_scan(const GradContext& c) {
                     {"reverse", !attrs.flag("reverse")}});
   Values out(ins.size());
   at = 0;
-  for (size_t i : fc) out[i] = r[at++];
-  for (size_t i : fk) out[n + m + i] = r[at++];
-  for (size_t i : fx) out[n + i] = r[at++];
+  for (size_t i : fc) out[l.carry(i)] = r[at++];
+  for (size_t i : fk) out[l.capture(i)] = r[at++];
+  for (size_t i : fx) out[l.x(i)] = r[at++];
   return out;
 }
 
 Types infer_cond(const InferContext& c) {
-  if (c.dtype(0) != DType::boolean || c.rank(0) != 0) c.fail("the predicate must be a bool scalar");
+  if (c.dtype(CondLayout::predicate) != DType::boolean || c.rank(CondLayout::predicate) != 0)
+    c.fail("the predicate must be a bool scalar");
   const Graph &a = c.attrs.graph("then"), &b = c.attrs.graph("else");
   Types given;
-  for (size_t i = 1; i < c.inputs.size(); ++i) given.push_back(c.type(i));
+  const CondLayout l(c.inputs.size());
+  for (size_t i = 0; i < l.captures; ++i) given.push_back(c.type(l.capture(i)));
   check_body_inputs(c, a, given, "true branch");
   check_body_inputs(c, b, given, "false branch");
   if (a.outputs.size() != b.outputs.size())
@@ -172,19 +175,23 @@ Values grad_cond(const GradContext& c) {
   std::vector<size_t> ys, wanted;
   for (size_t i = 0; i < c.out_grads.size(); ++i)
     if (c.dy(i).defined()) ys.push_back(i), inputs.push_back(c.dy(i));
-  for (size_t i = 1; i < ins.size(); ++i)
-    if (c.wanted[i] && is_float(g.dtype(ins[i]))) wanted.push_back(i);
+  const CondLayout l(ins.size());
+  for (size_t i = 0; i < l.captures; ++i)
+    if (c.wanted[l.capture(i)] && is_float(g.dtype(ins[l.capture(i)]))) wanted.push_back(i);
   auto branch = [&](const char* name) -> std::shared_ptr<const Graph> {
     auto b = std::make_shared<Graph>();
     Ops o(*b);
     Values args;
-    for (size_t i = 1; i < inputs.size(); ++i)
-      args.push_back(b->input("v" + std::to_string(i), g.dtype(inputs[i]), g.shape(inputs[i])));
-    Values captures(args.begin(), args.begin() + long(ins.size() - 1));
+    const CondLayout all(inputs.size());  // the forward captures, then the results' gradients
+    for (size_t i = 0; i < all.captures; ++i) {
+      const Value v = inputs[all.capture(i)];
+      args.push_back(b->input("v" + std::to_string(i), g.dtype(v), g.shape(v)));
+    }
+    Values captures(args.begin(), args.begin() + long(l.captures));
     Values y = b->inline_graph(attrs.graph(name), captures);
     Values targets, seeds, sources;
-    for (size_t j = 0; j < ys.size(); ++j) targets.push_back(y[ys[j]]), seeds.push_back(args[ins.size() - 1 + j]);
-    for (size_t i : wanted) sources.push_back(captures[i - 1]);
+    for (size_t j = 0; j < ys.size(); ++j) targets.push_back(y[ys[j]]), seeds.push_back(args[l.captures + j]);
+    for (size_t i : wanted) sources.push_back(captures[i]);
     Values d = gradients(*b, targets, sources, seeds);
     for (size_t j = 0; j < d.size(); ++j)
       b->outputs.push_back({"d", d[j].defined() ? d[j] : zeros_like(o, sources[j])});
@@ -193,7 +200,7 @@ Values grad_cond(const GradContext& c) {
   Values out(ins.size());
   if (wanted.empty() || ys.empty()) return out;
   Values r = g.add("cond", inputs, {{"then", branch("then")}, {"else", branch("else")}});
-  for (size_t j = 0; j < wanted.size(); ++j) out[wanted[j]] = r[j];
+  for (size_t j = 0; j < wanted.size(); ++j) out[l.capture(wanted[j])] = r[j];
   return out;
 }
 
@@ -206,9 +213,9 @@ HB_DEFINE_OP(scan) {
   d.min_inputs = 0;
   d.max_inputs = -1;
   d.attrs = {graph_attr("body"),
-             {"carries", AttrType::integer, false, true},
-             {"xs", AttrType::integer, false, true},
-             {"length", AttrType::dims, false, true},
+             AttrSpec{"carries", AttrType::integer, false, true}.between(0),
+             AttrSpec{"xs", AttrType::integer, false, true}.between(0),
+             AttrSpec{"length", AttrType::dims, false, true}.exactly(1).between(0, INT32_MAX),
              {"reverse", AttrType::boolean, false}};
   d.infer = infer_scan;
   d.gradient = grad_scan;
@@ -230,10 +237,9 @@ HB_DEFINE_OP(while_loop) {
   OpDef d;
   d.name = "while_loop";
   d.max_inputs = -1;
-  d.attrs = {graph_attr("cond"), graph_attr("body"), {"carries", AttrType::integer, false, true}};
+  d.attrs = {graph_attr("cond"), graph_attr("body"), AttrSpec{"carries", AttrType::integer, false, true}.between(0)};
   d.infer = [](const InferContext& c) -> Types {
     const Graph &test = c.attrs.graph("cond"), &body = c.attrs.graph("body");
-    const size_t n = size_t(c.attrs.integer("carries"));
     Types given, out;
     for (size_t i = 0; i < c.inputs.size(); ++i) given.push_back(c.type(i));
     check_body_inputs(c, test, given, "condition");
@@ -241,8 +247,11 @@ HB_DEFINE_OP(while_loop) {
     if (test.outputs.size() != 1 || test.type(test.outputs[0].second).dtype != DType::boolean ||
         !test.type(test.outputs[0].second).shape.empty())
       c.fail("the condition must return one bool scalar");
-    if (body.outputs.size() != n) c.fail(concat_text("the body must return ", n, " values, not ", body.outputs.size()));
-    for (size_t i = 0; i < n; ++i) {
+    if (!LoopLayout::fits(c.attrs, c.inputs.size(), body.outputs.size()))
+      c.fail(concat_text("the body must return the carries; carries=", c.attrs.integer("carries"), " of ",
+                         c.inputs.size(), " inputs, and it returns ", body.outputs.size(), " values"));
+    const LoopLayout l(c.attrs, c.inputs.size());
+    for (size_t i = 0; i < l.carries; ++i) {
       check_same_type(c, c.type(i), body.type(body.outputs[i].second),
                       concat_text("loop value ", i, " must keep its type"));
       out.push_back(c.type(i));

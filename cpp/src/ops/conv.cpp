@@ -10,34 +10,22 @@ KernelPlan plan_conv_kernel_grad(const KernelRequest&);
 KernelPlan plan_separable_conv(const KernelRequest&);
 
 namespace {
-const std::vector<AttrSpec> kConvAttrs = {{"strides", AttrType::ints, false, true},
-                                          {"low", AttrType::dims, false, true},   // padding before, per spatial axis
-                                          {"high", AttrType::dims, false, true},  // and after
-                                          {"dilations", AttrType::ints, false, true},
-                                          {"groups", AttrType::integer, int64_t(1)}};
+const std::vector<AttrSpec> kConvAttrs = {
+    AttrSpec{"strides", AttrType::ints, false, true}.between(1, kMostExtent),
+    AttrSpec{"low", AttrType::dims, false, true}.between(0, kMostExtent),   // padding before, per spatial axis
+    AttrSpec{"high", AttrType::dims, false, true}.between(0, kMostExtent),  // and after
+    AttrSpec{"dilations", AttrType::ints, false, true}.between(1, kMostExtent),
+    AttrSpec{"groups", AttrType::integer, int64_t(1)}.between(1)};
 
 // Checks the parameters and returns the number of spatial axes.
-int spatial_axes(const InferContext& c, int rank) {
+size_t spatial_axes(const InferContext& c, int rank) {
   const int n = rank - 2;
   if (n < 1 || n > 3) c.fail("needs 1 to 3 spatial axes");
   const Ints &s = c.attrs.ints("strides"), &d = c.attrs.ints("dilations");
   const SymShape &lo = c.attrs.dims("low"), &hi = c.attrs.dims("high");
   if (int(s.size()) != n || int(d.size()) != n || int(lo.size()) != n || int(hi.size()) != n)
     c.fail(concat_text("needs strides, padding and dilations for ", n, " spatial axes"));
-  for (int i = 0; i < n; ++i)
-    if (s[size_t(i)] < 1 || d[size_t(i)] < 1)
-      c.fail(concat_text("strides and dilations must be >= 1; strides=", shape_text(s), " dilations=", shape_text(d)));
-  for (const auto* p : {&lo, &hi})
-    for (const Dim& v : *p)
-      if (v.is_const() && v.value() < 0) c.fail(concat_text("padding must be >= 0; padding=", shape_text(*p)));
-  if (c.attrs.integer("groups") < 1) c.fail("groups must be >= 1");
-  return n;
-}
-
-void check_types(const InferContext& c) {
-  if (c.dtype(0) != c.dtype(1) || !(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64))
-    c.fail_type("inputs must both be float32 or both float64");
-  if (c.rank(0) != c.rank(1)) c.fail("inputs must have the same number of axes");
+  return size_t(n);
 }
 
 Dim extent(const Dim& kernel, int64_t dilation) {
@@ -45,30 +33,33 @@ Dim extent(const Dim& kernel, int64_t dilation) {
   return (kernel - 1) * dilation + 1;
 }
 
-Types infer_conv(const InferContext& c) {
-  check_types(c);
-  const int n = spatial_axes(c, c.rank(0));
-  const SymShape &x = c.shape(0), &k = c.shape(1);
+// The type of the convolution of x by a kernel.
+ValueType convolved(const InferContext& c, const ValueType& x, const ValueType& kernel) {
+  if (x.dtype != kernel.dtype || !(x.dtype == DType::f32 || x.dtype == DType::f64))
+    c.fail_type("inputs must both be float32 or both float64");
+  if (x.shape.size() != kernel.shape.size()) c.fail("inputs must have the same number of axes");
+  const size_t n = spatial_axes(c, int(x.shape.size()));
+  const SymShape& k = kernel.shape;
   const int64_t groups = c.attrs.integer("groups");
-  const Dim channels = x[size_t(n + 1)], outs = k[size_t(n + 1)];
-  c.same(channels, k[size_t(n)] * groups,
+  const Dim outs = k[n + 1];
+  c.same(x.shape[n + 1], k[n] * groups,
          concat_text("input channels must be groups x kernel channels; groups=", groups));
   if (outs.is_const() && outs.value() % groups != 0)
     c.fail(concat_text("output channels must be divisible by groups=", groups));
-  SymShape y{x[0]};
-  for (int i = 0; i < n; ++i) {
-    const size_t s = size_t(i);
-    Dim padded = x[s + 1] + c.attrs.dims("low")[s] + c.attrs.dims("high")[s];
-    Dim window = extent(k[s], c.attrs.ints("dilations")[s]);
-    if (k[s] == Dim(0)) c.fail("the kernel is empty");
+  SymShape y{x.shape[0]};
+  for (size_t i = 0; i < n; ++i) {
+    Dim padded = x.shape[i + 1] + c.attrs.dims("low")[i] + c.attrs.dims("high")[i];
+    Dim window = extent(k[i], c.attrs.ints("dilations")[i]);
+    if (k[i] == Dim(0)) c.fail("the kernel is empty");
     if (padded.is_const() && window.is_const() && window.value() > padded.value())
       c.fail(concat_text("the dilated kernel (", window.str(), ") is larger than the padded input (", padded.str(),
                          ") on spatial axis ", i));
-    y.push_back(floordiv(padded - window, c.attrs.ints("strides")[s]) + 1);
+    y.push_back(floordiv(padded - window, c.attrs.ints("strides")[i]) + 1);
   }
   y.push_back(outs);
-  return {{c.dtype(0), y}};
+  return {x.dtype, y};
 }
+Types infer_conv(const InferContext& c) { return {convolved(c, c.type(0), c.type(1))}; }
 
 Value conv(Graph& g, Value x, Value k, const Attrs& a) {
   Attrs p = a;
@@ -88,7 +79,7 @@ Value kernel_grad(Graph& g, Value x, Value dy, const Attrs& a, SymShape shape) {
 
 std::vector<AttrSpec> with_shape() {
   std::vector<AttrSpec> attrs = kConvAttrs;
-  attrs.push_back({"shape", AttrType::dims, false, true});  // of the result
+  attrs.push_back(AttrSpec{"shape", AttrType::dims, false, true}.between(0));  // of the result
   return attrs;
 }
 }  // namespace
@@ -125,14 +116,9 @@ HB_DEFINE_OP(conv_input_grad) {  // inputs dy, kernel
   d.min_inputs = d.max_inputs = 2;
   d.attrs = with_shape();
   d.infer = [](const InferContext& c) -> Types {
-    check_types(c);
-    const int n = spatial_axes(c, c.rank(0));
-    const SymShape& out = c.attrs.dims("shape");
-    if (int(out.size()) != n + 2) c.fail(concat_text("the result needs ", n + 2, " axes; shape=", shape_text(out)));
-    c.same(c.shape(0)[size_t(n + 1)], c.shape(1)[size_t(n + 1)], "channels of the gradient must match the kernel's");
-    c.same(out[size_t(n + 1)], c.shape(1)[size_t(n)] * c.attrs.integer("groups"),
-           "result channels must be groups x kernel channels");
-    return {{c.dtype(0), out}};
+    const ValueType x{c.dtype(0), c.attrs.dims("shape")};
+    check_input(c, 0, convolved(c, x, c.type(1)), "the result's gradient");
+    return {x};
   };
   d.gradient = [](const GradContext& c) -> Values {
     const Attrs a = c.attrs();
@@ -151,9 +137,9 @@ HB_DEFINE_OP(conv_kernel_grad) {  // inputs x, dy
   d.min_inputs = d.max_inputs = 2;
   d.attrs = with_shape();
   d.infer = [](const InferContext& c) -> Types {
-    check_types(c);
-    spatial_axes(c, c.rank(0));
-    return {{c.dtype(0), c.attrs.dims("shape")}};
+    const ValueType kernel{c.dtype(0), c.attrs.dims("shape")};
+    check_input(c, 1, convolved(c, c.type(0), kernel), "the result's gradient");
+    return {kernel};
   };
   d.gradient = [](const GradContext& c) -> Values {
     const Attrs a = c.attrs();

@@ -9,6 +9,8 @@ KernelPlan plan_along_axis(const KernelRequest&);
 KernelPlan plan_argsort(const KernelRequest&);
 
 namespace {
+const AttrSpec kRows = AttrSpec{"rows", AttrType::dims, false, true}.exactly(1).between(0);
+
 void check_ids(const InferContext& c, size_t i) {
   if (c.dtype(i) != DType::i32 && c.dtype(i) != DType::i64) c.fail_type("indices must be int32 or int64");
 }
@@ -19,7 +21,6 @@ ValueType scattered(const InferContext& c, SymShape rows) {
   if (c.rank(1) < c.rank(0)) c.fail("updates must have the ids' axes first");
   for (int i = 0; i < c.rank(0); ++i)
     c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' axes first");
-  if (rows.size() != 1) c.fail("takes one number of rows");
   rows.insert(rows.end(), c.shape(1).begin() + c.rank(0), c.shape(1).end());
   return {c.dtype(1), rows};
 }
@@ -51,7 +52,7 @@ HB_DEFINE_OP(
   d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
   // lazy: an optimizer's promise that rows no id points to need no update
-  d.attrs = {{"rows", AttrType::dims, false, true}, {"lazy", AttrType::boolean, false}};
+  d.attrs = {kRows, {"lazy", AttrType::boolean, false}};
   d.infer = [](const InferContext& c) -> Types { return {scattered(c, c.attrs.dims("rows"))}; };
   d.gradient = [](const GradContext& c) -> Values { return {Value{}, c.graph.add1("gather", {c.dy(), c.in(0)})}; };
   d.cpu = plan_scatter_add;
@@ -65,7 +66,7 @@ HB_DEFINE_OP(unique_rows) {
   d.name = "unique_rows";
   d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
-  d.attrs = {{"rows", AttrType::dims, false, true}};
+  d.attrs = {kRows};
   d.infer = [](const InferContext& c) -> Types {
     scattered(c, c.attrs.dims("rows"));
     const Dim n = shape_product(c.shape(0));
@@ -105,11 +106,11 @@ HB_DEFINE_OP(put_along_axis) {  // inputs ids, updates: zeros with the updates a
   d.name = "put_along_axis";
   d.may_fail = true;
   d.min_inputs = d.max_inputs = 2;
-  d.attrs = {{"axis", AttrType::integer, int64_t(-1)}, {"size", AttrType::dims, false, true}};
+  d.attrs = {{"axis", AttrType::integer, int64_t(-1)},
+             AttrSpec{"size", AttrType::dims, false, true}.exactly(1).between(0)};
   d.infer = [](const InferContext& c) -> Types {
     check_ids(c, 0);
-    if (c.attrs.dims("size").size() != 1 || c.rank(0) != c.rank(1))
-      c.fail("takes one size, and updates of the ids' shape");
+    if (c.rank(0) != c.rank(1)) c.fail("updates must have the ids' shape");
     for (int i = 0; i < c.rank(0); ++i)
       c.same(c.shape(0)[size_t(i)], c.shape(1)[size_t(i)], "updates must have the ids' shape");
     SymShape out = c.shape(1);

@@ -21,14 +21,6 @@ void check_norm(const InferContext& c, size_t params) {
   }
 }
 
-// Input i has this shape and x's dtype.
-void check_like(const InferContext& c, size_t i, const SymShape& shape) {
-  if (c.dtype(i) != c.dtype(0)) c.fail_type("inputs must have one dtype");
-  if (c.shape(i).size() != shape.size()) c.fail(concat_text("input ", i, " must have shape ", shape_text(shape)));
-  for (size_t k = 0; k < shape.size(); ++k)
-    c.same(c.shape(i)[k], shape[k], concat_text("input ", i, " must have shape ", shape_text(shape)));
-}
-
 Ints leading_axes(int rank) {
   Ints axes;
   for (int i = 0; i + 1 < rank; ++i) axes.push_back(i);
@@ -78,8 +70,9 @@ HB_DEFINE_OP(batch_norm_grad) {  // inputs x, gamma, mean, variance, dy; outputs
   d.min_inputs = d.max_inputs = 5;
   d.attrs = kEpsilon;
   d.infer = [](const InferContext& c) -> Types {
-    check_norm(c, 3);
-    check_like(c, 4, c.shape(0));
+    check_norm(c, 1);
+    for (size_t i : {2, 3}) check_input(c, i, {c.dtype(0), {c.shape(0).back()}}, "a statistic");
+    check_input(c, 4, c.type(0), "the output's gradient");
     return {c.type(0), c.type(1), c.type(1)};
   };
   d.decompose = [](Graph& g, const Values& in, const Attrs& a) -> Values {
@@ -123,9 +116,8 @@ HB_DEFINE_OP(layer_norm_grad) {  // inputs x, gamma, mean, rstd, dy; outputs dx,
   d.infer = [](const InferContext& c) -> Types {
     check_norm(c, 1);
     const SymShape rows(c.shape(0).begin(), c.shape(0).end() - 1);
-    check_like(c, 2, rows);
-    check_like(c, 3, rows);
-    check_like(c, 4, c.shape(0));
+    for (size_t i : {2, 3}) check_input(c, i, {c.dtype(0), rows}, "a statistic");
+    check_input(c, 4, c.type(0), "the output's gradient");
     return {c.type(0), c.type(1), c.type(1)};
   };
   // Recomputes mean and deviation from x, so that their dependence on x is differentiated too.

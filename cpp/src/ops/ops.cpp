@@ -4,6 +4,18 @@
 #include "base/check.hpp"
 
 namespace hornbeam {
+namespace {
+// `axis` in [-rank, rank) made non-negative.
+int64_t axis_of(const char* op, int64_t axis, int rank) {
+  HB_CHECK(axis >= -rank && axis < rank, "[", op, "] axis must be in [", -rank, ", ", rank, "). Received: axis=", axis);
+  return axis < 0 ? axis + rank : axis;
+}
+}  // namespace
+
+const char* Ops::named(const char* op) {
+  HB_CHECK(op, "an op's name is null");
+  return op;
+}
 
 Value Ops::reduce(const std::string& op, Value a, Ints axes, bool keepdims) {
   if (op == "logsumexp") {
@@ -24,7 +36,7 @@ Value Ops::reshape(Value a, SymShape shape) {
 }
 
 Value Ops::transpose(Value a, Ints perm) {
-  bool identity = true;
+  bool identity = int(perm.size()) == g.rank(a);
   for (size_t i = 0; i < perm.size(); ++i) identity = identity && perm[i] == int64_t(i);
   return identity ? a : g.add1("transpose", {a}, {{"perm", std::move(perm)}});
 }
@@ -34,7 +46,9 @@ Value Ops::broadcast_to(Value a, SymShape shape) {
 }
 
 Value Ops::concat(std::vector<Value> parts, int64_t axis) {
-  return parts.size() == 1 ? parts[0] : g.add1("concat", std::move(parts), {{"axis", axis}});
+  if (parts.size() != 1) return g.add1("concat", std::move(parts), {{"axis", axis}});
+  axis_of("concat", axis, g.rank(parts[0]));
+  return parts[0];
 }
 
 Value Ops::slice(Value a, SymShape begin, SymShape end, Ints strides) {
@@ -44,7 +58,7 @@ Value Ops::slice(Value a, SymShape begin, SymShape end, Ints strides) {
 
 Value Ops::gather(Value table, Value ids, int64_t axis) {
   const int rank = g.rank(table), n = g.rank(ids);
-  if (axis < 0) axis += rank;
+  axis = axis_of("gather", axis, rank);
   if (axis == 0) return g.add1("gather", {table, ids});
   Ints front{axis}, back;
   for (int i = 0; i < rank; ++i)
@@ -69,6 +83,7 @@ Value Ops::dim_value(const Dim& d, DType dtype) {
 Value Ops::sum_to(Value a, const SymShape& shape) {
   const SymShape& have = g.shape(a);
   if (have == shape) return a;
+  HB_CHECK(shape.size() <= have.size(), "sum_to: ", g.type(a).str(), " has fewer axes than shape ", shape_text(shape));
   Ints axes;
   const size_t lead = have.size() - shape.size();
   for (size_t i = 0; i < have.size(); ++i)

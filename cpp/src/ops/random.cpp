@@ -9,7 +9,7 @@ KernelPlan plan_check_finite(const KernelRequest&);
 HB_DEFINE_OP(random_uniform) {  // input seed i64[2] (key, counter); values in [0, 1)
   OpDef d;
   d.name = "random_uniform";
-  d.attrs = {{"shape", AttrType::dims, false, true},
+  d.attrs = {AttrSpec{"shape", AttrType::dims, false, true}.between(0),
              {"dtype", AttrType::dtype, DType::f32},
              {"stream", AttrType::integer, int64_t(0)}};  // independent draws from one counter
   d.infer = [](const InferContext& c) -> Types {

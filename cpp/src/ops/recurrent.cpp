@@ -10,16 +10,15 @@ KernelPlan plan_recurrent(const KernelRequest&);
 namespace {
 using Layout = RecurrentLayout;
 
-const std::vector<AttrSpec> kAttrs = {{"cell", AttrType::text, std::string(), true},
-                                      {"masked", AttrType::boolean, false},
-                                      {"reverse", AttrType::boolean, false}};
+const std::vector<AttrSpec> kAttrs = {
+    AttrSpec{"cell", AttrType::text, std::string(), true}.one_of({"lstm", "gru", "tanh", "relu"}),
+    {"masked", AttrType::boolean, false},
+    {"reverse", AttrType::boolean, false}};
 
 Layout check_inputs(const InferContext& c) {
-  const std::string& cell = c.attrs.text("cell");
-  if (cell != "lstm" && cell != "gru" && cell != "tanh" && cell != "relu")
-    c.fail(concat_text("the cell must be lstm, gru, tanh or relu, not ", cell));
   const Layout l(c.attrs);
-  if (c.inputs.size() < l.inputs()) c.fail(concat_text("a ", cell, " takes ", l.inputs(), " inputs"));
+  if (c.inputs.size() != l.inputs())
+    c.fail(concat_text("a ", l.masked ? "masked " : "", c.attrs.text("cell"), " takes ", l.inputs(), " inputs"));
   if (c.rank(l.x) != 3 || c.rank(l.kernel) != 2 || c.rank(l.h0) != 2)
     c.fail("inputs must be x_proj [batch, steps, gates * units], kernel [units, gates * units], state [batch, units]");
   if (!(c.dtype(l.x) == DType::f32 || c.dtype(l.x) == DType::f64)) c.fail_type("needs float32 or float64 inputs");
@@ -46,6 +45,16 @@ Layout check_inputs(const InferContext& c) {
     c.same(c.shape(l.mask())[1], c.shape(l.x)[1], "the mask must be [batch, steps]");
   }
   return l;
+}
+
+Types infer(const InferContext& c) {
+  const Layout l = check_inputs(c);
+  const Dim units = c.shape(l.kernel)[0];
+  ValueType h = c.type(l.x), gates = h;
+  h.shape[2] = units, gates.shape[2] = units * Dim(4);
+  if (l.lstm) return {h, h, gates};
+  if (l.gru) return {h, gates};
+  return {h};
 }
 
 // The pointwise part in the ops' own terms: (gates of the inputs, gates of the state, states) -> h, [c], [what is
@@ -183,15 +192,7 @@ HB_DEFINE_OP(recurrent) {
   d.min_inputs = 3;
   d.max_inputs = 5;
   d.attrs = kAttrs;
-  d.infer = [](const InferContext& c) -> Types {
-    const Layout l = check_inputs(c);
-    const Dim units = c.shape(l.kernel)[0];
-    ValueType h = c.type(l.x), gates = h;
-    h.shape[2] = units, gates.shape[2] = units * Dim(4);
-    if (l.lstm) return {h, h, gates};
-    if (l.gru) return {h, gates};
-    return {h};
-  };
+  d.infer = infer;
   d.gradient = gradient;
   d.decompose = as_scan;
   d.cpu = plan_recurrent;
@@ -208,8 +209,14 @@ HB_DEFINE_OP(recurrent_grad) {
   d.max_inputs = 10;
   d.attrs = kAttrs;
   d.infer = [](const InferContext& c) -> Types {
-    const Layout l = check_inputs(c);
-    if (c.inputs.size() <= l.dh()) c.fail("the outputs' gradients are missing");
+    const Layout l(c.attrs);
+    const size_t given = c.inputs.size();
+    if (given != l.dh() + 1 && !(l.lstm && given == l.dc() + 1))
+      c.fail("takes the inputs, the outputs and the states' gradients");
+    const Types saved = forward_types(c, l.inputs(), infer);
+    for (size_t i = 0; i < saved.size(); ++i) check_input(c, l.saved(i), saved[i], "an output");
+    check_input(c, l.dh(), saved[0], "the states' gradient");
+    if (given > l.dc()) check_input(c, l.dc(), saved[l.cell_states()], "the cell states' gradient");
     if (l.lstm) return {c.type(l.x), c.type(l.h0), c.type(l.c0)};
     if (l.gru) return {c.type(l.x), c.type(l.h0), c.type(l.x)};
     return {c.type(l.x), c.type(l.h0)};

@@ -17,6 +17,7 @@ struct Registry {
 #undef HB_OP
   }
   void insert(OpDef def) {
+    HB_CHECK(!def.float32_only || def.decompose, "op \"", def.name, "\" takes float32 only and has no decomposition");
     std::string name = def.name;
     ops[name] = std::make_unique<OpDef>(std::move(def));
   }
@@ -37,6 +38,7 @@ const OpDef& find_op(const std::string& name) {
 
 void register_op(OpDef op) {
   HB_CHECK(op.name && op.infer, "register_op: an op needs a name and an infer function");
+  for (const AttrSpec& a : op.attrs) HB_CHECK(a.name, "register_op: an attribute of op \"", op.name, "\" has no name");
   op.may_fail = true;  // nothing is known of it
   Registry& r = registry();
   std::lock_guard<std::mutex> hold(r.lock);

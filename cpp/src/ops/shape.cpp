@@ -81,32 +81,29 @@ Types infer_concat(const InferContext& c) {
   return {{c.dtype(0), out}};
 }
 
-Types infer_slice(const InferContext& c) {
+// The type of a slice of x.
+ValueType sliced(const InferContext& c, const ValueType& x) {
   const SymShape &b = dims(c, "begin"), &e = dims(c, "end");
   const Ints& s = c.attrs.ints("strides");
-  if (b.size() != size_t(c.rank(0)) || e.size() != b.size() || s.size() != b.size())
+  if (b.size() != x.shape.size() || e.size() != b.size() || s.size() != b.size())
     c.fail("needs begin, end and stride for each axis");
   SymShape out;
   for (size_t i = 0; i < b.size(); ++i) {
-    if (s[i] < 1) c.fail(concat_text("strides must be positive; strides=", shape_text(s)));
-    const Dim n = c.shape(0)[i];
+    const Dim n = x.shape[i];
     if (b[i].is_const() && e[i].is_const() && n.is_const() &&
         !(0 <= b[i].value() && b[i].value() <= e[i].value() && e[i].value() <= n.value()))
       c.fail(concat_text("the range is outside the axis; begin=", shape_text(b), " end=", shape_text(e)));
     out.push_back(ceildiv(e[i] - b[i], s[i]));
   }
-  return {{c.dtype(0), out}};
+  return {x.dtype, out};
 }
+Types infer_slice(const InferContext& c) { return {sliced(c, c.type(0))}; }
 
 Types infer_pad(const InferContext& c) {
   const SymShape &lo = dims(c, "low"), &hi = dims(c, "high");
   if (lo.size() != size_t(c.rank(0)) || hi.size() != lo.size()) c.fail("needs low and high padding for each axis");
   SymShape out;
-  for (size_t i = 0; i < lo.size(); ++i) {
-    if ((lo[i].is_const() && lo[i].value() < 0) || (hi[i].is_const() && hi[i].value() < 0))
-      c.fail("padding must be >= 0");
-    out.push_back(c.shape(0)[i] + lo[i] + hi[i]);
-  }
+  for (size_t i = 0; i < lo.size(); ++i) out.push_back(c.shape(0)[i] + lo[i] + hi[i]);
   return {{c.dtype(0), out}};
 }
 
@@ -121,10 +118,13 @@ OpDef make(const char* name, std::vector<AttrSpec> attrs, Types (*infer)(const I
   return d;
 }
 AttrSpec need(const char* name, AttrType t) { return {name, t, false, true}; }
+// Required sizes or places; steps.
+AttrSpec sizes(const char* name) { return need(name, AttrType::dims).between(0); }
+AttrSpec steps(const char* name) { return need(name, AttrType::ints).between(1, kMostExtent); }
 }  // namespace
 
 HB_DEFINE_OP(reshape) {
-  OpDef d = make("reshape", {need("shape", AttrType::dims)}, infer_reshape, nullptr);
+  OpDef d = make("reshape", {need("shape", AttrType::dims).between(-1)}, infer_reshape, nullptr);
   d.view = true;
   d.gradient = [](const GradContext& c) -> Values { return {Ops(c.graph).reshape(c.dy(), c.graph.shape(c.in(0)))}; };
   return d;
@@ -142,7 +142,7 @@ HB_DEFINE_OP(transpose) {
 }
 
 HB_DEFINE_OP(broadcast_to) {
-  OpDef d = make("broadcast_to", {need("shape", AttrType::dims)}, infer_broadcast, plan_strided_copy);
+  OpDef d = make("broadcast_to", {sizes("shape")}, infer_broadcast, plan_strided_copy);
   d.gradient = [](const GradContext& c) -> Values { return {Ops(c.graph).sum_to(c.dy(), c.graph.shape(c.in(0)))}; };
   return d;
 }
@@ -162,8 +162,7 @@ HB_DEFINE_OP(flip) {
 }
 
 HB_DEFINE_OP(slice) {
-  OpDef d = make("slice", {need("begin", AttrType::dims), need("end", AttrType::dims), need("strides", AttrType::ints)},
-                 infer_slice, plan_strided_copy);
+  OpDef d = make("slice", {sizes("begin"), sizes("end"), steps("strides")}, infer_slice, plan_strided_copy);
   d.gradient = [](const GradContext& c) -> Values {
     Attrs a = c.attrs();
     a.set("shape", c.graph.shape(c.in(0)));
@@ -174,16 +173,11 @@ HB_DEFINE_OP(slice) {
 
 HB_DEFINE_OP(slice_grad) {  // zeros of `shape`, with the input at [begin:end:strides]
   OpDef d = make(
-      "slice_grad",
-      {need("begin", AttrType::dims), need("end", AttrType::dims), need("strides", AttrType::ints),
-       need("shape", AttrType::dims)},
+      "slice_grad", {sizes("begin"), sizes("end"), steps("strides"), sizes("shape")},
       [](const InferContext& c) -> Types {
-        const size_t n = c.attrs.dims("shape").size();
-        if (size_t(c.rank(0)) != n || c.attrs.dims("begin").size() != n || c.attrs.ints("strides").size() != n)
-          c.fail("needs begin, stride and size for each axis");
-        for (int64_t s : c.attrs.ints("strides"))
-          if (s < 1) c.fail("strides must be positive");
-        return {{c.dtype(0), c.attrs.dims("shape")}};
+        const ValueType x{c.dtype(0), c.attrs.dims("shape")};
+        check_input(c, 0, sliced(c, x), "the result's gradient");
+        return {x};
       },
       plan_pad);
   d.gradient = [](const GradContext& c) -> Values {
@@ -195,8 +189,7 @@ HB_DEFINE_OP(slice_grad) {  // zeros of `shape`, with the input at [begin:end:st
 }
 
 HB_DEFINE_OP(pad) {
-  OpDef d = make("pad", {need("low", AttrType::dims), need("high", AttrType::dims), {"value", AttrType::real, 0.0}},
-                 infer_pad, plan_pad);
+  OpDef d = make("pad", {sizes("low"), sizes("high"), {"value", AttrType::real, 0.0}}, infer_pad, plan_pad);
   d.gradient = [](const GradContext& c) -> Values {
     const SymShape lo = c.attrs().dims("low");
     SymShape end = c.graph.shape(c.in(0));
@@ -239,11 +232,10 @@ HB_DEFINE_OP(stop_gradient) {
 HB_DEFINE_OP(custom_gradient) {
   // Inputs: the forward outputs, then the function's inputs. Outputs: the forward outputs, unchanged.
   OpDef d = make(
-      "custom_gradient", {need("outputs", AttrType::integer), need("rule", AttrType::gradient)},
+      "custom_gradient", {need("outputs", AttrType::integer).between(0), need("rule", AttrType::gradient)},
       [](const InferContext& c) -> Types {
         Types t;
-        if (c.attrs.integer("outputs") < 0 || size_t(c.attrs.integer("outputs")) > c.inputs.size())
-          c.fail("bad number of outputs");
+        if (size_t(c.attrs.integer("outputs")) > c.inputs.size()) c.fail("bad number of outputs");
         for (size_t i = 0; i < size_t(c.attrs.integer("outputs")); ++i) t.push_back(c.type(i));
         return t;
       },
@@ -277,9 +269,10 @@ HB_DEFINE_OP(custom_gradient) {
 
 HB_DEFINE_OP(iota) {  // counts along `axis`, constant along the others
   OpDef d = make(
-      "iota",
-      {need("shape", AttrType::dims), {"axis", AttrType::integer, int64_t(0)}, {"dtype", AttrType::dtype, DType::i32}},
+      "iota", {sizes("shape"), {"axis", AttrType::integer, int64_t(0)}, {"dtype", AttrType::dtype, DType::i32}},
       [](const InferContext& c) -> Types {
+        const int rank = int(c.attrs.dims("shape").size());
+        if (rank > 0) c.axis(c.attrs.integer("axis"), rank);
         return {{c.attrs.dtype("dtype"), c.attrs.dims("shape")}};
       },
       plan_iota);
@@ -290,9 +283,8 @@ HB_DEFINE_OP(iota) {  // counts along `axis`, constant along the others
 
 HB_DEFINE_OP(dim_value) {
   OpDef d = make(
-      "dim_value", {need("dim", AttrType::dims), {"dtype", AttrType::dtype, DType::i32}},
+      "dim_value", {need("dim", AttrType::dims).exactly(1), {"dtype", AttrType::dtype, DType::i32}},
       [](const InferContext& c) -> Types {
-        if (c.attrs.dims("dim").size() != 1) c.fail("takes one dimension");
         return {{c.attrs.dtype("dtype"), {}}};
       },
       plan_dim_value);

@@ -74,13 +74,11 @@ HB_DEFINE_OP(sparse_softmax_cross_entropy) {  // inputs logits [.., C], labels [
 HB_DEFINE_OP(sparse_softmax_cross_entropy_grad) {  // (softmax(logits) - one_hot(labels)) * dy
   OpDef d;
   d.name = "sparse_softmax_cross_entropy_grad";
+  d.may_fail = true;
   d.min_inputs = d.max_inputs = 3;
   d.infer = [](const InferContext& c) -> Types {
     const ValueType loss = infer_cross_entropy(c)[0];
-    if (c.dtype(2) != loss.dtype || c.shape(2).size() != loss.shape.size())
-      c.fail("the gradient must have the loss' type");
-    for (size_t i = 0; i < loss.shape.size(); ++i)
-      c.same(c.shape(2)[i], loss.shape[i], "the gradient must have the loss' shape");
+    check_input(c, 2, loss, "the loss' gradient");
     return {c.type(0)};
   };
   d.decompose = [](Graph& g, const Values& in, const Attrs&) -> Values {

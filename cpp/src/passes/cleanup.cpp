@@ -1,7 +1,7 @@
 // Dead code, common subexpressions and constant folding. None of them changes a bit of any result.
 #include <unordered_map>
 
-#include "kernels/cpu/isa/isa_table.hpp"
+#include "base/parallel.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -54,10 +54,11 @@ namespace {
 constexpr int64_t kLargestFolded = 4096;  // elements: larger constants cost more memory than time
 
 // Runs one node on constant inputs; false when it cannot.
-bool evaluate(const Node& n, const std::vector<Tensor>& inputs, std::vector<Tensor>* outputs) {
+bool evaluate(const Node& n, const std::vector<Tensor>& inputs, const FoldTarget& target,
+              std::vector<Tensor>* outputs) {
   std::vector<void*> buffers;
   const Attrs attrs = n.attrs.evaluated({});
-  KernelRequest request{n.op->name, attrs, {}, {}, &default_isa(), 1, {}};
+  KernelRequest request{n.op->name, attrs, {}, {}, target.isa, 1, {}, target.winograd};
   for (const Tensor& t : inputs) {
     request.inputs.push_back({t.dtype(), t.shape()});
     buffers.push_back(t.raw());
@@ -72,6 +73,7 @@ bool evaluate(const Node& n, const std::vector<Tensor>& inputs, std::vector<Tens
   buffers.push_back(work.raw());
   buffers.push_back(prepared.raw());
   Status status;
+  FlushDenormals flush;  // as when the program runs
   for (const Stage& s : plan.stages)
     for (int part = 0; part < s.parts; ++part)
       s.fn(KernelCall{plan.params.get(), buffers.data(), int(inputs.size()), int(buffers.size()) - 2, part, s.parts, 0,
@@ -82,10 +84,8 @@ bool evaluate(const Node& n, const std::vector<Tensor>& inputs, std::vector<Tens
 bool constant_dims(const Node& n) {
   for (const ValueType& t : n.outputs) {
     int64_t size = 1;
-    for (const Dim& d : t.shape) {
-      if (!d.is_const()) return false;
-      size *= d.value();
-    }
+    for (const Dim& d : t.shape)
+      if (!d.is_const() || __builtin_mul_overflow(size, d.value(), &size)) return false;
     if (size > kLargestFolded) return false;
   }
   for (const auto& [name, value] : n.attrs.items())
@@ -96,7 +96,7 @@ bool constant_dims(const Node& n) {
 }
 }  // namespace
 
-Graph fold_constants(const Graph& g) {
+Graph fold_constants(const Graph& g, const FoldTarget& target) {
   Rewriter w(g);
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
@@ -113,7 +113,7 @@ Graph fold_constants(const Graph& g) {
       for (size_t i = 0; i < n.outputs.size(); ++i)
         outputs.push_back(inputs[i].reshaped(eval_shape(n.outputs[i].shape, {})));
     } else if (fold) {
-      fold = evaluate(n, inputs, &outputs);
+      fold = evaluate(n, inputs, target, &outputs);
     }
     if (!fold) {
       w.keep(id);

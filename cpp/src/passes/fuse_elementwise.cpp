@@ -11,8 +11,6 @@
 namespace hornbeam {
 namespace {
 
-constexpr size_t kLargestGroup = 36;  // instructions plus inputs; the tile machine has room for twice as many
-
 class Fuser {
  public:
   explicit Fuser(const Graph& g) : g_(g), group_(size_t(g.size()), -1), late_(size_t(g.size()), false) {}

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "hornbeam/executable.hpp"
+#include "kernels/cpu/isa/isa_table.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -9,11 +10,12 @@ namespace {
 struct Pass {
   const char* name;
   Graph (*run)(const Graph&);
+  Graph (*run_for)(const Graph&, const FoldTarget&) = nullptr;  // instead, where results depend on the target
 };
 constexpr Pass kPasses[] = {
-    {"dead_code", dead_code},         {"fold_constants", fold_constants},     {"algebra", algebra},
-    {"cse", common_subexpressions},   {"lookup_products", lookup_products},   {"fold_scales", fold_scales},
-    {"recompute", recompute},         {"fuse_elementwise", fuse_elementwise}, {"sparse_updates", sparse_updates},
+    {"dead_code", dead_code},         {"fold_constants", nullptr, fold_constants}, {"algebra", algebra},
+    {"cse", common_subexpressions},   {"lookup_products", lookup_products},        {"fold_scales", fold_scales},
+    {"recompute", recompute},         {"fuse_elementwise", fuse_elementwise},      {"sparse_updates", sparse_updates},
     {"fuse_epilogue", fuse_epilogue}, {"fuse_separable", fuse_separable}};
 
 // Puts an op's decomposition where its kernel does not take the dtype, or everywhere (`all`).
@@ -36,14 +38,14 @@ Graph expand(const Graph& g, bool all) {
 }
 
 // Optimizes the sub-graphs of scan, cond and while_loop.
-Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable) {
+Graph optimize_bodies(const Graph& g, const CompileOptions& options) {
   Rewriter w(g);
   for (int id = 0; id < g.size(); ++id) {
     w.keep(id);
     Node& n = w.out.node(w.at(Value{id, 0}).node);
     for (const AttrSpec& spec : n.op->attrs)
       if (spec.type == AttrType::graph)
-        n.attrs.set(spec.name, std::make_shared<const Graph>(optimize(n.attrs.graph(spec.name), disable)));
+        n.attrs.set(spec.name, std::make_shared<const Graph>(optimize(n.attrs.graph(spec.name), options)));
   }
   return w.finish();
 }
@@ -59,17 +61,24 @@ std::vector<std::string> pass_names() {
   return names;
 }
 
-Graph optimize(const Graph& graph, const std::vector<std::string>& disable) {
+Graph optimize(const Graph& graph, const CompileOptions& options) {
   const auto known = pass_names();
-  for (const auto& name : disable)
+  for (const auto& name : options.disable)
     HB_CHECK(std::find(known.begin(), known.end(), name) != known.end(), "there is no pass named \"", name, "\"");
+  auto off = [&](const char* name) {
+    return std::find(options.disable.begin(), options.disable.end(), name) != options.disable.end();
+  };
+  const FoldTarget target{&isa_for(options.isa.c_str()), !off("winograd")};
   graph.verify();
-  const bool off = std::find(disable.begin(), disable.end(), "fused_ops") != disable.end();
-  Graph g = optimize_bodies(expand(graph, off), disable);
+  Graph g = optimize_bodies(expand(graph, off("fused_ops")), options);
   auto run = [&](const Pass& p) {
-    if (std::find(disable.begin(), disable.end(), p.name) != disable.end()) return;
-    g = p.run(g);
-    g.verify();
+    if (off(p.name)) return;
+    g = p.run ? p.run(g) : p.run_for(g, target);
+    try {
+      g.verify();
+    } catch (const ValueError& e) {
+      throw InternalError(concat_text("pass ", p.name, " broke the graph: ", e.what()));
+    }
   };
   for (const Pass& p : kPasses) {
     run(p);

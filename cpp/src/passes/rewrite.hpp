@@ -16,6 +16,7 @@ class Rewriter {
     out.variables = source.variables;
     out.input_names = source.input_names;
     out.checks = source.checks;
+    for (DimCheck& check : out.checks) check.node = -1;
     out.inputs.assign(source.inputs.size(), -1);
   }
 
@@ -66,9 +67,17 @@ inline bool scalar_constant(const Graph& g, Value v, double* out) {
   return true;
 }
 
+/// What constants are folded with: the kernels that would have made them as the program runs.
+struct FoldTarget {
+  const IsaTable* isa;
+  bool winograd;
+};
+
+/// Makes a run fail, before it writes a variable, when an output of one of these names is not finite.
+Graph finite_outputs(const Graph& g, const std::vector<std::string>& names);
 Graph dead_code(const Graph& g);
 Graph common_subexpressions(const Graph& g);
-Graph fold_constants(const Graph& g);
+Graph fold_constants(const Graph& g, const FoldTarget& target);
 Graph algebra(const Graph& g);
 Graph lookup_products(const Graph& g);
 Graph fold_scales(const Graph& g);

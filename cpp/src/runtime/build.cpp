@@ -6,9 +6,18 @@
 #include "base/check.hpp"
 #include "runtime/program.hpp"
 #include "runtime/schedule.hpp"
+#include "schema/control.hpp"
 
 namespace hornbeam {
+
+void check_dims(const Graph& g, const DimEnv& env) {
+  for (const DimCheck& c : g.checks)
+    if (c.a.eval(env) != c.b.eval(env))
+      throw ValueError(concat_text(c.what, ": ", c.a.eval(env), " and ", c.b.eval(env)));
+}
+
 namespace {
+constexpr size_t kLarge = size_t(1) << 30;  // a result that is worth asking for before its kernel is planned
 
 class Builder {
  public:
@@ -16,9 +25,7 @@ class Builder {
       : g_(g), env_(env), options_(options), schedule_(g, keeps), p_(std::make_unique<Program>()) {}
 
   std::unique_ptr<Program> build() {
-    for (const DimCheck& c : g_.checks)
-      if (c.a.eval(env_) != c.b.eval(env_))
-        throw ValueError(concat_text(c.what, ": ", c.a.eval(env_), " and ", c.b.eval(env_)));
+    check_dims(g_, env_);
     p_->inputs = int(g_.inputs.size());
     p_->outputs = int(g_.outputs.size());
     p_->variables = int(g_.variables.size());
@@ -73,7 +80,7 @@ class Builder {
     else if (is(v.node, "constant"))
       a = {p_->constant_base(constant_index_.at(v.node)), 0};
     else
-      throw std::logic_error("a value is read before it is made");
+      throw InternalError("a value is read before it is made");
     where_[v] = a;
     return a;
   }
@@ -149,8 +156,20 @@ class Builder {
       place_control(id, n);
   }
 
+  static std::string layer(const Node& n) { return n.scope.empty() ? "" : " (layer \"" + n.scope + "\")"; }
+  // A node's attributes with their dimensions known, which are what its op asks for.
+  Attrs attrs_of(const Node& n) const {
+    Attrs attrs = n.attrs.evaluated(env_);
+    for (const AttrSpec& spec : n.op->attrs) {
+      if (spec.type != AttrType::dims) continue;
+      const std::string problem = attr_problem(spec, attrs.items().at(spec.name));
+      HB_CHECK(problem.empty(), "[", n.op->name, "] parameter `", spec.name, "` ", problem, layer(n));
+    }
+    return attrs;
+  }
+
   void place_kernel(int id, const Node& n) {
-    const Attrs attrs = n.attrs.evaluated(env_);
+    const Attrs attrs = attrs_of(n);
     KernelRequest r{n.op->name, attrs, {}, {}, options_.isa, options_.threads, {}, options_.winograd};
     std::vector<Arg> args;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
@@ -158,14 +177,20 @@ class Builder {
       r.lasting.push_back(schedule_.lasts(n.inputs[i]));
       args.push_back(Schedule::reads(n, i) ? address(n.inputs[i]) : Arg{});
     }
-    for (size_t i = 0; i < n.outputs.size(); ++i) r.outputs.push_back(spec({id, int(i)}));
-    bool empty = !r.outputs.empty();
-    for (const auto& s : r.outputs) empty = empty && s.size() == 0;
     KernelPlan plan;
     try {
+      bool empty = !n.outputs.empty();
+      for (size_t i = 0; i < n.outputs.size(); ++i) {  // before a kernel is planned for it
+        r.outputs.push_back(spec({id, int(i)}));
+        const TensorSpec& s = r.outputs.back();
+        if (bytes(s) >= kLarge)
+          check_memory(bytes(s), concat_text("[", n.op->name, "] the result ", shape_text(s.shape), layer(n)));
+        empty = empty && s.size() == 0;
+      }
       if (!empty) plan = n.op->cpu(r);
     } catch (const ValueError& e) {
-      throw ValueError(n.scope.empty() ? e.what() : concat_text(e.what(), " (layer \"", n.scope, "\")"));
+      const std::string text = e.what();
+      throw ValueError(concat_text(text[0] == '[' ? "" : concat_text("[", n.op->name, "] "), text, layer(n)));
     }
     std::vector<int> taken;
     for (size_t i = 0; i < n.outputs.size(); ++i) {
@@ -175,8 +200,7 @@ class Builder {
       args.push_back(a);
     }
     if (plan.workspace + plan.prepared > 0)
-      check_memory(plan.workspace + plan.prepared,
-                   concat_text("the workspace of ", n.op->name, n.scope.empty() ? "" : " of layer " + n.scope));
+      check_memory(plan.workspace + plan.prepared, concat_text("the workspace of ", n.op->name, layer(n)));
     args.push_back(plan.workspace ? new_buffer(plan.workspace, step_, step_) : Arg{});
     bool lasting = false;
     for (const Stage& stage : plan.stages)
@@ -196,6 +220,7 @@ class Builder {
       item.out = int(n.inputs.size());
       item.work = int(args.size()) - 2;
       item.node = id;
+      item.source = &n;
       item.prepares = schedule_.made_once(id) || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
       p_->parallel = p_->parallel || stage.parts > 1;
       p_->items.push_back(item);
@@ -204,8 +229,10 @@ class Builder {
 
   int control_outputs(int id) const {  // outputs that are always made
     const Node& n = g_.node(id);
-    if (!is(id, "scan")) return int(n.outputs.size());
-    return int(n.outputs.size()) - int(n.attrs.integer("carries"));
+    return is(id, "scan") ? int(scan_layout(n).made_always()) : int(n.outputs.size());
+  }
+  static ScanLayout scan_layout(const Node& n) {
+    return ScanLayout(n.attrs, n.inputs.size(), n.attrs.graph("body").outputs.size());
   }
 
   void place_control(int id, const Node& n) {
@@ -223,8 +250,9 @@ class Builder {
       c.subs.push_back(build_program(n.attrs.graph(name), env_, options_, false));
       p_->parallel = p_->parallel || c.subs.back()->parallel;
     };
-    auto carry_buffers = [&](int count) {
-      for (int i = 0; i < count; ++i) {
+    auto carry_buffers = [&](size_t count) {
+      c.carries = int(count);
+      for (int i = 0; i < c.carries; ++i) {
         const TensorSpec s = spec({id, i});
         c.bytes.push_back(int64_t(bytes(s)));
         extra.push_back(new_buffer(bytes(s), step_, step_));
@@ -234,31 +262,28 @@ class Builder {
     if (is(id, "scan")) {
       item.kind = Item::scan;
       add_sub("body");
-      c.carries = int(n.attrs.integer("carries"));
-      c.xs = int(n.attrs.integer("xs"));
-      c.captures = inputs - c.carries - c.xs;
-      c.ys = int(n.outputs.size()) - 2 * c.carries;
-      c.length = n.attrs.evaluated(env_).ints("length")[0];
-      HB_CHECK(c.length >= 0, "[scan] the length must be >= 0; got ", c.length);
+      const ScanLayout l = scan_layout(n);
+      c.xs = int(l.xs), c.captures = int(l.captures), c.ys = int(l.ys);
+      c.length = attrs_of(n).ints("length")[0];
       c.reverse = n.attrs.flag("reverse");
-      carry_buffers(c.carries);
+      carry_buffers(l.carries);
       auto slice = [&](Value v) { c.bytes.push_back(c.length ? int64_t(bytes(spec(v))) / c.length : 0); };
-      for (int i = 0; i < c.xs; ++i) slice(n.inputs[size_t(c.carries + i)]);
-      for (int i = 0; i < c.ys; ++i) slice({id, c.carries + i});
-      c.counter = std::make_shared<std::vector<int32_t>>(size_t(c.length));
-      for (int64_t i = 0; i < c.length; ++i) (*c.counter)[size_t(i)] = int32_t(i);
+      for (size_t i = 0; i < l.xs; ++i) slice(n.inputs[l.x(i)]);
+      for (size_t i = 0; i < l.ys; ++i) slice({id, int(l.y(i))});
+      c.counter = Tensor(DType::i32, {c.length});
+      for (int64_t i = 0; i < c.length; ++i) c.counter.data<int32_t>()[i] = int32_t(i);
     } else if (is(id, "cond")) {
       item.kind = Item::cond;
       add_sub("then");
       add_sub("else");
-      c.captures = inputs - 1;
+      c.captures = int(CondLayout(n.inputs.size()).captures);
     } else if (is(id, "while_loop")) {
       item.kind = Item::loop;
       add_sub("cond");
       add_sub("body");
-      c.carries = int(n.attrs.integer("carries"));
-      c.captures = inputs - c.carries;
-      carry_buffers(c.carries);
+      const LoopLayout l(n.attrs, n.inputs.size());
+      c.captures = int(l.captures);
+      carry_buffers(l.carries);
       extra.push_back(new_buffer(64, step_, step_));  // the condition's result
     } else {
       throw ValueError(concat_text("[", n.op->name, "] has no CPU kernel"));

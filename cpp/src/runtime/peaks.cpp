@@ -3,6 +3,7 @@
 #include <chrono>
 #include <vector>
 
+#include "base/check.hpp"
 #include "hornbeam/executable.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 
@@ -21,7 +22,8 @@ MachinePeaks measure_peaks() {
   MachinePeaks peaks;
   constexpr int64_t kSteps = 500000;
   constexpr size_t kFloats = 8 << 20;  // three arrays of 32 MiB: beyond the caches of most machines
-  std::vector<float> a(kFloats), b(kFloats, 1.0f), c(kFloats, 2.0f);
+  std::vector<float> a, b, c;
+  within_memory([&] { a.resize(kFloats), b.resize(kFloats, 1.0f), c.resize(kFloats, 2.0f); });
   for (int round = 0; round < 5; ++round) {
     const double fma = seconds_of([&] { sink = sink + isa.fma_probe(kSteps); });
     peaks.flops = std::max(peaks.flops, double(kSteps) * 24 * isa.lanes / fma);

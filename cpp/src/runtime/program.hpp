@@ -33,8 +33,9 @@ struct Item {
   int arg_count = 0;
   int out = 0, work = 0;  // positions of the first output and of the workspace among them
   int node = -1;
-  int64_t bytes = 0;  // copy
-  int control = -1;   // scan, cond, loop: index into Program::controls
+  const Node* source = nullptr;  // the same; in a control op's body, a node of that
+  int64_t bytes = 0;             // copy
+  int control = -1;              // scan, cond, loop: index into Program::controls
 };
 
 /// A scan, cond or while_loop: its sub-programs and where their arguments are among the item's.
@@ -43,8 +44,8 @@ struct Control {
   int carries = 0, xs = 0, captures = 0, ys = 0;
   int64_t length = 0;
   bool reverse = false;
-  std::vector<int64_t> bytes;                     // of each carry, then x slice, then y slice, (cond: each output)
-  std::shared_ptr<std::vector<int32_t>> counter;  // 0, 1, 2, ..: the index a scan's body reads
+  std::vector<int64_t> bytes;  // of each carry, then x slice, then y slice
+  Tensor counter;              // 0, 1, 2, ..: the index a scan's body reads
 };
 
 struct Program {
@@ -78,6 +79,9 @@ struct BuildOptions {
 /// run (not in a loop's body, whose memory is its caller's).
 std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const BuildOptions& options,
                                        bool keeps = true);
+
+/// Throws ValueError unless the dimensions that must agree do so under `env`.
+void check_dims(const Graph& graph, const DimEnv& env);
 
 /// One thread's resolved addresses, for a program and its sub-programs.
 struct Scratch {

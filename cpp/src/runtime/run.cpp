@@ -8,10 +8,13 @@
 
 namespace hornbeam {
 
-void Status::raise(Kind k, int n, int64_t r, double v, double l) {
-  int expected = 0;
-  if (!kind.compare_exchange_strong(expected, k)) return;
-  node = n, row = r, value = v, limit = l;
+void Status::raise_index(const Node* n, int64_t r, int64_t i, int64_t l) {
+  int expected = ok;
+  if (kind.compare_exchange_strong(expected, index_out_of_range)) node = n, row = r, index = i, limit = l;
+}
+void Status::raise_value(const Node* n, int64_t r, double v) {
+  int expected = ok;
+  if (kind.compare_exchange_strong(expected, non_finite)) node = n, row = r, value = v;
 }
 
 Scratch::Scratch(const Program& p) : bases(size_t(p.base_count()), nullptr), pointers(p.args.size(), nullptr) {
@@ -67,7 +70,7 @@ void run_scan(const Control& k, void* const* a, const Item& item, Scratch& s, co
     for (int i = 0; i < m; ++i) s.bases[size_t(body.input_base(n + i))] = at(a[n + i], t, k.bytes[size_t(n + i)]);
     for (int i = 0; i < k.ys; ++i)
       s.bases[size_t(body.output_base(n + i))] = at(out[n + i], t, k.bytes[size_t(n + m + i)]);
-    s.bases[size_t(body.input_base(n + m + k.captures))] = reinterpret_cast<char*>(k.counter->data() + t);
+    s.bases[size_t(body.input_base(n + m + k.captures))] = reinterpret_cast<char*>(k.counter.data<int32_t>() + t);
     if (step == 0) c.meet();  // the first stack entries
     run_items(body, s, c);
     c.meet();
@@ -121,7 +124,7 @@ bool run_item(const Program& p, Scratch& s, const Item& item, const RunContext& 
   switch (item.kind) {
     case Item::kernel: {
       // Parts next to each other go to one thread: what it made of some rows is what it reads in the next item.
-      KernelCall call{item.params, a, item.out, item.work, 0, item.parts, item.node, c.status, c.thread};
+      KernelCall call{item.params, a, item.out, item.work, 0, item.parts, item.source, c.status, c.thread};
       const int sharing = std::min(c.threads, item.parts);
       if (c.thread >= sharing) return true;
       const int end = item.parts * (c.thread + 1) / sharing;

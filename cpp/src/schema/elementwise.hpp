@@ -1,12 +1,16 @@
 // Opcodes of the elementwise ops and the program of a fused group of them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "hornbeam/dtype.hpp"
 
 namespace hornbeam {
+
+/// Instructions and inputs that a fused group has at most, together. The tile machine is as large as that asks for.
+constexpr size_t kLargestGroup = 36;
 
 enum class Ew : int {
 #define HB_EW(name, arity, kind) name##_,

@@ -2,11 +2,11 @@
 #include "hornbeam/tensor.hpp"
 
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <map>
 
 #include "base/check.hpp"
@@ -24,13 +24,6 @@ std::string human(size_t bytes) {
   return text;
 }
 
-size_t memory_limit() {
-  size_t limit = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
-  struct rlimit r;
-  if (getrlimit(RLIMIT_AS, &r) == 0 && r.rlim_cur != RLIM_INFINITY && r.rlim_cur < limit) limit = r.rlim_cur;
-  return limit;
-}
-
 // Large blocks ask for huge pages: kernels that stride through them would spend their time on address translation, and
 // first use on faults (Linux; elsewhere, or where the system gives none, nothing changes).
 void* allocate(size_t n) {
@@ -42,6 +35,17 @@ void* allocate(size_t n) {
 #endif
   return p;
 }
+
+std::string type_text(DType dtype, const Shape& shape) { return dtype_short(dtype) + shape_text(shape); }
+
+// An integer dtype's element; a number's fraction is refused, as is what is out of range.
+template <class T>
+void put_integer(const Tensor& t, double v) {
+  const double low = double(std::numeric_limits<T>::min()), end = std::ldexp(1.0, std::numeric_limits<T>::digits);
+  HB_CHECK(v >= low && v < end && v == std::floor(v), "a scalar of dtype ", dtype_name(t.dtype()),
+           " must be a whole number in [", low, ", ", end, "). Received: ", v);
+  *t.data<T>() = T(v);
+}
 }  // namespace
 
 size_t tensor_bytes(DType dtype, const Shape& shape) {
@@ -51,21 +55,41 @@ size_t tensor_bytes(DType dtype, const Shape& shape) {
 
 void check_memory(size_t bytes, const std::string& what) {
   size_t limit = memory_limit();
-  if (bytes > limit) throw MemoryError(concat_text(what, " needs ", human(bytes), "; this machine has ", human(limit)));
+  if (bytes > limit)
+    throw MemoryError(concat_text(what, " needs ", human(bytes), "; this process may have ", human(limit)));
 }
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
   size_t n = tensor_bytes(dtype_, shape_);
-  check_memory(n, concat_text("tensor ", dtype_short(dtype_), shape_text(shape_)));
+  check_memory(n, "tensor " + type_text(dtype_, shape_));
   size_ = shape_product(shape_);
   void* p = allocate(n);
-  if (!p) throw MemoryError(concat_text("tensor ", dtype_short(dtype_), shape_text(shape_), " needs ", human(n)));
+  if (!p) throw MemoryError(concat_text("tensor ", type_text(dtype_, shape_), " needs ", human(n)));
   data_ = p;
-  keep_ = std::shared_ptr<const void>(p, [](const void* q) { std::free(const_cast<void*>(q)); });
+  within_memory(
+      [&] { keep_ = std::shared_ptr<const void>(p, [](const void* q) { std::free(const_cast<void*>(q)); }); });
 }
 
 Tensor::Tensor(DType dtype, Shape shape, void* data, std::shared_ptr<const void> keep)
-    : dtype_(dtype), shape_(std::move(shape)), size_(shape_product(shape_)), data_(data), keep_(std::move(keep)) {}
+    : dtype_(dtype), shape_(std::move(shape)), data_(data), keep_(std::move(keep)) {
+  const size_t n = tensor_bytes(dtype_, shape_);
+  size_ = shape_product(shape_);
+  HB_CHECK(data || n == 0, "the data of a tensor ", type_text(dtype_, shape_), " must not be null");
+  HB_CHECK(reinterpret_cast<uintptr_t>(data) % dtype_size(dtype_) == 0, "the data of a tensor ",
+           type_text(dtype_, shape_), " must lie at a multiple of ", dtype_size(dtype_), " bytes; got ", data);
+  alignas(64) static char nothing;  // where there are no elements, so that the tensor is defined
+  if (!data) data_ = &nothing;
+}
+
+void Tensor::wrong_type(DType dtype, const char* function) {
+  throw TypeError(concat_text(function, ": T is not the C++ type of elements of dtype ", dtype_name(dtype)));
+}
+
+void Tensor::check_count(const Shape& shape, size_t count) {
+  tensor_bytes(DType::u8, shape);
+  HB_CHECK(size_t(shape_product(shape)) == count, "Tensor::of: shape ", shape_text(shape), " needs ",
+           shape_product(shape), " values; got ", count);
+}
 
 Tensor Tensor::zeros(DType dtype, Shape shape) {
   Tensor t(dtype, std::move(shape));
@@ -89,13 +113,13 @@ Tensor Tensor::scalar(DType dtype, double v) {
       *t.data<BFloat16>() = to_bfloat16(float(v));
       break;
     case DType::i32:
-      *t.data<int32_t>() = int32_t(v);
+      put_integer<int32_t>(t, v);
       break;
     case DType::i64:
-      *t.data<int64_t>() = int64_t(v);
+      put_integer<int64_t>(t, v);
       break;
     case DType::u8:
-      *t.data<uint8_t>() = uint8_t(v);
+      put_integer<uint8_t>(t, v);
       break;
     case DType::boolean:
       *t.data<uint8_t>() = v != 0;
@@ -105,6 +129,7 @@ Tensor Tensor::scalar(DType dtype, double v) {
 }
 
 double Tensor::at(int64_t i) const {
+  HB_CHECK(i >= 0 && i < size_, "Tensor::at: the index must be in [0, ", size_, "). Received: ", i);
   switch (dtype_) {
     case DType::f32:
       return data<float>()[i];
@@ -126,27 +151,41 @@ double Tensor::at(int64_t i) const {
 }
 
 Tensor Tensor::copy() const {
+  HB_CHECK(defined(), "an undefined tensor cannot be copied");
   Tensor t(dtype_, shape_);
   std::memcpy(t.raw(), data_, bytes());
   return t;
 }
 
 Tensor Tensor::reshaped(Shape shape) const {
+  HB_CHECK(defined(), "an undefined tensor cannot be reshaped");
+  tensor_bytes(dtype_, shape);
   HB_CHECK(shape_product(shape) == size_, "cannot reshape ", shape_text(shape_), " to ", shape_text(shape));
   return Tensor(dtype_, std::move(shape), data_, keep_);
 }
 
-void Variable::assign(const Tensor& v) {
+Variable::Variable(std::string name, Tensor value, bool trainable)
+    : name_(std::move(name)), value_(std::move(value)), trainable_(trainable) {
+  HB_CHECK(value_.defined(), "variable \"", name_, "\" needs a value; got an undefined tensor");
+}
+
+void Variable::check_fits(const Tensor& v) const {
+  HB_CHECK(v.defined(), "variable \"", name_, "\" cannot be assigned an undefined tensor");
   HB_CHECK(v.shape() == value_.shape(), "variable \"", name_, "\" has shape ", shape_text(value_.shape()),
            "; cannot assign shape ", shape_text(v.shape()));
   HB_CHECK_TYPE(v.dtype() == value_.dtype(), "variable \"", name_, "\" is ", dtype_name(value_.dtype()),
                 "; cannot assign ", dtype_name(v.dtype()));
+}
+
+void Variable::assign(const Tensor& v) {
+  check_fits(v);
   std::memmove(value_.raw(), v.raw(), value_.bytes());
   changed();
 }
 
 void Variable::relocate(const Tensor& storage) {
-  std::memcpy(storage.raw(), value_.raw(), value_.bytes());
+  check_fits(storage);
+  std::memmove(storage.raw(), value_.raw(), value_.bytes());
   value_ = storage;
   in_slab_ = true;
   changed();
@@ -154,6 +193,7 @@ void Variable::relocate(const Tensor& storage) {
 
 void place_in_slab(const std::vector<VariablePtr>& variables) {
   std::map<DType, std::vector<VariablePtr>> groups;
+  for (const auto& v : variables) HB_CHECK(v, "place_in_slab: a variable is null");
   for (const auto& v : variables)
     if (!v->in_slab()) groups[v->value().dtype()].push_back(v);
   for (auto& [dtype, group] : groups) {

@@ -343,6 +343,11 @@ class TerminateOnNaN(Callback):
             self.model._on_nonfinite = "stop"
             self.model._steps = {}
 
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Stops too where a ``train_step`` of one's own does not check its loss."""
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            self.model.stop_training = True
+
     def on_train_end(self, logs: Any = None) -> None:
         """Puts the model's own setting back."""
         if self.model._on_nonfinite != self._saved:

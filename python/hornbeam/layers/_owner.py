@@ -10,6 +10,7 @@ import numpy as np
 from hornbeam import config, constraints, initializers, regularizers
 from hornbeam._allowance import claim
 from hornbeam._tree import flatten
+from hornbeam._validation import fits_memory
 from hornbeam._variable import Variable
 from hornbeam.random import SeedGenerator
 
@@ -89,7 +90,7 @@ class WeightOwner:
         if initializer is None:
             initializer = "glorot_uniform" if dtype.startswith("float") else "zeros"
         claim(f"{self.name}/{name or 'variable'}", shape, dtype)
-        _check_memory(shape, dtype, f"{self.name}/{name or 'variable'}")
+        fits_memory(f"{self.name}/{name or 'variable'}", shape, dtype)
         v = Variable(initializers.get(initializer), shape, dtype, trainable, name or "variable")
         v._path = f"{self.name}/{v.name}"
         v.regularizer = regularizers.get(regularizer)
@@ -227,19 +228,3 @@ class WeightOwner:
 def _unique(items: list[Any]) -> list[Any]:
     seen: set[int] = set()
     return [x for x in items if not (id(x) in seen or seen.add(id(x)))]  # type: ignore[func-returns-value]
-
-
-def _check_memory(shape: tuple[Any, ...], dtype: str, name: str) -> None:
-    import os
-
-    size = {"float64": 8, "int64": 8, "float16": 2, "bfloat16": 2, "uint8": 1, "bool": 1}.get(dtype, 4)
-    for d in shape:
-        if not hasattr(d, "__index__") or d < 0:
-            raise ValueError(f"the shape of {name} must be of ints >= 0. Received: shape={shape}")
-        size *= int(d)
-    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if size > have:
-        raise MemoryError(
-            f"{name} of shape {list(shape)} and dtype {dtype} needs {size / 2**30:.1f} GiB; this machine has "
-            f"{have / 2**30:.1f} GiB"
-        )

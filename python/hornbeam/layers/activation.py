@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hornbeam import activations, ops
+from hornbeam._validation import axes, ints, number
 from hornbeam.layers.layer import Layer
 
 
@@ -38,10 +40,9 @@ class ReLU(Layer):
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
-            if value is not None and value < 0:
-                raise ValueError(f"`{name}` must be >= 0. Received: {name}={value}")
-        self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
+        self.max_value = None if max_value is None else number("max_value", max_value, 0)
+        self.negative_slope = number("negative_slope", negative_slope, 0)
+        self.threshold = number("threshold", threshold, 0)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -59,9 +60,7 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
-        if negative_slope is None or negative_slope < 0:
-            raise ValueError(f"`negative_slope` must be >= 0. Received: negative_slope={negative_slope}")
-        self.negative_slope = negative_slope
+        self.negative_slope = number("negative_slope", negative_slope, 0)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -78,7 +77,7 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = alpha
+        self.alpha = number("alpha", alpha)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -93,7 +92,7 @@ class PReLU(Layer):
         alpha_initializer: how the slopes begin.
         alpha_regularizer: a penalty on them.
         alpha_constraint: a projection of them.
-        shared_axes: axes along which one slope serves.
+        shared_axes: axes along which one slope serves, counted from 1: the batch's is 0.
     """
 
     def __init__(
@@ -108,16 +107,23 @@ class PReLU(Layer):
         self._take(
             alpha_initializer=alpha_initializer, alpha_regularizer=alpha_regularizer, alpha_constraint=alpha_constraint
         )
-        self.shared_axes = (
-            None if shared_axes is None else [shared_axes] if hasattr(shared_axes, "__index__") else list(shared_axes)
-        )
+        self.shared_axes = [] if shared_axes is None else ints("shared_axes", shared_axes)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Makes the slopes, one for each element of a sample."""
         shape = list(input_shape[1:])
-        for a in self.shared_axes or []:
+        for a in self.shared_axes:
+            if not 1 <= a <= len(shape):
+                raise ValueError(
+                    f"`shared_axes` must be in [1, {len(shape)}]. Received: shared_axes={self.shared_axes}"
+                )
             shape[a - 1] = 1
+        if None in shape:
+            raise ValueError(
+                f"the sizes of all axes that are not in `shared_axes` must be known. Received: input_shape={input_shape}"
+            )
+        self._fix(input_shape, *(i for i, n in enumerate(shape, 1) if i not in self.shared_axes))
         self.alpha = self._weight("alpha", shape)
 
     def call(self, inputs: Any) -> Any:
@@ -126,7 +132,7 @@ class PReLU(Layer):
 
 
 class Softmax(Layer):
-    """Softmax along ``axis``; a mask's false entries get nothing.
+    """Softmax along ``axis``; a mask's false entries get nothing, all zeros where there are no others.
 
     Args:
         axis: an int or several.
@@ -134,11 +140,11 @@ class Softmax(Layer):
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = axes("axis", axis)
         self.supports_masking = True
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """The softmax of the input."""
         if mask is not None:
-            inputs = ops.where(mask, inputs, -1e9)
+            inputs = ops.where(mask, inputs, -math.inf)
         return ops.softmax(inputs, self.axis)

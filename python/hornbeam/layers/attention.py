@@ -7,7 +7,7 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam._tensor import dims_of
-from hornbeam._validation import fraction, positive_int
+from hornbeam._validation import choice, fraction, ints, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
 
@@ -18,6 +18,7 @@ class _Projection(Layer):
         kernel, bias = kwargs.pop("kernel"), kwargs.pop("bias")
         super().__init__(name=kwargs["name"])
         self.shape, self.inputs, self.bias_shape = shape, inputs, bias_shape
+        self._fix(shape[:inputs], *range(-inputs, 0), any_rank=True)
         self._kernel_options, self._bias_options = kernel, bias
 
     def build(self, input_shape: Any = None) -> None:
@@ -46,9 +47,10 @@ class MultiHeadAttention(Layer):
         dropout: fraction of the attention weights dropped while training.
         use_bias: whether the projections have biases.
         output_shape: size of the output, None for the query's.
+        attention_axes: only None, for the axis of steps.
 
     Input shape: query ``(batch, T, d)``, value and key ``(batch, S, d)``. Output shape: ``(batch, T, d)``.
-    ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too.
+    ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too. A query that sees nothing attends to zeros.
     """
 
     kernel_initializer: Any
@@ -75,7 +77,12 @@ class MultiHeadAttention(Layer):
         super().__init__(**kwargs)
         self.num_heads, self.key_dim = positive_int("num_heads", num_heads), positive_int("key_dim", key_dim)
         self.value_dim = self.key_dim if value_dim is None else positive_int("value_dim", value_dim)
-        self.dropout, self.use_bias, self.output_size = fraction("dropout", dropout), use_bias, output_shape
+        self.dropout, self.use_bias = fraction("dropout", dropout), use_bias
+        sizes = [] if output_shape is None else ints("output_shape", output_shape)
+        if len(sizes) > 1:
+            raise ValueError(f"`output_shape` must be one size. Received: output_shape={output_shape}")
+        self.output_size = positive_int("output_shape", sizes[0]) if sizes else None
+        unsupported("attention_axes", attention_axes, None)
         self._take(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
@@ -109,7 +116,6 @@ class MultiHeadAttention(Layer):
         self.key_dense = heads("key", key_shape[-1], self.key_dim)
         self.value_dense = heads("value", value_shape[-1], self.value_dim)
         out = self.output_size or query_shape[-1]
-        out = out if hasattr(out, "__index__") else out[-1]
         self.output_dense = _Projection(
             (self.num_heads, self.value_dim, out),
             2,
@@ -148,7 +154,7 @@ class MultiHeadAttention(Layer):
         q, k, v = ops.transpose(q, [0, 2, 1, 3]), ops.transpose(k, [0, 2, 3, 1]), ops.transpose(v, [0, 2, 1, 3])
         scores = ops.matmul(ops.multiply(q, self.key_dim**-0.5), k)
         if mask is not None:
-            scores = ops.where(ops.expand_dims(mask, 1) if mask.ndim == 3 else mask, scores, -1e9)
+            scores = ops.where(ops.expand_dims(mask, 1) if mask.ndim == 3 else mask, scores, -math.inf)
         weights = ops.softmax(scores)
         used = random.dropout(weights, self.dropout, None, self.seed_generator) if drops else weights
         y = self.output_dense(ops.transpose(ops.matmul(used, v), [0, 2, 1, 3]))
@@ -207,7 +213,8 @@ class Attention(Layer):
         self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.use_scale, self.score_mode, self.dropout = use_scale, score_mode, fraction("dropout", dropout)
+        self.use_scale, self.dropout = use_scale, fraction("dropout", dropout)
+        self.score_mode = choice("score_mode", score_mode, ("dot", "concat"))
         self.seed_generator = random.SeedGenerator(seed)
 
     def build(self, input_shape: Any) -> None:
@@ -236,9 +243,14 @@ class Attention(Layer):
         q, v = inputs[0], inputs[1]
         k = inputs[2] if len(inputs) > 2 else v
         keep = _combine(q, v, k, None, mask[1] if mask else None, None, None, use_causal_mask)
+        sizes = {t.shape[-1] for t in (q, k, self.scale) if t is not None and len(t.shape) > 0}
+        if len(sizes - {None}) > 1:
+            raise ValueError(
+                f"layer {self.name!r} needs queries and keys of one size. Received: sizes {sorted(sizes - {None})}"
+            )
         scores = self._scores(q, k)
         if keep is not None:
-            scores = ops.where(keep, scores, -1e9)
+            scores = ops.where(keep, scores, -math.inf)
         weights = ops.softmax(scores)
         used = (
             random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights

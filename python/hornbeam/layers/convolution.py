@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import activations, ops
-from hornbeam._validation import choice, int_tuple, positive_int
+from hornbeam._validation import channels_last, choice, int_tuple, positive_int
 from hornbeam.layers.layer import Layer
+from hornbeam.ops.convolution import _output_padding
 
 
 class _Conv(Layer):
     rank = 2
+    paddings: tuple[str, ...] = ("valid", "same")
 
     def __init__(
         self,
@@ -51,12 +53,11 @@ class _Conv(Layer):
     def _geometry(
         self, kernel_size: Any, strides: Any, padding: str, data_format: str | None, dilation_rate: Any
     ) -> None:
-        if data_format not in (None, "channels_last"):
-            raise ValueError(f"`data_format` must be 'channels_last'. Received: data_format={data_format!r}")
+        channels_last(data_format)
         self.kernel_size = int_tuple("kernel_size", kernel_size, self.rank)
         self.strides = int_tuple("strides", strides, self.rank)
         self.dilation_rate = int_tuple("dilation_rate", dilation_rate, self.rank)
-        self.padding = choice("padding", padding, ("valid", "same", "causal") if self.rank == 1 else ("valid", "same"))
+        self.padding = choice("padding", padding, self.paddings)
 
     def _channels(self, input_shape: Any) -> int:
         if len(input_shape) != self.rank + 2 or input_shape[-1] is None:
@@ -64,6 +65,7 @@ class _Conv(Layer):
                 f"layer {self.name!r} expects {self.rank + 2} axes with a known number of channels. Received: "
                 f"input_shape={tuple(input_shape)}"
             )
+        self._fix(input_shape, -1)
         return int(input_shape[-1])
 
     def _kernel_shape(self, channels: int) -> tuple[int, ...]:
@@ -122,6 +124,7 @@ class Conv1D(_Conv):
     """
 
     rank = 1
+    paddings = ("valid", "same", "causal")
 
 
 class Conv2D(_Conv):
@@ -215,7 +218,7 @@ class _ConvTranspose(_Conv):
         super().__init__(
             filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias, **kwargs
         )
-        self.output_padding = output_padding
+        self.output_padding = _output_padding(output_padding, self.strides)
 
     def _kernel_shape(self, channels: int) -> tuple[int, ...]:
         return (*self.kernel_size, self.filters, channels)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hornbeam import activations, ops, regularizers
-from hornbeam._tensor import emit1, to_tensor
-from hornbeam._validation import positive_int
+from hornbeam._tensor import emit1, exact_ids
+from hornbeam._validation import number, positive_int
 from hornbeam.layers.layer import Layer
 
 
@@ -74,15 +74,11 @@ class Dense(Layer):
             )
         self.kernel = self._weight("kernel", (input_shape[-1], self.units))
         self.bias = self._weight("bias", (self.units,)) if self.use_bias else None
+        self._fix(input_shape, -1, any_rank=True)
         self.built = True
 
     def call(self, inputs: Any) -> Any:
         """The layer's output."""
-        if inputs.shape[-1] != self.kernel.shape[0]:
-            raise ValueError(
-                f"layer {self.name!r} expects {self.kernel.shape[0]} features on the last axis. Received: "
-                f"input shape={tuple(inputs.shape)}"
-            )
         y = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
             y = ops.add(y, self.bias)
@@ -114,7 +110,14 @@ class EinsumDense(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.equation, self.partial_output_shape, self.bias_axes = equation, output_shape, bias_axes
+        self.equation, self.bias_axes = equation, bias_axes
+        self._terms = _einsum_terms(equation, bias_axes)
+        sizes = output_shape if isinstance(output_shape, (tuple, list)) else [output_shape]
+        self.partial_output_shape = [None if n is None else positive_int("output_shape", n) for n in sizes]
+        if len(sizes) >= len(self._terms[2]):
+            raise ValueError(
+                f"`output_shape` must leave out the batch's axis of {equation!r}. Received: output_shape={output_shape}"
+            )
         self.activation = activations.get(activation)
         self._take(
             kernel_initializer=kernel_initializer,
@@ -125,15 +128,21 @@ class EinsumDense(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel and the bias."""
-        inputs, rest = self.equation.replace(" ", "").split(",")
-        kernel, output = rest.split("->")
-        out = (
-            [self.partial_output_shape]
-            if hasattr(self.partial_output_shape, "__index__")
-            else list(self.partial_output_shape)
-        )
+        inputs, kernel, output = self._terms
+        if len(inputs) != len(input_shape):
+            raise ValueError(
+                f"the equation {self.equation!r} takes {len(inputs)} axes. Received: input_shape={input_shape}"
+            )
+        out = self.partial_output_shape
         size = dict(zip(inputs, input_shape))
         size.update({c: d for c, d in zip(output[len(output) - len(out) :], out) if d is not None})
+        unknown = [c for c in kernel + (self.bias_axes or "") if size.get(c) is None]
+        if unknown:
+            raise ValueError(
+                f"the sizes of {unknown} in {self.equation!r} must follow from the input's shape and `output_shape`. "
+                f"Received: input_shape={input_shape}, output_shape={out}"
+            )
+        self._fix(input_shape, *(i for i, c in enumerate(inputs) if c in kernel))
         self.kernel = self._weight("kernel", [size[c] for c in kernel])
         self.bias = None
         if self.bias_axes:
@@ -152,6 +161,17 @@ class EinsumDense(Layer):
         return config
 
 
+def _einsum_terms(equation: str, bias_axes: str | None) -> tuple[str, str, str]:
+    """The letters of the input, the kernel and the output."""
+    left, _, output = equation.replace(" ", "").partition("->") if isinstance(equation, str) else ("", "", "")
+    terms = left.split(",")
+    if len(terms) != 2 or not output or not all(t.isalpha() for t in (*terms, output)):
+        raise ValueError(f"`equation` must be such as 'abc,cd->abd'. Received: equation={equation!r}")
+    if bias_axes and not set(bias_axes) <= set(output):
+        raise ValueError(f"`bias_axes` must be letters of the output {output!r}. Received: bias_axes={bias_axes!r}")
+    return terms[0], terms[1], output
+
+
 class Embedding(Layer):
     """Rows of a table by integer id.
 
@@ -162,6 +182,8 @@ class Embedding(Layer):
         embeddings_regularizer: a penalty on the table.
         embeddings_constraint: a projection of the table.
         mask_zero: whether id 0 is padding to be masked.
+        weights: the table to begin with.
+        input_length: the number of ids in a sample, None for any.
 
     Input shape: ``(batch, ...)``, ints. Output shape: ``(batch, ..., output_dim)``.
 
@@ -189,19 +211,23 @@ class Embedding(Layer):
             embeddings_constraint=embeddings_constraint,
         )
         self.mask_zero = mask_zero
+        self.input_length = None if input_length is None else positive_int("input_length", input_length)
         self._initial = weights[0] if isinstance(weights, (list, tuple)) else weights
         self.supports_masking = bool(mask_zero)
 
     def build(self, input_shape: Any) -> None:
         """Makes the table ``(input_dim, output_dim)``."""
+        if self.input_length is not None and tuple(input_shape[1:]) not in ((None,), (self.input_length,)):
+            raise ValueError(
+                f"layer {self.name!r} takes input_length={self.input_length} ids. Received: input_shape={input_shape}"
+            )
         self.embeddings = self._weight("embeddings", (self.input_dim, self.output_dim))
         if self._initial is not None:
             self.embeddings.assign(self._initial)
 
     def call(self, inputs: Any) -> Any:
         """The rows."""
-        ids = inputs if inputs.dtype in ("int32", "int64") else to_tensor(inputs, "int32")
-        return emit1("gather", [self.embeddings, ids])
+        return emit1("gather", [self.embeddings, exact_ids(inputs)])
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """True where the id is not 0, with ``mask_zero``."""
@@ -222,7 +248,7 @@ class Lambda(Layer):
     Args:
         function: takes the input, returns tensors.
         output_shape: accepted for compatibility (shapes are inferred).
-        mask: accepted for compatibility.
+        mask: the output's mask, or a function of the input and its mask that gives it; None for the input's.
         arguments: keyword arguments for the function.
     """
 
@@ -235,8 +261,14 @@ class Lambda(Layer):
                 "a Lambda layer cannot be rebuilt from a config: its function is Python code. Use a Layer subclass "
                 f"registered with register_keras_serializable. Received: function={function!r}"
             )
-        self.function, self.arguments = function, arguments or {}
+        self.function, self.mask, self.arguments = function, mask, arguments or {}
         self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The output's mask."""
+        if self.mask is None:
+            return previous_mask
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
 
     def call(self, inputs: Any) -> Any:
         """The function of the input."""
@@ -255,7 +287,7 @@ class Masking(Layer):
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.mask_value = mask_value
+        self.mask_value = number("mask_value", mask_value)
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
@@ -278,14 +310,13 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale, self.offset = scale, offset
+        self.scale = np.asarray(scale, "float32") if np.ndim(scale) else number("scale", scale)
+        self.offset = np.asarray(offset, "float32") if np.ndim(offset) else number("offset", offset)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
         """The rescaled input, as floats."""
-        scale = np.asarray(self.scale, "float32") if np.ndim(self.scale) else float(self.scale)
-        offset = np.asarray(self.offset, "float32") if np.ndim(self.offset) else float(self.offset)
-        return ops.add(ops.multiply(ops.cast(inputs, self.dtype), scale), offset)
+        return ops.add(ops.multiply(ops.cast(inputs, self.dtype), self.scale), self.offset)
 
 
 class ActivityRegularization(Layer):

@@ -94,6 +94,7 @@ class DepthwiseConv1D(_DepthwiseConv):
     """
 
     rank = 1
+    paddings = ("valid", "same", "causal")
 
 
 class DepthwiseConv2D(_DepthwiseConv):
@@ -234,6 +235,7 @@ class SeparableConv1D(_SeparableConv):
     """
 
     rank = 1
+    paddings = ("valid", "same", "causal")
 
 
 class SeparableConv2D(_SeparableConv):

@@ -7,6 +7,7 @@ from typing import Any
 from hornbeam import config
 from hornbeam._names import auto_name
 from hornbeam._tensor import KerasTensor
+from hornbeam._validation import integer, optional_dims, unsupported
 from hornbeam.layers.layer import Layer
 
 
@@ -28,21 +29,18 @@ class InputLayer(Layer):
         dtype: Any = None,
         name: str | None = None,
         batch_shape: Any = None,
-        **kwargs: Any,
     ) -> None:
         super().__init__(name=name or auto_name("input_layer"), dtype=dtype)
         if (shape is None) == (batch_shape is None):
             raise ValueError(
                 f"exactly one of `shape` and `batch_shape` is needed. Received: shape={shape}, batch_shape={batch_shape}"
             )
-        dims = (
-            tuple(batch_shape)
-            if batch_shape is not None
-            else (batch_size, *([shape] if hasattr(shape, "__index__") else shape))
-        )
-        for d in dims:
-            if d is not None and (not hasattr(d, "__index__") or int(d) < 0):
-                raise ValueError(f"an input's dimensions must be ints >= 0 or None. Received: shape={dims}")
+        if batch_shape is not None:
+            unsupported("batch_size", batch_size, None)
+            dims = optional_dims("batch_shape", batch_shape)
+        else:
+            samples = None if batch_size is None else integer("batch_size", batch_size, 0)
+            dims = (samples, *optional_dims("shape", shape))
         self.batch_shape = dims
         self.built = True
         self._tensor = KerasTensor(dims, config.standardize_dtype(dtype), self.name)
@@ -79,17 +77,17 @@ def Input(
         batch_size: the batch's size, None when any.
         dtype: element type, None for ``floatx``.
         sparse: only None or False.
+        optional: only False.
         batch_shape: dimensions with the batch's, instead of ``shape``.
         name: its name.
         tensor: a symbolic tensor to return as it is.
-        optional: accepted for compatibility.
 
     Example:
         >>> Input((8,)).shape
         (None, 8)
     """
-    if sparse:
-        raise ValueError("sparse inputs are not supported. Received: sparse=True")
+    unsupported("sparse", sparse, None, False)
+    unsupported("optional", optional, False)
     if tensor is not None:
         return tensor  # type: ignore[no-any-return]
     return InputLayer(shape, batch_size, dtype, name, batch_shape).output  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,22 @@ from hornbeam._operators import TensorLike
 from hornbeam._tensor import KerasTensor, is_tensor, to_tensor
 from hornbeam._trace import _state, current_trace
 from hornbeam._tree import flatten, map_structure
+from hornbeam._validation import optional_dims
 from hornbeam._variable import Variable
 from hornbeam.layers._owner import WeightOwner
+from hornbeam.ops.math import maximum
 from hornbeam.saving.registry import register_builtin
 
 
-class _Context:
-    """What outer calls pass down: the training flag."""
+class _Context(threading.local):
+    """What outer calls of this thread pass down: the training flag, and the names of the layers they are in."""
 
-    training: Any = None
-    scope: list[str] = []
+    def __init__(self) -> None:
+        self.training: Any = None
+        self.scope: list[str] = []
+
+
+_context = _Context()
 
 
 class Layer(WeightOwner):
@@ -69,16 +76,13 @@ class Layer(WeightOwner):
         )
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking = False
+        self._fixed: tuple[int | None, dict[int, int]] | None = None
         self._inbound: list[Any] = []
         if input_dim is not None:
             input_shape = (input_dim,)
-        self._input_shape_arg = (
-            tuple(input_shape)
-            if input_shape is not None
-            else tuple(batch_input_shape[1:])
-            if batch_input_shape
-            else None
-        )
+        if input_shape is None and batch_input_shape is not None:
+            input_shape = optional_dims("batch_input_shape", batch_input_shape)[1:]
+        self._input_shape_arg = None if input_shape is None else optional_dims("input_shape", input_shape)
 
     # ---- calls ----
     def build(self, input_shape: Any) -> None:
@@ -88,6 +92,24 @@ class Layer(WeightOwner):
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation. Override it."""
         raise NotImplementedError(f"layer {type(self).__name__} must define call()")
+
+    def _fix(self, input_shape: Any, *axes: int, any_rank: bool = False) -> None:
+        """Has every later input agree with the one that weights are made for: in its number of axes, and on these."""
+        self._fixed = (None if any_rank else len(input_shape), {a: input_shape[a] for a in axes})
+
+    def _check_fixed(self, inputs: Any) -> None:
+        assert self._fixed is not None
+        rank, sizes = self._fixed
+        shape = tuple(inputs.shape)
+        fits = len(shape) > 0 and rank in (None, len(shape))
+        if not fits or any(shape[a] not in (None, n) for a, n in sizes.items()):
+            wanted = ", ".join(f"{n} on axis {a}" for a, n in sizes.items())
+            axes = "" if rank is None else f"{rank} axes with "
+            raise ValueError(f"layer {self.name!r} expects {axes}size {wanted}. Received: input shape={shape}")
+
+    def _expect_axes(self, inputs: Any, rank: int) -> None:
+        if inputs.ndim != rank:
+            raise ValueError(f"layer {self.name!r} expects {rank} axes. Received: input shape={tuple(inputs.shape)}")
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The output's mask, from the input's: the same, for layers that support masking."""
@@ -135,7 +157,7 @@ class Layer(WeightOwner):
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         accepts = _call_parameters(type(self))
         kwargs = dict(kwargs)
-        outer = _Context.training
+        outer = _context.training
         training = kwargs.get("training")
         if training is None:
             training = outer
@@ -145,22 +167,28 @@ class Layer(WeightOwner):
         else:
             kwargs.pop("training", None)
         first = args[0] if args else None
+        if self._fixed is not None and first is not None:
+            self._check_fixed(first)
         mask = map_structure(lambda t: getattr(t, "_keras_mask", None), first) if first is not None else None
         masked = any(x is not None for x in flatten(mask))
         if "mask" in accepts and kwargs.get("mask") is None and masked:
             kwargs["mask"] = mask
         trace = current_trace()
-        _Context.training = training
-        _Context.scope.append(self.name)
+        _context.training = training
+        _context.scope.append(self.name)
         if trace is not None:
-            trace.graph.scope = "/".join(_Context.scope)
+            trace.graph.scope = "/".join(_context.scope)
         try:
             out = self.call(*args, **kwargs)
+        except (ValueError, TypeError, MemoryError) as e:
+            if len(e.args) == 1 and "layer" not in str(e):  # the innermost layer says where it was
+                e.args = (f'{e} (layer "{"/".join(_context.scope)}")',)
+            raise
         finally:
-            _Context.training = outer
-            _Context.scope.pop()
+            _context.training = outer
+            _context.scope.pop()
             if trace is not None:
-                trace.graph.scope = "/".join(_Context.scope)
+                trace.graph.scope = "/".join(_context.scope)
         if masked or type(self).compute_mask is not Layer.compute_mask:
             new = self.compute_mask(first, mask if masked else None)
             for t, m in zip(flatten(out), flatten(new) if new is not None else [None] * len(flatten(out))):
@@ -169,7 +197,8 @@ class Layer(WeightOwner):
         if self.activity_regularizer is not None:
             for t in flatten(out):
                 penalty = self.activity_regularizer(t)
-                self.add_loss(penalty / to_tensor(t.dims[0] if hasattr(t, "dims") else t.shape[0], penalty.dtype))
+                samples = to_tensor(t.dims[0] if hasattr(t, "dims") else t.shape[0], penalty.dtype)
+                self.add_loss(penalty / maximum(samples, 1.0))
         return out
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
+from hornbeam._validation import axis_in, integer, ints
 from hornbeam.layers.layer import Layer
 
 
@@ -101,7 +102,7 @@ class Concatenate(_Merge):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = integer("axis", axis)
         self.supports_masking = False
 
     def call(self, inputs: Any) -> Any:
@@ -125,13 +126,19 @@ class Dot(Layer):
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axes, self.normalize = axes, normalize
+        pair = ints("axes", axes)
+        if len(pair) not in (1, 2):
+            raise ValueError(f"`axes` must be an int or a pair. Received: axes={axes}")
+        self.axes, self.normalize = (pair[0], pair[-1]), normalize
 
     def call(self, inputs: Any) -> Any:
         """The dot products, ``(batch, ...)`` with at least one further axis."""
+        if not isinstance(inputs, (list, tuple)) or len(inputs) != 2:
+            raise ValueError(f"layer {self.name!r} takes a list of two inputs. Received: {inputs!r}")
         a, b = inputs
-        i, j = (self.axes, self.axes) if hasattr(self.axes, "__index__") else self.axes
-        i, j = i % a.ndim, j % b.ndim
+        i, j = axis_in(self.axes[0], a.ndim, "axes"), axis_in(self.axes[1], b.ndim, "axes")
+        if 0 in (i, j):
+            raise ValueError(f"`axes` must not name the batch's axis. Received: axes={self.axes}")
         if self.normalize:
             a, b = ops.normalize(a, i), ops.normalize(b, j)
         a, b = ops.moveaxis(a, i, -1), ops.moveaxis(b, j, 1)

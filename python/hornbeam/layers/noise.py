@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam._tensor import dims_of
-from hornbeam._validation import fraction
+from hornbeam._validation import fraction, integer, number
 from hornbeam.layers.layer import Layer
 
 
@@ -20,6 +20,12 @@ class _Noise(Layer):
         self.supports_masking = True
 
 
+def _noise_shape(shape: Any) -> tuple[int | None, ...]:
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"`noise_shape` must be a tuple of ints and Nones. Received: noise_shape={shape!r}")
+    return tuple(None if n is None else integer("noise_shape", n, 1) for n in shape)
+
+
 class Dropout(_Noise):
     """Zeroes a fraction of the input while training and scales the rest up (Srivastava et al. 2014).
 
@@ -31,7 +37,8 @@ class Dropout(_Noise):
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        self.rate, self.noise_shape = fraction("rate", rate), noise_shape
+        self.rate = fraction("rate", rate)
+        self.noise_shape = None if noise_shape is None else _noise_shape(noise_shape)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The input, with dropout while training."""
@@ -80,9 +87,7 @@ class GaussianNoise(_Noise):
 
     def __init__(self, stddev: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        if stddev < 0:
-            raise ValueError(f"`stddev` must be >= 0. Received: stddev={stddev}")
-        self.stddev = stddev
+        self.stddev = number("stddev", stddev, 0)
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The input, with noise while training."""
@@ -102,6 +107,8 @@ class GaussianDropout(_Noise):
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = fraction("rate", rate)
+        if self.rate == 1:
+            raise ValueError(f"`rate` must be below 1. Received: rate={rate}")
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The input, with noise while training."""

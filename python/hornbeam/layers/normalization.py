@@ -6,8 +6,12 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam._tensor import dims_of, emit
-from hornbeam._validation import positive_int
+from hornbeam._validation import axes, axes_in, axis_in, fraction, integer, ints, number
 from hornbeam.layers.layer import Layer
+
+
+def _epsilon(value: Any) -> float:
+    return number("epsilon", value, 0)
 
 
 class BatchNormalization(Layer):
@@ -24,6 +28,7 @@ class BatchNormalization(Layer):
         gamma_initializer: how the factor begins.
         moving_mean_initializer: how the moving mean begins.
         moving_variance_initializer: how the moving variance begins.
+        synchronized: whether the statistics are of all replicas' samples; there is one replica.
 
     Output shape: the input's. With ``trainable=False`` it uses the moving means in training too, as Keras.
     """
@@ -47,7 +52,12 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, momentum, epsilon, center, scale
+        self.axis, self.momentum, self.epsilon = (
+            integer("axis", axis),
+            fraction("momentum", momentum),
+            _epsilon(epsilon),
+        )
+        self.center, self.scale = center, scale
         self._take(
             beta_initializer=beta_initializer,
             gamma_initializer=gamma_initializer,
@@ -62,11 +72,12 @@ class BatchNormalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Makes gamma, beta and the moving statistics."""
-        n = input_shape[self.axis]
+        n = input_shape[axis_in(self.axis, len(input_shape))]
         if n is None:
             raise ValueError(
                 f"the channels' axis must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}"
             )
+        self._fix(input_shape, self.axis)
         self.gamma = self._weight("gamma", (n,)) if self.scale else None
         self.beta = self._weight("beta", (n,)) if self.center else None
         self.moving_mean = self._weight("moving_mean", (n,), trainable=False)
@@ -78,7 +89,7 @@ class BatchNormalization(Layer):
             return ops.batch_normalization(
                 inputs, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
             )
-        axis = self.axis % inputs.ndim
+        axis = axis_in(self.axis, inputs.ndim)
         n = inputs.shape[axis]
         if mask is None:
             x = inputs if axis == inputs.ndim - 1 else ops.moveaxis(inputs, axis, -1)
@@ -91,7 +102,7 @@ class BatchNormalization(Layer):
             while w.ndim < inputs.ndim:
                 w = ops.expand_dims(w, -1)
             axes = [i for i in range(inputs.ndim) if i != axis]
-            total = ops.sum(ops.multiply(ops.ones_like(inputs), w), axis=axes)
+            total = ops.maximum(ops.sum(ops.multiply(ops.ones_like(inputs), w), axis=axes), 1.0)  # of none: mean 0
             mean = ops.divide(ops.sum(ops.multiply(inputs, w), axis=axes), total)
             shape = [-1 if i == axis else 1 for i in range(inputs.ndim)]
             centred = ops.multiply(ops.subtract(inputs, ops.reshape(mean, shape)), w)
@@ -134,7 +145,7 @@ class LayerNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+        self.axis, self.epsilon, self.center, self.scale = axes("axis", axis), _epsilon(epsilon), center, scale
         self._take(
             beta_initializer=beta_initializer,
             gamma_initializer=gamma_initializer,
@@ -145,23 +156,27 @@ class LayerNormalization(Layer):
         )
         self.supports_masking = True
 
-    def _axes(self, rank: int) -> list[int]:
-        return sorted(a % rank for a in ([self.axis] if hasattr(self.axis, "__index__") else self.axis))
-
     def build(self, input_shape: Any) -> None:
         """Makes gamma and beta, of the normalized axes' shape."""
-        shape = [input_shape[a] for a in self._axes(len(input_shape))]
+        over = sorted(axes_in(self.axis, len(input_shape)))
+        shape = [input_shape[a] for a in over]
+        if None in shape:
+            raise ValueError(
+                f"the normalized axes must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}"
+            )
+        given = ints("axis", self.axis)
+        self._fix(input_shape, *given, any_rank=max(given) < 0)
         self.gamma = self._weight("gamma", shape) if self.scale else None
         self.beta = self._weight("beta", shape) if self.center else None
 
     def call(self, inputs: Any) -> Any:
         """The normalized input."""
-        axes = self._axes(inputs.ndim)
-        if axes == [inputs.ndim - 1]:
+        over = sorted(axes_in(self.axis, inputs.ndim))
+        if over == [inputs.ndim - 1]:
             return ops.layer_normalization(inputs, self.gamma, self.beta, -1, self.epsilon)
-        mean, variance = ops.moments(inputs, axes, keepdims=True)
+        mean, variance = ops.moments(inputs, over, keepdims=True)
         y = ops.multiply(ops.subtract(inputs, mean), ops.rsqrt(ops.add(variance, self.epsilon)))
-        shape = [inputs.shape[i] if i in axes else 1 for i in range(inputs.ndim)]
+        shape = [inputs.shape[i] if i in over else 1 for i in range(inputs.ndim)]
         if self.gamma is not None:
             y = ops.multiply(y, ops.reshape(self.gamma, shape))
         return y if self.beta is None else ops.add(y, ops.reshape(self.beta, shape))
@@ -190,19 +205,23 @@ class GroupNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.groups = groups if groups == -1 else positive_int("groups", groups)
-        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+        self.groups = integer("groups", groups)
+        if self.groups != -1 and self.groups < 1:
+            raise ValueError(f"`groups` must be a positive int or -1. Received: groups={groups}")
+        self.axis, self.epsilon, self.center, self.scale = integer("axis", axis), _epsilon(epsilon), center, scale
         self._take(beta_initializer=beta_initializer, gamma_initializer=gamma_initializer)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Makes gamma and beta."""
-        n = input_shape[self.axis]
+        axis = axis_in(self.axis, len(input_shape))
+        n = input_shape[axis]
         groups = n if self.groups == -1 else self.groups
-        if n is None or n % groups or self.axis % len(input_shape) != len(input_shape) - 1:
+        if n is None or n % groups or axis != len(input_shape) - 1:
             raise ValueError(
                 f"the last axis must be the channels' and divisible by groups={self.groups}. Received: input_shape={tuple(input_shape)}"
             )
+        self._fix(input_shape, -1, any_rank=True)
         self.gamma = self._weight("gamma", (n,)) if self.scale else None
         self.beta = self._weight("beta", (n,)) if self.center else None
 
@@ -211,8 +230,7 @@ class GroupNormalization(Layer):
         dims, n = list(dims_of(inputs)), int(inputs.shape[-1])
         groups = n if self.groups == -1 else self.groups
         x = ops.reshape(inputs, [*dims[:-1], groups, n // groups])
-        axes = [*range(1, inputs.ndim - 1), inputs.ndim]
-        mean, variance = ops.moments(x, axes, keepdims=True)
+        mean, variance = ops.moments(x, [*range(1, inputs.ndim - 1), inputs.ndim], keepdims=True)
         y = ops.reshape(ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon))), dims)
         if self.gamma is not None:
             y = ops.multiply(y, self.gamma)
@@ -229,12 +247,18 @@ class RMSNormalization(Layer):
 
     def __init__(self, axis: int = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis, self.epsilon = axis, epsilon
+        self.axis, self.epsilon = integer("axis", axis), _epsilon(epsilon)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Makes the scale."""
-        self.scale = self.add_weight((input_shape[self.axis],), "ones", name="scale")
+        n = input_shape[axis_in(self.axis, len(input_shape))]
+        if n is None:
+            raise ValueError(
+                f"the normalized axis must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}"
+            )
+        self._fix(input_shape, self.axis, any_rank=self.axis < 0)
+        self.scale = self.add_weight((n,), "ones", name="scale")
 
     def call(self, inputs: Any) -> Any:
         """The normalized input."""
@@ -252,7 +276,7 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = axes("axis", axis)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:

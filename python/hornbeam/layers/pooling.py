@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._validation import choice, int_tuple
+from hornbeam._validation import channels_last, choice, int_tuple
 from hornbeam.layers.layer import Layer
 
 
@@ -24,15 +24,11 @@ class _Pool(Layer):
         self.pool_size = int_tuple("pool_size", pool_size, self.rank)
         self.strides = self.pool_size if strides is None else int_tuple("strides", strides, self.rank)
         self.padding = choice("padding", padding, ("valid", "same"))
-        if data_format not in (None, "channels_last"):
-            raise ValueError(f"`data_format` must be 'channels_last'. Received: data_format={data_format!r}")
+        channels_last(data_format)
 
     def call(self, inputs: Any) -> Any:
         """The pooled input."""
-        if inputs.ndim != self.rank + 2:
-            raise ValueError(
-                f"layer {self.name!r} expects {self.rank + 2} axes. Received: input shape={tuple(inputs.shape)}"
-            )
+        self._expect_axes(inputs, self.rank + 2)
         fn = ops.max_pool if self.kind == "max" else ops.average_pool
         return fn(inputs, self.pool_size, self.strides, self.padding)
 
@@ -42,14 +38,12 @@ class _GlobalPool(Layer):
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        channels_last(data_format)
         self.keepdims = keepdims
 
     def call(self, inputs: Any) -> Any:
         """One value a channel."""
-        if inputs.ndim != self.rank + 2:
-            raise ValueError(
-                f"layer {self.name!r} expects {self.rank + 2} axes. Received: input shape={tuple(inputs.shape)}"
-            )
+        self._expect_axes(inputs, self.rank + 2)
         axes = list(range(1, self.rank + 1))
         return (ops.max if self.kind == "max" else ops.mean)(inputs, axis=axes, keepdims=self.keepdims)
 
@@ -318,9 +312,8 @@ class GlobalAveragePooling1D(_GlobalPool):
         if mask is None:
             return super().call(inputs)
         w = ops.expand_dims(ops.cast(mask, inputs.dtype), -1)
-        return ops.divide(
-            ops.sum(ops.multiply(inputs, w), axis=1, keepdims=self.keepdims), ops.sum(w, axis=1, keepdims=self.keepdims)
-        )
+        steps = ops.maximum(ops.sum(w, axis=1, keepdims=self.keepdims), 1.0)  # the mean of none is 0
+        return ops.divide(ops.sum(ops.multiply(inputs, w), axis=1, keepdims=self.keepdims), steps)
 
 
 class GlobalAveragePooling2D(_GlobalPool):

@@ -6,6 +6,7 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam._tensor import KerasTensor, dims_of, emit, emit1, is_tensor
+from hornbeam._validation import unsupported
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from hornbeam.saving.registry import deserialize_keras_object
@@ -21,6 +22,7 @@ class RNN(Layer):
         go_backwards: whether to start from the end.
         stateful: whether the last states of a batch begin the next one (needs a fixed batch size).
         unroll: accepted for compatibility.
+        zero_output_for_mask: whether the output of a masked step is zero rather than that of the step before.
 
     Input shape: ``(batch, steps, features)``. Output shape: ``(batch, units)``, or ``(batch, steps, units)``.
     A masked step leaves the states as they were.
@@ -41,8 +43,10 @@ class RNN(Layer):
         if isinstance(cell, dict):
             cell = deserialize_keras_object(cell)
         self.cell: Any = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
+        if not hasattr(self.cell, "state_size") or not callable(self.cell):
+            raise ValueError(f"`cell` must be a layer with `state_size`. Received: cell={cell!r}")
         self.return_sequences, self.return_state, self.go_backwards = return_sequences, return_state, go_backwards
-        self.stateful, self.unroll = stateful, unroll
+        self.stateful, self.unroll, self.zero_output_for_mask = stateful, unroll, zero_output_for_mask
         self.states: Any = None
         self.supports_masking = True
 
@@ -106,10 +110,17 @@ class RNN(Layer):
             out, final = self._run_fused(x, states, mask, initial_state is not None or self.stateful)
         else:
             out, final = self._run_scan(x, states, mask, keep)
+        if mask is not None and self.zero_output_for_mask:
+            out = ops.where(ops.expand_dims(self._output_mask(mask), -1), out, 0.0)
         if self.stateful:
             for v, value in zip(self._state_variables, final):
                 v.assign(value)
         return [out, *final] if self.return_state else out
+
+    def _output_mask(self, mask: Any) -> Any:
+        if not self.return_sequences:
+            return mask[:, 0 if self.go_backwards else -1]
+        return ops.flip(mask, axis=1) if self.go_backwards else mask
 
     def _run_fused(self, x: Any, states: list[Any], mask: Any, given: bool) -> tuple[Any, list[Any]]:
         """All steps in one op. ``given``: the states may differ from zero."""
@@ -200,8 +211,9 @@ class _CellRNN(RNN):
 
     def __init__(self, units: int, *args: Any, **kwargs: Any) -> None:
         mine = {k: kwargs.pop(k) for k in self._own if k in kwargs}
-        for gone in ("use_cudnn", "time_major", "implementation"):
-            mine.pop(gone, None)
+        unsupported("time_major", mine.pop("time_major", False), False)
+        unsupported("use_cudnn", mine.pop("use_cudnn", "auto"), "auto", False)
+        mine.pop("implementation", None)  # which of Keras' ways to the same result
         cell = self.cell_class(units, *args, **kwargs)
         super().__init__(cell, **mine)
         self.units = cell.units
@@ -211,7 +223,16 @@ class _CellRNN(RNN):
         config.update(
             {
                 k: getattr(self, k)
-                for k in ("name", "trainable", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
+                for k in (
+                    "name",
+                    "trainable",
+                    "return_sequences",
+                    "return_state",
+                    "go_backwards",
+                    "stateful",
+                    "unroll",
+                    "zero_output_for_mask",
+                )
             }
         )
         return config

@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam import activations, ops, random
 from hornbeam._tensor import is_tensor
-from hornbeam._validation import fraction, positive_int
+from hornbeam._validation import fraction, integer, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.saving.registry import deserialize_keras_object
 
@@ -52,7 +52,7 @@ class _Cell(Layer):
             fraction("dropout", dropout),
             fraction("recurrent_dropout", recurrent_dropout),
         )
-        self.seed = seed
+        self.seed = None if seed is None else integer("seed", seed)
         if self.dropout or self.recurrent_dropout:
             self.seed_generator = random.SeedGenerator(seed)
         self.state_size: Any = self.units if self.state_count == 1 else [self.units] * self.state_count
@@ -248,6 +248,8 @@ class StackedRNNCells(Layer):
     def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cells = [deserialize_keras_object(c) if isinstance(c, dict) else c for c in cells]
+        if not self.cells or not all(hasattr(c, "state_size") for c in self.cells):
+            raise ValueError(f"`cells` must be a list of recurrent cells. Received: cells={cells}")
         self.state_size = [c.state_size for c in self.cells]
         self.output_size = self.cells[-1].output_size
         self.state_count = sum(c.state_count for c in self.cells)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam._tensor import dims_of
-from hornbeam._validation import choice, int_tuple, positive_int
+from hornbeam._validation import channels_last, choice, int_tuple, integer, ints, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.math import shape_product
 
@@ -20,6 +20,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        channels_last(data_format)
         self.data_format = data_format
 
     def call(self, inputs: Any) -> Any:
@@ -37,7 +38,9 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
+        self.target_shape = tuple(integer("target_shape", n, -1) for n in ints("target_shape", target_shape))
+        if self.target_shape.count(-1) > 1:
+            raise ValueError(f"`target_shape` may hold one -1. Received: target_shape={target_shape}")
 
     def call(self, inputs: Any) -> Any:
         """The reshaped input."""
@@ -53,7 +56,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = tuple(ints("dims", dims))
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"`dims` must be a permutation of 1..{len(self.dims)}. Received: dims={self.dims}")
 
@@ -75,20 +78,20 @@ class RepeatVector(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The repeated input."""
+        self._expect_axes(inputs, 2)
         dims = dims_of(inputs)
         return ops.broadcast_to(ops.expand_dims(inputs, 1), [dims[0], self.n, *dims[1:]])
 
 
 def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
-    if hasattr(value, "__index__"):
-        value = [value] * rank
-    if rank == 1 and len(value) == 2 and all(hasattr(v, "__index__") for v in value):
-        value = [value]
-    if len(value) != rank:
+    items = list(value) if isinstance(value, (tuple, list)) else [value] * rank
+    if rank == 1 and len(items) == 2 and not any(isinstance(v, (tuple, list)) for v in items):
+        items = [items]
+    if len(items) != rank:
         raise ValueError(
             f"`{name}` must be an int, or an int or a pair for each of {rank} axes. Received: {name}={value!r}"
         )
-    return tuple(int_tuple(name, v, 2, 0) for v in value)  # type: ignore[misc]
+    return tuple(int_tuple(name, v, 2, 0) for v in items)  # type: ignore[misc]
 
 
 class _Padding(Layer):
@@ -96,10 +99,12 @@ class _Padding(Layer):
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        channels_last(data_format)
         self.padding = _pairs("padding", padding, self.rank)
 
     def call(self, inputs: Any) -> Any:
         """The padded input."""
+        self._expect_axes(inputs, self.rank + 2)
         return ops.pad(inputs, [(0, 0), *self.padding, (0, 0)])
 
 
@@ -136,11 +141,19 @@ class _Cropping(Layer):
 
     def __init__(self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        channels_last(data_format)
         self.cropping = _pairs("cropping", cropping, self.rank)
 
     def call(self, inputs: Any) -> Any:
         """The cropped input."""
         dims = dims_of(inputs)
+        self._expect_axes(inputs, self.rank + 2)
+        for d, c in zip(dims[1:], self.cropping):
+            if isinstance(d, int) and d <= sum(c):
+                raise ValueError(
+                    f"`cropping` must leave something of each axis. Received: cropping={self.cropping} for an input of "
+                    f"shape {tuple(inputs.shape)}"
+                )
         begin = [0, *(c[0] for c in self.cropping), 0]
         size = [dims[0], *(d - c[0] - c[1] for d, c in zip(dims[1:], self.cropping)), dims[-1]]
         return ops.slice(inputs, begin, size)
@@ -191,6 +204,7 @@ class UpSampling1D(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The longer sequence."""
+        self._expect_axes(inputs, 3)
         return ops.repeat(inputs, self.size, axis=1)
 
 
@@ -207,13 +221,17 @@ class UpSampling2D(Layer):
         self, size: Any = 2, data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        channels_last(data_format)
         self.size = int_tuple("size", size, 2)
         self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
 
     def call(self, inputs: Any) -> Any:
         """The larger images."""
+        self._expect_axes(inputs, 4)
         if self.interpolation == "nearest":
             return ops.repeat(ops.repeat(inputs, self.size[0], axis=1), self.size[1], axis=2)
+        if None in inputs.shape[1:3]:
+            raise ValueError(f"layer {self.name!r} needs images of known size. Received: input shape={inputs.shape}")
         return ops.resize(inputs, (inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]), "bilinear")
 
 
@@ -226,10 +244,12 @@ class UpSampling3D(Layer):
 
     def __init__(self, size: Any = 2, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        channels_last(data_format)
         self.size = int_tuple("size", size, 3)
 
     def call(self, inputs: Any) -> Any:
         """The larger volumes."""
+        self._expect_axes(inputs, 5)
         for axis, n in enumerate(self.size, 1):
             inputs = ops.repeat(inputs, n, axis=axis)
         return inputs

@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam._tensor import dims_of
-from hornbeam._validation import choice
+from hornbeam._validation import choice, unsupported
 from hornbeam.layers.layer import Layer
 from hornbeam.saving.registry import deserialize_keras_object
 
@@ -31,6 +31,7 @@ class Bidirectional(Wrapper):
     Args:
         layer: the forward layer.
         merge_mode: "concat", "sum", "mul", "ave", or None for a list.
+        weights: only None.
         backward_layer: None for a copy of the forward one.
     """
 
@@ -46,6 +47,7 @@ class Bidirectional(Wrapper):
         self.merge_mode = (
             None if merge_mode is None else choice("merge_mode", merge_mode, ("concat", "sum", "mul", "ave"))
         )
+        unsupported("weights", weights, None)
         forward = self.layer
         if isinstance(backward_layer, dict):
             backward_layer = deserialize_keras_object(backward_layer)

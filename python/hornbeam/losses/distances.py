@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam._validation import integer, number
 from hornbeam.losses import functions as f
 from hornbeam.losses.loss import LossFunctionWrapper
 
@@ -15,7 +16,7 @@ class MeanSquaredError(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -41,7 +42,7 @@ class MeanAbsoluteError(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -67,7 +68,7 @@ class MeanAbsolutePercentageError(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -93,7 +94,7 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -121,7 +122,7 @@ class Huber(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -138,8 +139,8 @@ class Huber(LossFunctionWrapper):
         name: str | None = "huber_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(f.huber, reduction, name, dtype, delta=delta)
-        self.delta = delta
+        self.delta = number("delta", delta, 0)
+        super().__init__(f.huber, reduction, name, dtype, delta=self.delta)
 
 
 class LogCosh(LossFunctionWrapper):
@@ -150,7 +151,7 @@ class LogCosh(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -177,7 +178,7 @@ class CosineSimilarity(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -194,8 +195,8 @@ class CosineSimilarity(LossFunctionWrapper):
         name: str | None = "cosine_similarity",
         dtype: Any = None,
     ) -> None:
-        super().__init__(f.cosine_similarity, reduction, name, dtype, axis=axis)
-        self.axis = axis
+        self.axis = integer("axis", axis)
+        super().__init__(f.cosine_similarity, reduction, name, dtype, axis=self.axis)
 
 
 class Hinge(LossFunctionWrapper):
@@ -205,7 +206,7 @@ class Hinge(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -231,7 +232,7 @@ class SquaredHinge(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -257,7 +258,7 @@ class CategoricalHinge(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.

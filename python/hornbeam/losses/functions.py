@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam import _validation as _check
 from hornbeam import config, ops
-from hornbeam._tensor import to_tensor
+from hornbeam._tensor import exact_ids, to_tensor
 from hornbeam.losses.loss import check_shapes, same_rank
 from hornbeam.ops.math import to_float
 
@@ -104,6 +105,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
         ValueError: when the shapes differ.
     """
     a, b = _pair("huber", y_true, y_pred)
+    delta = _check.number("delta", delta, 0)
     e = ops.abs(ops.subtract(a, b))
     return ops.mean(
         ops.where(
@@ -264,9 +266,8 @@ def categorical_crossentropy(
         ValueError: when the shapes differ.
     """
     a, b = _pair("categorical_crossentropy", y_true, y_pred)
-    if label_smoothing:
-        n = b.shape[axis]
-        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / n)
+    if _check.fraction("label_smoothing", label_smoothing):
+        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / _classes(b, axis))
     return ops.categorical_crossentropy(a, b, from_logits, axis)
 
 
@@ -290,12 +291,19 @@ def sparse_categorical_crossentropy(
     """
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
-    y_true = to_tensor(y_true, "int32") if to_tensor(y_true).dtype not in ("int32", "int64") else to_tensor(y_true)
-    if y_true.ndim == len(y_pred.shape):
+    y_true, y_pred = exact_ids(y_true), to_tensor(y_pred)
+    if y_true.ndim == y_pred.ndim:
         y_true = ops.squeeze(y_true, axis)
-    valid = ops.not_equal(y_true, ignore_class)
+    valid = ops.not_equal(y_true, _check.integer("ignore_class", ignore_class))
     loss = ops.sparse_categorical_crossentropy(ops.where(valid, y_true, 0), y_pred, from_logits, axis)
     return ops.where(valid, loss, 0.0)
+
+
+def _classes(y_pred: Any, axis: int) -> int:
+    n = y_pred.shape[_check.axis_in(axis, y_pred.ndim)]
+    if not n:
+        raise ValueError(f"the number of classes must be known, above 0. Received: y_pred.shape={tuple(y_pred.shape)}")
+    return int(n)
 
 
 def binary_crossentropy(
@@ -317,7 +325,7 @@ def binary_crossentropy(
         ValueError: when the shapes differ.
     """
     a, b = _pair("binary_crossentropy", y_true, y_pred)
-    if label_smoothing:
+    if _check.fraction("label_smoothing", label_smoothing):
         a = ops.add(ops.multiply(a, 1.0 - label_smoothing), 0.5 * label_smoothing)
     return ops.mean(ops.binary_crossentropy(a, b, from_logits), axis=axis)
 
@@ -351,7 +359,7 @@ def binary_focal_crossentropy(
         ValueError: when the shapes differ.
     """
     a, b = _pair("binary_focal_crossentropy", y_true, y_pred)
-    if label_smoothing:
+    if _check.fraction("label_smoothing", label_smoothing):
         a = ops.add(ops.multiply(a, 1.0 - label_smoothing), 0.5 * label_smoothing)
     p = ops.sigmoid(b) if from_logits else b
     right = ops.add(ops.multiply(a, p), ops.multiply(ops.subtract(1.0, a), ops.subtract(1.0, p)))
@@ -388,8 +396,8 @@ def categorical_focal_crossentropy(
         ValueError: when the shapes differ.
     """
     a, b = _pair("categorical_focal_crossentropy", y_true, y_pred)
-    if label_smoothing:
-        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / b.shape[axis])
+    if _check.fraction("label_smoothing", label_smoothing):
+        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / _classes(b, axis))
     p = ops.softmax(b, axis) if from_logits else ops.divide(b, ops.sum(b, axis, True))
     p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
     focal = ops.multiply(ops.power(ops.subtract(1.0, p), gamma), alpha)

@@ -8,7 +8,7 @@ from hornbeam import config, ops
 from hornbeam._names import to_snake_case
 from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._tree import map_structure
-from hornbeam._validation import choice
+from hornbeam._validation import choice, unsupported
 from hornbeam.ops.math import shape_product
 from hornbeam.saving.registry import register_builtin
 
@@ -16,14 +16,12 @@ _REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", 
 
 
 def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Removes or adds a last axis of 1 where the ranks differ by one, as Keras does."""
+    """Removes or adds a last axis of 1 where the ranks differ by one, as Keras does: vectors become columns."""
     a, b = len(y_true.shape), len(y_pred.shape)
     if a == b + 1 and y_true.shape[-1] == 1:
-        y_true = ops.squeeze(y_true, -1) if b > 0 else y_true
-    elif b == a + 1 and y_pred.shape[-1] == 1:
-        y_true = ops.expand_dims(y_true, -1) if a == 1 else y_true
-        if a != 1:
-            y_pred = ops.squeeze(y_pred, -1)
+        return (y_true, ops.expand_dims(y_pred, -1)) if b == 1 else (ops.squeeze(y_true, -1), y_pred)
+    if b == a + 1 and y_pred.shape[-1] == 1:
+        return (ops.expand_dims(y_true, -1), y_pred) if a == 1 else (y_true, ops.squeeze(y_pred, -1))
     return y_true, y_pred
 
 
@@ -41,18 +39,18 @@ def reduce_weighted(
 ) -> Any:
     """The per-sample values times their weights, reduced. A mask counts only its true entries in the mean."""
     if mask is not None:
-        mask = to_tensor(mask, values.dtype)
-        while mask.ndim > values.ndim:
-            mask = ops.squeeze(mask, -1)
+        mask = fit_weight("the mask", to_tensor(mask, values.dtype), values)
         if reduction in ("sum_over_batch_size", "mean"):
             total = to_tensor(shape_product(dims_of(mask)), mask.dtype)
             valid = ops.sum(mask)
             mask = ops.multiply(mask, ops.divide(total, ops.add(valid, config.epsilon())))
         sample_weight = (
-            mask if sample_weight is None else ops.multiply(_fit(to_tensor(sample_weight, values.dtype), mask), mask)
+            mask
+            if sample_weight is None
+            else ops.multiply(fit_weight("sample_weight", to_tensor(sample_weight, values.dtype), values), mask)
         )
     if sample_weight is not None:
-        weight = _fit(to_tensor(sample_weight, values.dtype), values)
+        weight = fit_weight("sample_weight", to_tensor(sample_weight, values.dtype), values)
         values = ops.multiply(values, weight)
     if reduction in (None, "none") or values.ndim == 0:
         return values
@@ -66,11 +64,20 @@ def reduce_weighted(
     return ops.divide(total, ops.maximum(count, 1.0))
 
 
-def _fit(weight: Any, values: Any) -> Any:
+def fit_weight(name: str, weight: Any, values: Any) -> Any:
+    """The weight with the values' number of axes. Raises ValueError unless each of its axes is the values' or 1."""
+    given = tuple(weight.shape)
     while weight.ndim > values.ndim and weight.shape[-1] == 1:
         weight = ops.squeeze(weight, -1)
     while weight.ndim < values.ndim:
         weight = ops.expand_dims(weight, -1)
+    fits = weight.ndim == values.ndim and all(
+        w in (1, None, v) or v is None for w, v in zip(weight.shape, values.shape)
+    )
+    if not fits:
+        raise ValueError(
+            f"{name} must fit the values it weighs, of shape {tuple(values.shape)}. Received: shape={given}"
+        )
     return weight
 
 
@@ -80,7 +87,7 @@ class Loss:
     Args:
         name: its name.
         reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or "none".
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -92,6 +99,7 @@ class Loss:
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
         self.name = name or to_snake_case(type(self).__name__)
+        unsupported("dtype", dtype, None)
         self.reduction = choice("reduction", "none" if reduction is None else reduction, _REDUCTIONS)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -131,7 +139,7 @@ class LossFunctionWrapper(Loss):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name or getattr(fn, "__name__", "loss"), reduction)
+        super().__init__(name or getattr(fn, "__name__", "loss"), reduction, dtype)
         self.fn, self._fn_kwargs = fn, kwargs
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam._validation import axes, fraction, integer, number
 from hornbeam.losses import functions as f
 from hornbeam.losses.loss import LossFunctionWrapper
 
@@ -15,7 +16,7 @@ class KLDivergence(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -41,7 +42,7 @@ class Poisson(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -71,7 +72,7 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -90,6 +91,8 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         name: str | None = "categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
+        label_smoothing = fraction("label_smoothing", label_smoothing)
+        axis = integer("axis", axis)
         super().__init__(
             f.categorical_crossentropy,
             reduction,
@@ -114,7 +117,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
         axis: of the classes.
 
     Input shape:
@@ -137,6 +140,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
     ) -> None:
+        ignore_class = None if ignore_class is None else integer("ignore_class", ignore_class)
+        axis = integer("axis", axis)
         super().__init__(
             f.sparse_categorical_crossentropy,
             reduction,
@@ -162,7 +167,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -181,6 +186,8 @@ class BinaryCrossentropy(LossFunctionWrapper):
         name: str | None = "binary_crossentropy",
         dtype: Any = None,
     ) -> None:
+        label_smoothing = fraction("label_smoothing", label_smoothing)
+        axis = integer("axis", axis)
         super().__init__(
             f.binary_crossentropy,
             reduction,
@@ -208,7 +215,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -230,6 +237,9 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         name: str | None = "binary_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
+        alpha, gamma = number("alpha", alpha, 0), number("gamma", gamma, 0)
+        label_smoothing = fraction("label_smoothing", label_smoothing)
+        axis = integer("axis", axis)
         super().__init__(
             f.binary_focal_crossentropy,
             reduction,
@@ -263,7 +273,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -284,6 +294,9 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         name: str | None = "categorical_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
+        alpha, gamma = number("alpha", alpha, 0), number("gamma", gamma, 0)
+        label_smoothing = fraction("label_smoothing", label_smoothing)
+        axis = integer("axis", axis)
         super().__init__(
             f.categorical_focal_crossentropy,
             reduction,
@@ -310,7 +323,7 @@ class Dice(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
         axis: over which sums are taken; None for everything.
 
     Input shape:
@@ -328,6 +341,7 @@ class Dice(LossFunctionWrapper):
         axis: Any = None,
         dtype: Any = None,
     ) -> None:
+        axis = None if axis is None else axes("axis", axis)
         super().__init__(f.dice, reduction, name, dtype, axis=axis)
         self.axis = axis
 
@@ -341,7 +355,7 @@ class Tversky(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: accepted for compatibility.
+        dtype: only None: it is the predictions'.
         axis: over which sums are taken; None for everything.
 
     Input shape:
@@ -361,6 +375,8 @@ class Tversky(LossFunctionWrapper):
         axis: Any = None,
         dtype: Any = None,
     ) -> None:
+        alpha, beta = number("alpha", alpha, 0), number("beta", beta, 0)
+        axis = None if axis is None else axes("axis", axis)
         super().__init__(f.tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
         self.alpha = alpha
         self.beta = beta

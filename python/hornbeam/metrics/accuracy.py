@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import to_tensor
-from hornbeam.metrics.metric import MeanMetricWrapper, same_rank
+from hornbeam._tensor import exact_ids, to_tensor
+from hornbeam._validation import number, positive_int, unsupported
+from hornbeam.metrics.metric import MeanMetricWrapper, alike
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
@@ -19,7 +20,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
     Returns:
         1.0 or 0.0 meaned, ``(batch, ...)``.
     """
-    y_true, y_pred = same_rank(to_tensor(y_true), to_tensor(y_pred))
+    y_true, y_pred = alike("accuracy", to_tensor(y_true), to_tensor(y_pred))
     hit = ops.cast(ops.equal(to_tensor(y_true, y_pred.dtype), y_pred), "float32")
     return ops.mean(hit, axis=-1) if hit.ndim > 1 else hit
 
@@ -35,7 +36,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     Returns:
         1.0 or 0.0 meaned, ``(batch, ...)``.
     """
-    y_true, y_pred = same_rank(to_tensor(y_true), to_tensor(y_pred))
+    y_true, y_pred = alike("binary_accuracy", to_tensor(y_true), to_tensor(y_pred))
     hit = ops.equal(to_tensor(y_true, y_pred.dtype), ops.cast(ops.greater(y_pred, threshold), y_pred.dtype))
     return ops.mean(ops.cast(hit, "float32"), axis=-1)
 
@@ -50,14 +51,22 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     Returns:
         1.0 or 0.0, ``(batch, ...)``.
     """
+    y_true, y_pred = alike("categorical_accuracy", to_tensor(y_true), to_tensor(y_pred))
     return ops.cast(ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1)), "float32")
 
 
-def _sparse(y_true: Any, y_pred: Any) -> Any:
-    y_true = to_tensor(y_true)
-    if y_true.ndim == len(y_pred.shape) and y_true.shape[-1] == 1:
-        y_true = ops.squeeze(y_true, -1)
-    return to_tensor(y_true, "int32")
+def _sparse(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Classes ``(batch, ...)`` and scores ``(batch, ..., classes)``."""
+    classes, scores = exact_ids(y_true), to_tensor(y_pred)
+    if classes.ndim == scores.ndim and classes.shape[-1] == 1:
+        classes = ops.squeeze(classes, -1)
+    a, b = tuple(classes.shape), tuple(scores.shape)
+    if len(b) != len(a) + 1 or any(m != n for m, n in zip(a, b) if m is not None and n is not None):
+        raise ValueError(
+            f"[{name}] y_true must have y_pred's axes but the last. Received: y_true.shape={tuple(y_true.shape)}, "
+            f"y_pred.shape={b}"
+        )
+    return classes, scores
 
 
 def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
@@ -70,7 +79,8 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     Returns:
         1.0 or 0.0, ``(batch, ...)``.
     """
-    return ops.cast(ops.equal(_sparse(y_true, y_pred), ops.argmax(y_pred, axis=-1)), "float32")
+    classes, scores = _sparse("sparse_categorical_accuracy", to_tensor(y_true), y_pred)
+    return ops.cast(ops.equal(classes, ops.argmax(scores, axis=-1)), "float32")
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
@@ -84,6 +94,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
     Returns:
         1.0 or 0.0, ``(batch, ...)``.
     """
+    y_true, y_pred = alike("top_k_categorical_accuracy", to_tensor(y_true), to_tensor(y_pred))
     return ops.cast(ops.in_top_k(ops.argmax(y_true, axis=-1), y_pred, k), "float32")
 
 
@@ -98,7 +109,9 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> A
     Returns:
         1.0 or 0.0, ``(batch, ...)``.
     """
-    return ops.cast(ops.in_top_k(_sparse(y_true, y_pred), y_pred, k), "float32")
+    return ops.cast(
+        ops.in_top_k(*_sparse("sparse_top_k_categorical_accuracy", to_tensor(y_true), y_pred), k), "float32"
+    )
 
 
 class _Accuracy(MeanMetricWrapper):
@@ -107,7 +120,7 @@ class _Accuracy(MeanMetricWrapper):
     def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         fn = type(self).__dict__.get("_function") or self._function
         fn = getattr(fn, "__func__", fn)
-        super().__init__(fn, name or fn.__name__, **kwargs)
+        super().__init__(fn, name or fn.__name__, dtype, **kwargs)
         self._direction = "up"
 
 
@@ -126,13 +139,15 @@ class BinaryAccuracy(_Accuracy):
 
     Args:
         name: its name.
-        threshold: between the classes.
+        threshold: between the classes, inside (0, 1).
     """
 
     _function = staticmethod(binary_accuracy)
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
-        super().__init__(name, threshold=threshold)
+        if not 0 < number("threshold", threshold) < 1:
+            raise ValueError(f"`threshold` must be inside (0, 1). Received: threshold={threshold}")
+        super().__init__(name, dtype, threshold=threshold)
 
 
 class CategoricalAccuracy(_Accuracy):
@@ -166,7 +181,7 @@ class TopKCategoricalAccuracy(_Accuracy):
     _function = staticmethod(top_k_categorical_accuracy)
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None) -> None:
-        super().__init__(name, k=k)
+        super().__init__(name, dtype, k=positive_int("k", k))
 
 
 class SparseTopKCategoricalAccuracy(_Accuracy):
@@ -175,6 +190,7 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
     Args:
         k: how many.
         name: its name.
+        from_sorted_ids: only False.
     """
 
     _function = staticmethod(sparse_top_k_categorical_accuracy)
@@ -186,4 +202,5 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
         dtype: Any = None,
         from_sorted_ids: bool = False,
     ) -> None:
-        super().__init__(name, k=k)
+        unsupported("from_sorted_ids", from_sorted_ids, False)
+        super().__init__(name, dtype, k=positive_int("k", k))

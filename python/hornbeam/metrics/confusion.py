@@ -8,8 +8,10 @@ import numpy as np
 
 from hornbeam import ops
 from hornbeam._allowance import claim
-from hornbeam._tensor import to_tensor
-from hornbeam.metrics.metric import Metric, divide_no_nan, same_rank
+from hornbeam._tensor import emit1, exact_ids, to_tensor
+from hornbeam._validation import choice, fits_memory, fraction, integer, number, positive_int
+from hornbeam.losses.loss import fit_weight
+from hornbeam.metrics.metric import Metric, alike, divide_no_nan
 from hornbeam.ops.math import to_float
 
 
@@ -24,18 +26,26 @@ class _Counts(Metric):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(name=name)
-        self.thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
+        super().__init__(dtype, name)
+        self.thresholds = thresholds
+        self.top_k = None if top_k is None else positive_int("top_k", top_k)
+        self.class_id = None if class_id is None else integer("class_id", class_id, 0)
         self._many = isinstance(thresholds, (list, tuple, np.ndarray))
-        self._levels = np.asarray(thresholds if self._many else [0.5 if thresholds is None else thresholds], "float32")
+        given = list(thresholds) if self._many else [0.5 if thresholds is None else thresholds]
+        if not given:
+            raise ValueError(f"`thresholds` must not be empty. Received: thresholds={thresholds}")
+        self._levels = np.asarray([self._level(x) for x in given], "float32")
         n = (len(self._levels),)
         self.true_positives, self.false_positives = self.add_variable(n, name="tp"), self.add_variable(n, name="fp")
         self.true_negatives, self.false_negatives = self.add_variable(n, name="tn"), self.add_variable(n, name="fn")
 
+    def _level(self, threshold: Any) -> float:
+        return fraction("thresholds", threshold)
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes a batch of 0/1 targets and probabilities in."""
         p = to_float(y_pred)
-        t, p = same_rank(to_tensor(y_true, p.dtype), p)
+        t, p = alike(type(self).__name__, to_tensor(y_true, p.dtype), p)
         if self.top_k is not None:
             kth = ops.top_k(p, self.top_k)[0][..., -1:]
             p = ops.where(ops.greater_equal(p, kth), p, -1e9)
@@ -43,10 +53,7 @@ class _Counts(Metric):
             t, p = t[..., self.class_id], p[..., self.class_id]
         w = ops.ones_like(p)
         if sample_weight is not None:
-            weight = to_tensor(sample_weight, p.dtype)
-            while weight.ndim < p.ndim:
-                weight = ops.expand_dims(weight, -1)
-            w = ops.multiply(w, weight)
+            w = ops.multiply(w, fit_weight("sample_weight", to_tensor(sample_weight, p.dtype), p))
         t, p, w = (ops.reshape(x, [1, -1]) for x in (t, p, w))
         said = ops.cast(ops.greater(p, self._levels[:, None]), "float32")
         yes = ops.cast(ops.greater(t, 0.5), "float32")
@@ -74,7 +81,7 @@ class Precision(_Counts):
         top_k: only the k most probable classes count as predicted.
         class_id: only this class counts.
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` (0 or 1) and ``y_pred`` (probabilities): the same, any.
@@ -101,7 +108,7 @@ class Recall(_Counts):
         top_k: only the k most probable classes count as predicted.
         class_id: only this class counts.
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` (0 or 1) and ``y_pred`` (probabilities): the same, any.
@@ -124,7 +131,7 @@ class _One(_Counts):
     _which = ""
 
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(thresholds, name=name)
+        super().__init__(thresholds, name=name, dtype=dtype)
 
     def result(self) -> Any:
         """The count."""
@@ -140,7 +147,7 @@ class TruePositives(_One):
     Args:
         thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a count for each.
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Example:
         >>> m = TruePositives()
@@ -158,7 +165,7 @@ class FalsePositives(_One):
     Args:
         thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a count for each.
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Example:
         >>> m = FalsePositives()
@@ -176,7 +183,7 @@ class TrueNegatives(_One):
     Args:
         thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a count for each.
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Example:
         >>> m = TrueNegatives()
@@ -194,7 +201,7 @@ class FalseNegatives(_One):
     Args:
         thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a count for each.
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Example:
         >>> m = FalseNegatives()
@@ -210,8 +217,10 @@ class AUC(_Counts):
     """The area under the ROC or precision-recall curve, by trapezoids.
 
     Args:
-        num_thresholds: how many points the curve has.
+        num_thresholds: how many points the curve has, at least 2.
         curve: "ROC" or "PR".
+        summation_method: the height of each step: "interpolation" for the mean of its ends, "minoring" for the lower
+            one, "majoring" for the higher.
         name: its name.
         from_logits: whether predictions are logits.
     """
@@ -227,13 +236,18 @@ class AUC(_Counts):
         dtype: Any = None,
         from_logits: bool = False,
     ) -> None:
-        claim(f"{name or 'auc'}/thresholds", (num_thresholds,), "float64")
+        n = integer("num_thresholds", num_thresholds, 2)
+        claim(f"{name or 'auc'}/thresholds", (n,), "float64")
+        fits_memory("the thresholds of AUC", [n, 8], "float64")
         eps = 1e-7
-        inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
-        super().__init__([-eps, *inner, 1 + eps], name=name)
+        super().__init__([-eps, *(i / (n - 1) for i in range(1, n - 1)), 1 + eps], name=name, dtype=dtype)
         if curve not in ("ROC", "PR"):
             raise ValueError(f"`curve` must be 'ROC' or 'PR'. Received: curve={curve!r}")
-        self.num_thresholds, self.curve, self.from_logits = num_thresholds, curve, from_logits
+        self.num_thresholds, self.curve, self.from_logits = n, curve, from_logits
+        self.summation_method = choice("summation_method", summation_method, ("interpolation", "minoring", "majoring"))
+
+    def _level(self, threshold: Any) -> float:
+        return float(threshold)  # the first and last lie outside of [0, 1]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes a batch in."""
@@ -250,13 +264,19 @@ class AUC(_Counts):
         else:
             x, y = recall, ops.where(ops.equal(ops.add(tp, fp), 0.0), 1.0, divide_no_nan(tp, ops.add(tp, fp)))
         n = self.num_thresholds - 1
-        return ops.sum(ops.multiply(ops.subtract(x[:n], x[1:]), ops.multiply(ops.add(y[:n], y[1:]), 0.5)))
+        left, right = y[:n], y[1:]
+        if self.summation_method == "interpolation":
+            heights = ops.multiply(ops.add(left, right), 0.5)
+        else:
+            heights = (ops.minimum if self.summation_method == "minoring" else ops.maximum)(left, right)
+        return ops.sum(ops.multiply(ops.subtract(x[:n], x[1:]), heights))
 
     def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "num_thresholds": self.num_thresholds,
             "curve": self.curve,
+            "summation_method": self.summation_method,
             "from_logits": self.from_logits,
         }
 
@@ -275,16 +295,19 @@ class F1Score(Metric):
     def __init__(
         self, average: str | None = None, threshold: float | None = None, name: str = "f1_score", dtype: Any = None
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype, name)
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(f"`average` must be None, 'micro', 'macro' or 'weighted'. Received: average={average!r}")
-        self.average, self.threshold = average, threshold
+        self.average = average
+        self.threshold = None if threshold is None else number("threshold", threshold)
         self._built = False
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes a batch of one-hot targets ``(batch, classes)`` in."""
         p = to_float(y_pred)
-        t = to_tensor(y_true, p.dtype)
+        t, p = alike("F1Score", to_tensor(y_true, p.dtype), p)
+        if p.ndim != 2 or p.shape[-1] is None:
+            raise ValueError(f"F1Score takes (batch, classes). Received: y_pred.shape={tuple(p.shape)}")
         if not self._built:
             n = (int(p.shape[-1]),)
             self.tp, self.fp, self.fn = (self.add_variable(n, name=x) for x in ("tp", "fp", "fn"))
@@ -293,7 +316,9 @@ class F1Score(Metric):
             said = ops.one_hot(ops.argmax(p, axis=-1), int(p.shape[-1]))
         else:
             said = ops.cast(ops.greater(p, self.threshold), "float32")
-        w = 1.0 if sample_weight is None else ops.expand_dims(to_tensor(sample_weight, p.dtype), -1)
+        w: Any = 1.0
+        if sample_weight is not None:
+            w = fit_weight("sample_weight", to_tensor(sample_weight, p.dtype), p)
         self.tp.assign_add(ops.sum(ops.multiply(ops.multiply(said, t), w), axis=0))
         self.fp.assign_add(ops.sum(ops.multiply(ops.multiply(said, ops.subtract(1.0, t)), w), axis=0))
         self.fn.assign_add(ops.sum(ops.multiply(ops.multiply(ops.subtract(1.0, said), t), w), axis=0))
@@ -335,18 +360,24 @@ class MeanIoU(Metric):
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
     ) -> None:
-        super().__init__(name=name)
-        self.num_classes, self.sparse_y_true, self.sparse_y_pred = num_classes, sparse_y_true, sparse_y_pred
-        self.total = self.add_variable((num_classes, num_classes), name="total")
+        super().__init__(dtype, name)
+        self.num_classes = positive_int("num_classes", num_classes)
+        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
+        self.total = self.add_variable((self.num_classes, self.num_classes), name="total")
+
+    def _hot(self, classes: Any) -> Any:
+        """Rows of the identity, which an index out of range does not have."""
+        return emit1("gather", [ops.eye(self.num_classes), ops.reshape(exact_ids(classes), [-1])])
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes a batch in."""
+        """Takes a batch in. Raises ValueError for a class out of range."""
         t = to_tensor(y_true) if self.sparse_y_true else ops.argmax(y_true, axis=-1)
         p = to_tensor(y_pred) if self.sparse_y_pred else ops.argmax(y_pred, axis=-1)
-        a = ops.one_hot(ops.reshape(ops.cast(t, "int32"), [-1]), self.num_classes)
-        b = ops.one_hot(ops.reshape(ops.cast(p, "int32"), [-1]), self.num_classes)
+        t, p = alike("MeanIoU", t, p)
+        a, b = self._hot(t), self._hot(p)
         if sample_weight is not None:
-            a = ops.multiply(a, ops.reshape(to_tensor(sample_weight, "float32"), [-1, 1]))
+            w = fit_weight("sample_weight", to_tensor(sample_weight, "float32"), t)
+            a = ops.multiply(a, ops.reshape(ops.multiply(w, ops.ones_like(t, "float32")), [-1, 1]))
         self.total.assign_add(ops.matmul(ops.transpose(a), b))
 
     def result(self) -> Any:

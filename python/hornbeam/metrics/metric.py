@@ -8,8 +8,9 @@ from hornbeam import initializers, ops
 from hornbeam._allowance import claim
 from hornbeam._names import auto_name, to_snake_case
 from hornbeam._tensor import dims_of, to_tensor
+from hornbeam._validation import fits_memory, unsupported
 from hornbeam._variable import Variable
-from hornbeam.losses.loss import reduce_weighted, same_rank
+from hornbeam.losses.loss import check_shapes, fit_weight, reduce_weighted, same_rank
 from hornbeam.ops.math import shape_product, to_float
 from hornbeam.saving.registry import register_builtin
 
@@ -18,7 +19,7 @@ class Metric:
     """A running figure: ``update_state`` takes a batch, ``result`` gives the figure, ``reset_state`` starts over.
 
     Args:
-        dtype: dtype of the state.
+        dtype: only None or "float32", the state's.
         name: its name.
 
     The state lives in variables made with ``add_variable``; inside a compiled step it is part of the graph.
@@ -33,6 +34,7 @@ class Metric:
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or auto_name(to_snake_case(type(self).__name__))
+        unsupported("dtype", dtype, None, "float32")
         self.dtype = "float32"
         self._variables: list[Variable] = []
 
@@ -41,6 +43,7 @@ class Metric:
     ) -> Variable:
         """Makes a piece of state."""
         claim(f"{self.name}/{name or 'variable'}", tuple(shape), dtype or self.dtype)
+        fits_memory(f"{self.name}/{name or 'variable'}", shape, dtype or self.dtype)
         v = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, False, name or "variable")
         v._path = f"{self.name}/{v.name}"
         self._variables.append(v)
@@ -98,7 +101,7 @@ class Sum(Metric):
     """
 
     def __init__(self, name: str = "sum", dtype: Any = None) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype, name)
         self.total = self.add_variable(name="total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
@@ -118,7 +121,7 @@ class Mean(Metric):
     """
 
     def __init__(self, name: str = "mean", dtype: Any = None) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype, name)
         self.total = self.add_variable(name="total")
         self.count = self.add_variable(name="count")
 
@@ -129,11 +132,7 @@ class Mean(Metric):
             count = to_tensor(shape_product(dims_of(values)), "float32")
             total = ops.sum(values) if values.ndim else values
         else:
-            w = to_tensor(sample_weight, "float32")
-            while w.ndim > values.ndim and w.shape[-1] == 1:
-                w = ops.squeeze(w, -1)
-            while w.ndim < values.ndim:
-                w = ops.expand_dims(w, -1)
+            w = fit_weight("sample_weight", to_tensor(sample_weight, "float32"), values)
             weighted = ops.multiply(values, w)
             total = ops.sum(weighted) if weighted.ndim else weighted
             full = ops.multiply(ops.ones_like(values), w)
@@ -156,7 +155,7 @@ class MeanMetricWrapper(Mean):
     """
 
     def __init__(self, fn: Any, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
-        super().__init__(name=str(name or getattr(fn, "__name__", "mean_metric")))
+        super().__init__(str(name or getattr(fn, "__name__", "mean_metric")), dtype)
         self._fn, self._fn_kwargs = fn, kwargs
         self._direction = getattr(fn, "_direction", self._direction)
 
@@ -165,10 +164,10 @@ class MeanMetricWrapper(Mean):
         mask = getattr(y_pred, "_keras_mask", None)
         values = self._fn(to_tensor(y_true), to_tensor(y_pred), **self._fn_kwargs)
         if mask is not None:
-            m = ops.cast(mask, "float32")
-            if m.ndim > values.ndim:
-                m = ops.squeeze(m, -1)
-            sample_weight = m if sample_weight is None else ops.multiply(to_tensor(sample_weight, "float32"), m)
+            m = fit_weight("the mask", ops.cast(mask, "float32"), values)
+            if sample_weight is not None:
+                m = ops.multiply(fit_weight("sample_weight", to_tensor(sample_weight, "float32"), values), m)
+            sample_weight = m
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
@@ -178,4 +177,11 @@ class MeanMetricWrapper(Mean):
         return config
 
 
-__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "divide_no_nan", "same_rank"]
+def alike(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Both with one number of axes. Raises ValueError unless their shapes are the same then."""
+    y_true, y_pred = same_rank(y_true, y_pred)
+    check_shapes(name, y_true, y_pred)
+    return y_true, y_pred
+
+
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "alike", "divide_no_nan"]

@@ -13,7 +13,7 @@ class KLDivergence(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -36,7 +36,7 @@ class Poisson(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -59,7 +59,7 @@ class BinaryCrossentropy(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
         from_logits: whether ``y_pred`` holds logits.
         label_smoothing: in [0, 1): how far targets are drawn towards 1/2.
 
@@ -90,7 +90,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
         from_logits: whether ``y_pred`` holds logits.
         label_smoothing: in [0, 1): how far targets are drawn towards the uniform distribution.
         axis: of the classes.
@@ -125,7 +125,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
         from_logits: whether ``y_pred`` holds logits.
         axis: of the classes.
 

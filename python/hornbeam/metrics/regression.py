@@ -6,8 +6,10 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam._tensor import dims_of, to_tensor
+from hornbeam._validation import integer
 from hornbeam.losses import functions as f
-from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, divide_no_nan, same_rank
+from hornbeam.losses.loss import fit_weight
+from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, alike, divide_no_nan
 from hornbeam.ops.math import to_float
 
 
@@ -20,7 +22,7 @@ class MeanSquaredError(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -43,7 +45,7 @@ class MeanAbsoluteError(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -66,7 +68,7 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -89,7 +91,7 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -112,7 +114,7 @@ class CosineSimilarity(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
         axis: along which the vectors lie.
 
     Input shape:
@@ -128,7 +130,7 @@ class CosineSimilarity(MeanMetricWrapper):
     _direction = "up"
 
     def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
-        super().__init__(_cosine_similarity, name, dtype, axis=axis)
+        super().__init__(_cosine_similarity, name, dtype, axis=integer("axis", axis))
 
 
 class LogCoshError(MeanMetricWrapper):
@@ -136,7 +138,7 @@ class LogCoshError(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -159,7 +161,7 @@ class Hinge(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -182,7 +184,7 @@ class SquaredHinge(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -205,7 +207,7 @@ class CategoricalHinge(MeanMetricWrapper):
 
     Args:
         name: its name.
-        dtype: accepted for compatibility; the state is float32.
+        dtype: only None or "float32", the state's.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``.
@@ -233,12 +235,12 @@ class RootMeanSquaredError(Mean):
     _direction = "down"
 
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:
-        super().__init__(name)
+        super().__init__(name, dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Takes a batch in."""
         p = to_float(y_pred)
-        t, p = same_rank(to_tensor(y_true, p.dtype), p)
+        t, p = alike("RootMeanSquaredError", to_tensor(y_true, p.dtype), p)
         super().update_state(ops.square(ops.subtract(t, p)), sample_weight)
 
     def result(self) -> Any:
@@ -250,6 +252,9 @@ class R2Score(Metric):
     """The share of the targets' variance that is explained, meaned over the outputs.
 
     Args:
+        class_aggregation: "uniform_average" for the mean over the outputs, "variance_weighted_average" for one by their
+            variances, None for a score of each.
+        num_regressors: how many variables explain the targets, for the adjusted score; 0 for the plain one.
         name: its name.
     """
 
@@ -257,33 +262,62 @@ class R2Score(Metric):
 
     def __init__(
         self,
-        class_aggregation: str = "uniform_average",
+        class_aggregation: str | None = "uniform_average",
         num_regressors: int = 0,
         name: str = "r2_score",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(dtype, name)
+        if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
+            raise ValueError(
+                "`class_aggregation` must be None, 'uniform_average' or 'variance_weighted_average'. Received: "
+                f"class_aggregation={class_aggregation!r}"
+            )
+        self.class_aggregation, self.num_regressors = class_aggregation, integer("num_regressors", num_regressors, 0)
         self._made = False
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes a batch ``(batch, outputs)`` in."""
         p = to_float(y_pred)
-        t, p = same_rank(to_tensor(y_true, p.dtype), p)
+        t, p = alike("R2Score", to_tensor(y_true, p.dtype), p)
         if t.ndim == 1:
             t, p = ops.expand_dims(t, -1), ops.expand_dims(p, -1)
+        if t.ndim != 2 or t.shape[-1] is None:
+            raise ValueError(f"R2Score takes (batch, outputs). Received: y_pred.shape={tuple(p.shape)}")
         if not self._made:
             n = (int(t.shape[-1]),)
             self.sum, self.squares, self.residual = (
                 self.add_variable(n, name=x) for x in ("sum", "squares", "residual")
             )
-            self.count = self.add_variable(name="count")
+            self.count, self.samples = self.add_variable(name="count"), self.add_variable(name="samples")
             self._made = True
-        self.sum.assign_add(ops.sum(t, axis=0))
-        self.squares.assign_add(ops.sum(ops.square(t), axis=0))
-        self.residual.assign_add(ops.sum(ops.square(ops.subtract(t, p)), axis=0))
-        self.count.assign_add(to_tensor(dims_of(t)[0], "float32"))
+        w = ops.ones_like(t[:, :1])
+        if sample_weight is not None:
+            w = ops.multiply(w, fit_weight("sample_weight", to_tensor(sample_weight, p.dtype), w))
+        self.sum.assign_add(ops.sum(ops.multiply(t, w), axis=0))
+        self.squares.assign_add(ops.sum(ops.multiply(ops.square(t), w), axis=0))
+        self.residual.assign_add(ops.sum(ops.multiply(ops.square(ops.subtract(t, p)), w), axis=0))
+        self.count.assign_add(ops.sum(w))
+        self.samples.assign_add(to_tensor(dims_of(t)[0], "float32"))
 
     def result(self) -> Any:
         """The score."""
-        total = ops.subtract(self.squares, ops.divide(ops.square(self.sum), self.count))
-        return ops.mean(ops.subtract(1.0, divide_no_nan(self.residual, total)))
+        total = ops.subtract(self.squares, divide_no_nan(ops.square(self.sum), self.count.value))
+        score = ops.subtract(1.0, divide_no_nan(self.residual, total))
+        if self.class_aggregation == "uniform_average":
+            score = ops.mean(score)
+        elif self.class_aggregation == "variance_weighted_average":
+            score = divide_no_nan(ops.sum(ops.multiply(total, score)), ops.sum(total))
+        if self.num_regressors:
+            left = ops.subtract(self.samples, self.num_regressors + 1.0)
+            share = ops.divide(ops.subtract(self.samples, 1.0), ops.where(ops.greater(left, 0.0), left, 1.0))
+            adjusted = ops.subtract(1.0, ops.multiply(ops.subtract(1.0, score), share))
+            score = ops.where(ops.greater(left, 0.0), adjusted, score)  # too few samples for so many: as it is
+        return score
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "class_aggregation": self.class_aggregation,
+            "num_regressors": self.num_regressors,
+        }

@@ -262,7 +262,7 @@ class Functional(Model):
                 raise ValueError(
                     f"input {t.name!r} of model {self.name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}"
                 )
-            if x.dtype != t.dtype:
+            if x.dtype != t.dtype and not (x.dtype == "int64" and t.dtype in ("int32", "uint8")):  # no id wraps around
                 mask = getattr(x, "_keras_mask", None)
                 x = to_tensor(x, t.dtype)
                 x._keras_mask = mask

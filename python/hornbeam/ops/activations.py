@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hornbeam import _validation as _check
 from hornbeam._tensor import dims_of, emit1, to_tensor
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
@@ -78,6 +79,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
         A float tensor of x's shape.
     """
     x = to_tensor(x)
+    if _check.number("alpha", alpha) == 0:
+        raise ValueError(f"`alpha` must not be 0. Received: alpha={alpha}")
     return m.add(m.maximum(x, 0.0), m.multiply(m.expm1(m.divide(m.minimum(x, 0.0), alpha)), alpha))
 
 
@@ -219,18 +222,17 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 def _last_axis(op: str, x: Any, axis: int | Sequence[int]) -> Any:
     x = m.to_float(x)
-    if not hasattr(axis, "__index__"):
-        axes = [a % x.ndim for a in axis]  # type: ignore[union-attr]
+    axes = _check.axes_in(axis, x.ndim)
+    if len(axes) != 1:
         rest = [i for i in range(x.ndim) if i not in axes]
         dims = dims_of(x)
         moved = s.transpose(x, rest + axes)
         flat = s.reshape(moved, [dims[i] for i in rest] + [m.shape_product([dims[i] for i in axes])])
         back = s.reshape(emit1(op, [flat], axis=-1), [dims[i] for i in rest + axes])
         return s.transpose(back, [(rest + axes).index(i) for i in range(x.ndim)])
-    axis = s._axis(int(axis), x.ndim)  # type: ignore[arg-type]
-    if axis == x.ndim - 1:
+    if axes[0] == x.ndim - 1:
         return emit1(op, [x], axis=-1)
-    return s.swapaxes(emit1(op, [s.swapaxes(x, axis, -1)], axis=-1), axis, -1)
+    return s.swapaxes(emit1(op, [s.swapaxes(x, axes[0], -1)], axis=-1), axes[0], -1)
 
 
 def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:

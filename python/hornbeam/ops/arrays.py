@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam import _validation as _check
 from hornbeam import config
-from hornbeam._tensor import dims_of, emit1, to_tensor, variable_value
+from hornbeam._tensor import KerasTensor, dims_of, emit1, to_tensor, variable_value
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
 
@@ -82,18 +83,10 @@ def reshape(x: Any, newshape: Sequence[Any]) -> Any:
         ValueError: when the sizes differ.
     """
     x = to_tensor(x)
-    newshape = [newshape] if hasattr(newshape, "__index__") else list(newshape)
-    from hornbeam._tensor import KerasTensor
-
+    shape = [newshape] if hasattr(newshape, "__index__") else list(newshape)
     if isinstance(x, KerasTensor):
-        return emit1("reshape", [x], shape=[-1 if d is None else d for d in newshape])
-    return emit1("reshape", [x], shape=list(newshape))
-
-
-def _axis(axis: int, rank: int) -> int:
-    if not -rank <= axis < rank:
-        raise ValueError(f"`axis` must be in [{-rank}, {rank}). Received: axis={axis}")
-    return axis % rank if rank else 0
+        shape = [-1 if d is None else d for d in shape]
+    return emit1("reshape", [x], shape=shape)
 
 
 def _dims(x: Any) -> list[Any]:
@@ -121,12 +114,10 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
         ValueError: when an axis is out of range.
     """
     x = to_tensor(x)
-    axes = [axis] if hasattr(axis, "__index__") else list(axis)  # type: ignore[arg-type, list-item]
-    dims = _dims(x)
-    rank = len(dims) + len(axes)
-    for a in sorted(_axis(int(a), rank) for a in axes):
-        dims.insert(a, 1)
-    return emit1("reshape", [x], shape=dims)
+    sizes = _dims(x)
+    for a in sorted(_check.axes_in(axis, len(sizes) + len(_check.ints("axis", axis)))):
+        sizes.insert(a, 1)
+    return emit1("reshape", [x], shape=sizes)
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
@@ -143,16 +134,15 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
         ValueError: when the size of a given axis is not 1.
     """
     x = to_tensor(x)
-    dims = _dims(x)
+    sizes = _dims(x)
     if axis is None:
-        axes = {i for i, d in enumerate(dims) if isinstance(d, int) and d == 1}
+        gone = [i for i, d in enumerate(sizes) if isinstance(d, int) and d == 1]
     else:
-        given = [axis] if hasattr(axis, "__index__") else list(axis)  # type: ignore[arg-type, list-item]
-        axes = {_axis(int(a), len(dims)) for a in given}
-        for a in axes:
-            if not (isinstance(dims[a], int) and dims[a] == 1):
+        gone = _check.axes_in(axis, len(sizes))
+        for a in gone:
+            if not (isinstance(sizes[a], int) and sizes[a] == 1):
                 raise ValueError(f"cannot squeeze axis {a} of shape {x.shape}: its size is not 1")
-    return emit1("reshape", [x], shape=[d for i, d in enumerate(dims) if i not in axes])
+    return emit1("reshape", [x], shape=[d for i, d in enumerate(sizes) if i not in gone])
 
 
 def ravel(x: Any) -> Any:
@@ -181,7 +171,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
         ValueError: when the axes are not those of x, each once.
     """
     x = to_tensor(x)
-    perm = list(range(x.ndim))[::-1] if axes is None else [_axis(int(a), x.ndim) for a in axes]
+    perm = list(range(x.ndim))[::-1] if axes is None else _check.axes_in(axes, x.ndim, "axes")
     return x if perm == list(range(x.ndim)) else emit1("transpose", [x], perm=perm)
 
 
@@ -198,7 +188,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """
     x = to_tensor(x)
     perm = list(range(x.ndim))
-    a, b = _axis(axis1, x.ndim), _axis(axis2, x.ndim)
+    a, b = _check.axis_in(axis1, x.ndim, "axis1"), _check.axis_in(axis2, x.ndim, "axis2")
     perm[a], perm[b] = perm[b], perm[a]
     return transpose(x, perm)
 
@@ -215,8 +205,9 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
         A tensor.
     """
     x = to_tensor(x)
-    perm = [i for i in range(x.ndim) if i != _axis(source, x.ndim)]
-    perm.insert(_axis(destination, x.ndim), _axis(source, x.ndim))
+    start, end = _check.axis_in(source, x.ndim, "source"), _check.axis_in(destination, x.ndim, "destination")
+    perm = [i for i in range(x.ndim) if i != start]
+    perm.insert(end, start)
     return transpose(x, perm)
 
 
@@ -233,7 +224,7 @@ def broadcast_to(x: Any, shape: Sequence[Any]) -> Any:
     Raises:
         ValueError: when x does not broadcast to it.
     """
-    return emit1("broadcast_to", [to_tensor(x)], shape=list(shape))
+    return emit1("broadcast_to", [to_tensor(x)], shape=_check.dims("shape", shape))
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
@@ -249,8 +240,15 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     Raises:
         ValueError: when other axes differ.
     """
-    xs = m._unify(*xs)
-    return xs[0] if len(xs) == 1 else emit1("concat", list(xs), axis=axis)
+    xs = m._unify(*_several("xs", xs))
+    return xs[0] if len(xs) == 1 else emit1("concat", list(xs), axis=_check.integer("axis", axis))
+
+
+def _several(name: str, xs: Sequence[Any]) -> list[Any]:
+    items = list(xs)
+    if not items:
+        raise ValueError(f"`{name}` must be a list of at least one tensor. Received: {name}={xs!r}")
+    return items
 
 
 def stack(x: Sequence[Any], axis: int = 0) -> Any:
@@ -263,8 +261,9 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
     Returns:
         A tensor with an axis more.
     """
-    xs = m._unify(*x)
-    return concatenate([expand_dims(t, axis) for t in xs], axis=_axis(axis, xs[0].ndim + 1))
+    xs = m._unify(*_several("x", x))
+    axis = _check.axis_in(axis, xs[0].ndim + 1)
+    return concatenate([expand_dims(t, axis) for t in xs], axis)
 
 
 def hstack(xs: Sequence[Any]) -> Any:
@@ -313,10 +312,10 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         ValueError: when a known size is not divisible by the number of parts.
     """
     x = to_tensor(x)
-    axis = _axis(axis, x.ndim)
+    axis = _check.axis_in(axis, x.ndim)
     n = dims_of(x)[axis]
     if hasattr(indices_or_sections, "__index__"):
-        parts = int(indices_or_sections)  # type: ignore[arg-type]
+        parts = _check.integer("indices_or_sections", indices_or_sections, 1)
         if isinstance(n, int) and n % parts:
             raise ValueError(f"cannot split axis {axis} of size {n} into {parts} equal parts")
         step = n // parts
@@ -341,10 +340,12 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
         ValueError: when the size is not known and ``num`` is None.
     """
     x = to_tensor(x)
-    axis = _axis(axis, x.ndim)
-    n = num or x.shape[axis]
+    axis = _check.axis_in(axis, x.ndim)
+    n = x.shape[axis] if num is None else _check.integer("num", num, 0)
     if n is None:
         raise ValueError("`num` is required when the axis has no known size. Received: num=None")
+    if x.shape[axis] not in (None, n):
+        raise ValueError(f"`num` must be the size of axis {axis}, {x.shape[axis]}. Received: num={num}")
     return [squeeze(_slice_axis(x, axis, i, i + 1), axis) for i in builtins.range(n)]
 
 
@@ -359,16 +360,16 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
         A tensor.
     """
     x = to_tensor(x)
-    reps = [int(repeats)] if hasattr(repeats, "__index__") else [int(r) for r in repeats]  # type: ignore[arg-type, union-attr]
+    reps = [_check.integer("repeats", r, 0) for r in _check.ints("repeats", repeats)]
     if len(reps) < x.ndim:
         reps = [1] * (x.ndim - len(reps)) + reps
     while x.ndim < len(reps):
         x = expand_dims(x, 0)
-    dims = list(dims_of(x))
-    inner = [d for pair in ((1, d) for d in dims) for d in pair]
-    wide = [d for pair in zip(reps, dims) for d in pair]
+    sizes = list(dims_of(x))
+    inner = [d for pair in ((1, d) for d in sizes) for d in pair]
+    wide = [d for pair in zip(reps, sizes) for d in pair]
     y = emit1("broadcast_to", [emit1("reshape", [x], shape=inner)], shape=wide)
-    return emit1("reshape", [y], shape=[r * d for r, d in zip(reps, dims)])
+    return emit1("reshape", [y], shape=[r * d for r, d in zip(reps, sizes)])
 
 
 def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
@@ -382,14 +383,14 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
     Returns:
         A tensor.
     """
-    x = to_tensor(x)
+    x, n = to_tensor(x), _check.integer("repeats", repeats, 0)
     if axis is None:
         x, axis = ravel(x), 0
-    axis = _axis(axis, x.ndim)
-    dims = list(dims_of(x))
-    y = emit1("reshape", [x], shape=dims[: axis + 1] + [1] + dims[axis + 1 :])
-    y = emit1("broadcast_to", [y], shape=dims[: axis + 1] + [int(repeats)] + dims[axis + 1 :])
-    return emit1("reshape", [y], shape=dims[:axis] + [dims[axis] * int(repeats)] + dims[axis + 1 :])
+    axis = _check.axis_in(axis, x.ndim)
+    sizes = list(dims_of(x))
+    y = emit1("reshape", [x], shape=sizes[: axis + 1] + [1] + sizes[axis + 1 :])
+    y = emit1("broadcast_to", [y], shape=sizes[: axis + 1] + [n] + sizes[axis + 1 :])
+    return emit1("reshape", [y], shape=sizes[:axis] + [sizes[axis] * n] + sizes[axis + 1 :])
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
@@ -403,9 +404,8 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
         A tensor of x's shape.
     """
     x = to_tensor(x)
-    axes = builtins.range(x.ndim) if axis is None else [axis] if hasattr(axis, "__index__") else axis
-    for a in axes:  # type: ignore[union-attr]
-        x = emit1("flip", [x], axis=int(a))
+    for a in builtins.range(x.ndim) if axis is None else _check.ints("axis", axis):
+        x = emit1("flip", [x], axis=a)
     return x
 
 
@@ -420,10 +420,10 @@ def roll(x: Any, shift: int, axis: int | None = None) -> Any:
     Returns:
         A tensor of x's shape.
     """
-    x = to_tensor(x)
+    x, shift = to_tensor(x), _check.integer("shift", shift)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), list(dims_of(x)))
-    axis = _axis(axis, x.ndim)
+    axis = _check.axis_in(axis, x.ndim)
     n = dims_of(x)[axis]
     if isinstance(n, int):
         if n == 0:
@@ -449,10 +449,16 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """
     a, b = to_tensor(x1), to_tensor(x2)
     if hasattr(axes, "__index__"):
-        left, right = list(builtins.range(a.ndim - axes, a.ndim)), list(builtins.range(axes))
+        n = _check.integer("axes", axes, 0)
+        if n > builtins.min(a.ndim, b.ndim):
+            raise ValueError(f"`axes` must be at most {builtins.min(a.ndim, b.ndim)}. Received: axes={axes}")
+        left, right = list(builtins.range(a.ndim - n, a.ndim)), list(builtins.range(n))
     else:
-        left, right = ([t] if hasattr(t, "__index__") else list(t) for t in axes)
-        left, right = [_axis(i, a.ndim) for i in left], [_axis(i, b.ndim) for i in right]
+        if len(axes) != 2:
+            raise ValueError(f"`axes` must be an int or a pair. Received: axes={axes}")
+        left, right = _check.axes_in(axes[0], a.ndim, "axes"), _check.axes_in(axes[1], b.ndim, "axes")
+        if len(left) != len(right):
+            raise ValueError(f"`axes` must pair as many axes of both. Received: axes={axes}")
     keep_a = [i for i in builtins.range(a.ndim) if i not in left]
     keep_b = [i for i in builtins.range(b.ndim) if i not in right]
     da, db = dims_of(a), dims_of(b)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam import _core
+from hornbeam import _validation as _check
 from hornbeam._tensor import dims_of, emit, to_tensor
 from hornbeam._trace import Trace, Traced, current_trace
 from hornbeam._tree import flatten, map_structure, pack_like
@@ -81,6 +82,15 @@ def scan(
     x_leaves = [to_tensor(x) for x in flatten(xs)] if xs is not None else []
     if not x_leaves and length is None:
         raise ValueError("`length` is required when `xs` is None. Received: length=None")
+    length = None if length is None else _check.dims("length", length)[0]
+    known = {n for x in x_leaves for n in x.shape[:1] if n is not None} | (
+        {length} if isinstance(length, int) else set()
+    )
+    if len(known) > 1 or any(x.ndim == 0 for x in x_leaves):
+        raise ValueError(
+            f"`xs` must have one leading size, `length`. Received: length={length}, shapes="
+            f"{[tuple(x.shape) for x in x_leaves]}"
+        )
     if current_trace() is None:
         return _scan_eagerly(f, init, xs, x_leaves, length, reverse)
     carries = [to_tensor(c) for c in flatten(init)]
@@ -109,7 +119,7 @@ def scan(
     trace = current_trace()
     assert trace is not None
     outer = carries + [trace.read(v) for v, _ in held] + x_leaves + [o for o, _ in captured]
-    out = emit("scan", outer, body=graph, carries=n + len(held), xs=len(x_leaves), length=[length], reverse=reverse)
+    out = emit("scan", outer, body=graph, carries=n + len(held), xs=len(x_leaves), length=[length], reverse=bool(reverse))
     for (variable, _), value in zip(held, out[n:]):
         trace.assign(variable, value)
     stacked = iter(out[n + len(held) : n + len(held) + len(y_values)])
@@ -141,6 +151,8 @@ def while_loop(
         loop_vars: a tuple or list of tensors.
         maximum_iterations: a bound; with it the loop has a gradient (it becomes a masked scan).
     """
+    if maximum_iterations is not None:
+        maximum_iterations = _check.integer("maximum_iterations", maximum_iterations, 0)
     single = not isinstance(loop_vars, (list, tuple))
     start = [loop_vars] if single else list(loop_vars)
 
@@ -218,7 +230,12 @@ def fori_loop(lower: int, upper: int, body_fun: Callable[[Any, Any], Any], init_
         i, val = carry
         return (m.add(i, 1), body_fun(i, val)), None
 
-    return scan(step, (to_tensor(lower, "int32"), init_val), None, length=upper - lower)[0][1]
+    for name, value in (("lower", lower), ("upper", upper)):
+        if not isinstance(value, _core.Dim):
+            _check.integer(name, value)
+    length = upper - lower
+    length = max(0, length) if isinstance(length, int) else length
+    return scan(step, (to_tensor(lower, "int32"), init_val), None, length=length)[0][1]
 
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -300,6 +317,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     Returns:
         What the branch returns.
     """
+    if not branches:
+        raise ValueError("`branches` must hold at least one function. Received: none")
     if len(branches) == 1:
         return branches[0](*operands)
     return cond(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hornbeam import _validation as _check
 from hornbeam._tensor import dims_of, emit, emit1, to_tensor
-from hornbeam._validation import choice, int_tuple
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
 
@@ -27,9 +27,11 @@ def _same_padding(n: Any, window: int, stride: int) -> tuple[Any, Any]:
 def _paddings(x: Any, window: Sequence[int], strides: Sequence[int], padding: Any) -> tuple[list[Any], list[Any]]:
     n = len(window)
     if not isinstance(padding, str):
-        pairs = [(p, p) if hasattr(p, "__index__") else tuple(p) for p in padding]
-        return [p[0] for p in pairs], [p[1] for p in pairs]
-    kind = choice("padding", padding, ("valid", "same", "causal"))
+        given = [_check.dims("padding", p) for p in (padding if hasattr(padding, "__iter__") else [padding])]
+        if len(given) != n or any(len(p) not in (1, 2) for p in given):
+            raise ValueError(f"`padding` must have a pair for each of {n} axes. Received: padding={padding}")
+        return [p[0] for p in given], [p[-1] for p in given]
+    kind = _check.choice("padding", padding, ("valid", "same", "causal"))
     if kind == "valid":
         return [0] * n, [0] * n
     if kind == "causal":
@@ -60,10 +62,15 @@ def conv(
     Raises:
         ValueError: when the channels do not fit, or the kernel is larger than the padded input.
     """
-    _check_format(data_format)
+    _check.channels_last(data_format)
     x, k = m._unify(inputs, kernel)
-    n = x.ndim - 2
-    st, di = int_tuple("strides", strides, n), int_tuple("dilation_rate", dilation_rate, n)
+    n = _images(x)
+    if k.ndim != x.ndim:
+        raise ValueError(
+            f"`kernel` must have as many axes as `inputs`. Received: kernel.shape={tuple(k.shape)}, "
+            f"inputs.shape={tuple(x.shape)}"
+        )
+    st, di = _check.int_tuple("strides", strides, n), _check.int_tuple("dilation_rate", dilation_rate, n)
     window = [(int(w) - 1) * d + 1 for w, d in zip(k.shape[:n], di)]
     lo, hi = _paddings(x, window, st, padding)
     channels, per_group = x.shape[-1], k.shape[-2]
@@ -71,9 +78,25 @@ def conv(
     return emit1("conv", [x, k], strides=list(st), low=lo, high=hi, dilations=list(di), groups=groups)
 
 
-def _check_format(data_format: str | None) -> None:
-    if data_format not in (None, "channels_last"):
-        raise ValueError(f"`data_format` must be 'channels_last'. Received: data_format={data_format!r}")
+def _output_padding(value: Any, strides: Sequence[int]) -> tuple[int, ...] | None:
+    """What a transposed convolution adds at the end: less than a stride, or None."""
+    if value is None:
+        return None
+    extra = _check.int_tuple("output_padding", value, len(strides), 0)
+    if any(e >= s for e, s in zip(extra, strides)):
+        raise ValueError(
+            f"`output_padding` must be less than `strides`. Received: output_padding={value}, strides={tuple(strides)}"
+        )
+    return extra
+
+
+def _images(x: Any, what: str = "inputs") -> int:
+    """How many spatial axes there are."""
+    if not 3 <= x.ndim <= 5:
+        raise ValueError(
+            f"`{what}` must have 1 to 3 spatial axes between batch and channels. Received: shape={tuple(x.shape)}"
+        )
+    return int(x.ndim - 2)
 
 
 def conv_transpose(
@@ -96,12 +119,17 @@ def conv_transpose(
         data_format: only "channels_last".
         dilation_rate: an int or one for each axis.
     """
-    _check_format(data_format)
+    _check.channels_last(data_format)
     x, k = m._unify(inputs, kernel)
-    n = x.ndim - 2
-    st, di = int_tuple("strides", strides, n), int_tuple("dilation_rate", dilation_rate, n)
-    kind = choice("padding", padding, ("valid", "same"))
-    extra = None if output_padding is None else int_tuple("output_padding", output_padding, n, 0)
+    n = _images(x)
+    if k.ndim != x.ndim:
+        raise ValueError(
+            f"`kernel` must have as many axes as `inputs`. Received: kernel.shape={tuple(k.shape)}, "
+            f"inputs.shape={tuple(x.shape)}"
+        )
+    st, di = _check.int_tuple("strides", strides, n), _check.int_tuple("dilation_rate", dilation_rate, n)
+    kind = _check.choice("padding", padding, ("valid", "same"))
+    extra = _output_padding(output_padding, st)
     dims = dims_of(x)
     lo, hi, out = [], [], []
     for i in range(n):
@@ -148,7 +176,12 @@ def depthwise_conv(
     Raises:
         ValueError: when the channels do not fit, or the kernel is larger than the padded input.
     """
-    k = to_tensor(kernel)
+    inputs, k = to_tensor(inputs), to_tensor(kernel)
+    if k.ndim < 2 or inputs.ndim != k.ndim or k.shape[-2] != inputs.shape[-1]:
+        raise ValueError(
+            f"`kernel` must be (window..., channels, multiplier). Received: kernel.shape={tuple(k.shape)}, "
+            f"inputs.shape={tuple(inputs.shape)}"
+        )
     window = list(k.shape[:-2])
     flat = s.reshape(k, [*window, 1, k.shape[-2] * k.shape[-1]])
     return conv(inputs, flat, strides, padding, data_format, dilation_rate)
@@ -186,11 +219,11 @@ def separable_conv(
 
 
 def _pool(op: str, x: Any, pool_size: Any, strides: Any, padding: Any, data_format: str | None) -> Any:
-    _check_format(data_format)
+    _check.channels_last(data_format)
     x = m.to_float(x)
-    n = x.ndim - 2
-    window = int_tuple("pool_size", pool_size, n)
-    st = window if strides is None else int_tuple("strides", strides, n)
+    n = _images(x)
+    window = _check.int_tuple("pool_size", pool_size, n)
+    st = window if strides is None else _check.int_tuple("strides", strides, n)
     lo, hi = _paddings(x, window, st, padding)
     return emit(op, [x], window=list(window), strides=list(st), low=lo, high=hi)[0]
 

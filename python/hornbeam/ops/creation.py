@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from fractions import Fraction as _Fraction
 from typing import Any
 
 import numpy as np
 
-from hornbeam import config
-from hornbeam._tensor import Tensor, dims_of, emit1, to_tensor
-from hornbeam._trace import current_trace
+from hornbeam import _core, config
+from hornbeam import _validation as _check
+from hornbeam._tensor import KerasTensor, Tensor, dims_of, emit1, to_tensor
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
 from hornbeam.ops.arrays import broadcast_to, expand_dims, is_tensor, reshape
@@ -23,13 +24,11 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
         start: the first number, or, alone, where to stop.
         stop: the end, left out.
         step: not 0.
-        dtype: name of the element type; None for int32 for ints, else ``floatx``.
+        dtype: name of the element type; None for int32 (int64 where that is too small) for ints, else ``floatx``.
 
     Returns:
         A tensor of one axis.
     """
-    from hornbeam import _core
-
     if stop is None:
         start, stop = 0, start
     if isinstance(start, _core.Dim) or isinstance(stop, _core.Dim):
@@ -37,10 +36,22 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
             raise ValueError(f"`step` must be 1 with unknown dimensions. Received: step={step}")
         y = emit1("iota", [], shape=[stop - start], axis=0, dtype=config.standardize_dtype(dtype or "int32"))
         return y if isinstance(start, int) and start == 0 else m.add(y, to_tensor(start, y.dtype))
+    start, stop, step = (_scalar(n, v) for n, v in (("start", start), ("stop", stop), ("step", step)))
+    if step == 0:
+        raise ValueError(f"`step` must not be 0. Received: step={step}")
+    n = max(0, -(_Fraction(start - stop) // _Fraction(step)))
+    _check.fits_memory("a range", [n], "float64")
     a = np.arange(start, stop, step)
-    return to_tensor(
-        a, config.standardize_dtype(dtype) if dtype else "int32" if a.dtype.kind == "i" else config.floatx()
-    )
+    if dtype is None and a.dtype.kind == "i":
+        dtype = "int32" if all(-(2**31) <= end < 2**31 for end in (start, start + (n - 1) * step)) else "int64"
+    return to_tensor(a, config.standardize_dtype(dtype))
+
+
+def _scalar(name: str, value: Any) -> Any:
+    """An int as it is, else a number."""
+    if isinstance(value, Tensor):
+        value = value.numpy()[()]
+    return _check.integer(name, value) if hasattr(value, "__index__") else _check.number(name, value)
 
 
 def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
@@ -56,6 +67,8 @@ def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dt
     Returns:
         A tensor ``(num,)``.
     """
+    start, stop, num = _check.number("start", start), _check.number("stop", stop), _check.integer("num", num, 0)
+    _check.fits_memory("a range", [num], "float64")
     return to_tensor(np.linspace(start, stop, num, endpoint=endpoint), config.standardize_dtype(dtype))
 
 
@@ -70,17 +83,13 @@ def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
     Returns:
         A tensor of that shape.
     """
-    shape = [shape] if hasattr(shape, "__index__") else list(shape)
-    dtype = (
-        config.standardize_dtype(dtype)
-        if dtype
-        else m.dtype_of(fill_value)
-        if not isinstance(fill_value, float)
-        else config.floatx()
-    )
-    if current_trace() is None and not is_tensor(fill_value):
-        return Tensor(np.full([int(d) for d in shape], fill_value, dtype=dtype))
-    return broadcast_to(to_tensor(fill_value, dtype), shape)
+    sizes = _check.dims("shape", shape)
+    dtype = config.standardize_dtype(dtype) if dtype else m.dtype_of(fill_value)
+    value = to_tensor(fill_value, dtype)
+    if is_tensor(fill_value) or not isinstance(value, Tensor):
+        return broadcast_to(value, sizes)
+    _check.fits_memory("a tensor", sizes, dtype)
+    return Tensor(np.broadcast_to(value._array, sizes).copy())
 
 
 def zeros(shape: Sequence[Any], dtype: Any = None) -> Any:
@@ -123,8 +132,6 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     Returns:
         A tensor of x's shape.
     """
-    from hornbeam._tensor import KerasTensor
-
     x = to_tensor(x)
     if isinstance(x, KerasTensor):  # its dimensions are known only to the graph: let broadcasting find them
         zero = m.multiply(to_tensor(m.equal(x, x), "int32"), 0)
@@ -170,12 +177,18 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     Returns:
         A tensor ``(N, M)``.
     """
-    return to_tensor(np.eye(N, M, k, dtype=config.standardize_dtype(dtype)))
+    rows, columns = _check.integer("N", N, 0), _check.integer("N" if M is None else "M", N if M is None else M, 0)
+    dtype = config.standardize_dtype(dtype)
+    _check.fits_memory("a matrix", [rows, columns], dtype)
+    return to_tensor(np.eye(rows, columns, _check.integer("k", k), dtype=dtype))
 
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     """Coordinate tensors of vectors, as NumPy's."""
+    indexing = _check.choice("indexing", indexing, ("xy", "ij"))
     xs = [to_tensor(v) for v in x]
+    if any(v.ndim != 1 for v in xs):
+        raise ValueError(f"meshgrid takes vectors. Received: shapes {[tuple(v.shape) for v in xs]}")
     rank = len(xs)
     order = list(builtins.range(rank))
     if indexing == "xy" and rank > 1:
@@ -194,6 +207,7 @@ def _triangle(x: Any, k: int, lower: bool) -> Any:
     if x.ndim < 2:
         raise ValueError(f"tril and triu need at least two axes. Received: x.shape={tuple(x.shape)}")
     rows, cols = dims_of(x)[-2:]
+    k = max(-(2**30), min(_check.integer("k", k), 2**30))  # beyond any diagonal that int32 counts to
     r = emit1("iota", [], shape=[rows, 1], axis=0, dtype="int32")
     c = emit1("iota", [], shape=[1, cols], axis=1, dtype="int32")
     keep = m.less_equal(c, m.add(r, k)) if lower else m.greater_equal(c, m.add(r, k))
@@ -242,6 +256,8 @@ def diag(x: Any) -> Any:
         A matrix, or a vector.
     """
     x = to_tensor(x)
+    if x.ndim not in (1, 2):
+        raise ValueError(f"diag takes a vector or a matrix. Received: x.shape={tuple(x.shape)}")
     if x.ndim == 1:
         n = dims_of(x)[0]
         return m.multiply(expand_dims(x, 0), m.cast(eye(int(n)), x.dtype))

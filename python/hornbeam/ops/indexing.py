@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import config
-from hornbeam._tensor import Tensor, dims_of, emit1, to_tensor, variable_value
+from hornbeam import _core, config
+from hornbeam import _validation as _check
+from hornbeam._tensor import Tensor, as_array, dims_of, emit1, exact_ids, to_tensor, variable_value
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
 from hornbeam.ops.arrays import (
-    _axis,
     _dims,
     _slice_axis,
     broadcast_to,
@@ -176,41 +176,51 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float |
         constant_values: the padding of mode "constant" (None: 0).
     """
     x = to_tensor(x)
-    widths = (
-        np.asarray(pad_width, dtype=object)
-        if not hasattr(pad_width, "__index__")
-        else np.asarray([pad_width, pad_width])
-    )
-    pairs = [tuple(widths)] * x.ndim if widths.ndim == 1 else [tuple(p) for p in widths]
-    if len(pairs) != x.ndim:
-        raise ValueError(f"`pad_width` needs a pair for each of {x.ndim} axes. Received: pad_width={pad_width}")
+    mode = _check.choice("mode", mode, ("constant", "reflect", "symmetric"))
+    pairs = _pad_pairs(pad_width, x.ndim)
     if mode == "constant":
-        return emit1(
-            "pad", [x], low=[p[0] for p in pairs], high=[p[1] for p in pairs], value=float(constant_values or 0)
-        )
-    if mode not in ("reflect", "symmetric"):
-        raise ValueError(f"`mode` must be 'constant', 'reflect' or 'symmetric'. Received: mode={mode!r}")
+        value = _check.number("constant_values", 0 if constant_values is None else constant_values)
+        if x.dtype not in ("float16", "bfloat16", "float32", "float64"):
+            as_array(constant_values or 0, x.dtype)  # which holds it
+        return emit1("pad", [x], low=[p[0] for p in pairs], high=[p[1] for p in pairs], value=value)
+    if constant_values is not None:
+        raise ValueError(f"`constant_values` is for mode 'constant'. Received: mode={mode!r}")
     for axis, (lo, hi) in enumerate(pairs):
         if lo == 0 and hi == 0:
             continue
         n = x.shape[axis]
-        if n is None:
-            raise ValueError(f"mode {mode!r} needs a known size of axis {axis}")
-        ids = np.pad(np.arange(n), (int(lo), int(hi)), mode="reflect" if mode == "reflect" else "symmetric").astype(
-            "int32"
-        )
-        x = take(x, ids, axis=axis)
+        if not n:
+            raise ValueError(
+                f"mode {mode!r} needs a known size of axis {axis}, above 0. Received: shape={tuple(x.shape)}"
+            )
+        _check.fits_memory("a padded axis", [n + lo + hi], "int64")
+        ids = np.pad(np.arange(n), (lo, hi), mode="reflect" if mode == "reflect" else "symmetric")
+        x = take(x, ids.astype("int32"), axis=axis)
     return x
 
 
+def _pad_pairs(pad_width: Any, rank: int) -> list[tuple[Any, Any]]:
+    """Low and high padding of each axis."""
+    items = [pad_width, pad_width] if hasattr(pad_width, "__index__") else list(pad_width)
+    if len(items) == 2 and builtins.all(hasattr(i, "__index__") or isinstance(i, _core.Dim) for i in items):
+        items = [items] * rank
+    pairs = [_check.dims("pad_width", p) for p in items]
+    if len(pairs) != rank or builtins.any(len(p) != 2 for p in pairs):
+        raise ValueError(f"`pad_width` needs a pair for each of {rank} axes. Received: pad_width={pad_width}")
+    return [(p[0], p[1]) for p in pairs]
+
+
 def _ids(indices: Any, n: Any) -> Any:
-    """Indices as int32 or int64, negative ones counted from the end."""
-    ids = to_tensor(indices)
-    if ids.dtype not in ("int32", "int64"):
-        ids = to_tensor(ids, "int32")
+    """Indices as int32 or int64, negative ones down to -n counted from the end."""
+    indices = to_tensor(indices)
+    if indices.dtype == "bool":
+        raise TypeError("indices must be ints. Received: bools; a mask of an eager tensor goes in x[mask]")
+    ids = exact_ids(indices)
     if isinstance(ids, Tensor) and (ids._array.size == 0 or ids._array.min() >= 0):
         return ids
-    return m.where(m.less(ids, 0), m.add(ids, to_tensor(n, ids.dtype)), ids)
+    size = to_tensor(n, ids.dtype)
+    from_end = m.logical_and(m.less(ids, 0), m.greater_equal(ids, m.negative(size)))
+    return m.where(from_end, m.add(ids, size), ids)
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
@@ -230,7 +240,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     x = to_tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
-    axis = _axis(axis, x.ndim)
+    axis = _check.axis_in(axis, x.ndim)
     ids = _ids(indices, dims_of(x)[axis])
     y = emit1("gather", [moveaxis(x, axis, 0), ids])
     if axis == 0:
@@ -256,8 +266,13 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     x = to_tensor(x)
     if axis is None:
         return take_along_axis(ravel(x), ravel(indices), 0)
-    axis = _axis(axis, x.ndim)
+    axis = _check.axis_in(axis, x.ndim)
     ids = _ids(indices, dims_of(x)[axis])
+    if ids.ndim != x.ndim:
+        raise ValueError(
+            f"`indices` must have as many axes as x. Received: indices.shape={tuple(ids.shape)}, "
+            f"x.shape={tuple(x.shape)}"
+        )
     want = [i if k == axis else d for k, (d, i) in enumerate(zip(dims_of(x), dims_of(ids)))]
     return emit1("take_along_axis", [x, ids if tuple(ids.shape) == tuple(want) else broadcast_to(ids, want)], axis=axis)
 
@@ -266,7 +281,7 @@ def scatter(indices: Any, values: Any, shape: Sequence[Any]) -> Any:
     """Zeros of ``shape`` with ``values`` added at ``indices`` ([.., k] gives the first k coordinates).
 
     Args:
-        indices: int32 ``(..., k)``; those that repeat are added up.
+        indices: ints ``(..., k)``; those that repeat are added up.
         values: ``(..., rest of shape)``.
         shape: of the result.
 
@@ -276,15 +291,28 @@ def scatter(indices: Any, values: Any, shape: Sequence[Any]) -> Any:
     Raises:
         ValueError: when an index is out of range.
     """
-    ids, values = to_tensor(indices, "int32"), to_tensor(values)
-    k = ids.shape[-1]
-    flat, stride = None, 1
-    for i in reversed(builtins.range(k)):
-        part = m.multiply(ids[..., i], stride)
-        flat = part if flat is None else m.add(flat, part)
-        stride *= shape[i]
-    y = emit1("scatter_add", [flat, values], rows=[stride])
-    return emit1("reshape", [y], shape=list(shape))
+    ids, values, sizes = exact_ids(indices), to_tensor(values), _check.dims("shape", shape)
+    k = ids.shape[-1] if ids.ndim else None
+    if k is None or not 1 <= k <= len(sizes):
+        raise ValueError(
+            f"`indices` must have a last axis of 1 to {len(sizes)} coordinates. Received: indices.shape="
+            f"{tuple(ids.shape)}, shape={tuple(sizes)}"
+        )
+    rows = m.shape_product(sizes[:k])
+    flat = ids[..., 0] if k == 1 else _row_numbers(ids, sizes[:k])
+    y = emit1("scatter_add", [flat, values], rows=[rows])
+    return emit1("reshape", [y], shape=sizes)
+
+
+def _row_numbers(ids: Any, sizes: list[Any]) -> Any:
+    """Coordinates ``(..., k)`` as places in row-major order, each looked up in a table of its own, which says where one is
+    out of range."""
+    flat = None
+    for i, n in enumerate(sizes):
+        inner = m.shape_product(sizes[i + 1 :])
+        place = emit1("gather", [m.multiply(arange(n, dtype="int64"), to_tensor(inner, "int64")), ids[..., i]])
+        flat = place if flat is None else m.add(flat, place)
+    return flat
 
 
 def scatter_update(inputs: Any, indices: Any, updates: Any) -> Any:
@@ -292,7 +320,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any) -> Any:
 
     Args:
         inputs: a tensor.
-        indices: int32 ``(..., k)``.
+        indices: ints ``(..., k)``.
         updates: ``(..., the other axes of inputs)``.
 
     Returns:
@@ -319,7 +347,12 @@ def slice_update(inputs: Any, start_indices: Sequence[int], updates: Any) -> Any
         A tensor of inputs' shape.
     """
     x, u = to_tensor(inputs), to_tensor(updates)
-    lo = [int(s) for s in start_indices]
+    lo = _check.ints("start_indices", start_indices)
+    if not len(lo) == x.ndim == u.ndim:
+        raise ValueError(
+            f"`start_indices` and `updates` must have {x.ndim} axes. Received: start_indices={tuple(lo)}, "
+            f"updates.shape={tuple(u.shape)}"
+        )
     hi = [d - s - n for d, s, n in zip(dims_of(x), lo, dims_of(u))]
     mask = pad(ones_like(u, dtype="int32"), list(zip(lo, hi)))
     return m.where(m.greater(mask, 0), pad(to_tensor(u, x.dtype), list(zip(lo, hi))), x)
@@ -330,14 +363,15 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: int, sorted: bool = F
 
     Args:
         data: ``(rows, ...)``.
-        segment_ids: int32 ``(rows,)``, in [0, num_segments), in any order.
+        segment_ids: ints ``(rows,)``, in [0, num_segments), in any order.
         num_segments: how many there are.
         sorted: accepted for compatibility.
 
     Raises:
         ValueError: when an id is out of range.
     """
-    return emit1("scatter_add", [to_tensor(segment_ids, "int32"), m._numbers(data)], rows=[num_segments])
+    rows = _check.dims("num_segments", num_segments)
+    return emit1("scatter_add", [exact_ids(segment_ids), m._numbers(data)], rows=rows)
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
@@ -351,11 +385,11 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
 
     Output shape: x's, with an axis of ``num_classes`` added.
     """
-    x = to_tensor(x)
-    if x.dtype not in ("int32", "int64"):
-        x = to_tensor(x, "int32")
-    hot = m.cast(m.equal(expand_dims(x, -1), arange(num_classes, dtype=x.dtype)), dtype or config.floatx())
-    return hot if axis in (-1, x.ndim) else moveaxis(hot, -1, axis)
+    x = exact_ids(x)
+    classes = arange(_check.dims("num_classes", num_classes)[0], dtype=x.dtype)
+    hot = m.cast(m.equal(expand_dims(x, -1), classes), dtype or config.floatx())
+    axis = _check.axis_in(axis, x.ndim + 1)
+    return hot if axis == x.ndim else moveaxis(hot, -1, axis)
 
 
 def argsort(x: Any, axis: int = -1) -> Any:
@@ -373,7 +407,7 @@ def argsort(x: Any, axis: int = -1) -> Any:
 
 def _sorted_ids(x: Any, axis: int, descending: bool) -> Any:
     x = m._numbers(x)
-    axis = _axis(axis, x.ndim)
+    axis = _check.axis_in(axis, x.ndim)
     return moveaxis(emit1("argsort", [moveaxis(x, axis, -1)], descending=descending), -1, axis)
 
 
@@ -387,7 +421,8 @@ def sort(x: Any, axis: int = -1) -> Any:
     Returns:
         A tensor of x's shape.
     """
-    return take_along_axis(x, argsort(x, axis), axis)
+    x = to_tensor(x)
+    return emit1("take_along_axis", [x, argsort(x, axis)], axis=_check.axis_in(axis, x.ndim))
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
@@ -404,27 +439,32 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     Raises:
         ValueError: when k is larger than n.
     """
-    x = to_tensor(x)
+    x, k = to_tensor(x), _check.integer("k", k, 0)
+    if x.ndim == 0:
+        raise ValueError(f"top_k needs at least one axis. Received: x.shape={tuple(x.shape)}")
     if x.shape[-1] is not None and k > x.shape[-1]:
         raise ValueError(f"`k` must be at most the last axis' size, {x.shape[-1]}. Received: k={k}")
     ids = _slice_axis(_sorted_ids(x, -1, True), x.ndim - 1, 0, k)
-    return take_along_axis(x, ids, -1), ids
+    return emit1("take_along_axis", [x, ids], axis=-1), ids
 
 
 def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     """Whether each target class is among the k most probable.
 
     Args:
-        targets: int32 ``(...,)``.
+        targets: ints ``(...,)``; one that is no class is not among them.
         predictions: ``(..., classes)``.
         k: how many count.
 
     Returns:
         A bool tensor of targets' shape.
     """
-    p = to_tensor(predictions)
-    score = take_along_axis(p, expand_dims(to_tensor(targets, "int32"), -1), -1)
-    return m.less(reductions.sum(m.cast(m.greater(p, score), "int32"), -1), k)
+    p, ids, k = m.to_float(predictions), expand_dims(exact_ids(targets), -1), _check.integer("k", k, 1)
+    known = m.logical_and(m.greater_equal(ids, 0), m.less(ids, to_tensor(dims_of(p)[-1], ids.dtype)))
+    score = emit1("take_along_axis", [p, m.where(known, ids, 0)], axis=-1)
+    score = m.where(m.isnan(score), -np.inf, score)  # no number is not the largest
+    among = m.less(reductions.sum(m.cast(m.greater(p, score), "int32"), -1), k)
+    return m.logical_and(among, reductions.any(known, -1))
 
 
 def nonzero(x: Any) -> Any:

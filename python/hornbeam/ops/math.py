@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hornbeam import _validation as _check
 from hornbeam import config
 from hornbeam._operators import TensorLike
 from hornbeam._tensor import _FLOATS, dims_of, emit1, promote, to_tensor, variable_value
@@ -159,6 +160,8 @@ def round(x: Any, decimals: int = 0) -> Any:
     Returns:
         A float tensor of x's shape.
     """
+    if not -300 <= _check.integer("decimals", decimals) <= 300:
+        raise ValueError(f"`decimals` must be in [-300, 300]. Received: decimals={decimals}")
     if decimals == 0:
         return _unary("round", x)
     scale = 10.0**decimals

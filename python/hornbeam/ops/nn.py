@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from hornbeam import _validation as _check
 from hornbeam import config
 from hornbeam._allowance import claim
-from hornbeam._tensor import dims_of, emit, emit1, to_tensor
+from hornbeam._tensor import dims_of, emit, emit1, exact_ids, to_tensor
 from hornbeam._trace import made_by
-from hornbeam._validation import choice
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing, reductions
 from hornbeam.ops import math as m
@@ -34,8 +36,9 @@ def batch_normalization(
         A float tensor of x's shape.
     """
     x = to_tensor(x)
+    epsilon = _check.number("epsilon", epsilon, 0)
     dims = [1] * x.ndim
-    dims[axis] = -1
+    dims[_check.axis_in(axis, x.ndim)] = -1
     mean, variance = s.reshape(mean, dims), s.reshape(variance, dims)
     y = m.multiply(m.subtract(x, mean), m.rsqrt(m.add(variance, epsilon)))
     if scale is not None:
@@ -59,14 +62,18 @@ def layer_normalization(
         A float tensor of x's shape.
     """
     x = m.to_float(x)
-    epsilon = config.epsilon() if epsilon is None else epsilon
-    if s._axis(axis, x.ndim) != x.ndim - 1:
+    epsilon = _epsilon(epsilon)
+    if _check.axis_in(axis, x.ndim) != x.ndim - 1:
         back = s.moveaxis(layer_normalization(s.moveaxis(x, axis, -1), gamma, beta, -1, epsilon), -1, axis)
         return back
     n = dims_of(x)[-1]
     gamma = creation.ones([n], x.dtype) if gamma is None else gamma
     beta = creation.zeros([n], x.dtype) if beta is None else beta
-    return emit("layer_norm", [x, gamma, beta], epsilon=float(epsilon))[0]
+    return emit("layer_norm", [x, gamma, beta], epsilon=epsilon)[0]
+
+
+def _epsilon(value: float | None) -> float:
+    return config.epsilon() if value is None else _check.number("epsilon", value, 0)
 
 
 def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None) -> Any:
@@ -81,25 +88,24 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
     Returns:
         A float tensor of x's shape.
     """
-    x = m.to_float(x)
-    eps = config.epsilon() if epsilon is None else epsilon
+    x, eps = m.to_float(x), _epsilon(epsilon)
     y = m.multiply(x, m.rsqrt(m.add(reductions.mean(m.square(x), axis, True), eps)))
     return y if scale is None else m.multiply(y, scale)
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float | None = None) -> Any:
+def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: float | None = None) -> Any:
     """x divided by its norm along ``axis``.
 
     Args:
         x: a tensor of any shape.
-        axis: which axis.
+        axis: an int or several.
         order: of the norm: 2, 1 or ``numpy.inf``.
         epsilon: the least norm divided by; None for ``config.epsilon()``.
 
     Returns:
         A float tensor of x's shape.
     """
-    eps = config.epsilon() if epsilon is None else epsilon
+    eps = _epsilon(epsilon)
     if order == 2:
         return m.multiply(x, m.rsqrt(m.maximum(reductions.sum(m.square(x), axis, True), eps * eps)))
     return m.divide(x, m.maximum(reductions.norm(x, order, axis, True), eps))
@@ -121,12 +127,14 @@ def dot_product_attention(
         key: ``(batch, S, heads, d)``.
         value: ``(batch, S, heads, d)``.
         bias: added to the scores, broadcast to ``(batch, heads, T, S)``.
-        mask: bool, true where attention is allowed, broadcast likewise.
+        mask: bool, true where attention is allowed, broadcast likewise; a row where nothing is gives zeros.
         scale: None for ``1 / sqrt(d)``.
         is_causal: whether each position sees only itself and earlier ones.
     """
     query, key, value = (m.to_float(t) for t in (query, key, value))
-    scale = 1.0 / float(query.shape[-1]) ** 0.5 if scale is None else float(scale)
+    if query.shape[-1] in (None, 0):
+        raise ValueError(f"a query needs a known size, above 0. Received: query.shape={tuple(query.shape)}")
+    scale = 1.0 / float(query.shape[-1]) ** 0.5 if scale is None else _check.number("scale", scale)
     if bias is None:
         inputs = [query, key, value]
         if mask is not None:
@@ -134,7 +142,7 @@ def dot_product_attention(
             for _ in range(4 - mask.ndim):
                 mask = s.expand_dims(mask, 0)
             inputs.append(mask)
-        return emit("attention", inputs, scale=scale, causal=is_causal, masked=mask is not None)[0]
+        return emit("attention", inputs, scale=scale, causal=bool(is_causal), masked=mask is not None)[0]
     q, k, v = (s.transpose(t, [0, 2, 1, 3]) for t in (query, key, value))
     scores = m.multiply(m.matmul(q, s.swapaxes(k, -1, -2)), scale)
     scores = m.add(scores, bias)
@@ -142,7 +150,7 @@ def dot_product_attention(
         causal = causal_mask(dims_of(scores)[-2], dims_of(scores)[-1])
         mask = causal if mask is None else m.logical_and(mask, causal)
     if mask is not None:
-        scores = m.where(mask, scores, -1e9)
+        scores = m.where(mask, scores, -np.inf)  # a row that sees nothing: zeros
     return s.transpose(m.matmul(softmax(scores), v), [0, 2, 1, 3])
 
 
@@ -209,7 +217,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     output = m.to_float(output)
     target = to_tensor(target, output.dtype)
     _same_shape("categorical_crossentropy", target, output)
-    last = s._axis(axis, output.ndim) == output.ndim - 1
+    last = _check.axis_in(axis, output.ndim) == output.ndim - 1
     logits = output if from_logits else made_by("softmax", output) if last else None
     if logits is not None:
         logp = log_softmax(logits, axis)
@@ -228,15 +236,14 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         ValueError: when a class is out of range, naming its row.
     """
     output = m.to_float(output)
-    target = to_tensor(target)
-    if target.dtype not in ("int32", "int64"):
-        target = to_tensor(target, "int32")
-    axis = s._axis(axis, output.ndim)
+    target = exact_ids(target)
+    axis = _check.axis_in(axis, output.ndim)
     if target.ndim == output.ndim and target.shape[axis] == 1:
         target = s.squeeze(target, axis)
-    if target.ndim != output.ndim - 1:
+    rest = [d for i, d in enumerate(output.shape) if i != axis]
+    if len(rest) != target.ndim or any(t != d for t, d in zip(target.shape, rest) if t is not None and d is not None):
         raise ValueError(
-            f"[sparse_categorical_crossentropy] `target` must have one axis less than `output`. Received: "
+            f"[sparse_categorical_crossentropy] `target` must have `output`'s axes but the classes'. Received: "
             f"target.shape={target.shape}, output.shape={output.shape}"
         )
     if axis != output.ndim - 1:
@@ -270,7 +277,9 @@ def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None) 
     Returns:
         ``(..., num_classes)``.
     """
-    return reductions.max(indexing.one_hot(inputs, num_classes, dtype=dtype), axis=-2 if axis == -1 else axis)
+    x = to_tensor(inputs)
+    axis = _check.axis_in(axis, x.ndim)
+    return reductions.max(indexing.one_hot(x, num_classes, dtype=dtype), axis=axis)
 
 
 def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") -> Any:
@@ -287,14 +296,14 @@ def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") ->
     Raises:
         ValueError: when the images' size is not known.
     """
-    import numpy as np
-
-    kind = choice("interpolation", interpolation, ("nearest", "bilinear"))
+    kind = _check.choice("interpolation", interpolation, ("nearest", "bilinear"))
+    sizes = _check.int_tuple("size", size, 2)
     x = m.to_float(images)
-    for axis, out in zip((1, 2), size):
+    if x.ndim != 4 or None in x.shape[1:3] or 0 in x.shape[1:3]:
+        raise ValueError(f"resize needs images of known size, above 0. Received: images.shape={tuple(x.shape)}")
+    _check.fits_memory("a resized image", [*sizes, x.shape[3] or 1], "float32")
+    for axis, out in zip((1, 2), sizes):
         n = x.shape[axis]
-        if n is None:
-            raise ValueError("resize needs images of known size")
         claim("resize's grid", (out,), "float64")
         at = (np.arange(out) + 0.5) * n / out - 0.5
         if kind == "nearest":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam import _validation as _check
 from hornbeam._tensor import emit1, to_tensor
 from hornbeam.ops.math import (
     _numbers,
@@ -26,12 +27,8 @@ from hornbeam.ops.math import (
 Axis = int | Sequence[int] | None
 
 
-def _axes(axis: Axis) -> list[int]:
-    return [] if axis is None else [int(axis)] if hasattr(axis, "__index__") else [int(a) for a in axis]  # type: ignore[arg-type, union-attr]
-
-
 def _reduce(op: str, x: Any, axis: Axis, keepdims: bool) -> Any:
-    axes = _axes(axis)
+    axes = [] if axis is None else _check.ints("axis", axis)
     return emit1(op, [x], axes=axes, keepdims=bool(keepdims), none=axis is not None and not axes)
 
 
@@ -239,6 +236,7 @@ def _arg(op: str, x: Any, axis: int | None, keepdims: bool) -> Any:
     from hornbeam.ops import arrays as shapes
 
     x = _numbers(x)
+    axis = None if axis is None else _check.integer("axis", axis)
     y = emit1(op, [shapes.reshape(x, [-1]) if axis is None else x], axis=-1 if axis is None else axis)
     return shapes.expand_dims(y, axis) if keepdims and axis is not None else y
 
@@ -273,7 +271,9 @@ def _cumulative(op: str, x: Any, axis: int | None) -> Any:
     from hornbeam.ops import arrays as shapes
 
     x = _numbers(x)
-    return emit1(op, [shapes.reshape(x, [-1]) if axis is None else x], axis=-1 if axis is None else axis)
+    if axis is None:
+        return emit1(op, [shapes.reshape(x, [-1])], axis=-1)
+    return emit1(op, [x], axis=_check.integer("axis", axis))
 
 
 def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:

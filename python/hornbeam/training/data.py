@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._tensor import Tensor, as_array
+from hornbeam._tensor import Tensor, as_array, plain_array
 from hornbeam._tree import flatten, map_structure
+from hornbeam._validation import integer, number, positive_int
 
 
 class PyDataset:
@@ -66,8 +67,8 @@ def to_arrays(name: str, x: Any) -> Any:
         x = np.asarray(x)
 
     def convert(a: Any) -> Any:
-        a = a._array if isinstance(a, Tensor) else np.asarray(a)
-        if a.dtype.kind in "OUS":
+        a = a._array if isinstance(a, Tensor) else plain_array(a)
+        if a.dtype.kind in "OUSVMm":
             raise TypeError(f"`{name}` must be numeric. Received: an array of dtype {a.dtype}")
         if a.dtype.kind == "c":
             raise TypeError(f"`{name}` must be real. Received: an array of dtype {a.dtype}")
@@ -80,13 +81,18 @@ def to_arrays(name: str, x: Any) -> Any:
     return map_structure(convert, x)
 
 
+def batch_size_of(value: Any) -> int:
+    """Samples a step, 32 unless something else is asked for."""
+    return 32 if value is None else positive_int("batch_size", value)
+
+
 def cardinality(*structures: Any) -> int:
     """The number of samples all arrays have.
 
     Raises:
         ValueError: when they differ.
     """
-    sizes = [len(a) for s in structures if s is not None for a in flatten(s)]
+    sizes = [len(a) for s in structures if s is not None for a in flatten(s) if a is not None]
     if len(set(sizes)) > 1:
         raise ValueError(f"all arrays must have the same number of samples. Received: {sizes}")
     return sizes[0] if sizes else 0
@@ -109,14 +115,18 @@ def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> 
 
 
 def class_weights(y: Any, class_weight: dict[int, float]) -> Any:
-    """A weight for each sample from its class."""
+    """A weight for each sample from its class; 1 where the class has none."""
+    if not isinstance(class_weight, dict):
+        raise TypeError(f"`class_weight` must be a dict of weights by class. Received: class_weight={class_weight!r}")
+    if y is None:
+        raise ValueError("`class_weight` needs targets. Received: y=None")
     y = np.asarray(y)
     if y.ndim > 1 and y.shape[-1] > 1:
         y = y.argmax(-1)
     y = y.reshape(len(y), -1)[:, 0].astype("int64")
     out = np.ones(len(y), "float32")
     for c, w in class_weight.items():
-        out[y == int(c)] = w
+        out[y == integer("class_weight", c)] = number("class_weight", w)
     return out
 
 

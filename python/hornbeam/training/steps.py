@@ -9,6 +9,7 @@ from hornbeam import _core, ops, optimizers
 from hornbeam._tensor import Tensor, dims_of, emit1, to_tensor
 from hornbeam._trace import Trace, eager_scope
 from hornbeam._tree import flatten, map_structure, pack_like, signature
+from hornbeam._validation import positive_int
 from hornbeam.function import Compiled
 from hornbeam.metrics.metric import Mean
 from hornbeam.training import data as sources
@@ -73,7 +74,7 @@ class Steps:
         }
         self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = (
             run_eagerly,
-            int(steps_per_execution),
+            positive_int("steps_per_execution", steps_per_execution),
             on_nonfinite,
             threads,
         )
@@ -187,9 +188,9 @@ class Steps:
         with GradientTape() as tape:
             y_pred = self(x, training=True)  # type: ignore[operator]
             loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+            if self._on_nonfinite is not None:
+                loss = emit1("check_finite", [loss])
         self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
-        if self._on_nonfinite is not None:
-            loss = emit1("check_finite", [loss])
         weights = self.trainable_variables  # type: ignore[attr-defined]
         if weights:
             self.optimizer.apply(tape.gradient(loss, weights), weights)
@@ -266,13 +267,10 @@ class Steps:
         self._clear_losses()  # type: ignore[attr-defined]
 
     def _run_step(self, kind: str, batch: Any) -> Any:
-        if getattr(self, "run_eagerly", False):
-            fn = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[kind]
-            out = fn(map_structure(lambda a: None if a is None else Tensor(a), batch))
-            self._clear_losses()  # type: ignore[attr-defined]
-            return out
-        step = self._step_for(kind, batch)
         try:
+            if getattr(self, "run_eagerly", False):
+                return self._run_eagerly(kind, batch)
+            step = self._step_for(kind, batch)
             return step.rebuild(step.executable.run([a for a in flatten(batch) if a is not None]))
         except ValueError as e:
             if kind == "train" and self._on_nonfinite in ("skip", "stop") and "[check_finite]" in str(e):
@@ -280,6 +278,20 @@ class Steps:
                     self.stop_training = True
                 return {}
             raise
+
+    def _run_eagerly(self, kind: str, batch: Any) -> Any:
+        """The step op by op. A loss that is no number leaves the state as it was, as a compiled step does."""
+        fn = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[kind]
+        watched = self._on_nonfinite is not None and kind == "train"
+        kept = [(v, v.numpy()) for v in self.variables] if watched else []  # type: ignore[attr-defined]
+        try:
+            return fn(map_structure(lambda a: None if a is None else Tensor(a), batch))
+        except ValueError:
+            for v, value in kept:
+                v.assign(value)
+            raise
+        finally:
+            self._clear_losses()  # type: ignore[attr-defined]
 
 
 def _layer_metrics(model: Any) -> list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from hornbeam import _core
 from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import positive_int
+from hornbeam._validation import integer, positive_int
 from hornbeam.callbacks.callback import CallbackList, History
 from hornbeam.training import data as sources
 from hornbeam.training.feeds import CHUNK_SECONDS, ArrayFeed, BatchFeed, batches_of
@@ -65,8 +65,11 @@ class Trainer(Steps):
             ValueError: when sizes disagree, there are no samples, or an argument is out of range.
         """
         self._require_compiled()
-        if batch_size is not None:
-            batch_size = positive_int("batch_size", batch_size)
+        batch_size = sources.batch_size_of(batch_size)
+        val_size = batch_size if validation_batch_size is None else sources.batch_size_of(validation_batch_size)
+        epochs, initial_epoch = integer("epochs", epochs, 0), integer("initial_epoch", initial_epoch, 0)
+        validation_freq = positive_int("validation_freq", validation_freq)
+        steps_per_epoch = None if steps_per_epoch is None else positive_int("steps_per_epoch", steps_per_epoch)
         val_source: Any = None
         if sources.is_arrays(x):
             x, y, sample_weight = (
@@ -91,7 +94,7 @@ class Trainer(Steps):
                     (x, y, sample_weight), val_source = sources.split_validation(
                         (x, y, sample_weight), validation_split
                     )
-            feed: Any = ArrayFeed(self, (x, y, sample_weight), batch_size or 32, shuffle)
+            feed: Any = ArrayFeed(self, (x, y, sample_weight), batch_size, shuffle)
         else:
             if y is not None or validation_split or x is None:
                 raise ValueError(
@@ -110,7 +113,7 @@ class Trainer(Steps):
             history.on_epoch_begin(epoch)
             logs = feed.epoch("train", epoch, history, steps_per_epoch)
             if val_source is not None and (epoch + 1 - initial_epoch) % validation_freq == 0:
-                val = self._evaluate_source(val_source, validation_batch_size or batch_size, validation_steps, history)
+                val = self._evaluate_source(val_source, val_size, validation_steps, history)
                 logs.update({f"val_{k}": v for k, v in val.items()})
             history.on_epoch_end(epoch, logs)
             if self.stop_training:
@@ -132,7 +135,7 @@ class Trainer(Steps):
             )
             if sources.cardinality(*arrays) == 0:
                 raise ValueError("there are no samples to evaluate on")
-            feed: Any = ArrayFeed(self, arrays, batch_size or 32, False)
+            feed: Any = ArrayFeed(self, arrays, sources.batch_size_of(batch_size), False)
         else:
             feed = BatchFeed(self, source, steps, None)
         self.reset_metrics()
@@ -196,7 +199,7 @@ class Trainer(Steps):
         watch = CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": None}, history=False)
         if sources.is_arrays(x):
             x = sources.to_arrays("x", x)
-            size = positive_int("batch_size", batch_size) if batch_size is not None else 32
+            size = sources.batch_size_of(batch_size)
             watch.on_predict_begin()
             out = self._predict_arrays(x, size)
             watch.on_predict_end()

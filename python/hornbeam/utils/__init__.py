@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam._names import clear_names
+from hornbeam._validation import choice, fits_memory, integer
 from hornbeam.saving.registry import register_keras_serializable  # noqa: F401
 from hornbeam.training.data import (  # noqa: F401
     PyDataset,
@@ -26,8 +27,7 @@ def set_random_seed(seed: int) -> None:
     """
     from hornbeam.random import set_global_seed
 
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or seed < 0:
-        raise ValueError(f"`seed` must be an int >= 0. Received: seed={seed!r}")
+    seed = integer("seed", seed, 0)
     _python_random.seed(seed)
     np.random.seed(seed % 2**32)
     set_global_seed(seed)
@@ -47,10 +47,13 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     x = np.asarray(x).astype("int64")
     if x.ndim > 1 and x.shape[-1] == 1:
         x = x[..., 0]
-    n = int(x.max()) + 1 if num_classes is None else num_classes
+    n = int(x.max(initial=-1)) + 1 if num_classes is None else integer("num_classes", num_classes, 0)
     if x.size and (x.min() < 0 or x.max() >= n):
         raise ValueError(f"classes must be in [0, {n}). Received: values in [{x.min()}, {x.max()}]")
-    return np.eye(n, dtype="float32")[x]
+    fits_memory("one-hot rows", [x.size, n], "float32")
+    rows = np.zeros((x.size, n), "float32")
+    rows[np.arange(x.size), x.reshape(-1)] = 1
+    return rows.reshape(*x.shape, n)
 
 
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
@@ -109,12 +112,15 @@ def pad_sequences(
         truncating: "pre" or "post": which end is cut.
         value: the padding.
     """
-    maxlen = max((len(s) for s in sequences), default=0) if maxlen is None else maxlen
+    maxlen = max((len(s) for s in sequences), default=0) if maxlen is None else integer("maxlen", maxlen, 0)
+    padding = choice("padding", padding, ("pre", "post"))
+    truncating = choice("truncating", truncating, ("pre", "post"))
+    fits_memory("padded sequences", [len(sequences), maxlen], dtype)
     out = np.full((len(sequences), maxlen), value, dtype=dtype)
     for i, s in enumerate(sequences):
         if not len(s):
             continue
-        cut = s[-maxlen:] if truncating == "pre" else s[:maxlen]
+        cut = s[max(0, len(s) - maxlen) :] if truncating == "pre" else s[:maxlen]
         if padding == "post":
             out[i, : len(cut)] = cut
         else:

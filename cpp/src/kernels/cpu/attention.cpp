@@ -1,12 +1,14 @@
 // Attention by blocks of query rows: the scores of a block, their softmax and the product with the values all stay in
 // cache. A unit of work is a head of a sample (and, forward, a share of its rows), so parts never meet.
+#include <limits>
+
 #include "kernels/cpu/gemm.hpp"
 
 namespace hornbeam {
 namespace {
 constexpr int64_t kBlock = 64;        // query rows taken together at most
 constexpr int64_t kCausalBlock = 28;  // and where all of them see the keys of the last
-constexpr float kMasked = -1e9f;
+const float kMasked = -std::numeric_limits<float>::infinity();
 
 int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
 
@@ -100,6 +102,16 @@ Gemm narrowed(Gemm g, int64_t n) {
   return g;
 }
 
+// The exponentials of a row's first n scores, and 1 / their sum; zeros where nothing is allowed.
+float exponentials(const AttentionParams& p, float* row, int64_t n) {
+  const float top = p.isa->max(row, n);
+  if (top == kMasked) {
+    std::fill(row, row + n, 0.0f);
+    return 0;
+  }
+  return 1.0f / p.isa->exp_sum(row, row, n, top);
+}
+
 void run_forward(const KernelCall& c) {
   const auto& p = params_of<AttentionParams>(c);
   Blocks blocks{buffer<float>(c, c.work) + c.thread * p.scratch};
@@ -124,8 +136,7 @@ void run_forward(const KernelCall& c) {
         float* row = scores + i * p.row;
         const int64_t t = first + i, sees = p.masked ? p.keys : p.causal ? std::min(seen, t + 1) : seen;
         if (p.masked) hide(p, c, h, t, row, kMasked);
-        const float sum = p.isa->exp_sum(row, row, sees, p.isa->max(row, sees));
-        inverse[i] = sum == 0 ? 0.0f : 1.0f / sum;  // no keys at all: zeros
+        inverse[i] = exponentials(p, row, sees);
         std::fill(row + sees, row + seen, 0.0f);
       }
       float* out = y + first * p.v_stride();
@@ -174,8 +185,7 @@ void run_backward(const KernelCall& c) {
         const int64_t t = first + i;
         float *w = weights + i * p.row, *s = slopes + i * p.row;
         hide(p, c, h, t, w, kMasked);
-        const float sum = p.isa->exp_sum(w, w, seen, p.isa->max(w, seen));
-        p.isa->scale_shift(w, w, seen, 1.0f / sum, 0.0f);
+        p.isa->scale_shift(w, w, seen, exponentials(p, w, seen), 0.0f);
         const float delta = p.isa->dot(dy + t * p.v_stride(), y + t * p.v_stride(), p.width);
         p.isa->softmax_grad(s, w, s, seen, delta, p.scale);
         if (p.masked) hide(p, c, h, t, s, 0.0f);

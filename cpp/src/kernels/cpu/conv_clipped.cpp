@@ -177,7 +177,7 @@ KernelPlan plan(const KernelRequest& r, ClippedParams p, decltype(ClippedParams:
       p.calls.push_back(calls_of(p.grid, h, w, p.depth));
       for (const Call& c : p.calls.back()) pairs += double(c.runs.size());
     }
-  p.epilogue = Epilogue::plan(r, 2);
+  p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
   const double work = 2.0 * pairs * double(p.g.batch) * double(p.depth) * double(p.columns);
   p.parts = int(std::max<int64_t>(1, std::min<int64_t>({8, p.gemm.panels(), int64_t(work / 2e6)})));
   p.packed_at = at_once(r, p.parts) * p.images * p.image;

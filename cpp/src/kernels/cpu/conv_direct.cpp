@@ -119,17 +119,17 @@ KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
   p.g = g, p.isa = r.isa;
   std::copy(backward ? g.in : g.out, (backward ? g.in : g.out) + 3, p.pixels);
   if (backward) {
-    std::copy(g.stride, g.stride + 3, p.spacing);
-    for (int64_t a = 0; a < g.stride[0]; ++a)
-      for (int64_t b = 0; b < g.stride[1]; ++b)
-        for (int64_t e = 0; e < g.stride[2]; ++e) p.phases.emplace_back(TapGrid::backward(g, {a, b, e}), g.channels);
+    for (int i = 0; i < 3; ++i) p.spacing[i] = g.phases(i);
+    for (int64_t a = 0; a < g.phases(0); ++a)
+      for (int64_t b = 0; b < g.phases(1); ++b)
+        for (int64_t e = 0; e < g.phases(2); ++e) p.phases.emplace_back(TapGrid::backward(g, {a, b, e}), g.channels);
   } else {
     p.phases.emplace_back(TapGrid::forward(g), g.channels);
   }
   const double cost = 2.0 * double(g.taps() * g.channels);
   if (op != "conv_kernel_grad") {
-    p.epilogue = Epilogue::plan(r, 2);
-    if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, false);
+    p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
+    if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, Epilogue::kNotInRegisters);
     const int parts = parts_for(g.batch * p.pixels[0] * p.pixels[1], cost * double(p.pixels[2]));
     return make_plan(std::move(p), {{dot_lines, parts}});
   }

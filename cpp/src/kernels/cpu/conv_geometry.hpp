@@ -16,6 +16,8 @@ struct ConvGeometry {
   int64_t taps() const { return window[0] * window[1] * window[2]; }
   int64_t in_pixels() const { return in[0] * in[1] * in[2]; }
   int64_t out_pixels() const { return out[0] * out[1] * out[2]; }
+  // Phases of an axis' stride that pixels of the input have.
+  int64_t phases(int axis) const { return std::min(stride[axis], in[axis]); }
   bool depthwise() const { return groups == channels && filters == channels && groups > 1; }
 
   /// x, kernel and y are the shapes of the forward convolution.

@@ -25,6 +25,7 @@ struct ConvParams {
   ConvGeometry g;
   std::vector<Product> products;
   Epilogue epilogue;
+  bool together = false;  // the epilogue runs once the products have made the whole result
   int parts = 0;
   int64_t scratch = 0;                  // floats of lines that each thread has at the head of the workspace
   int64_t workspace = 0, prepared = 0;  // floats
@@ -91,7 +92,7 @@ void multiply_window(const KernelCall& c, const ConvParams& p, const Product& q,
   TileEnd end = p.epilogue.end(c, first);
   if (end.residual) end.residual += q.base - first;  // the grid's first pixel
   auto finish = [&](const Chunk& k) {
-    if (!p.epilogue.present || p.products.size() > 1) return;
+    if (!p.epilogue.present || p.together) return;
     const int64_t begin = k.image * q.image + k.line * q.line;
     p.epilogue.apply(c, out, begin, begin + (k.images - 1) * q.image + k.lines * q.line);
   };
@@ -102,15 +103,14 @@ void multiply_window(const KernelCall& c, const ConvParams& p, const Product& q,
     multiply_windows(q.window, q.gather, q.gemm, lines, x, ready + q.packed, scratch, grid, end, finish);
 }
 
-// The epilogue of a result that several products made together.
+// The epilogue of a result that products made together.
 void finish_all(const KernelCall& c) {
   const auto& p = params_of<ConvParams>(c);
   const Range r = part_range(p.epilogue.fused.walk.total, c.parts, c.part, kTile);
   p.epilogue.apply(c, buffer<float>(c, c.out), r.begin, r.end);
 }
 void add_finish(const ConvParams& p, const KernelRequest& r, std::vector<Stage>& stages) {
-  if (p.epilogue.present && p.products.size() > 1)
-    stages.push_back({finish_all, parts_for(r.outputs[0].size(), 8, 65536)});
+  if (p.epilogue.present && p.together) stages.push_back({finish_all, parts_for(r.outputs[0].size(), 8, 65536)});
 }
 
 void pack_forward(const KernelCall& c) {  // B[(tap, channel)][filter] of one group is a block of columns of the kernel
@@ -132,7 +132,7 @@ void multiply_forward(const KernelCall& c) {
   const float* kernel = q.gemm.b_stride ? buffer<const float>(c, 1) + first : prepared(c) + q.packed;
   q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), kernel, y + first, ldc,
              p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
-               if (p.products.size() == 1) p.epilogue.apply_rows(c, y, first, ldc, row, rows, column, columns);
+               if (!p.together) p.epilogue.apply_rows(c, y, first, ldc, row, rows, column, columns);
              });
 }
 
@@ -172,7 +172,7 @@ void multiply_input_grad(const KernelCall& c) {
   q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), prepared(c) + q.packed,
              target, ldc, p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
                if (direct) {
-                 if (p.products.size() == 1) p.epilogue.apply_rows(c, dx, 0, ldc, row, rows, column, columns);
+                 if (!p.together) p.epilogue.apply_rows(c, dx, 0, ldc, row, rows, column, columns);
                  return;
                }
                for (int64_t m = row; m < row + rows; ++m) {  // spread the phase's pixels
@@ -211,7 +211,8 @@ KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
     q.pixel = p.g.filters, q.line = p.g.out[2] * q.pixel, q.image = p.g.out_pixels() * q.pixel;
     p.products.push_back(std::move(q));
   }
-  p.epilogue = Epilogue::plan(r, 2);
+  p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
+  p.together = p.products.size() > 1;
   lay_out(r, p);
   std::vector<Stage> stages{{multiply_forward, p.parts}};
   if (p.prepared > 0) stages.insert(stages.begin(), {pack_forward, pack_parts(p), 1});
@@ -222,12 +223,12 @@ KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
 KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r) {
   ConvParams p;
   p.g = g;
-  const bool phased = g.stride[0] * g.stride[1] * g.stride[2] > 1;
+  const bool phased = g.stride[0] > 1 || g.stride[1] > 1 || g.stride[2] > 1;
   int64_t spread = 0;
   for (int64_t group = 0; group < g.groups; ++group)
-    for (int64_t a = 0; a < g.stride[0]; ++a)
-      for (int64_t b = 0; b < g.stride[1]; ++b)
-        for (int64_t e = 0; e < g.stride[2]; ++e) {
+    for (int64_t a = 0; a < g.phases(0); ++a)
+      for (int64_t b = 0; b < g.phases(1); ++b)
+        for (int64_t e = 0; e < g.phases(2); ++e) {
           // Input pixels i * stride + phase see the taps t with (phase + low - t * dilation) divisible by the stride.
           Product q;
           q.group = group;
@@ -257,7 +258,7 @@ KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r
           const int64_t rows = g.batch * q.gather.pixels();
           if (rows == 0) continue;
           choose(r, q, rows, g.group_channels(), int64_t(q.tap_index.size()) * g.group_filters());
-          q.base = (b * g.in[2] + e) * g.channels + group * g.group_channels();
+          q.base = ((a * g.in[1] + b) * g.in[2] + e) * g.channels + group * g.group_channels();
           q.pixel = g.stride[2] * g.channels, q.line = g.stride[1] * g.in[2] * g.channels;
           q.image = g.in_pixels() * g.channels;
           if (phased && !q.window.used) {
@@ -266,7 +267,8 @@ KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r
           }
           p.products.push_back(std::move(q));
         }
-  p.epilogue = Epilogue::plan(r, 2, spread == 0);
+  p.epilogue = Epilogue::plan(r, 2, spread > 0 ? Epilogue::kNotInRegisters : g.channels);
+  p.together = phased || p.products.size() > 1;
   if (p.products.empty()) return make_plan(std::move(p), {});
   lay_out(r, p);
   for (Product& q : p.products)

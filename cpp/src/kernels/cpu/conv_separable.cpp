@@ -62,7 +62,7 @@ KernelPlan plan_separable_conv(const KernelRequest& r) {
   p.bias = r.attrs.flag("bias"), p.relu = r.attrs.flag("relu");
   const int64_t filters = r.outputs[0].shape.back();
   p.gemm = Gemm::plan(r.isa, p.g.batch * p.g.out_pixels(), filters, p.g.channels, false, r.threads);
-  p.epilogue = Epilogue::plan(r, p.bias ? 4 : 3);
+  p.epilogue = Epilogue::plan(r, p.bias ? 4 : 3, filters);
   const int64_t least = kTiles * p.gemm.mr, width = std::max<int64_t>(1, p.g.out[2]);
   p.pixels = width < least ? (least + width - 1) / width * width : least;
   p.stride = (p.g.channels + 15) / 16 * 16 + 16;

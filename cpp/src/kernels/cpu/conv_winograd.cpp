@@ -126,19 +126,21 @@ void pack_input_grad(const KernelCall& c) {
   const int64_t tap = p.depth * p.columns;
   alignas(64) float block[kMostPoints][kBlock][kBlock];
   for (int64_t b = blocks.begin; b < blocks.end; ++b)
-    for (int64_t j = 0; j < p.gemm.panels() * w; j += std::min(kBlock, w)) {
-      const int64_t filters = std::min<int64_t>(kBlock, p.depth - b * kBlock), width = std::min(kBlock, w);
-      for (int64_t i = 0; i < width; ++i) {
-        const float* k = buffer<const float>(c, 1) + (j + i) * p.depth + b * kBlock;
-        if (j + i < p.columns)
-          p.transforms().kernel(block[0][i], kBlock * kBlock, k + 8 * tap, -tap, filters);
-        else
-          for (auto& point : block) std::fill(point[i], point[i] + kBlock, 0.0f);
+    for (int64_t panel = 0; panel < p.gemm.panels(); ++panel)
+      for (int64_t at = 0; at < w; at += kBlock) {  // a panel need not be a multiple of a block wide
+        const int64_t j = panel * w + at, width = std::min<int64_t>(kBlock, w - at);
+        const int64_t filters = std::min<int64_t>(kBlock, p.depth - b * kBlock);
+        for (int64_t i = 0; i < width; ++i) {
+          const float* k = buffer<const float>(c, 1) + (j + i) * p.depth + b * kBlock;
+          if (j + i < p.columns)
+            p.transforms().kernel(block[0][i], kBlock * kBlock, k + 8 * tap, -tap, filters);
+          else
+            for (auto& point : block) std::fill(point[i], point[i] + kBlock, 0.0f);
+        }
+        float* u = prepared(c) + (panel * p.depth + b * kBlock) * w + at;
+        for (int i = 0; i < p.points(); ++i)
+          transpose_floats(block[i][0], kBlock, u + i * p.kernel_point, w, width, filters);
       }
-      float* u = prepared(c) + j / w * w * p.depth + b * kBlock * w + j % w;
-      for (int i = 0; i < p.points(); ++i)
-        transpose_floats(block[i][0], kBlock, u + i * p.kernel_point, w, width, filters);
-    }
 }
 
 // The products of a chunk, for the panels that hold `columns`.
@@ -339,7 +341,7 @@ void cut(WinogradParams& p, int64_t least, int64_t most) {
 }
 
 KernelPlan plan_convolution(const KernelRequest& r, WinogradParams p, KernelFn pack) {
-  p.epilogue = Epilogue::plan(r, 2);
+  p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
   cut(p, kLeastTiles, kMaxParts);
   p.kernel_point = spread(p.gemm.packed_size());
   const int parts = p.row_parts * p.col_parts;

@@ -89,7 +89,7 @@ KernelPlan plan_strided_copy(const KernelRequest& r) {  // transpose, broadcast_
       HB_CHECK(0 <= b && b <= e && e <= x[i], "[slice] the range [", b, ", ", e, ") is outside axis ", i, " of ",
                shape_text(x));
       p.offset += b * st[i];
-      s[i] *= r.attrs.ints("strides")[i];
+      s[i] *= std::min(r.attrs.ints("strides")[i], std::max<int64_t>(1, e - b));  // a longer one takes one element, too
     }
     p.walk = walk_of(y, s);
   } else {  // flip
@@ -180,10 +180,11 @@ KernelPlan plan_pad(const KernelRequest& r) {  // pad, slice_grad
   p.total = r.outputs[0].size();
   for (size_t i = 0; i < x.size(); ++i) {
     const int64_t first = r.attrs.ints(pad ? "low" : "begin")[i], step = pad ? 1 : r.attrs.ints("strides")[i];
-    HB_CHECK(first >= 0 && (x[i] == 0 || first + (x[i] - 1) * step < y[i]), "[", r.op, "] the range is outside axis ",
-             i, " of ", shape_text(y));
-    p.offset += first * st[i];
-    st[i] *= step;
+    const int64_t room = y[i] - first;  // from the first place on
+    HB_CHECK(first >= 0 && (x[i] == 0 || (room > 0 && (room - 1) / step >= x[i] - 1)), "[", r.op,
+             "] the range is outside axis ", i, " of ", shape_text(y));
+    p.offset += x[i] == 0 ? 0 : first * st[i];
+    st[i] *= x[i] > 1 ? step : 1;
   }
   p.walk = walk_of(x, st);
   if (pad) {

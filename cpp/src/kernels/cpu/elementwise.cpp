@@ -140,6 +140,8 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   for (size_t i = 0; i < program.size(); i += 4)
     k.code.push_back({int(program[i]), int(program[i + 1]), int(program[i + 2]), int(program[i + 3])});
   const int n_in = int(ins.size()), n_reg = n_in + int(k.code.size());
+  HB_CHECK(n_reg <= kMostRegisters && outs.size() <= kLargestGroup, "[", op, "] a fused group may have ",
+           kMostRegisters, " inputs and instructions, not ", n_reg);
   Merger(k.code, n_in, results).run();
   std::vector<int> last(size_t(n_reg), -1);  // last instruction that reads a register
   for (int i = 0; i < int(k.code.size()); ++i)
@@ -188,7 +190,7 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
     if (e.op >= 0)
       k.steps.push_back({isa->elementwise[e.op], n_in + i, e.a, e.b >= 0 ? e.b : e.a, e.c >= 0 ? e.c : e.a});
   }
-  if (k.slots > kMaxSlots) throw std::logic_error("a fused group needs too many tiles");
+  HB_CHECK(k.slots <= kMaxSlots, "[", op, "] a fused group may take ", kMaxSlots, " tiles, not ", k.slots);
   return k;
 }
 
@@ -224,7 +226,7 @@ struct Place {
 void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced,
                       const float* replace) const {
   alignas(64) float tiles[kMaxSlots][kTile];
-  Place reg[128];
+  Place reg[kMostRegisters];
   const int n_in = int(inputs.size());
   for (int i = 0; i < n_in; ++i) {
     const Input& s = inputs[size_t(i)];

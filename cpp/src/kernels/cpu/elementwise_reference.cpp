@@ -8,13 +8,20 @@
 namespace hornbeam {
 namespace {
 template <class T>
+T negated(T a) {
+  if constexpr (std::is_floating_point_v<T>)
+    return -a;
+  else
+    return T(0 - std::make_unsigned_t<T>(a));
+}
+template <class T>
 T floor_div(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     return std::floor(a / b);
   else {
     if (b == 0) return 0;
     if constexpr (std::is_signed_v<T>)
-      if (b == -1) return T(0 - std::make_unsigned_t<T>(a));
+      if (b == -1) return negated(a);
     T q = a / b;
     return (a % b != 0 && ((a < 0) != (b < 0))) ? T(q - 1) : q;
   }
@@ -25,7 +32,9 @@ T floor_mod(T a, T b) {
     T r = std::fmod(a, b);
     return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
   } else {
-    if (b == 0 || b == T(-1)) return 0;
+    if (b == 0) return 0;
+    if constexpr (std::is_signed_v<T>)
+      if (b == -1) return 0;  // the least number over -1 has no quotient
     T r = a % b;
     return (r != 0 && ((r < 0) != (b < 0))) ? T(r + b) : r;
   }
@@ -60,21 +69,23 @@ T reference(Ew op, T a, T b) {
   constexpr bool real = std::is_floating_point_v<T>;
   switch (op) {
     case Ew::neg_:
-      return T(0) - a;
+      return negated(a);
     case Ew::abs_:
-      return a < 0 ? T(0) - a : a;
+      if constexpr (real) return std::abs(a);
+      return a < 0 ? negated(a) : a;
     case Ew::sign_:
-      return a > 0 ? T(1) : a < 0 ? T(0) - T(1) : a;
+      return a > 0 ? T(1) : a < 0 ? negated(T(1)) : a;
     case Ew::square_:
-      return a * a;
+      return wrapping_multiply(a, a);
     case Ew::relu_:
       return a < 0 ? T(0) : a;
     case Ew::add_:
-      return a + b;
+      return wrapping_add(a, b);
     case Ew::subtract_:
-      return a - b;
+      if constexpr (real) return a - b;
+      return wrapping_add(a, negated(b));
     case Ew::multiply_:
-      return a * b;
+      return wrapping_multiply(a, b);
     case Ew::floor_divide_:
       return floor_div(a, b);
     case Ew::mod_:
@@ -231,12 +242,14 @@ void run_where(const KernelCall& c) {  // by element size: any dtype
   }
 }
 
+// NaN, and floats that the ints do not hold, become the least of them, as NumPy's on x86 do: no index is in range then.
+// uint8 takes the low bits of an int32.
 template <class D, class S>
 D convert(S v) {
   if constexpr (std::is_integral_v<D> && std::is_floating_point_v<S>) {
-    if (!(v > S(-9.2e18) && v < S(9.2e18)))
-      return std::numeric_limits<D>::min();  // NaN and out of range: as NumPy on x86
-    return D(int64_t(v));
+    using Int = std::conditional_t<std::is_signed_v<D>, D, int32_t>;
+    constexpr S least = S(std::numeric_limits<Int>::min());  // a power of two: exact
+    return D(v >= least && v < -least ? Int(v) : std::numeric_limits<Int>::min());
   } else {
     return D(v);
   }

@@ -18,9 +18,10 @@ struct Epilogue {
   FusedKernel fused;        // what is left
   std::vector<int> inputs;  // the node's that are its inputs 1, 2, ...
 
-  /// The node's inputs from `first_input` on are the group's. `registers` false: the product does not lie as the result
-  /// does when it leaves them.
-  static Epilogue plan(const KernelRequest& r, size_t first_input, bool registers = true);
+  /// The node's inputs from `first_input` on are the group's. `columns`: of the product as it leaves the registers, or
+  /// kNotInRegisters where it does not lie as the result does then.
+  static Epilogue plan(const KernelRequest& r, size_t first_input, int64_t columns);
+  static constexpr int64_t kNotInRegisters = 0;
   /// That of a kernel's gradient (inputs x and dy), which always lies apart.
   static Epilogue plan_kernel_grad(const KernelRequest& r);
   /// Puts the product apart.

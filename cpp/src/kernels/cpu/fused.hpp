@@ -5,8 +5,9 @@
 
 namespace hornbeam {
 
-constexpr int kTile = 512;     // floats an instruction works on at a time
-constexpr int kMaxSlots = 72;  // tiles a program may need: two for each input of the largest group, one a result
+constexpr int kTile = 512;                              // floats an instruction works on at a time
+constexpr int kMaxSlots = 2 * int(kLargestGroup);       // tiles: two for each input of the largest group, one a result
+constexpr int kMostRegisters = int(kLargestGroup) + 1;  // a group behind a product has one more input
 
 /// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.
 struct FusedKernel {

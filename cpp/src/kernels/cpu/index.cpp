@@ -18,7 +18,7 @@ struct IndexParams {
 void add_row(const IndexParams& p, float* y, const float* x) { p.isa->add_rows(y, x, 1, p.inner, p.inner); }
 template <class T>
 void add_row(const IndexParams& p, T* y, const T* x) {
-  for (int64_t k = 0; k < p.inner; ++k) y[k] += x[k];
+  for (int64_t k = 0; k < p.inner; ++k) y[k] = wrapping_add(y[k], x[k]);
 }
 
 template <class Id>
@@ -38,7 +38,7 @@ void run_gather(const KernelCall& c) {
   for (int64_t i = r.begin; i < r.end; ++i) {
     const int64_t id = load_id(c, 1, p.ids, i);
     if (id < 0 || id >= p.rows) {
-      c.status->raise(Status::index_out_of_range, c.node, i, double(id), double(p.rows));
+      c.status->raise_index(c.node, i, id, p.rows);
       std::memset(y + size_t(i) * bytes, 0, bytes);
     } else {
       std::memcpy(y + size_t(i) * bytes, table + size_t(id) * bytes, bytes);
@@ -57,7 +57,7 @@ void run_scatter_add(const KernelCall& c) {  // each part owns a range of rows, 
     for (int64_t i = 0; i < p.count; ++i) {
       const int64_t id = load_id(c, 0, p.ids, i);
       if (id < 0 || id >= p.rows) {
-        if (c.part == 0) c.status->raise(Status::index_out_of_range, c.node, i, double(id), double(p.rows));
+        if (c.part == 0) c.status->raise_index(c.node, i, id, p.rows);
         continue;
       }
       if (id < r.begin || id >= r.end) continue;
@@ -87,7 +87,7 @@ void sort_ids(const KernelCall& c) {
   for (int64_t i = 0; i < p.count; ++i) {
     const int64_t id = load_id(c, 0, p.ids, i);
     if (id < 0 || id >= p.rows) {
-      c.status->raise(Status::index_out_of_range, c.node, i, double(id), double(p.rows));
+      c.status->raise_index(c.node, i, id, p.rows);
       continue;
     }
     keys[n] = int32_t(id), order[n++] = int32_t(i);
@@ -147,7 +147,7 @@ void run_take_along(const KernelCall& c) {
     const int64_t o = i / (p.picks * p.inner), k = i % p.inner, id = load_id(c, 1, p.ids, i);
     char* y = buffer<char>(c, 2) + size_t(i) * size;
     if (id < 0 || id >= p.n) {
-      c.status->raise(Status::index_out_of_range, c.node, i, double(id), double(p.n));
+      c.status->raise_index(c.node, i, id, p.n);
       std::memset(y, 0, size);
     } else {
       std::memcpy(y, buffer<const char>(c, 0) + size_t((o * p.n + id) * p.inner + k) * size, size);
@@ -164,7 +164,7 @@ void run_put_along(const KernelCall& c) {
     for (int64_t i = r.begin * p.picks * p.inner; i < r.end * p.picks * p.inner; ++i) {
       const int64_t o = i / (p.picks * p.inner), k = i % p.inner, id = load_id(c, 0, p.ids, i);
       if (id < 0 || id >= p.n)
-        c.status->raise(Status::index_out_of_range, c.node, i, double(id), double(p.n));
+        c.status->raise_index(c.node, i, id, p.n);
       else
         y[(o * p.n + id) * p.inner + k] += buffer<const T>(c, 1)[i];
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "base/check.hpp"
 #include "hornbeam/kernel.hpp"
@@ -16,8 +17,8 @@ constexpr int kMaxParts = 32;
 /// How many parts `units` of work, each of `cost` elementary operations, are cut into: a function of the shape alone.
 inline int parts_for(int64_t units, double cost, double grain = 32768) {
   const double total = double(units) * cost;
-  int64_t parts = int64_t(total / grain);
-  return int(std::max<int64_t>(1, std::min<int64_t>({parts, int64_t(kMaxParts), std::max<int64_t>(units, 1)})));
+  const int64_t parts = int64_t(std::min(total / grain, double(kMaxParts)));  // the cost may be beyond 64 bits
+  return int(std::max<int64_t>(1, std::min(parts, std::max<int64_t>(units, 1))));
 }
 
 struct Range {
@@ -89,6 +90,22 @@ KernelPlan make_plan(T params, std::vector<Stage> stages, size_t workspace = 0, 
   p.workspace = workspace;
   p.prepared = prepared_bytes;
   return p;
+}
+
+/// Arithmetic of ints wraps, as NumPy's does.
+template <class T>
+T wrapping_add(T a, T b) {
+  if constexpr (std::is_signed_v<T> && std::is_integral_v<T>)
+    return T(std::make_unsigned_t<T>(a) + std::make_unsigned_t<T>(b));
+  else
+    return T(a + b);
+}
+template <class T>
+T wrapping_multiply(T a, T b) {
+  if constexpr (std::is_signed_v<T> && std::is_integral_v<T>)
+    return T(std::make_unsigned_t<T>(a) * std::make_unsigned_t<T>(b));
+  else
+    return T(a * b);
 }
 
 [[noreturn]] inline void no_kernel(const KernelRequest& r) {

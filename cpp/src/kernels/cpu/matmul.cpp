@@ -119,7 +119,7 @@ bool reads_more(const Epilogue& e, const KernelRequest& r) {
 }
 
 KernelPlan plan_dots(const KernelRequest& r, MatmulParams p) {
-  p.epilogue = Epilogue::plan(r, 2, false);
+  p.epilogue = Epilogue::plan(r, 2, Epilogue::kNotInRegisters);
   const int parts = parts_for(p.m, 2.0 * double(p.n * p.k));
   if (reads_more(p.epilogue, r)) p.epilogue.lie_apart(), p.apart_step = kDotRows * p.n;
   const size_t workspace = size_t(at_once(r, parts) * p.apart_step) * 4, packed = size_t(p.n * p.k) * 4;
@@ -174,7 +174,7 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   if (p.batch == 1 && !turned && dots_pay(p, r.isa->lanes)) return plan_dots(r, std::move(p));
   p.gemm.read_in_place(p.b.row_stride, p.b.col_stride, r.lasts(size_t(p.right)));
   p.by_blocks = p.batch == 1 && !r.lasts(size_t(p.right)) && p.gemm.pack_by_blocks();
-  p.epilogue = Epilogue::plan(r, 2);
+  p.epilogue = Epilogue::plan(r, 2, p.n);
   const int64_t pack_units = int64_t(p.b_unique.size()) * p.gemm.panels();
   const size_t bytes = size_t(p.gemm.packed_size()) * 4 * p.b_unique.size();
   const double work = 2.0 * double(p.m) * double(p.n) * double(p.k);

@@ -266,7 +266,7 @@ void lng_totals(const KernelCall& c, const NormParams& p) {
 
 KernelPlan plan_batch_norm(const KernelRequest& r) {
   NormParams p = norm_params(r);
-  p.epilogue = Epilogue::plan(r, 3, false);
+  p.epilogue = Epilogue::plan(r, 3, Epilogue::kNotInRegisters);
   const int parts = parts_for(p.rows, 2.0 * double(p.n));
   const size_t bytes = size_t(4 * p.chunks + 2) * size_t(p.n) * dtype_size(p.dtype);
   return make_plan(p, {{HB_NORM_RUN(bn_moments), p.chunks}, {HB_NORM_RUN(bn_scale), 1}, {HB_NORM_RUN(bn_apply), parts}},

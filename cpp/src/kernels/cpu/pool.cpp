@@ -192,7 +192,9 @@ HB_POOL_RUN(run_pick, pick_index)
 HB_POOL_RUN(run_average, average_rows)
 HB_POOL_RUN(run_spread, spread_rows)
 
-double cell_cost(const PoolParams& p) { return double(p.window[0] * p.window[1] * p.window[2] * p.channels); }
+double cell_cost(const PoolParams& p) {
+  return double(p.window[0]) * double(p.window[1]) * double(p.window[2]) * double(p.channels);
+}
 int image_parts(const PoolParams& p) {
   return parts_for(p.batch, double((p.in_pixels() + p.out_pixels()) * p.channels));
 }

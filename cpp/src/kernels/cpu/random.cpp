@@ -45,7 +45,7 @@ struct FiniteParams {
 void run_check_finite(const KernelCall& c) {
   const auto& p = params_of<FiniteParams>(c);
   const Range r = part_range(p.n, c.parts, c.part);
-  auto bad = [&](int64_t i, double v) { c.status->raise(Status::non_finite, c.node, i, v, 0); };
+  auto bad = [&](int64_t i, double v) { c.status->raise_value(c.node, i, v); };
   if (p.dtype == DType::f32) {
     const uint32_t* x = buffer<const uint32_t>(c, 0);
     for (int64_t i = r.begin; i < r.end; ++i)

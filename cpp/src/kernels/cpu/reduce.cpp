@@ -43,9 +43,9 @@ template <class T>
 T combine(Red op, T a, T b) {
   switch (op) {
     case Red::sum:
-      return a + b;
+      return wrapping_add(a, b);
     case Red::prod:
-      return a * b;
+      return wrapping_multiply(a, b);
     case Red::max:
       return (a > b || a != a) ? a : b;
     case Red::min:
@@ -249,7 +249,7 @@ void run_cumulative(const KernelCall& c) {
       T acc = p.product ? T(1) : T(0);
       for (int64_t i = 0; i < p.n; ++i) {
         const int64_t at = (p.reverse ? p.n - 1 - i : i) * p.inner;
-        const T next = p.product ? T(acc * x[at]) : T(acc + x[at]);
+        const T next = p.product ? wrapping_multiply(acc, x[at]) : wrapping_add(acc, x[at]);
         y[at] = p.exclusive ? acc : next;
         acc = next;
       }

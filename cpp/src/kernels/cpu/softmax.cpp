@@ -1,4 +1,5 @@
-// Row kernels: softmax, log_softmax and the sparse cross-entropy on logits. A row of -inf gives zeros.
+// Row kernels: softmax, log_softmax and the sparse cross-entropy on logits. A row of -inf gives zeros, whose logarithm
+// is -inf.
 #include <cmath>
 
 #include "kernels/cpu/kernel_util.hpp"
@@ -67,9 +68,14 @@ void log_softmax_rows(const KernelCall& c, const RowParams& p, const Row& row) {
   const Range r = part_range(p.rows, c.parts, c.part);
   for (int64_t i = r.begin; i < r.end; ++i) {
     const T* x = buffer<const T>(c, 0) + i * p.n;
+    T* y = buffer<T>(c, 1) + i * p.n;
     const T top = row.max(x, p.n);
+    if (top == -INFINITY) {
+      std::fill(y, y + p.n, top);
+      continue;
+    }
     const T s = row.exp_sum(nullptr, x, p.n, top);
-    row.affine(buffer<T>(c, 1) + i * p.n, x, p.n, T(1), -(top + std::log(s)));
+    row.affine(y, x, p.n, T(1), -(top + std::log(s)));
   }
 }
 
@@ -85,12 +91,12 @@ void loss_rows(const KernelCall& c, const RowParams& p, const Row& row) {
     const int64_t label = label_at(c, p, i);
     T& y = buffer<T>(c, 2)[i];
     if (label < 0 || label >= p.n) {
-      c.status->raise(Status::index_out_of_range, c.node, i, double(label), double(p.n));
+      c.status->raise_index(c.node, i, label, p.n);
       y = 0;
       continue;
     }
     const T top = row.max(x, p.n);
-    y = top + std::log(row.exp_sum(nullptr, x, p.n, top)) - x[label];
+    y = top == -INFINITY ? T(INFINITY) : top + std::log(row.exp_sum(nullptr, x, p.n, top)) - x[label];
   }
 }
 template <class T, class Row>
@@ -100,11 +106,20 @@ void loss_grad_rows(const KernelCall& c, const RowParams& p, const Row& row) {
     const T* x = buffer<const T>(c, 0) + i * p.n;
     T* dx = buffer<T>(c, 3) + i * p.n;
     const int64_t label = label_at(c, p, i);
+    if (label < 0 || label >= p.n) {
+      c.status->raise_index(c.node, i, label, p.n);
+      std::fill(dx, dx + p.n, T(0));
+      continue;
+    }
     const T dy = buffer<const T>(c, 2)[i];
     const T top = row.max(x, p.n);
-    const T s = row.exp_sum(dx, x, p.n, top);
-    row.affine(dx, dx, p.n, dy / s, T(0));
-    if (label >= 0 && label < p.n) dx[label] -= dy;
+    if (top == -INFINITY) {
+      std::fill(dx, dx + p.n, T(0));
+    } else {
+      const T s = row.exp_sum(dx, x, p.n, top);
+      row.affine(dx, dx, p.n, dy / s, T(0));
+    }
+    dx[label] -= dy;
   }
 }
 

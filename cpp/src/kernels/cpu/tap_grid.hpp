@@ -42,27 +42,23 @@ struct TapGrid {
     return pixel * step[axis] + start[axis] + tap * spread[axis];
   }
   int64_t tap(int axis, int64_t i) const { return first_tap[axis] + i * tap_step[axis]; }  // of the kernel
-  bool reaches(int axis, int64_t pixel, int64_t tap) const {
-    const int64_t v = at(axis, pixel, tap);
-    return v >= 0 && v < size[axis];
-  }
-  // The taps of an axis that reach the source from a pixel, and the pixels from which a tap does.
+  // The taps of an axis that reach the source from a pixel, and the pixels from which a tap does. Windows and paddings
+  // may be far larger than what they meet, so nothing is counted.
   Range taps(int axis, int64_t pixel) const {
-    return stretch(window[axis], [&](int64_t tap) { return reaches(axis, pixel, tap); });
+    return within(window[axis], at(axis, pixel, 0), spread[axis], size[axis]);
   }
-  Range pixels(int axis, int64_t tap) const {
-    return stretch(count[axis], [&](int64_t pixel) { return reaches(axis, pixel, tap); });
-  }
+  Range pixels(int axis, int64_t tap) const { return within(count[axis], at(axis, 0, tap), step[axis], size[axis]); }
 
  private:
-  // The first numbers in a row below n that hold.
-  template <class Holds>
-  static Range stretch(int64_t n, Holds holds) {
-    int64_t first = 0;
-    while (first < n && !holds(first)) ++first;
-    int64_t last = first;
-    while (last < n && holds(last)) ++last;
-    return {first, last};
+  // The numbers i in [0, n) with 0 <= first + i * slope < end.
+  static Range within(int64_t n, int64_t first, int64_t slope, int64_t end) {
+    if (slope < 0) {  // the same from the other side
+      const Range r = within(n, first + (n - 1) * slope, -slope, end);
+      return {n - r.end, n - r.begin};
+    }
+    auto up = [&](int64_t v) { return v <= 0 ? 0 : std::min(n, (v + slope - 1) / slope); };
+    const int64_t begin = up(-first);
+    return {begin, std::max(begin, up(end - first))};
   }
 };
 

@@ -59,18 +59,23 @@ const IsaTable* find_isa(const char* name) {
 
 const char* const* available_isas() { return tables().names; }
 
-const IsaTable& default_isa() {
-  static const IsaTable* chosen = [] {
-    const char* want = std::getenv("HB_ISA");
-    if (!want || !*want) return &tables().table[0];
-    const IsaTable* t = find_isa(want);
-    if (!t) {
-      std::string have;
-      for (int i = 0; i < tables().count; ++i) have += (i ? ", " : "") + std::string(tables().names[i]);
-      throw ValueError(concat_text("HB_ISA must be one of: ", have, ". Received: HB_ISA=", want));
-    }
-    return t;
-  }();
-  return *chosen;
+namespace {
+// The table that `setting` asks for by this name.
+const IsaTable& asked_for(const char* setting, const char* name) {
+  if (const IsaTable* t = find_isa(name)) return *t;
+  std::string have;
+  for (const char* const* n = available_isas(); *n; ++n) have += (have.empty() ? "" : ", ") + std::string(*n);
+  throw ValueError(concat_text(setting, " must be one of: ", have, ". Received: ", setting, "=", name));
 }
+}  // namespace
+
+const IsaTable& default_isa() {
+  static const IsaTable& chosen = [&]() -> const IsaTable& {
+    const char* want = std::getenv("HB_ISA");
+    return want && *want ? asked_for("HB_ISA", want) : tables().table[0];
+  }();
+  return chosen;
+}
+
+const IsaTable& isa_for(const char* name) { return *name ? asked_for("isa", name) : default_isa(); }
 }  // namespace hornbeam

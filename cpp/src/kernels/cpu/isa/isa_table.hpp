@@ -199,6 +199,8 @@ struct IsaTable {
 
 /// The table for a name ("avx512", "avx2", "scalar"); null when this build or CPU has none.
 const IsaTable* find_isa(const char* name);
+/// The same; throws ValueError where there is none. An empty name: the default.
+const IsaTable& isa_for(const char* name);
 /// The best table of this CPU, or the one HB_ISA names.
 const IsaTable& default_isa();
 /// Names of the tables this CPU can run, best first; null-terminated.
