@@ -135,9 +135,6 @@ class Decoder {
  private:
   void node(const Json& j, const std::vector<Json>& names) {
     const std::string& name = j.at("op").str("an op");
-    auto wrong = [&](const char* what) {
-      bad(concat_text("node ", made_.size(), " (", name.substr(0, 60), "): ", what));
-    };
     try {
       const Json* scope = j.find("scope");
       g_->set_scope(scope ? scope->str("a scope") : "");
@@ -145,7 +142,7 @@ class Decoder {
     } catch (const MemoryError&) {
       throw;
     } catch (const Error& e) {
-      wrong(e.what());
+      bad(concat_text("node ", made_.size(), " (", name.substr(0, 60), "): ", e.what()));
     }
   }
 
