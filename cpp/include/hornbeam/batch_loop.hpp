@@ -21,6 +21,8 @@ class HB_API BatchLoop {
   void shuffle(uint64_t key, uint64_t epoch);
   /// Runs batches [first, last), at least one, and no more once `seconds` have passed; returns where it stopped.
   int64_t run(int64_t first, int64_t last, double seconds);
+  /// The batch that run() began last: the one that failed, if it threw.
+  int64_t at() const { return at_; }
   /// What the last step returned.
   const std::vector<Tensor>& outputs() const { return outputs_; }
   /// From now on output i is written into rows of destinations[i] ([samples, ...]); an undefined one is dropped.
@@ -33,7 +35,7 @@ class HB_API BatchLoop {
   std::unique_ptr<Runner> whole_, rest_;  // for full batches, and for a smaller last one
   std::vector<Tensor> arrays_, outputs_, destinations_;
   std::vector<int64_t> order_;  // empty: as they come
-  int64_t samples_ = 0, batch_size_;
+  int64_t samples_ = 0, batch_size_, at_ = 0;
 };
 
 }  // namespace hornbeam

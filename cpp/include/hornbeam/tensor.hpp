@@ -77,8 +77,12 @@ class HB_API Variable {
   uint64_t version() const { return version_.load(std::memory_order_relaxed); }
   /// Copies `value` in; throws ValueError when dtype or shape differ.
   void assign(const Tensor& value);
-  /// Moves the contents into `storage` (same dtype and shape), which becomes the variable's storage.
+  /// Moves the contents into `storage` (same dtype and shape), which becomes the variable's storage. Programs that run
+  /// meanwhile go on with the old one.
   void relocate(const Tensor& storage);
+  /// The storage now, whatever other threads move; and how often any variable's was moved, never 0.
+  Tensor storage() const;
+  static uint64_t moves();
   /// Whether an optimizer has already placed this variable in a slab.
   bool in_slab() const { return in_slab_; }
 

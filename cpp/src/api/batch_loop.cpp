@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/check.hpp"
+#include "base/interrupt.hpp"
 #include "base/philox.hpp"
 
 namespace hornbeam {
@@ -28,6 +29,7 @@ void BatchLoop::shuffle(uint64_t key, uint64_t epoch) {  // Fisher-Yates, one Ph
     const uint64_t r = (uint64_t(w.word[0]) << 32) | w.word[1];
     const auto j = int64_t((unsigned __int128)(r)*uint64_t(i + 1) >> 64);
     std::swap(order_[size_t(i)], order_[size_t(j)]);
+    if (i % (1 << 20) == 0) throw_if_interrupted();  // some 0.1 s of swaps that miss all caches
   }
 }
 
@@ -48,9 +50,8 @@ int64_t BatchLoop::run(int64_t first, int64_t last, double seconds) {
   HB_CHECK(first >= 0 && last <= steps(), "batches [", first, ", ", last, ") go past the last of ", steps());
   const auto start = std::chrono::steady_clock::now();
   const Runner* before = nullptr;
-  int64_t at = first;
-  while (at < last) {
-    const int64_t row = at * batch_size_, rows = std::min(batch_size_, samples_ - row);
+  for (at_ = first; at_ < last;) {
+    const int64_t row = at_ * batch_size_, rows = std::min(batch_size_, samples_ - row);
     Runner& r = runner_for(rows);
     for (size_t i = 0; i < arrays_.size(); ++i) {
       const size_t bytes = arrays_[i].bytes() / size_t(samples_);
@@ -77,9 +78,9 @@ int64_t BatchLoop::run(int64_t first, int64_t last, double seconds) {
     }
     r.run();
     before = &r;
-    ++at;
+    ++at_;
     if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >= seconds) break;
   }
-  return at;
+  return at_;
 }
 }  // namespace hornbeam

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 #include "base/check.hpp"
+#include "base/guard.hpp"
 
 namespace hornbeam {
 
@@ -38,14 +38,15 @@ Tables& tables() {
   static Tables* t = new Tables;  // never destroyed: dimensions outlive static destruction
   return *t;
 }
+const MadeBeforeForks made_before_forks([] { tables(); });
 
 const Atom& atom(int id) {
-  std::lock_guard<std::mutex> hold(tables().lock);
+  Guard hold(tables().lock);
   return *tables().atoms[size_t(id)];
 }
 
 int intern_atom(Atom a) {
-  std::lock_guard<std::mutex> hold(tables().lock);
+  Guard hold(tables().lock);
   auto& t = tables();
   auto [it, fresh] = t.atom_ids.emplace(a.name, int(t.atoms.size()));
   if (fresh) t.atoms.push_back(std::make_unique<Atom>(std::move(a)));
@@ -88,7 +89,7 @@ struct DimBuilder {
     if (out.empty()) return Dim(0);
     if (out.size() == 1 && out[0].atoms.empty()) return Dim(out[0].coef);
     std::string text = print(out);
-    std::lock_guard<std::mutex> hold(tables().lock);
+    Guard hold(tables().lock);
     auto& slot = tables().exprs[text];
     if (!slot) slot = std::make_unique<DimExpr>(DimExpr{std::move(out), text});
     Dim d;

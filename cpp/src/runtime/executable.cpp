@@ -7,12 +7,14 @@
 #include <optional>
 
 #include "base/check.hpp"
+#include "base/guard.hpp"
 #include "runtime/plan.hpp"
 
 namespace hornbeam {
 namespace {
 constexpr size_t kPlansKept = 8;
-constexpr int64_t kSample = 64;  // rows that are planned for to see what a row takes
+constexpr size_t kNodeBytes = 1024;  // of a graph, about
+constexpr int64_t kSample = 64;      // rows that are planned for to see what a row takes
 
 std::vector<char*> addresses(const std::vector<Tensor>& tensors) {
   std::vector<char*> at;
@@ -62,7 +64,7 @@ struct Executable::Impl {
       key.push_back(int64_t(s.size()));
       key.insert(key.end(), s.begin(), s.end());
     }
-    std::lock_guard<std::mutex> hold(lock);
+    Guard hold(lock);
     for (auto it = plans.begin(); it != plans.end(); ++it)
       if ((*it)->key == key) {
         if (it != plans.begin()) plans.splice(plans.begin(), plans, it);
@@ -113,7 +115,7 @@ struct Executable::Impl {
   // takes longer than many a step.
   std::unique_ptr<Teams> take(Plan& p) const {
     {
-      std::lock_guard<std::mutex> hold(p.lock);
+      Guard hold(p.lock);
       if (!p.idle.empty()) {
         auto w = std::move(p.idle.back());
         p.idle.pop_back();
@@ -123,7 +125,7 @@ struct Executable::Impl {
     return p.make_teams(threads);
   }
   void give_back(Plan& p, std::unique_ptr<Teams> w) const {
-    std::lock_guard<std::mutex> hold(p.lock);
+    Guard hold(p.lock);
     p.idle.push_back(std::move(w));
   }
 
@@ -148,6 +150,7 @@ struct Executable::Impl {
   }
 
   [[noreturn]] void fail(const Status& s) const {
+    if (s.kind.load() == Status::interrupted) throw Interrupted("interrupted");
     const Node& n = graph.node(s.node);
     const std::string layer = n.scope.empty() ? "" : " (layer \"" + n.scope + "\")";
     const auto value = (long long)s.value, limit = (long long)s.limit;
@@ -162,7 +165,7 @@ struct Executable::Impl {
   void run(const PlanRun& r) const {
     const Status* s = run_plan(r, *variables);
     if (!s) return;
-    if (r.plan->slice == r.plan->rows) fail(*s);
+    if (r.plan->slice == r.plan->rows || s->kind.load() == Status::interrupted) fail(*s);
     // rows in messages count from the batch's start: run it as a whole
     const std::shared_ptr<Plan> whole = make_plan(r.plan->whole, false);
     const std::unique_ptr<Teams> teams = whole->make_teams(threads);
@@ -266,6 +269,20 @@ ProgramStats Executable::stats(const std::vector<Shape>& shapes) {
   const size_t teams = size_t(p->teams(impl_->threads));
   return {int(p->program->items.size()), p->program->arena_bytes * teams, p->program->live * teams, p->seconds,
           p->slice < p->rows ? p->slice : 0};
+}
+
+size_t Executable::bytes_kept() const {
+  Guard hold(impl_->lock);
+  size_t bytes = 0;
+  for (const auto& p : impl_->plans) {
+    Guard hold_plan(p->lock);
+    bytes += p->program->items.size() * sizeof(Item) + p->program->args.size() * sizeof(Arg);
+    for (const auto& teams : p->idle) bytes += teams->list.size() * p->program->arena_bytes;
+  }
+  for (int id = 0; id < impl_->graph.size(); ++id)
+    for (const auto& [name, value] : impl_->graph.node(id).attrs.items())
+      if (const Tensor* t = std::get_if<Tensor>(&value)) bytes += t->bytes();
+  return bytes + size_t(impl_->graph.size()) * kNodeBytes;
 }
 
 std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, int repeats) {

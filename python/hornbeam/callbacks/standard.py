@@ -337,14 +337,6 @@ class TerminateOnNaN(Callback):
     """Stops training when the loss is not finite - before that step changes any weight."""
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Has the step check the loss."""
-        self._saved = self.model._on_nonfinite
-        if self._saved is None:
+        """Has this fit's steps check the loss, unless the model has its own setting."""
+        if self.model._on_nonfinite is None:
             self.model._on_nonfinite = "stop"
-            self.model._steps = {}
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Puts the model's own setting back."""
-        if self.model._on_nonfinite != self._saved:
-            self.model._on_nonfinite = self._saved
-            self.model._steps = {}

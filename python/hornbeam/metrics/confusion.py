@@ -8,6 +8,7 @@ import numpy as np
 
 from hornbeam import ops
 from hornbeam._tensor import to_tensor
+from hornbeam._whole import all_or_nothing
 from hornbeam.metrics.metric import Metric, divide_no_nan, same_rank
 from hornbeam.ops.math import to_float
 
@@ -285,8 +286,9 @@ class F1Score(Metric):
         t = to_tensor(y_true, p.dtype)
         if not self._built:
             n = (int(p.shape[-1]),)
-            self.tp, self.fp, self.fn = (self.add_variable(n, name=x) for x in ("tp", "fp", "fn"))
-            self._built = True
+            with all_or_nothing(self):
+                self.tp, self.fp, self.fn = (self.add_variable(n, name=x) for x in ("tp", "fp", "fn"))
+                self._built = True
         if self.threshold is None:
             said = ops.one_hot(ops.argmax(p, axis=-1), int(p.shape[-1]))
         else:

@@ -39,7 +39,7 @@ def _path(filepath: Any) -> str:
 
 def _functions(model: Any, sample: Any) -> dict[str, Any]:
     functions: dict[str, Any] = {}
-    steps = {key[0]: step for key, step in model._steps.items()}
+    steps = {kind: programs.last() for kind, programs in model._steps.items() if len(programs)}
     if sample is not None and model._compiled and "train" not in steps:
         from hornbeam.training import data
 
