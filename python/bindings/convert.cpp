@@ -33,26 +33,31 @@ std::string received(const py::handle& value) {
   return all.size() <= kLongest ? all : all.substr(0, kLongest) + "...";
 }
 
-// What an exception that a value's own method raised says. Lack of memory stays what it is.
-std::string cause() {
+template <class E>
+[[noreturn]] void refuse(const std::string& what, const py::handle& value) {
+  throw E(what + ". Received: " + received(value));
+}
+// The same where a method of the value's own raised. Lack of memory stays what it is, as does Ctrl-C.
+template <class E>
+[[noreturn]] void refuse_raised(const std::string& what, const py::handle& value) {
   py::error_already_set e;
-  if (e.matches(PyExc_MemoryError) || !PyErr_GivenExceptionMatches(e.type().ptr(), PyExc_Exception)) throw e;
-  return std::string(py::str(e.value()));
+  if (e.matches(PyExc_MemoryError) || !e.matches(PyExc_Exception)) throw e;
+  throw E(what + ". Received: " + received(value) + ": " + std::string(py::str(e.value())));
 }
 
-int64_t to_int64(const py::handle& value, const std::string& what) {
-  if (PyBool_Check(value.ptr()) || !PyIndex_Check(value.ptr()))
-    throw TypeError(what + ". Received: " + received(value));
+// An int, of a value that `all` may be a list of.
+int64_t to_int64(const py::handle& value, const std::string& what, const py::handle& all) {
+  if (PyBool_Check(value.ptr()) || !PyIndex_Check(value.ptr())) refuse<TypeError>(what, all);
   const auto n = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
-  if (!n) throw TypeError(what + ": " + cause());
+  if (!n) refuse_raised<TypeError>(what, all);
   int overflow = 0;
   const long long v = PyLong_AsLongLongAndOverflow(n.ptr(), &overflow);
-  if (overflow) throw ValueError(what + ". Received: " + received(value));
+  if (overflow) refuse<ValueError>(what, all);
   return v;
 }
 
-Dim to_dim(const py::handle& o, const std::string& what) {
-  return py::isinstance<Dim>(o) ? o.cast<Dim>() : Dim(to_int64(o, what));
+Dim to_dim(const py::handle& o, const std::string& what, const py::handle& all) {
+  return py::isinstance<Dim>(o) ? o.cast<Dim>() : Dim(to_int64(o, what, all));
 }
 
 const char* type_text(AttrType type) {
@@ -94,7 +99,7 @@ class AttrReader {
       case AttrType::boolean:
         return boolean();
       case AttrType::integer:
-        return to_int64(value_, what_);
+        return to_int64(value_, what_, value_);
       case AttrType::real:
         return real();
       case AttrType::text:
@@ -102,9 +107,9 @@ class AttrReader {
       case AttrType::dtype:
         return dtype();
       case AttrType::ints:
-        return items<int64_t>([this](const py::handle& v) { return to_int64(v, what_); });
+        return items<int64_t>([this](const py::handle& v) { return to_int64(v, what_, value_); });
       case AttrType::dims:
-        return items<Dim>([this](const py::handle& v) { return to_dim(v, what_); });
+        return items<Dim>([this](const py::handle& v) { return to_dim(v, what_, value_); });
       case AttrType::tensor:
         require(py::isinstance<py::array>(value_));
         return to_tensor(py::reinterpret_borrow<py::array>(value_)).copy();
@@ -120,7 +125,7 @@ class AttrReader {
 
  private:
   void require(bool right_type) const {
-    if (!right_type) throw TypeError(what_ + ". Received: " + received(value_));
+    if (!right_type) refuse<TypeError>(what_, value_);
   }
   bool boolean() const {
     py::detail::make_caster<bool> caster;
@@ -131,15 +136,14 @@ class AttrReader {
     require(!PyBool_Check(value_.ptr()));
     const double v = PyFloat_AsDouble(value_.ptr());
     if (v != -1 || !PyErr_Occurred()) return v;
-    if (!PyErr_ExceptionMatches(PyExc_OverflowError)) throw TypeError(what_ + ": " + cause());
-    PyErr_Clear();
-    throw ValueError(what_ + " that fits 64 bits. Received: " + received(value_));
+    if (!PyErr_ExceptionMatches(PyExc_OverflowError)) refuse_raised<TypeError>(what_, value_);
+    refuse_raised<ValueError>(what_, value_);
   }
   std::string text() const {
     require(PyUnicode_Check(value_.ptr()));
     Py_ssize_t size = 0;
     const char* chars = PyUnicode_AsUTF8AndSize(value_.ptr(), &size);
-    if (!chars) throw ValueError(what_ + ": " + cause());
+    if (!chars) refuse_raised<ValueError>(what_, value_);
     return {chars, size_t(size)};
   }
   DType dtype() const {
@@ -147,14 +151,14 @@ class AttrReader {
     try {
       return dtype_from_name(name);
     } catch (const Error&) {
-      throw TypeError(what_ + ". Received: " + received(value_));
+      refuse<TypeError>(what_, value_);
     }
   }
   template <class T, class F>
   std::vector<T> items(F item) const {
     require(PySequence_Check(value_.ptr()) && !PyUnicode_Check(value_.ptr()) && !PyBytes_Check(value_.ptr()));
     const auto list = py::reinterpret_steal<py::object>(PySequence_Fast(value_.ptr(), ""));
-    if (!list) throw TypeError(what_ + ": " + cause());
+    if (!list) refuse_raised<TypeError>(what_, value_);
     std::vector<T> out;
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.ptr()); ++i)
       out.push_back(item(PySequence_Fast_GET_ITEM(list.ptr(), i)));
@@ -207,7 +211,7 @@ py::object to_object(const Dim& d) {
   return py::cast(d);
 }
 
-Dim to_dim(const py::handle& o) { return to_dim(o, "a dimension must be a Dim or an int that fits 64 bits"); }
+Dim to_dim(const py::handle& o) { return to_dim(o, "a dimension must be a Dim or an int that fits 64 bits", o); }
 
 SymShape to_shape(const py::handle& o) {
   SymShape shape;

@@ -44,7 +44,7 @@ def test_fault_50_predict_with_little_memory(threads):
             assert m.predict(x[: n[0]], batch_size=1024, verbose=0).shape == (n[0], 10)
         def check():
             np.testing.assert_array_equal(m.predict(x[:5], verbose=0), want)
-        under_limits(work, check, 200 << 20)
+        under_limits(work, check, 24 << 20)
         """,
     )
 
@@ -135,7 +135,7 @@ def test_fault_50_arrays_that_cannot_be_copied():
 
 
 def test_fault_50_the_message_says_what_was_too_large():
-    with pytest.raises(MemoryError, match=r"2048.*[TPE]iB"):
+    with pytest.raises(MemoryError, match=r"needs 8\.0 PiB"):
         hb.function(lambda: ops.zeros((2**20, 2**20, 2**11)) + 1.0)()
     with pytest.raises(MemoryError, match="dense.*kernel.*GiB"):
         L.Dense(2**40)(hb.Input((2**20,)))

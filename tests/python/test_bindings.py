@@ -76,23 +76,20 @@ def test_every_parameter_says_what_it_must_be(kind):
                 assert text.startswith("arrays must be float32,"), text
                 continue
             assert text.startswith(f"[{op}] parameter `{name}` must be {kind}"), (value, text)
-            assert "Received: " in text or "my " in text or "can" in text, text
+            assert ". Received: " in text, text
             assert len(text) < 600
-        for value in RIGHT[kind]:
-            try:
-                _core.Graph().add(op, [], {name: value})
-            except (TypeError, ValueError) as e:  # of the op, which has no inputs
-                assert f"`{name}` must be {kind}" not in str(e), (value, e)
+        for value in RIGHT[kind]:  # it is read, and what comes after it refused
+            assert error_of(op, **{name: value, "nonsense": 1}) == f"[{op}] has no parameter `nonsense`"
 
 
 def test_the_received_value_is_shown():
     assert error_of("max_pool", window=(2**63, 2)).endswith("Received: (9223372036854775808, 2)")
     assert error_of("max_pool", window="ab").endswith("Received: 'ab'")
     assert error_of("softmax", axis=2**63).endswith("Received: 9223372036854775808")
-    assert error_of("softmax", axis=Bad()).endswith("my index")
     assert error_of("softmax", axis=[0] * 10000).endswith("...")
     assert error_of("softmax", nonsense=1) == "[softmax] has no parameter `nonsense`"
     assert error_of("max_pool", window=Bad()).endswith("Received: an object of type Bad")
+    assert error_of("softmax", axis=Bad()).endswith("Received: an object of type Bad: my index")
 
 
 def test_large_attributes_from_the_layers_down():
@@ -110,15 +107,7 @@ def test_large_attributes_from_the_layers_down():
         for n in (2**63, 2**64, -(2**63) - 1, 10**30):
             with pytest.raises((ValueError, TypeError, MemoryError)) as e:
                 call(n)
-            assert "cast" not in str(e.value) and "C++" not in str(e.value), e.value
-
-
-def test_no_value_is_kept_by_reference():
-    a = np.ones(3, "float32")
-    g = _core.Graph()
-    g.output("y", g.add("constant", [], {"value": a})[0])
-    a[:] = 7
-    np.testing.assert_array_equal(_core.Executable(g).run([])[0], np.ones(3))
+            assert "Unable to cast" not in str(e.value) and "C++" not in str(e.value), e.value
 
 
 def test_arrays_of_any_layout_and_order():

@@ -53,7 +53,7 @@ def assert_same(a, b):
         np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop", "ftrl", "lamb"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop", "nadam", "adadelta"])
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_slots(monkeypatch, optimizer, n):
     def make():
@@ -127,6 +127,7 @@ def test_weights_of_layers(monkeypatch, make):
     inputs = (x, x) if isinstance(make(), L.MultiHeadAttention) else (x,)
     fresh()
     layer = make()
+    hb.utils.set_random_seed(6)
     want = np.asarray(layer(*inputs))
     weights = [w.path for w in layer.weights]
     assert weights
@@ -138,6 +139,7 @@ def test_weights_of_layers(monkeypatch, make):
             with pytest.raises(MemoryError, match="injected"):
                 layer(*inputs)
         assert not layer.built and not layer.weights
+        hb.utils.set_random_seed(6)
         np.testing.assert_array_equal(np.asarray(layer(*inputs)), want)
         assert [w.path for w in layer.weights] == weights
 

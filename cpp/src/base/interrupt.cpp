@@ -13,7 +13,7 @@ std::atomic<bool (*)()> g_check{nullptr};
 thread_local Watch* t_watch = nullptr;
 thread_local bool t_caller = false;
 
-int64_t milliseconds() {  // a clock that takes some ns to read
+int64_t clock_now() {  // a clock that takes some ns to read
   timespec t;
 #ifdef CLOCK_MONOTONIC_COARSE
   clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
@@ -39,12 +39,13 @@ void throw_if_interrupted() {
 bool Watch::wanted() { return g_check.load(std::memory_order_relaxed) != nullptr; }
 
 void Watch::ask() {
-  const int64_t now = milliseconds();
-  if (next_ == 0) next_ = now + kEvery;
+  const int64_t now = clock_now();
+  if (begun_ == 0) begun_ = now, next_ = now + kEvery;
   if (now < next_) return;
   if (check()) stop_.store(true, std::memory_order_relaxed);
-  next_ = milliseconds() + kEvery;
+  next_ = clock_now() + kEvery;
 }
+int64_t Watch::milliseconds() const { return begun_ ? clock_now() - begun_ : 0; }
 
 WatchedThread::WatchedThread(Watch* watch, bool caller) : outer_(t_watch), outer_caller_(t_caller) {
   t_watch = watch, t_caller = caller;

@@ -17,7 +17,7 @@ class Watch {
  public:
   void reset() {
     stop_.store(false, std::memory_order_relaxed);
-    next_ = 0;
+    begun_ = next_ = 0;
   }
   bool stopped() const { return stop_.load(std::memory_order_relaxed); }
   /// The same; the caller's thread finds it out, at times.
@@ -25,13 +25,15 @@ class Watch {
     if (caller) ask();
     return stopped();
   }
+  /// How long the run has taken since the caller's thread first asked.
+  int64_t milliseconds() const;
   /// Whether there is anybody to ask.
   static bool wanted();
 
  private:
   void ask();
   std::atomic<bool> stop_{false};
-  int64_t next_ = 0;  // milliseconds: when to ask; 0: the run has just begun
+  int64_t begun_ = 0, next_ = 0;  // milliseconds on the clock: when to ask; 0: nothing was asked yet
 };
 
 /// What this thread asks while it lives, for kernels (null: nothing).

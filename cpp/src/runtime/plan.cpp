@@ -85,8 +85,8 @@ void run_thread(void* context, int thread, int threads) {
   const int teams = std::min(int(r.teams->list.size()), threads), mine = thread % teams;
   Teams::Team& team = *r.teams->list[size_t(mine)];
   Workspace& w = team.workspace;
-  RunContext c{&w.barrier, &w.status,  thread / teams, (threads - mine + teams - 1) / teams, r.version != team.prepared,
-               watch,      thread == 0};
+  RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams, r.version != team.prepared};
+  c.watch = watch, c.caller = thread == 0, c.undo = &r.teams->undo;
   Scratch& s = w.scratch[size_t(c.thread)];
   const int64_t slices = plan.slices(), whole = plan.rows / plan.slice;
   const int64_t begin = whole * mine / teams, end = mine + 1 == teams ? slices : whole * (mine + 1) / teams;
@@ -101,6 +101,7 @@ void run_thread(void* context, int thread, int threads) {
 void bind_variables(const PlanRun& r, const Variables& variables) {
   Teams& teams = *r.teams;
   teams.watch.reset();
+  teams.undo.reset();
   for (auto& team : teams.list) team->workspace.status.kind.store(Status::ok);
   const uint64_t moves = Variable::moves();
   if (teams.moves == moves) return;
@@ -139,6 +140,7 @@ const Status* run_plan(PlanRun r, const Variables& variables) {
   bind_variables(r, variables);
   r.version = variables.version();
   run_team(r.teams->threads, run_thread, &r);
+  if (r.teams->watch.stopped()) r.teams->undo.restore(*r.plan->program, r.teams->list[0]->workspace.scratch[0]);
   for (Variable* v : variables.written) v->changed();
   const Status* status = stopped(*r.teams);
   for (auto& team : r.teams->list) {
@@ -157,7 +159,8 @@ const Status* profile_plan(const PlanRun& r, const Variables& variables, std::ve
   Workspace& w = r.teams->list[0]->workspace;
   for (int64_t k = 0; k < r.plan->slices(); ++k) {
     bind(r, w.scratch[0], first_row(*r.plan, k));
-    profile_items(*r.plan->program, w.scratch[0], {&w.barrier, &w.status, 0, 1, k == 0, watch, true}, seconds);
+    profile_items(*r.plan->program, w.scratch[0], {&w.barrier, &w.status, 0, 1, k == 0, watch, true, &r.teams->undo},
+                  seconds);
   }
   for (Variable* v : variables.written) v->changed();
   return stopped(*r.teams);

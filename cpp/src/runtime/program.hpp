@@ -12,6 +12,7 @@
 #include "hornbeam/kernel.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 #include "memory/planner.hpp"
+#include "runtime/undo.hpp"
 
 namespace hornbeam {
 
@@ -61,6 +62,11 @@ struct Program {
   size_t live = 0;
   bool parallel = false;  // some item has several parts
   std::vector<TensorSpec> output_specs;
+  struct Written {
+    int variable;
+    size_t bytes;
+  };
+  std::vector<Written> written;  // variables, from the item `check` on
 
   int input_base(int i) const { return 2 + i; }
   int output_base(int i) const { return 2 + inputs + i; }
@@ -112,6 +118,7 @@ struct RunContext {
   bool prepare = true;
   Watch* watch = nullptr;  // null: nobody may end the run
   bool caller = false;     // this is the thread that asks
+  Undo* undo = nullptr;    // with a watch
   /// Whether the run shall end. It does where all threads know: where they meet. What is made until then is not read.
   bool stop_asked() const { return watch && watch->asked(caller); }
   /// Meets the team; whether the run ends here.

@@ -144,10 +144,15 @@ bool run_item(const Program& p, Scratch& s, const Item& item, const RunContext& 
   return true;
 }
 
-// Variables are written from here on, all or none.
-void begin_writing(RunContext& c) {
+// Variables are written from here on, all or none: only a run that keeps what they were may still be stopped.
+bool begin_writing(const Program& p, const Scratch& s, RunContext& c) {
+  if (c.watch && c.undo->wanted()) {
+    c.undo->keep(p, s, c.thread, c.threads);
+    return !c.meet();
+  }
   c.watch = nullptr;
   WatchedThread::release();
+  return true;
 }
 
 void resolve(const Program& p, Scratch& s) {
@@ -171,10 +176,11 @@ bool run_items(const Program& p, Scratch& s, RunContext c) {
   for (const Item& item : p.items) {
     meet = meet || item.sync;  // of those that are skipped too: the next may rely on it
     if (item.prepares && !c.prepare) continue;
+    if (item.kind == Item::check && c.watch && c.caller) c.undo->decide(p, *c.watch);
     if (meet && c.meet()) return false;
     meet = false;
     if (!run_item(p, s, item, c)) return false;
-    if (item.kind == Item::check) begin_writing(c);
+    if (item.kind == Item::check && !begin_writing(p, s, c)) return false;
   }
   return true;
 }
@@ -187,7 +193,7 @@ void profile_items(const Program& p, Scratch& s, RunContext c, std::vector<doubl
     if (p.items[i].prepares && !c.prepare) continue;
     const auto start = Clock::now();
     if (c.stop_asked() || !run_item(p, s, p.items[i], c)) return;
-    if (p.items[i].kind == Item::check) begin_writing(c);
+    if (p.items[i].kind == Item::check) begin_writing(p, s, c);
     seconds[i] += std::chrono::duration<double>(Clock::now() - start).count();
   }
 }

@@ -142,9 +142,10 @@ class BatchFeed:
             if model.stop_training and kind == "train":
                 break
         wanted = limit or self.steps
-        if 0 <= i and wanted is not None and i + 1 < wanted and not model.stop_training:
-            warnings.warn(f"the data source ran out after {i + 1} of {wanted} batches: {kind} ends here", stacklevel=4)
-            model.stop_training = kind == "train"
+        stopped = kind == "train" and model.stop_training
+        if 0 <= i and wanted is not None and i + 1 < wanted and not stopped:
+            warnings.warn(f"the data source ran out after {i + 1} of {wanted} batches", stacklevel=4)
+            model.stop_training = model.stop_training or kind == "train"
         if i < 0:
             raise ValueError(
                 "the data source gave no batches"

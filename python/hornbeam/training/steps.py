@@ -25,6 +25,7 @@ class Steps:
     _all_layers: Callable[[], Any]
     _loss_tracker: Mean
     _output_trackers: list[Mean]
+    _compile_args: dict[str, Any]
 
     def _trainer_init(self) -> None:
         self._compiled = False
@@ -74,27 +75,27 @@ class Steps:
         with all_or_nothing(self):
             self.optimizer = found
             self.loss = loss
-            self._compile_args = {
+            arguments = {
                 "loss": loss,
                 "loss_weights": loss_weights,
                 "metrics": metrics,
                 "weighted_metrics": weighted_metrics,
             }
+            self._set_untracked(_compile_args=arguments, _loss_tracker=Mean(name="loss"), _output_trackers=[])
             self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = (
                 run_eagerly,
                 positive_int("steps_per_execution", steps_per_execution),
                 on_nonfinite,
                 threads,
             )
-            self._track_losses(Mean(name="loss"), [])
             self._compile_loss: Any = None
             self._compile_metrics: Any = None
             self._forget_steps()
             self._compiled = True
 
-    def _track_losses(self, total: Mean, parts: list[Mean]) -> None:
-        for name, value in (("_loss_tracker", total), ("_output_trackers", parts)):
-            object.__setattr__(self, name, value)  # not among the model's own metrics: the next compile() replaces them
+    def _set_untracked(self, **attributes: Any) -> None:
+        for name, value in attributes.items():  # metrics that are not the model's own: the next compile() replaces them
+            object.__setattr__(self, name, value)
 
     def _forget_steps(self) -> None:
         self._steps = {kind: ProgramCache() for kind in ("train", "test", "predict")}
@@ -126,7 +127,7 @@ class Steps:
                 found = CompileLoss(self._compile_args["loss"], self._compile_args["loss_weights"], names)
                 if len(names) > 1:
                     with eager_scope():
-                        self._track_losses(self._loss_tracker, [Mean(name=f"{n}_loss") for n in names])
+                        self._set_untracked(_output_trackers=[Mean(name=f"{n}_loss") for n in names])
                 self._compile_loss = found
             total, parts = self._compile_loss(y, y_pred, sample_weight)
             for tracker, part in zip(self._output_trackers, parts):
