@@ -87,7 +87,10 @@ void bind_graph(py::module_& m) {
         c->rule = [kept](Graph&, const std::vector<Value>& in, const std::vector<Value>& out,
                          const std::vector<Value>& dy) {
           const WithGil gil;
-          return values_of((*kept)(value_list(in), value_list(out), value_list(dy)));
+          const py::tuple arguments = py::make_tuple(value_list(in), value_list(out), value_list(dy));
+          const auto d = py::reinterpret_steal<py::object>(call_python(kept->ptr(), arguments.ptr()));
+          if (!d) throw py::error_already_set();
+          return values_of(d);
         };
         return c;
       }));

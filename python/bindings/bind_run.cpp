@@ -38,7 +38,11 @@ void bind_run(py::module_& m) {
            })
       .def("stats",
            [](Executable& e, const std::vector<Shape>& shapes) {
-             ProgramStats s = e.stats(shapes);
+             ProgramStats s;
+             {
+               const WithoutGil release;
+               s = e.stats(shapes);
+             }
              py::dict d;
              d["items"] = s.items;
              d["arena_bytes"] = s.arena_bytes;
@@ -60,7 +64,11 @@ void bind_run(py::module_& m) {
                out.append(py::make_tuple(r.op, r.layer, r.shape, r.seconds, r.flops, r.bytes, r.parts));
              return out;
            })
-      .def_property_readonly("bytes_kept", &Executable::bytes_kept)
+      .def_property_readonly("bytes_kept",
+                             [](const Executable& e) {
+                               const WithoutGil release;
+                               return e.bytes_kept();
+                             })
       .def_property_readonly("graph", [](const Executable& e) { return std::make_shared<Graph>(e.graph()); });
   py::class_<BatchLoop>(m, "BatchLoop")
       .def(py::init([](std::shared_ptr<Executable> e, const std::vector<py::array>& a, int64_t batch_size) {

@@ -134,6 +134,25 @@ def test_fault_50_arrays_that_cannot_be_copied():
     )
 
 
+def test_fault_50_too_little_for_one_size():
+    scripts.run(
+        """
+        import resource
+        f = hb.function(lambda a: ops.matmul(a, ops.transpose(a)), threads=1)
+        f(np.ones((8, 4), "float32"))
+        now = int(open("/proc/self/statm").read().split()[0]) * 4096
+        resource.setrlimit(resource.RLIMIT_AS, (now + 2**28, now + 2**28))
+        for _ in range(3):
+            try:
+                f(np.ones((30000, 4), "float32"))
+                raise SystemExit("no error")
+            except MemoryError as e:
+                assert len(str(e)) > 5, e
+            assert float(f(np.ones((8, 4), "float32")).numpy().sum()) == 256
+        """
+    )
+
+
 def test_fault_50_the_message_says_what_was_too_large():
     with pytest.raises(MemoryError, match=r"needs 8\.0 PiB"):
         hb.function(lambda: ops.zeros((2**20, 2**20, 2**11)) + 1.0)()

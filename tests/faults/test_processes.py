@@ -102,7 +102,7 @@ def test_fault_44_forks_while_other_threads_trace_plan_and_run():
             ops.sum(np.ones((n % 300, 3), "float32"))
         def build(n):
             net().predict(np.ones((n % 10 + 1, 4), "float32"), verbose=0)
-        team = [threading.Thread(target=busy, args=(f,)) for f in (trace, plan, eager, build, plan)]
+        team = [threading.Thread(target=busy, args=(f,), daemon=True) for f in (trace, plan, eager, build, plan)]
         for t in team:
             t.start()
         def work():
