@@ -317,6 +317,19 @@ def test_a_batch_with_nan_is_left_out_once():
     assert int(m.optimizer.iterations.numpy()) == 9
 
 
+def test_a_checkpoint_that_failed_is_not_the_best(tmp_path):
+    path = tmp_path / "folder" / "m.hornbeam"
+    path.parent.write_text("")  # in the way
+    keep = hb.callbacks.ModelCheckpoint(path, monitor="loss", save_best_only=True)
+    m = model("sgd")
+    with pytest.raises(OSError):
+        m.fit(X, Y, verbose=0, callbacks=[keep])
+    assert keep.best is None
+    path.parent.unlink()
+    m.fit(X, Y, verbose=0, callbacks=[keep])
+    assert path.exists() and keep.best is not None
+
+
 def test_terminate_on_nan_is_for_one_fit():
     x = np.ones((16, 6), "float32")
 

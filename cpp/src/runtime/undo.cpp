@@ -7,7 +7,7 @@
 namespace hornbeam {
 namespace {
 constexpr int64_t kLong = 300;       // milliseconds; what comes after takes up to three times as long
-constexpr size_t kLeast = 64 << 20;  // bytes that are worth it, whatever the program works with
+constexpr size_t kLeast = 256 << 20;  // bytes that are worth it, whatever the program works with
 char* variable(const Program& p, const Scratch& s, size_t i) {
   return s.bases[size_t(p.variable_base(p.written[i].variable))];
 }
