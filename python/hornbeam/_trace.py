@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
 from typing import Any
 
 from hornbeam import _core
 from hornbeam._operators import Shape, TensorLike
+
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")
+_EXAMPLES = os.path.join(_PACKAGE, "examples", "")
+
+
+def _is_users(filename: str) -> bool:
+    """Whether a file is the user's own (the examples are) rather than this package's."""
+    return not filename.startswith(_PACKAGE) or filename.startswith(_EXAMPLES)
 
 
 class _State(threading.local):
@@ -42,14 +51,7 @@ class Traced(TensorLike):
         return str(self._trace.graph.dtype(self._value))
 
     def _no_value(self, what: str) -> TypeError:
-        frame = next(
-            (
-                f
-                for f in reversed(traceback.extract_stack())
-                if "/hornbeam/" not in f.filename.replace("\\", "/") or "/hornbeam/examples/" in f.filename
-            ),
-            None,
-        )
+        frame = next((f for f in reversed(traceback.extract_stack()) if _is_users(f.filename)), None)
         where = f" at {frame.filename}:{frame.lineno}: {frame.line}" if frame else ""
         return TypeError(
             f"{what} was called on a traced value of shape {self.shape}, which has no numbers while the step is being "

@@ -1,5 +1,8 @@
 """scan, while_loop, cond: values, gradients, captured values, assigned variables; random streams; tapes."""
 
+import pathlib
+import re
+
 import numpy as np
 import pytest
 
@@ -115,6 +118,19 @@ def test_python_control_flow_on_traced_values_is_refused():
         hb.function(lambda x: x if x > 0 else -x)(np.float32(1))
     with pytest.raises(TypeError, match="float"):
         hb.function(lambda x: ops.exp(float(x)))(np.float32(1))
+
+
+@pytest.mark.parametrize("folder", ["hornbeam", "a hornbeam/hornbeam/python/hornbeam"])
+def test_the_users_line_is_named_in_any_folder(tmp_path, folder):
+    package = pathlib.Path(hb.__file__).parent
+    for file in (tmp_path / folder / "mine.py", package / "examples" / "mine.py"):
+        names = {}
+        exec(compile("\ndef branch(x):\n    return x if x > 0 else -x\n", str(file), "exec"), names)
+        with pytest.raises(TypeError, match=re.escape(f"{file}:3")):
+            hb.function(names["branch"])(np.float32(1))
+    exec(compile("def inside(x, f):\n    return f(x)\n", str(package / "ops" / "mine.py"), "exec"), names)
+    with pytest.raises(TypeError, match=re.escape(__file__)):  # the package's own frames are passed over
+        hb.function(lambda x: names["inside"](x, bool))(np.float32(1))
 
 
 def test_custom_gradient():

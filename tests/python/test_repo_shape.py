@@ -23,7 +23,9 @@ FLOORS = {
 
 
 def sources(*patterns):
-    return [f for p in patterns for f in ROOT.glob(p) if ".venv" not in f.parts and "build" not in f.parts]
+    found = [f for p in patterns for f in ROOT.glob(p) if not {".venv", "build"} & set(f.relative_to(ROOT).parts)]
+    assert found, patterns
+    return found
 
 
 def test_includes_never_point_up():
