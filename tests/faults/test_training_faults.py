@@ -16,8 +16,6 @@ def net(units=3, d=4):
 X, Y = np.ones((8, 4), "float32"), np.zeros(8, "int32")
 
 
-
-
 def test_metrics_of_names_that_do_not_exist():
     for kwargs in ({"optimizer": "adamm"}, {"loss": "msee"}):
         m = net()
