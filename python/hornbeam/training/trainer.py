@@ -61,6 +61,8 @@ class Trainer(Steps):
         Returns:
             The ``History``.
 
+        Ctrl-C ends it within a second or so; weights are those of the last step that was finished.
+
         Raises:
             ValueError: when sizes disagree, there are no samples, or an argument is out of range.
         """
@@ -192,6 +194,9 @@ class Trainer(Steps):
         callbacks: Any = None,
     ) -> Any:
         """Outputs for inputs, as NumPy arrays.
+
+        Many threads may predict at once, and one may train meanwhile: predictions then read some weights as they were
+        before its step and some as they are after it.
 
         Args:
             x: arrays, a generator or a ``PyDataset``; no samples give an empty output.
