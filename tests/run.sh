@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need into a virtual environment and runs every test: pytest, doctests, lint, types, and the C++
 # tests under sanitizers. Usage: tests/run.sh [full]   (full adds ThreadSanitizer, the wheel in an
-# environment of its own, a minute of fuzzing, and the tests cross-compiled for ARM under emulation)
+# environment of its own, two minutes of fuzzing, more random graphs, and the tests cross-compiled for ARM under emulation)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${VIRTUAL_ENV:-$PWD/.venv}
@@ -28,13 +28,13 @@ cpp() {  # cpp FOLDER SANITIZERS
 }
 mkdir -p build
 step cpp asan address,undefined
-fuzz() {  # a minute of libFuzzer on model files
+fuzz() {  # fuzz NAME: a minute of libFuzzer
   cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DHB_OPENMP=OFF -DHB_BUILD_FUZZ=ON \
     -DHB_SANITIZE=address,undefined,fuzzer-no-link >build/fuzz.log || { cat build/fuzz.log; return 1; }
-  cmake --build build/fuzz --target fuzz_model_file >build/fuzz.log || { tail -40 build/fuzz.log; return 1; }
-  python tests/fuzz/make_seeds.py build/fuzz/seeds
-  build/fuzz/tests/fuzz/fuzz_model_file -max_total_time=60 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
-    build/fuzz/seeds 2>build/fuzz.log || { tail -60 build/fuzz.log; return 1; }
+  cmake --build build/fuzz --target "fuzz_$1" >build/fuzz.log || { tail -40 build/fuzz.log; return 1; }
+  mkdir -p "build/fuzz/corpus_$1"
+  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time=60 -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
+    -artifact_prefix=build/fuzz/ "build/fuzz/corpus_$1" 2>build/fuzz.log || { tail -60 build/fuzz.log; return 1; }
   tail -6 build/fuzz.log
 }
 arm() {  # the portable kernels as NEON code, under emulation
@@ -54,7 +54,11 @@ if [ "${1:-}" = full ]; then
     apt-get install -y -qq clang g++-aarch64-linux-gnu qemu-user >/dev/null
     apt-get install -y -qq libclang-rt-dev >/dev/null 2>&1 || apt-get install -y -qq libclang-rt-14-dev >/dev/null
   fi
-  step fuzz
+  step python tests/fuzz/make_seeds.py build/fuzz/corpus_model_file
+  step fuzz model_file
+  step fuzz graph
+  step env HB_PROPERTY_FIRST=1000 HB_PROPERTY_SEEDS=2000 build/asan/tests/cpp/hornbeam_tests \
+    --gtest_brief=1 --gtest_filter='*Products*:*Kernels*'
   step arm
 fi
 [ $status = 0 ] && echo "all steps passed" || echo "some steps failed"

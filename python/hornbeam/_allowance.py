@@ -58,4 +58,6 @@ def claim(name: str, shape: Sequence[Any], dtype: str) -> None:
 
 
 def _bytes(shape: Sequence[Any], dtype: str) -> int:
-    return math.prod(max(0, operator.index(d)) for d in shape) * (2 if dtype == "bfloat16" else np.dtype(dtype).itemsize)
+    return math.prod(max(0, operator.index(d)) for d in shape) * (
+        2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
+    )

@@ -40,13 +40,13 @@ def tiny(change=lambda header: None, data=bytes(128)):
 
 @pytest.fixture
 def refused(tmp_path):
-    def check(raw, match=None):
+    def check(raw, match=None, read_only=False):
         path = tmp_path / "bad.hornbeam"
         path.write_bytes(raw)
         with pytest.raises(hb.FormatError, match=match) as e:
             _core.read_model(str(path))
         assert "bad.hornbeam" in str(e.value) and len(str(e.value)) < 2000
-        for load in (hb.load_model, hb.Sequential([hb.Input((3,)), L.Dense(4)]).load_weights):
+        for load in () if read_only else (hb.load_model, hb.Sequential([hb.Input((3,)), L.Dense(4)]).load_weights):
             with pytest.raises(hb.FormatError):
                 load(path)
 
@@ -212,12 +212,13 @@ def test_fault_34_deep_long_and_many(refused, tmp_path, raw):
     )
     refused(inside(deep), "deep")
     refused(inside('{"a":' * 65 + "1" + "}" * 65), "deep")
-    refused(inside("[" + "0," * 10**7 + "0]"), "more than 2097152 values")
+    refused(inside("[" + "0," * 10**7 + "0]"), "more than 2097152 values", read_only=True)
     refused(
         inside('{"f":{"nodes":[{"op":"' + "x" * 10**8 + '"}],"inputs":[],"outputs":[],"updates":[]}}'),
         r"node 0 \(x{60}\): there is no op",
+        read_only=True,
     )
-    refused(inside('{"f":"' + "x" * 10**8), "does not end")
+    refused(inside('{"f":"' + "x" * 10**8), "does not end", read_only=True)
     for bad in (deep, "{", "nan", '{"model":1,"model":2}', "[" * 900 + "]" * 900, '"' + "x" * 10**6 + '"'):
         path = tmp_path / "deep.hornbeam"
         path.write_bytes(with_meta(raw, config=bad))

@@ -16,7 +16,7 @@ FLOORS = {
     "autodiff": {"base", "ops"},
     "memory": {"base"},
     "passes": {"graph", "base", "schema", "ops", "kernels"},
-    "runtime": {"graph", "base", "kernels", "memory", "passes", "ops"},
+    "runtime": {"graph", "base", "schema", "kernels", "memory", "passes", "ops"},
     "io": {"base"},
     "api": {"base", "io", "runtime"},
 }

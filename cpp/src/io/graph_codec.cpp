@@ -13,8 +13,8 @@ constexpr size_t kMostAxes = 12;
 [[noreturn]] void bad(const std::string& what) { throw FormatError(what); }
 
 // Ops that a file may hold beside inputs, variables and constants: those whose types are inferred, so that they are
-// checked. What passes make has none; graphs are stored before them.
-bool is_inferred(const OpDef& op) { return op.infer != nullptr; }
+// checked. "fused" is what passes make; graphs are stored before them.
+bool is_inferred(const OpDef& op) { return op.infer && std::string(op.name) != "fused"; }
 
 // What holds for the graph of a function: callers name what goes in and comes out.
 void check_function(const Graph& g) {
@@ -135,9 +135,6 @@ class Decoder {
  private:
   void node(const Json& j, const std::vector<Json>& names) {
     const std::string& name = j.at("op").str("an op");
-    auto wrong = [&](const char* what) {
-      bad(concat_text("node ", made_.size(), " (", name.substr(0, 60), "): ", what));
-    };
     try {
       const Json* scope = j.find("scope");
       g_->set_scope(scope ? scope->str("a scope") : "");
@@ -145,7 +142,7 @@ class Decoder {
     } catch (const MemoryError&) {
       throw;
     } catch (const Error& e) {
-      wrong(e.what());
+      bad(concat_text("node ", made_.size(), " (", name.substr(0, 60), "): ", e.what()));
     }
   }
 

@@ -205,14 +205,14 @@ class Parser {
     expect('"');
     std::string s;
     for (;;) {
+      const char* run = p_;
+      while (p_ < end_ && *p_ != '"' && *p_ != '\\' && static_cast<unsigned char>(*p_) >= 0x20) ++p_;
+      s.append(run, p_);
       if (p_ >= end_) bad("a JSON string does not end");
       const char c = *p_++;
       if (c == '"') break;
-      if (static_cast<unsigned char>(c) < 0x20) bad("a control character in a JSON string");
-      if (c == '\\')
-        escape(s);
-      else
-        s += c;
+      if (c != '\\') bad("a control character in a JSON string");
+      escape(s);
     }
     if (!is_text(s)) bad("a JSON string is not UTF-8, or holds NUL");
     return s;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <new>
 #include <set>
 
 #include "base/check.hpp"
@@ -121,6 +120,58 @@ std::string sealed(const Json& header) {
            " bytes. Received: ", head.size());
   const std::string sum = hex8(crc32(head.data(), head.size()));
   return head.replace(checksum_place(head), 8, sum);
+}
+
+void write(const std::string& path, const ModelFile& file) {
+  NamedTensors tensors;
+  std::map<const Variable*, int> index;
+  std::set<std::string> taken = {"__metadata__"};
+  Json functions = Json::map(), names = Json::list(), flags = Json::list();
+  for (const auto& [name, v] : file.variables) {
+    HB_CHECK(v && v->value().defined(), "variable \"", name, "\" is undefined");
+    HB_CHECK(taken.insert(name).second, "two variables are named \"", name, "\", or a variable has a reserved name");
+    index.emplace(v.get(), int(tensors.size()));
+    tensors.push_back({name, v->value()});
+    names.items.push_back(Json::of(name));
+    flags.items.push_back(Json::of(v->trainable()));
+  }
+  int constants = 0;
+  const StoreTensor store = [&](const Tensor& t) {
+    HB_CHECK(t.defined(), "a constant is undefined");
+    tensors.push_back({fresh_name("constant/" + std::to_string(constants++), taken), t});
+    return tensors.back().first;
+  };
+  const VariableIndex find = [&](const Variable* v) {
+    const auto it = index.find(v);
+    HB_CHECK(it != index.end(), "a graph uses variable \"", v->name(), "\", which is not among those to be saved");
+    return it->second;
+  };
+  for (const auto& [name, g] : file.functions) {
+    HB_CHECK(g, "function \"", name, "\" is null");
+    functions.fields[name] = encode_function(*g, find, store);
+  }
+  tensors = padded(tensors, taken);
+
+  Json header = Json::map(), meta = Json::map();
+  for (const auto& [key, value] : file.metadata) meta.fields[kUser + key] = Json::of(value);
+  meta.fields["format"] = Json::of("hornbeam");
+  meta.fields["format_version"] = Json::of(std::to_string(kFormat));
+  meta.fields["hornbeam_version"] = Json::of(HB_VERSION);
+  meta.fields["functions"] = Json::of(functions.written());
+  meta.fields["variables"] = Json::of(names.written());
+  meta.fields["trainable"] = Json::of(flags.written());
+  meta.fields["data_checksum"] = Json::of(hex8(describe(tensors, header)));
+  meta.fields["checksum"] = Json::of("00000000");
+  header.fields["__metadata__"] = std::move(meta);
+  const std::string head = sealed(header);
+
+  FileReplacement out(path);
+  unsigned char length[8];
+  for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(uint64_t(head.size()) >> (8 * i));
+  out.write(length, sizeof length);
+  out.write(head.data(), head.size());
+  for (const auto& [name, t] : tensors) out.write(t.raw(), t.bytes());
+  out.commit();
 }
 
 // ---- reading ----
@@ -289,55 +340,7 @@ ModelFile read(const std::string& path) {
 }  // namespace
 
 void write_model_file(const std::string& path, const ModelFile& file) {
-  NamedTensors tensors;
-  std::map<const Variable*, int> index;
-  std::set<std::string> taken = {"__metadata__"};
-  Json functions = Json::map(), names = Json::list(), flags = Json::list();
-  for (const auto& [name, v] : file.variables) {
-    HB_CHECK(v && v->value().defined(), "variable \"", name, "\" is undefined");
-    HB_CHECK(taken.insert(name).second, "two variables are named \"", name, "\", or a variable has a reserved name");
-    index.emplace(v.get(), int(tensors.size()));
-    tensors.push_back({name, v->value()});
-    names.items.push_back(Json::of(name));
-    flags.items.push_back(Json::of(v->trainable()));
-  }
-  int constants = 0;
-  const StoreTensor store = [&](const Tensor& t) {
-    HB_CHECK(t.defined(), "a constant is undefined");
-    tensors.push_back({fresh_name("constant/" + std::to_string(constants++), taken), t});
-    return tensors.back().first;
-  };
-  const VariableIndex find = [&](const Variable* v) {
-    const auto it = index.find(v);
-    HB_CHECK(it != index.end(), "a graph uses variable \"", v->name(), "\", which is not among those to be saved");
-    return it->second;
-  };
-  for (const auto& [name, g] : file.functions) {
-    HB_CHECK(g, "function \"", name, "\" is null");
-    functions.fields[name] = encode_function(*g, find, store);
-  }
-  tensors = padded(tensors, taken);
-
-  Json header = Json::map(), meta = Json::map();
-  for (const auto& [key, value] : file.metadata) meta.fields[kUser + key] = Json::of(value);
-  meta.fields["format"] = Json::of("hornbeam");
-  meta.fields["format_version"] = Json::of(std::to_string(kFormat));
-  meta.fields["hornbeam_version"] = Json::of(HB_VERSION);
-  meta.fields["functions"] = Json::of(functions.written());
-  meta.fields["variables"] = Json::of(names.written());
-  meta.fields["trainable"] = Json::of(flags.written());
-  meta.fields["data_checksum"] = Json::of(hex8(describe(tensors, header)));
-  meta.fields["checksum"] = Json::of("00000000");
-  header.fields["__metadata__"] = std::move(meta);
-  const std::string head = sealed(header);
-
-  FileReplacement out(path);
-  unsigned char length[8];
-  for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(uint64_t(head.size()) >> (8 * i));
-  out.write(length, sizeof length);
-  out.write(head.data(), head.size());
-  for (const auto& [name, t] : tensors) out.write(t.raw(), t.bytes());
-  out.commit();
+  within_memory([&] { write(path, file); });
 }
 
 ModelFile read_model_file(const std::string& path) {

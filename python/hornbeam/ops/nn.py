@@ -301,10 +301,11 @@ def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") ->
     x = m.to_float(images)
     if x.ndim != 4 or None in x.shape[1:3] or 0 in x.shape[1:3]:
         raise ValueError(f"resize needs images of known size, above 0. Received: images.shape={tuple(x.shape)}")
+    for out in sizes:
+        claim("resize's grid", (out,), "float64")
     _check.fits_memory("a resized image", [*sizes, x.shape[3] or 1], "float32")
     for axis, out in zip((1, 2), sizes):
         n = x.shape[axis]
-        claim("resize's grid", (out,), "float64")
         at = (np.arange(out) + 0.5) * n / out - 0.5
         if kind == "nearest":
             x = indexing.take(x, np.clip(np.floor(at + 0.5 + 1e-9), 0, n - 1).astype("int32"), axis=axis)

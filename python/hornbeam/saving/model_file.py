@@ -203,7 +203,11 @@ def load_model(
         count = _count_model_variables(metadata, variables)
         own = _model_variables(model)
         if len(own) != count:
-            late = "" if own else ". A model that makes them when it is first called can be called, and load_weights() used"
+            late = (
+                ""
+                if own
+                else ". A model that makes them when it is first called can be called, and load_weights() used"
+            )
             raise ValueError(f"it holds {count} weights where its config makes {len(own)}{late}")
         _restore([(n, v, stored) for (n, v), (_, stored) in zip(own, variables)])
         if compile and body.get("compile"):
