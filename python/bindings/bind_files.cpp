@@ -1,5 +1,6 @@
 // Model files.
 #include "convert.hpp"
+#include "gil.hpp"
 #include "hornbeam/model_file.hpp"
 
 using namespace hornbeam;
@@ -13,13 +14,13 @@ void bind_files(py::module_& m) {
     f.metadata = metadata;
     f.variables = variables;
     for (const auto& [name, g] : functions) f.functions[name] = g;
-    py::gil_scoped_release release;
+    const WithoutGil release;
     write_model_file(path, f);
   });
   m.def("read_model", [](const std::string& path) {
     ModelFile f;
     {
-      py::gil_scoped_release release;
+      const WithoutGil release;
       f = read_model_file(path);
     }
     py::dict functions;

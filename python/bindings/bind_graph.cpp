@@ -3,6 +3,7 @@
 #include <pybind11/operators.h>
 
 #include "convert.hpp"
+#include "gil.hpp"
 
 using namespace hornbeam;
 
@@ -80,13 +81,16 @@ void bind_graph(py::module_& m) {
         auto c = std::make_shared<CustomGradient>();
         c->name = name;
         auto kept = std::shared_ptr<py::function>(new py::function(std::move(rule)), [](py::function* f) {
-          py::gil_scoped_acquire gil;
+          const WithGil gil;
           delete f;
         });
         c->rule = [kept](Graph&, const std::vector<Value>& in, const std::vector<Value>& out,
                          const std::vector<Value>& dy) {
-          py::gil_scoped_acquire gil;
-          return values_of((*kept)(value_list(in), value_list(out), value_list(dy)));
+          const WithGil gil;
+          const py::tuple arguments = py::make_tuple(value_list(in), value_list(out), value_list(dy));
+          const auto d = py::reinterpret_steal<py::object>(call_python(kept->ptr(), arguments.ptr()));
+          if (!d) throw py::error_already_set();
+          return values_of(d);
         };
         return c;
       }));
@@ -146,4 +150,5 @@ void bind_graph(py::module_& m) {
       .def("graphviz", &Graph::graphviz)
       .def("__str__", &Graph::str);
   m.def("list_ops", &list_ops);
+  m.def("op_parameters", [](const std::string& op) { return parameters(find_op(op)); });
 }

@@ -1,5 +1,6 @@
 // Executables, the batch loop, and what this build and machine can do. The GIL is released while planning and running.
 #include "convert.hpp"
+#include "gil.hpp"
 #include "hornbeam/batch_loop.hpp"
 #include "hornbeam/executable.hpp"
 
@@ -21,7 +22,7 @@ py::list arrays(const std::vector<Tensor>& ts) {
 void bind_run(py::module_& m) {
   py::class_<Executable, std::shared_ptr<Executable>>(m, "Executable")
       .def(py::init([](const Graph& g, const std::string& isa, int threads, const std::vector<std::string>& disable) {
-             py::gil_scoped_release release;
+             const WithoutGil release;
              return std::make_shared<Executable>(g, CompileOptions{isa, threads, disable});
            }),
            py::arg("graph"), py::arg("isa") = "", py::arg("threads") = 0,
@@ -30,14 +31,18 @@ void bind_run(py::module_& m) {
            [](Executable& e, const std::vector<py::array>& in) {
              std::vector<Tensor> inputs = tensors(in), outputs;
              {
-               py::gil_scoped_release release;
+               const WithoutGil release;
                e.run(inputs, outputs);
              }
              return arrays(outputs);
            })
       .def("stats",
            [](Executable& e, const std::vector<Shape>& shapes) {
-             ProgramStats s = e.stats(shapes);
+             ProgramStats s;
+             {
+               const WithoutGil release;
+               s = e.stats(shapes);
+             }
              py::dict d;
              d["items"] = s.items;
              d["arena_bytes"] = s.arena_bytes;
@@ -51,7 +56,7 @@ void bind_run(py::module_& m) {
              std::vector<Tensor> inputs = tensors(in);
              std::vector<ProfileRow> rows;
              {
-               py::gil_scoped_release release;
+               const WithoutGil release;
                rows = e.profile(inputs, repeats);
              }
              py::list out;
@@ -59,6 +64,11 @@ void bind_run(py::module_& m) {
                out.append(py::make_tuple(r.op, r.layer, r.shape, r.seconds, r.flops, r.bytes, r.parts));
              return out;
            })
+      .def_property_readonly("bytes_kept",
+                             [](const Executable& e) {
+                               const WithoutGil release;
+                               return e.bytes_kept();
+                             })
       .def_property_readonly("graph", [](const Executable& e) { return std::make_shared<Graph>(e.graph()); });
   py::class_<BatchLoop>(m, "BatchLoop")
       .def(py::init([](std::shared_ptr<Executable> e, const std::vector<py::array>& a, int64_t batch_size) {
@@ -67,13 +77,17 @@ void bind_run(py::module_& m) {
       .def_property_readonly("steps", &BatchLoop::steps)
       .def("shuffle",
            [](BatchLoop& l, uint64_t key, uint64_t epoch) {
-             py::gil_scoped_release release;
+             const WithoutGil release;
              l.shuffle(key, epoch);
            })
-      .def(
-          "run", [](BatchLoop& l, int64_t first, int64_t last, double seconds) { return l.run(first, last, seconds); },
-          py::call_guard<py::gil_scoped_release>(), py::arg("first"), py::arg("last"), py::arg("seconds"))
       .def_property_readonly("at", &BatchLoop::at)
+      .def(
+          "run",
+          [](BatchLoop& l, int64_t first, int64_t last, double seconds) {
+            const WithoutGil release;
+            return l.run(first, last, seconds);
+          },
+          py::arg("first"), py::arg("last"), py::arg("seconds"))
       .def("collect",
            [](BatchLoop& l, const std::vector<py::array>& a) {
              std::vector<Tensor> t;
@@ -86,7 +100,7 @@ void bind_run(py::module_& m) {
            })
       .def_property_readonly("outputs", [](const BatchLoop& l) { return arrays(l.outputs()); });
   m.def("measure_peaks", [] {
-    py::gil_scoped_release release;
+    const WithoutGil release;
     const MachinePeaks p = measure_peaks();
     return std::make_pair(p.flops, p.bytes_per_second);
   });

@@ -1,38 +1,197 @@
 #include "convert.hpp"
 
+#include "gil.hpp"
+
 using namespace hornbeam;
 
 namespace {
-const std::vector<std::pair<DType, const char*>> kFormats = {
-    {DType::f32, "float32"}, {DType::f64, "float64"}, {DType::f16, "float16"}, {DType::i32, "int32"},
-    {DType::i64, "int64"},   {DType::u8, "uint8"},    {DType::boolean, "bool"}};
-
-void release_with_gil(PyObject* object) {
-  if (!Py_IsInitialized()) return;
-  py::gil_scoped_acquire gil;
-  Py_DECREF(object);
+// The element type of a NumPy dtype: native ones by kind and size.
+bool find_dtype(const py::dtype& numpy, DType* found) {
+  constexpr struct {
+    char kind;
+    int size;
+    DType dtype;
+  } kTypes[] = {{'f', 4, DType::f32}, {'f', 8, DType::f64}, {'f', 2, DType::f16},    {'i', 4, DType::i32},
+                {'i', 8, DType::i64}, {'u', 1, DType::u8},  {'b', 1, DType::boolean}};
+  const char order = numpy.byteorder();
+  if (order != '=' && order != '|') return false;
+  for (const auto& t : kTypes)
+    if (numpy.kind() == t.kind && numpy.itemsize() == t.size) return *found = t.dtype, true;
+  return false;
 }
+
+// The object as error messages show it.
+std::string received(const py::handle& value) {
+  constexpr size_t kLongest = 200;
+  const auto text = py::reinterpret_steal<py::object>(PyObject_Repr(value.ptr()));
+  const char* chars = text ? PyUnicode_AsUTF8(text.ptr()) : nullptr;
+  if (!chars) {
+    PyErr_Clear();
+    return std::string("an object of type ") + Py_TYPE(value.ptr())->tp_name;
+  }
+  const std::string all = chars;
+  return all.size() <= kLongest ? all : all.substr(0, kLongest) + "...";
+}
+
+template <class E>
+[[noreturn]] void refuse(const std::string& what, const py::handle& value) {
+  throw E(what + ". Received: " + received(value));
+}
+// The same where a method of the value's own raised. Lack of memory stays what it is, as does Ctrl-C.
+template <class E>
+[[noreturn]] void refuse_raised(const std::string& what, const py::handle& value) {
+  py::error_already_set e;
+  if (e.matches(PyExc_MemoryError) || !e.matches(PyExc_Exception)) throw e;
+  throw E(what + ". Received: " + received(value) + ": " + std::string(py::str(e.value())));
+}
+
+// An int, of a value that `all` may be a list of.
+int64_t to_int64(const py::handle& value, const std::string& what, const py::handle& all) {
+  if (PyBool_Check(value.ptr()) || !PyIndex_Check(value.ptr())) refuse<TypeError>(what, all);
+  const auto n = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
+  if (!n) refuse_raised<TypeError>(what, all);
+  int overflow = 0;
+  const long long v = PyLong_AsLongLongAndOverflow(n.ptr(), &overflow);
+  if (overflow) refuse<ValueError>(what, all);
+  return v;
+}
+
+Dim to_dim(const py::handle& o, const std::string& what, const py::handle& all) {
+  return py::isinstance<Dim>(o) ? o.cast<Dim>() : Dim(to_int64(o, what, all));
+}
+
+const char* type_text(AttrType type) {
+  switch (type) {
+    case AttrType::boolean:
+      return "a bool";
+    case AttrType::integer:
+      return "an int that fits 64 bits";
+    case AttrType::real:
+      return "a number";
+    case AttrType::text:
+      return "a string";
+    case AttrType::dtype:
+      return "the name of a dtype";
+    case AttrType::ints:
+      return "a sequence of ints that fit 64 bits";
+    case AttrType::dims:
+      return "a sequence of Dims and ints that fit 64 bits";
+    case AttrType::tensor:
+      return "an array";
+    case AttrType::graph:
+      return "a Graph";
+    case AttrType::gradient:
+      return "a CustomGradient";
+  }
+  return "";
+}
+
+// One attribute from a Python value.
+class AttrReader {
+ public:
+  AttrReader(const OpDef& op, const AttrSpec& spec, const py::handle& value)
+      : spec_(spec),
+        value_(value),
+        what_(std::string("[") + op.name + "] parameter `" + spec.name + "` must be " + type_text(spec.type)) {}
+
+  AttrValue read() const {
+    switch (spec_.type) {
+      case AttrType::boolean:
+        return boolean();
+      case AttrType::integer:
+        return to_int64(value_, what_, value_);
+      case AttrType::real:
+        return real();
+      case AttrType::text:
+        return text();
+      case AttrType::dtype:
+        return dtype();
+      case AttrType::ints:
+        return items<int64_t>([this](const py::handle& v) { return to_int64(v, what_, value_); });
+      case AttrType::dims:
+        return items<Dim>([this](const py::handle& v) { return to_dim(v, what_, value_); });
+      case AttrType::tensor:
+        require(py::isinstance<py::array>(value_));
+        return to_tensor(py::reinterpret_borrow<py::array>(value_)).copy();
+      case AttrType::graph:
+        require(py::isinstance<Graph>(value_));
+        return std::shared_ptr<const Graph>(value_.cast<std::shared_ptr<Graph>>());
+      case AttrType::gradient:
+        require(py::isinstance<CustomGradient>(value_));
+        return std::shared_ptr<const CustomGradient>(value_.cast<std::shared_ptr<CustomGradient>>());
+    }
+    return false;
+  }
+
+ private:
+  void require(bool right_type) const {
+    if (!right_type) refuse<TypeError>(what_, value_);
+  }
+  bool boolean() const {
+    py::detail::make_caster<bool> caster;
+    require(caster.load(value_, false));
+    return bool(caster);
+  }
+  double real() const {
+    require(!PyBool_Check(value_.ptr()));
+    const double v = PyFloat_AsDouble(value_.ptr());
+    if (v != -1 || !PyErr_Occurred()) return v;
+    if (!PyErr_ExceptionMatches(PyExc_OverflowError)) refuse_raised<TypeError>(what_, value_);
+    refuse_raised<ValueError>(what_, value_);
+  }
+  std::string text() const {
+    require(PyUnicode_Check(value_.ptr()));
+    Py_ssize_t size = 0;
+    const char* chars = PyUnicode_AsUTF8AndSize(value_.ptr(), &size);
+    if (!chars) refuse_raised<ValueError>(what_, value_);
+    return {chars, size_t(size)};
+  }
+  DType dtype() const {
+    const std::string name = text();
+    try {
+      return dtype_from_name(name);
+    } catch (const Error&) {
+      refuse<TypeError>(what_, value_);
+    }
+  }
+  template <class T, class F>
+  std::vector<T> items(F item) const {
+    require(PySequence_Check(value_.ptr()) && !PyUnicode_Check(value_.ptr()) && !PyBytes_Check(value_.ptr()));
+    const auto list = py::reinterpret_steal<py::object>(PySequence_Fast(value_.ptr(), ""));
+    if (!list) refuse_raised<TypeError>(what_, value_);
+    std::vector<T> out;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(list.ptr()); ++i)
+      out.push_back(item(PySequence_Fast_GET_ITEM(list.ptr(), i)));
+    return out;
+  }
+
+  const AttrSpec& spec_;
+  const py::handle value_;
+  const std::string what_;
+};
 }  // namespace
 
 Tensor to_tensor(const py::array& given) {
-  for (const auto& [dtype, name] : kFormats) {
-    if (!given.dtype().equal(py::dtype(name))) continue;
-    py::array a = py::array::ensure(given, py::array::c_style);
-    if (!a) throw py::error_already_set();
-    Shape shape(a.shape(), a.shape() + a.ndim());
-    void* data = const_cast<void*>(a.data());
-    if (reinterpret_cast<uintptr_t>(data) % dtype_size(dtype) != 0) {
-      Tensor copy(dtype, shape);
-      std::memcpy(copy.raw(), data, copy.bytes());
-      return copy;
-    }
-    PyObject* owner = a.release().ptr();
-    return Tensor(dtype, std::move(shape), data, std::shared_ptr<const void>(owner, [](const void* p) {
-                    release_with_gil(static_cast<PyObject*>(const_cast<void*>(p)));
-                  }));
+  DType dtype;
+  if (!find_dtype(given.dtype(), &dtype))
+    throw TypeError("arrays must be float32, float64, float16, int32, int64, uint8 or bool. Received: dtype=" +
+                    std::string(py::str(given.dtype())));
+  // not py::array::ensure, which forgets why it failed
+  py::array a = given.flags() & py::array::c_style ? given : py::array(given.attr("copy")("C"));
+  Shape shape(a.shape(), a.shape() + a.ndim());
+  void* data = const_cast<void*>(a.data());
+  if (reinterpret_cast<uintptr_t>(data) % dtype_size(dtype) != 0) {
+    Tensor copy(dtype, shape);
+    std::memcpy(copy.raw(), data, copy.bytes());
+    return copy;
   }
-  throw TypeError("arrays must be float32, float64, float16, int32, int64, uint8 or bool. Received: dtype=" +
-                  std::string(py::str(given.dtype())));
+  PyObject* array = a.release().ptr();
+  std::shared_ptr<const void> owner(array, [](const void* p) {
+    if (!Py_IsInitialized()) return;
+    const WithGil gil;
+    Py_DECREF(static_cast<PyObject*>(const_cast<void*>(p)));
+  });
+  return Tensor(dtype, std::move(shape), data, std::move(owner));
 }
 
 py::array to_array(const Tensor& t) {
@@ -41,8 +200,9 @@ py::array to_array(const Tensor& t) {
     for (int64_t i = 0; i < t.size(); ++i) f.data<float>()[i] = float(t.at(i));
     return to_array(f);
   }
-  auto* keep = new Tensor(t);
-  py::capsule owner(keep, [](void* p) { delete static_cast<Tensor*>(p); });
+  auto keep = std::make_unique<Tensor>(t);
+  py::capsule owner(keep.get(), [](void* p) { delete static_cast<Tensor*>(p); });
+  keep.release();
   return py::array(py::dtype(dtype_name(t.dtype())), t.shape(), t.raw(), owner);
 }
 
@@ -51,20 +211,7 @@ py::object to_object(const Dim& d) {
   return py::cast(d);
 }
 
-Dim to_dim(const py::handle& o) {
-  if (py::isinstance<Dim>(o)) return o.cast<Dim>();
-  if (!PyIndex_Check(o.ptr()))
-    throw TypeError("a dimension must be an integer or a Dim. Received: " + std::string(py::repr(o)));
-  PyObject* n = PyNumber_Index(o.ptr());
-  if (!n) throw py::error_already_set();
-  const long long v = PyLong_AsLongLong(n);
-  Py_DECREF(n);
-  if (v == -1 && PyErr_Occurred()) {
-    PyErr_Clear();
-    throw ValueError("a dimension must fit 64 bits. Received: " + std::string(py::repr(o)));
-  }
-  return v;
-}
+Dim to_dim(const py::handle& o) { return to_dim(o, "a dimension must be a Dim or an int that fits 64 bits", o); }
 
 SymShape to_shape(const py::handle& o) {
   SymShape shape;
@@ -86,38 +233,13 @@ Attrs to_attrs(const OpDef& op, const py::dict& values) {
     for (const AttrSpec& s : op.attrs)
       if (name == s.name) spec = &s;
     if (!spec) throw TypeError(std::string("[") + op.name + "] has no parameter `" + name + "`");
-    switch (spec->type) {
-      case AttrType::boolean:
-        attrs.set(name, value.cast<bool>());
-        break;
-      case AttrType::integer:
-        attrs.set(name, value.cast<int64_t>());
-        break;
-      case AttrType::real:
-        attrs.set(name, value.cast<double>());
-        break;
-      case AttrType::text:
-        attrs.set(name, value.cast<std::string>());
-        break;
-      case AttrType::dtype:
-        attrs.set(name, dtype_from_name(value.cast<std::string>()));
-        break;
-      case AttrType::ints:
-        attrs.set(name, value.cast<Ints>());
-        break;
-      case AttrType::dims:
-        attrs.set(name, to_shape(value));
-        break;
-      case AttrType::tensor:
-        attrs.set(name, to_tensor(value.cast<py::array>()));
-        break;
-      case AttrType::graph:
-        attrs.set(name, std::shared_ptr<const Graph>(value.cast<std::shared_ptr<Graph>>()));
-        break;
-      case AttrType::gradient:
-        attrs.set(name, std::shared_ptr<const CustomGradient>(value.cast<std::shared_ptr<CustomGradient>>()));
-        break;
-    }
+    attrs.set(name, AttrReader(op, *spec, value).read());
   }
   return attrs;
+}
+
+std::map<std::string, std::string> parameters(const OpDef& op) {
+  std::map<std::string, std::string> types;
+  for (const AttrSpec& s : op.attrs) types[s.name] = type_text(s.type);
+  return types;
 }

@@ -21,6 +21,8 @@ hornbeam::SymShape to_shape(const py::handle& object);
 py::tuple to_tuple(const hornbeam::SymShape& shape);
 /// Python keyword values as an op's attributes, by its AttrSpec list.
 hornbeam::Attrs to_attrs(const hornbeam::OpDef& op, const py::dict& values);
+/// What an op's parameters must be, by name.
+std::map<std::string, std::string> parameters(const hornbeam::OpDef& op);
 
 void bind_graph(py::module_& m);
 void bind_run(py::module_& m);

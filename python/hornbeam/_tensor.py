@@ -6,13 +6,13 @@ it appends to the graph, on symbolic tensors it records a node of a functional m
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
 
 from hornbeam import _core, config
 from hornbeam._operators import HasValue, Shape, TensorLike, _ops
+from hornbeam._programs import ProgramCache
 from hornbeam._trace import Traced, _state
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -166,26 +166,24 @@ def variable_value(x: Any) -> Any:
     return x.value if isinstance(x, HasValue) else x
 
 
-_programs: OrderedDict[Any, Any] = OrderedDict()
-_PROGRAMS_KEPT = 512
+_programs = ProgramCache(most=512)
 
 
 def _run_eager(op: str, inputs: list[Any], attrs: dict[str, Any]) -> list[Tensor]:
     key = (op, tuple((a.shape, a.dtype.name) for a in inputs), repr(sorted(attrs.items())) if attrs else "")
-    executable = _programs.get(key) if "rule" not in attrs and "body" not in attrs else None
-    if executable is None:
-        graph = _core.Graph()
-        values = [graph.input(f"x{i}", a.dtype.name, a.shape) for i, a in enumerate(inputs)]
-        for i, out in enumerate(graph.add(op, values, attrs)):
-            graph.output(f"y{i}", out)
-        executable = _core.Executable(graph)
-        if not {"rule", "body", "then", "cond"} & set(attrs):
-            _programs[key] = executable
-            if len(_programs) > _PROGRAMS_KEPT:
-                _programs.popitem(last=False)
-    else:
-        _programs.move_to_end(key)
-    return [Tensor(a) for a in executable.run(inputs)]
+    kept = not {"rule", "body", "then", "cond"} & set(attrs)
+    executable = _programs.get(key) if kept else None
+    if executable is not None:
+        return [Tensor(a) for a in executable.run(inputs)]
+    graph = _core.Graph()
+    values = [graph.input(f"x{i}", a.dtype.name, a.shape) for i, a in enumerate(inputs)]
+    for i, out in enumerate(graph.add(op, values, attrs)):
+        graph.output(f"y{i}", out)
+    executable = _core.Executable(graph)
+    outputs = [Tensor(a) for a in executable.run(inputs)]
+    if kept:
+        _programs.put(key, executable)
+    return outputs
 
 
 def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:

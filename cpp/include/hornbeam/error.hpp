@@ -54,6 +54,12 @@ class HB_API FileError : public Error {
   int code_;
 };
 
+/// The application wanted the call to end (see set_interrupt_check); what it would have written is as it was.
+class HB_API Interrupted : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The operation has no gradient, or none of the order asked for.
 class HB_API GradientError : public ValueError {
  public:

@@ -63,6 +63,8 @@ class HB_API Executable {
   const CompileOptions& options() const;
   /// Plans for these input shapes, if need be, and says what the plan costs.
   ProgramStats stats(const std::vector<Shape>& input_shapes);
+  /// Bytes that are kept from run to run: constants, and the working memory of each plan that was run.
+  size_t bytes_kept() const;
   /// Runs `repeats` times on one thread and returns each node's mean time.
   std::vector<ProfileRow> profile(const std::vector<Tensor>& inputs, int repeats);
 

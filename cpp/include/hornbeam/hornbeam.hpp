@@ -5,6 +5,7 @@
 #include "hornbeam/error.hpp"
 #include "hornbeam/executable.hpp"
 #include "hornbeam/graph.hpp"
+#include "hornbeam/interrupt.hpp"
 #include "hornbeam/log.hpp"
 #include "hornbeam/model.hpp"
 #include "hornbeam/model_file.hpp"

@@ -16,7 +16,7 @@ struct Node;
 /// Set by a kernel that meets bad data (a label out of range, say). The first writer wins; the run then
 /// leaves all state as it was and raises.
 struct Status {
-  enum Kind : int { ok = 0, index_out_of_range = 1, non_finite = 2 };
+  enum Kind : int { ok = 0, index_out_of_range = 1, non_finite = 2, interrupted = 3 };
   std::atomic<int> kind{0};
   const Node* node = nullptr;
   int64_t row = 0;

@@ -111,8 +111,11 @@ class HB_API Variable {
   /// Copies `value` in; throws ValueError when it is undefined or its shape differs, TypeError when its dtype does.
   void assign(const Tensor& value);
   /// Moves the contents into `storage` (same dtype and shape, else it throws as `assign` does), which becomes the
-  /// variable's storage.
+  /// variable's storage. Programs that run meanwhile go on with the old one.
   void relocate(const Tensor& storage);
+  /// The storage now, whatever other threads move; and how often any variable's was moved, never 0.
+  Tensor storage() const;
+  static uint64_t moves();
   /// Whether an optimizer has already placed this variable in a slab.
   bool in_slab() const { return in_slab_; }
 

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/check.hpp"
+#include "base/interrupt.hpp"
 #include "base/philox.hpp"
 
 namespace hornbeam {
@@ -50,6 +51,7 @@ void BatchLoop::shuffle(uint64_t key, uint64_t epoch) {  // Fisher-Yates, one Ph
     const uint64_t r = (uint64_t(w.word[0]) << 32) | w.word[1];
     const auto j = int64_t((unsigned __int128)(r)*uint64_t(i + 1) >> 64);
     std::swap(order_[size_t(i)], order_[size_t(j)]);
+    if (i % (1 << 20) == 0) throw_if_interrupted();  // some 0.1 s of swaps that miss all caches
   }
 }
 

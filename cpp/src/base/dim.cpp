@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 #include "base/check.hpp"
+#include "base/guard.hpp"
 
 namespace hornbeam {
 
@@ -42,14 +42,15 @@ Tables& tables() {
   static Tables* t = new Tables;  // never destroyed: dimensions outlive static destruction
   return *t;
 }
+const MadeBeforeForks made_before_forks([] { tables(); });
 
 const Atom& atom(int id) {
-  std::lock_guard<std::mutex> hold(tables().lock);
+  Guard hold(tables().lock);
   return *tables().atoms[size_t(id)];
 }
 
 int intern_atom(Atom a) {
-  std::lock_guard<std::mutex> hold(tables().lock);
+  Guard hold(tables().lock);
   auto& t = tables();
   auto [it, fresh] = t.atom_ids.emplace(a.name, int(t.atoms.size()));
   if (fresh) t.atoms.push_back(std::make_unique<Atom>(std::move(a)));
@@ -96,7 +97,7 @@ struct DimBuilder {
     HB_CHECK(out.size() <= kMostTerms, "dimension: an expression may have ", kMostTerms, " terms, not ", out.size());
     std::string text = print(out);
     check_length(text);
-    std::lock_guard<std::mutex> hold(tables().lock);
+    Guard hold(tables().lock);
     auto& slot = tables().exprs[text];
     if (!slot) slot = std::make_unique<DimExpr>(DimExpr{std::move(out), text});
     Dim d;

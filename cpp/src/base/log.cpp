@@ -3,6 +3,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/guard.hpp"
+
 namespace hornbeam {
 namespace {
 std::mutex g_lock;  // of the pointer alone: no sink is called under it
@@ -14,7 +16,7 @@ std::shared_ptr<const LogSink>& sink_in_use() {
 
 void set_log_sink(LogSink sink) {
   auto made = sink ? std::make_shared<const LogSink>(std::move(sink)) : nullptr;
-  std::lock_guard<std::mutex> hold(g_lock);
+  Guard hold(g_lock);
   sink_in_use().swap(made);  // the old one may end here, after the lock
 }
 
@@ -23,7 +25,7 @@ void log_message(LogLevel level, const std::string& message) {
   if (inside) return;
   std::shared_ptr<const LogSink> sink;
   {
-    std::lock_guard<std::mutex> hold(g_lock);
+    Guard hold(g_lock);
     sink = sink_in_use();
   }
   if (!sink) return;

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "base/guard.hpp"
+
 namespace hornbeam {
 namespace {
 
@@ -50,6 +52,7 @@ const std::map<std::string, Needs>& known_ops() {
                                                    {"transpose", Needs::kept_first}};
   return ops;
 }
+const MadeBeforeForks made_before_forks([] { known_ops(); });
 
 class Finder {
  public:

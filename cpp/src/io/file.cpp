@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <climits>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/interrupt.hpp"
 
 #ifndef O_PATH
 #define O_PATH O_RDONLY
@@ -26,6 +28,7 @@ constexpr int kMostLinks = 40;  // as Linux' own limit
 constexpr size_t kMostOfName = 100;
 constexpr const char* kMark = ".tmp.hb";
 constexpr size_t kDigits = 16;
+constexpr size_t kTogether = size_t(64) << 20;  // bytes that are written before it is asked whether to go on
 
 [[noreturn]] void os_error(const std::string& path, int code) {
   throw FileError(path + ": " + std::strerror(code), code);
@@ -171,11 +174,12 @@ void FileReplacement::make_temporary(bool replaces) {
 void FileReplacement::write(const void* data, size_t n) {
   const auto* p = static_cast<const char*>(data);
   while (n > 0) {
-    const ssize_t k = ::write(fd_.get(), p, n);
+    const ssize_t k = ::write(fd_.get(), p, std::min(n, kTogether));
     if (k < 0 && errno == EINTR) continue;
     if (k < 0) os_error(path_);
     p += k;
     n -= size_t(k);
+    if (n > 0) throw_if_interrupted();
   }
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "base/interrupt.hpp"
 #include "io/file.hpp"
 #include "io/graph_codec.hpp"
 
@@ -22,7 +23,7 @@ const std::string kUser = "user.";                   // before the metadata's ke
 [[noreturn]] void bad(const std::string& what) { throw FormatError(what); }
 
 uint32_t crc32(const void* data, size_t n, uint32_t crc = 0) {  // slicing by four
-  static const auto tables = [] {
+  static constexpr auto tables = [] {
     std::array<std::array<uint32_t, 256>, 4> t{};
     for (uint32_t i = 0; i < 256; ++i) {
       uint32_t c = i;
@@ -259,6 +260,7 @@ std::map<std::string, Tensor> read_tensors(const InputFile& file, const std::vec
   constexpr size_t kPiece = size_t(1) << 20;  // read and summed while it is in cache
   std::map<std::string, Tensor> tensors;
   uint32_t crc = 0;
+  int pieces = 0;
   for (const Entry& e : entries) {
     Tensor t(e.dtype, e.shape);
     auto* to = static_cast<char*>(t.raw());
@@ -266,6 +268,7 @@ std::map<std::string, Tensor> read_tensors(const InputFile& file, const std::vec
       const size_t n = std::min(kPiece, t.bytes() - at);
       file.read(start + e.begin + at, to + at, n);
       crc = crc32(to + at, n, crc);
+      if (++pieces % 64 == 0) throw_if_interrupted();
     }
     if (e.dtype == DType::boolean && std::any_of(to, to + t.bytes(), [](char c) { return c != 0 && c != 1; }))
       bad("tensor \"" + *e.name + "\": a bool must be 0 or 1");

@@ -1,8 +1,8 @@
 // The map from name to OpDef: built-ins from the tables, others from register_op.
 #include <map>
 #include <memory>
-#include <mutex>
 
+#include "base/guard.hpp"
 #include "ops/define.hpp"
 
 namespace hornbeam {
@@ -26,11 +26,12 @@ Registry& registry() {
   static Registry* r = new Registry;
   return *r;
 }
+const MadeBeforeForks made_before_forks([] { registry(); });
 }  // namespace
 
 const OpDef& find_op(const std::string& name) {
   Registry& r = registry();
-  std::lock_guard<std::mutex> hold(r.lock);
+  Guard hold(r.lock);
   auto it = r.ops.find(name);
   HB_CHECK(it != r.ops.end(), "there is no op named \"", name, "\"");
   return *it->second;
@@ -41,14 +42,14 @@ void register_op(OpDef op) {
   for (const AttrSpec& a : op.attrs) HB_CHECK(a.name, "register_op: an attribute of op \"", op.name, "\" has no name");
   op.may_fail = true;  // nothing is known of it
   Registry& r = registry();
-  std::lock_guard<std::mutex> hold(r.lock);
+  Guard hold(r.lock);
   HB_CHECK(!r.ops.count(op.name), "register_op: there is already an op named \"", op.name, "\"");
   r.insert(std::move(op));
 }
 
 std::vector<std::string> list_ops() {
   Registry& r = registry();
-  std::lock_guard<std::mutex> hold(r.lock);
+  Guard hold(r.lock);
   std::vector<std::string> names;
   for (const auto& [name, def] : r.ops) names.push_back(name);
   return names;

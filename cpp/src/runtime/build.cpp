@@ -322,6 +322,7 @@ class Builder {
         copy(address(v), temp, spec(v));
         moved_[index] = temp;
       }
+    for (const auto& [index, v] : g_.updates) p_->written.push_back({index, bytes(spec(v))});
     Item item;
     item.kind = Item::check;
     item.parts = 2;

@@ -3,13 +3,15 @@
 #include <chrono>
 
 #include "base/check.hpp"
+#include "base/guard.hpp"
 #include "passes/rewrite.hpp"
 #include "runtime/executable_impl.hpp"
 
 namespace hornbeam {
 namespace {
 constexpr size_t kPlansKept = 8;
-constexpr int64_t kSample = 64;  // rows that are planned for to see what a row takes
+constexpr size_t kNodeBytes = 1024;  // of a graph, about
+constexpr int64_t kSample = 64;      // rows that are planned for to see what a row takes
 }  // namespace
 
 Executable::Impl::Impl(const Graph& given, CompileOptions with) : options(std::move(with)) {
@@ -67,7 +69,7 @@ std::shared_ptr<Plan> Executable::Impl::plan(const std::vector<Shape>& shapes) {
     key.push_back(int64_t(s.size()));
     key.insert(key.end(), s.begin(), s.end());
   }
-  std::lock_guard<std::mutex> hold(lock);
+  Guard hold(lock);
   for (auto it = plans.begin(); it != plans.end(); ++it)
     if ((*it)->key == key) {
       if (it != plans.begin()) plans.splice(plans.begin(), plans, it);
@@ -114,7 +116,7 @@ std::shared_ptr<Plan> Executable::Impl::make_plan(DimEnv env, bool sliced) const
 
 std::unique_ptr<Teams> Executable::Impl::take(Plan& p) const {
   {
-    std::lock_guard<std::mutex> hold(p.lock);
+    Guard hold(p.lock);
     if (!p.idle.empty()) {
       auto w = std::move(p.idle.back());
       p.idle.pop_back();
@@ -125,7 +127,7 @@ std::unique_ptr<Teams> Executable::Impl::take(Plan& p) const {
 }
 
 void Executable::Impl::give_back(Plan& p, std::unique_ptr<Teams> w) const noexcept {
-  std::lock_guard<std::mutex> hold(p.lock);
+  Guard hold(p.lock);
   try {
     p.idle.push_back(std::move(w));
   } catch (const std::bad_alloc&) {  // then it is not kept
@@ -145,6 +147,7 @@ std::shared_ptr<Plan> Executable::Impl::prepare(const std::vector<Tensor>& in, s
 }
 
 void Executable::Impl::fail(const Status& s) const {
+  if (s.kind.load() == Status::interrupted) throw Interrupted("interrupted");
   const Node& n = *s.node;
   const std::string layer = n.scope.empty() ? "" : " (layer \"" + n.scope + "\")";
   if (s.kind.load() == Status::index_out_of_range)
@@ -157,7 +160,7 @@ void Executable::Impl::fail(const Status& s) const {
 void Executable::Impl::run(const PlanRun& r) const {
   const Status* s = run_plan(r, *variables);
   if (!s) return;
-  if (r.plan->slice == r.plan->rows) fail(*s);
+  if (r.plan->slice == r.plan->rows || s->kind.load() == Status::interrupted) fail(*s);
   // rows in messages count from the batch's start: run it as a whole
   const std::shared_ptr<Plan> whole = make_plan(r.plan->whole, false);
   const std::unique_ptr<Teams> teams = whole->make_teams(threads);
@@ -181,6 +184,21 @@ const CompileOptions& Executable::options() const { return impl().options; }
 
 void Executable::check_inputs(const std::vector<Tensor>& inputs) const {
   within_memory([&] { impl().bind(impl().shapes_of(inputs)); });
+}
+
+size_t Executable::bytes_kept() const {
+  Impl& e = impl();
+  Guard hold(e.lock);
+  size_t bytes = 0;
+  for (const auto& p : e.plans) {
+    Guard hold_plan(p->lock);
+    bytes += p->program->items.size() * sizeof(Item) + p->program->args.size() * sizeof(Arg);
+    for (const auto& teams : p->idle) bytes += teams->list.size() * p->program->arena_bytes;
+  }
+  for (int id = 0; id < e.graph.size(); ++id)
+    for (const auto& [name, value] : e.graph.node(id).attrs.items())
+      if (const Tensor* t = std::get_if<Tensor>(&value)) bytes += t->bytes();
+  return bytes + size_t(e.graph.size()) * kNodeBytes;
 }
 
 std::vector<Tensor> Executable::run(const std::vector<Tensor>& inputs) {

@@ -78,17 +78,20 @@ int64_t first_row(const Plan& p, int64_t slice) { return std::min(slice * p.slic
 void run_thread(void* context, int thread, int threads) {
   const PlanRun& r = *static_cast<const PlanRun*>(context);
   const Plan& plan = *r.plan;
-  FlushDenormals flush;
+  const FlushDenormals flush;
+  Watch* const watch = Watch::wanted() ? &r.teams->watch : nullptr;
+  const WatchedThread watched(watch, thread == 0);
   gather_rows(r.gathers, {&r.teams->barrier, nullptr, thread, threads});
   const int teams = std::min(int(r.teams->list.size()), threads), mine = thread % teams;
   Teams::Team& team = *r.teams->list[size_t(mine)];
   Workspace& w = team.workspace;
   RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams, r.version != team.prepared};
+  c.watch = watch, c.caller = thread == 0, c.undo = &r.teams->undo;
   Scratch& s = w.scratch[size_t(c.thread)];
   const int64_t slices = plan.slices(), whole = plan.rows / plan.slice;
   const int64_t begin = whole * mine / teams, end = mine + 1 == teams ? slices : whole * (mine + 1) / teams;
   for (int64_t k = begin; k < end; ++k) {
-    if (k > begin) c.meet();  // the others may still be reading
+    if (k > begin && c.meet()) break;  // the others may still be reading
     bind(r, s, first_row(plan, k));
     if (!run_items(*plan.program, s, c)) break;
     c.prepare = false;
@@ -96,15 +99,25 @@ void run_thread(void* context, int thread, int threads) {
   if (c.thread == 0 && end > begin) team.ran = true;
 }
 void bind_variables(const PlanRun& r, const Variables& variables) {
-  const Program& p = *r.plan->program;
-  for (auto& team : r.teams->list) {
-    team->workspace.status.kind.store(Status::ok);
+  Teams& teams = *r.teams;
+  teams.watch.reset();
+  teams.undo.reset();
+  for (auto& team : teams.list) team->workspace.status.kind.store(Status::ok);
+  const uint64_t moves = Variable::moves();
+  if (teams.moves == moves) return;
+  teams.storage.clear();
+  for (const VariablePtr& v : variables.all) teams.storage.push_back(v->storage());
+  for (auto& team : teams.list)
     for (Scratch& s : team->workspace.scratch)
-      for (size_t i = 0; i < variables.all.size(); ++i)
-        s.bases[size_t(p.variable_base(int(i)))] = static_cast<char*>(variables.all[i]->value().raw());
-  }
+      for (size_t i = 0; i < teams.storage.size(); ++i)
+        s.bases[size_t(r.plan->program->variable_base(int(i)))] = static_cast<char*>(teams.storage[i].raw());
+  teams.moves = moves;
 }
 const Status* stopped(const Teams& teams) {
+  if (teams.watch.stopped()) {  // whatever else was met is of no account
+    teams.list[0]->workspace.status.kind.store(Status::interrupted);
+    return &teams.list[0]->workspace.status;
+  }
   for (const auto& team : teams.list)
     if (team->workspace.status.kind.load() != Status::ok) return &team->workspace.status;
   return nullptr;
@@ -127,6 +140,7 @@ const Status* run_plan(PlanRun r, const Variables& variables) {
   bind_variables(r, variables);
   r.version = variables.version();
   run_team(r.teams->threads, run_thread, &r);
+  if (r.teams->watch.stopped()) r.teams->undo.restore(*r.plan->program, r.teams->list[0]->workspace.scratch[0]);
   for (Variable* v : variables.written) v->changed();
   const Status* status = stopped(*r.teams);
   for (auto& team : r.teams->list) {
@@ -139,11 +153,14 @@ const Status* run_plan(PlanRun r, const Variables& variables) {
 
 const Status* profile_plan(const PlanRun& r, const Variables& variables, std::vector<double>& seconds) {
   bind_variables(r, variables);
-  FlushDenormals flush;
+  const FlushDenormals flush;
+  Watch* const watch = Watch::wanted() ? &r.teams->watch : nullptr;
+  const WatchedThread watched(watch, true);
   Workspace& w = r.teams->list[0]->workspace;
   for (int64_t k = 0; k < r.plan->slices(); ++k) {
     bind(r, w.scratch[0], first_row(*r.plan, k));
-    profile_items(*r.plan->program, w.scratch[0], {&w.barrier, &w.status, 0, 1, k == 0}, seconds);
+    profile_items(*r.plan->program, w.scratch[0], {&w.barrier, &w.status, 0, 1, k == 0, watch, true, &r.teams->undo},
+                  seconds);
   }
   for (Variable* v : variables.written) v->changed();
   return stopped(*r.teams);

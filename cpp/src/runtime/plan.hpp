@@ -23,6 +23,11 @@ struct Teams {
   std::vector<std::unique_ptr<Team>> list;
   int threads = 1;  // in all
   Barrier barrier;  // of all threads
+  Watch watch;
+  Undo undo;
+  // The variables' storage that addresses are of, kept: another thread may give a variable a new one.
+  std::vector<Tensor> storage;
+  uint64_t moves = 0;  // Variable::moves() when it was found
 };
 
 struct Plan {

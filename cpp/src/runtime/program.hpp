@@ -6,11 +6,13 @@
 #include <mutex>
 #include <vector>
 
+#include "base/interrupt.hpp"
 #include "base/parallel.hpp"
 #include "hornbeam/executable.hpp"
 #include "hornbeam/kernel.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 #include "memory/planner.hpp"
+#include "runtime/undo.hpp"
 
 namespace hornbeam {
 
@@ -61,6 +63,11 @@ struct Program {
   size_t live = 0;
   bool parallel = false;  // some item has several parts
   std::vector<TensorSpec> output_specs;
+  struct Written {
+    int variable;
+    size_t bytes;
+  };
+  std::vector<Written> written;  // variables, from the item `check` on
 
   int input_base(int i) const { return 2 + i; }
   int output_base(int i) const { return 2 + inputs + i; }
@@ -113,14 +120,21 @@ struct RunContext {
   Status* status;
   int thread, threads;
   bool prepare = true;
-  void meet() const {
-    if (threads > 1) barrier->wait(threads);
+  Watch* watch = nullptr;  // null: nobody may end the run
+  bool caller = false;     // this is the thread that asks
+  Undo* undo = nullptr;    // with a watch
+  /// Whether the run shall end. It does where all threads know: where they meet. What is made until then is not read.
+  bool stop_asked() const { return watch && watch->asked(caller); }
+  /// Meets the team; whether the run ends here.
+  bool meet() const {
+    const bool stop = stop_asked();
+    return threads > 1 ? barrier->wait(threads, watch) : stop;
   }
 };
 /// This thread's share of the copies, then a barrier.
 void gather_rows(const std::vector<RowGather>& gathers, const RunContext& c);
-/// Runs the items; the scratch's bases are already set. Returns false when the status word stopped it.
-bool run_items(const Program& p, Scratch& s, const RunContext& c);
+/// Runs the items; the scratch's bases are already set. Returns false when the status word or the watch stopped it.
+bool run_items(const Program& p, Scratch& s, RunContext c);
 /// The same on one thread, adding each item's seconds to `seconds`.
-void profile_items(const Program& p, Scratch& s, const RunContext& c, std::vector<double>& seconds);
+void profile_items(const Program& p, Scratch& s, RunContext c, std::vector<double>& seconds);
 }  // namespace hornbeam

@@ -40,7 +40,7 @@ void copy_once(const RunContext& c, void* to, const void* from, int64_t bytes) {
 }
 
 // args: carries, xs, captures | final carries, ys, stacks | a spare buffer a carry, the sub-program's arena
-void run_scan(const Control& k, void* const* a, const Item& item, Scratch& s, const RunContext& c) {
+bool run_scan(const Control& k, void* const* a, const Item& item, Scratch& s, const RunContext& c) {
   const Program& body = *k.subs[0];
   const int n = k.carries, m = k.xs;
   void* const* out = a + item.out;
@@ -71,25 +71,25 @@ void run_scan(const Control& k, void* const* a, const Item& item, Scratch& s, co
     for (int i = 0; i < k.ys; ++i)
       s.bases[size_t(body.output_base(n + i))] = at(out[n + i], t, k.bytes[size_t(n + m + i)]);
     s.bases[size_t(body.input_base(n + m + k.captures))] = reinterpret_cast<char*>(k.counter.data<int32_t>() + t);
-    if (step == 0) c.meet();  // the first stack entries
-    run_items(body, s, c);
-    c.meet();
+    if (step == 0 && c.meet()) return false;  // the first stack entries
+    if (!run_items(body, s, c) || c.meet()) return false;
   }
+  return true;
 }
 
 // args: predicate, captures | outputs | the sub-programs' arena
-void run_cond(const Control& k, void* const* a, const Item& item, std::vector<Scratch>& subs, const RunContext& c) {
+bool run_cond(const Control& k, void* const* a, const Item& item, std::vector<Scratch>& subs, const RunContext& c) {
   const int branch = *static_cast<const uint8_t*>(a[0]) ? 0 : 1;
   const Program& p = *k.subs[size_t(branch)];
   Scratch& s = subs[size_t(branch)];
   s.bases[1] = static_cast<char*>(a[item.work]);
   for (int i = 0; i < k.captures; ++i) s.bases[size_t(p.input_base(i))] = static_cast<char*>(a[1 + i]);
   for (int i = 0; i < p.outputs; ++i) s.bases[size_t(p.output_base(i))] = static_cast<char*>(a[item.out + i]);
-  run_items(p, s, c);
+  return run_items(p, s, c);
 }
 
 // args: carries, captures | final carries | a spare buffer a carry, the condition's result, the arena
-void run_loop(const Control& k, void* const* a, const Item& item, std::vector<Scratch>& subs, const RunContext& c) {
+bool run_loop(const Control& k, void* const* a, const Item& item, std::vector<Scratch>& subs, const RunContext& c) {
   const int n = k.carries;
   const Program &test = *k.subs[0], &body = *k.subs[1];
   Scratch &st = subs[0], &sb = subs[1];
@@ -105,17 +105,15 @@ void run_loop(const Control& k, void* const* a, const Item& item, std::vector<Sc
     for (int i = 0; i < n; ++i)
       st.bases[size_t(test.input_base(i))] = sb.bases[size_t(body.input_base(i))] = held(i, step);
     st.bases[size_t(test.output_base(0))] = reinterpret_cast<char*>(go);
-    run_items(test, st, c);
-    c.meet();
+    if (!run_items(test, st, c) || c.meet()) return false;
     if (!*go) {
       if (step % 2 == 0)
         for (int i = 0; i < n; ++i) copy_once(c, a[item.out + i], held(i, step), k.bytes[size_t(i)]);
-      return;
+      return true;
     }
     for (int i = 0; i < n; ++i) sb.bases[size_t(body.output_base(i))] = held(i, step + 1);
-    c.meet();  // nobody tests again before all have seen the result
-    run_items(body, sb, c);
-    c.meet();
+    if (c.meet()) return false;  // nobody tests again before all have seen the result
+    if (!run_items(body, sb, c) || c.meet()) return false;
   }
 }
 
@@ -128,7 +126,10 @@ bool run_item(const Program& p, Scratch& s, const Item& item, const RunContext& 
       const int sharing = std::min(c.threads, item.parts);
       if (c.thread >= sharing) return true;
       const int end = item.parts * (c.thread + 1) / sharing;
-      for (call.part = item.parts * c.thread / sharing; call.part < end; ++call.part) item.fn(call);
+      for (call.part = item.parts * c.thread / sharing; call.part < end; ++call.part) {
+        if (item.parts > 1 && c.stop_asked()) break;
+        item.fn(call);
+      }
       return true;
     }
     case Item::copy:
@@ -137,15 +138,23 @@ bool run_item(const Program& p, Scratch& s, const Item& item, const RunContext& 
     case Item::check:
       return c.status->kind.load(std::memory_order_relaxed) == Status::ok;
     case Item::scan:
-      run_scan(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)][0], c);
-      return true;
+      return run_scan(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)][0], c);
     case Item::cond:
-      run_cond(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)], c);
-      return true;
+      return run_cond(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)], c);
     case Item::loop:
-      run_loop(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)], c);
-      return true;
+      return run_loop(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)], c);
   }
+  return true;
+}
+
+// Variables are written from here on, all or none: only a run that keeps what they were may still be stopped.
+bool begin_writing(const Program& p, const Scratch& s, RunContext& c) {
+  if (c.watch && c.undo->wanted()) {
+    c.undo->keep(p, s, c.thread, c.threads);
+    return !c.meet();
+  }
+  c.watch = nullptr;
+  WatchedThread::release();
   return true;
 }
 
@@ -164,27 +173,30 @@ void gather_rows(const std::vector<RowGather>& gathers, const RunContext& c) {
   if (!gathers.empty()) c.meet();
 }
 
-bool run_items(const Program& p, Scratch& s, const RunContext& c) {
+bool run_items(const Program& p, Scratch& s, RunContext c) {
   resolve(p, s);
   bool meet = false;
   for (const Item& item : p.items) {
     meet = meet || item.sync;  // of those that are skipped too: the next may rely on it
     if (item.prepares && !c.prepare) continue;
-    if (meet) c.meet();
+    if (item.kind == Item::check && c.watch && c.caller) c.undo->decide(p, *c.watch);
+    if (meet && c.meet()) return false;
     meet = false;
     if (!run_item(p, s, item, c)) return false;
+    if (item.kind == Item::check && !begin_writing(p, s, c)) return false;
   }
   return true;
 }
 
-void profile_items(const Program& p, Scratch& s, const RunContext& c, std::vector<double>& seconds) {
+void profile_items(const Program& p, Scratch& s, RunContext c, std::vector<double>& seconds) {
   using Clock = std::chrono::steady_clock;
   resolve(p, s);
   seconds.resize(p.items.size());
   for (size_t i = 0; i < p.items.size(); ++i) {
     if (p.items[i].prepares && !c.prepare) continue;
     const auto start = Clock::now();
-    if (!run_item(p, s, p.items[i], c)) return;
+    if (c.stop_asked() || !run_item(p, s, p.items[i], c)) return;
+    if (p.items[i].kind == Item::check) begin_writing(p, s, c);
     seconds[i] += std::chrono::duration<double>(Clock::now() - start).count();
   }
 }

@@ -10,10 +10,14 @@
 #include <map>
 
 #include "base/check.hpp"
+#include "base/guard.hpp"
 #include "base/half.hpp"
 
 namespace hornbeam {
 namespace {
+std::mutex g_moving;  // while a variable gets a new storage
+std::atomic<uint64_t> g_moves{1};
+
 std::string human(size_t bytes) {
   const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double v = double(bytes);
@@ -186,10 +190,20 @@ void Variable::assign(const Tensor& v) {
 void Variable::relocate(const Tensor& storage) {
   check_fits(storage);
   std::memmove(storage.raw(), value_.raw(), value_.bytes());
-  value_ = storage;
+  Tensor moved = storage;
+  {
+    Guard hold(g_moving);
+    std::swap(value_, moved);  // the old one ends after the lock
+    g_moves.fetch_add(1, std::memory_order_release);
+  }
   in_slab_ = true;
   changed();
 }
+Tensor Variable::storage() const {
+  Guard hold(g_moving);
+  return value_;
+}
+uint64_t Variable::moves() { return g_moves.load(std::memory_order_acquire); }
 
 void place_in_slab(const std::vector<VariablePtr>& variables) {
   std::map<DType, std::vector<VariablePtr>> groups;

@@ -162,11 +162,12 @@ class ProgbarLogger(Callback):
         fill = int(20 * done / total) if total else 20
         bar = f"\x1b[32m{'━' * fill}\x1b[0m\x1b[37m{'━' * (20 - fill)}\x1b[0m"
         text = f"\x1b[1m{count}\x1b[0m {bar} \x1b[1m{elapsed:.0f}s\x1b[0m {unit}/step{values}"
-        dynamic = sys.stdout.isatty()
-        if dynamic or final:
+        out = sys.stdout
+        dynamic = out is not None and out.isatty()
+        if out is not None and (dynamic or final):
             pad = " " * max(0, self._shown - len(text))
-            sys.stdout.write(("\r" if dynamic else "") + text + pad + ("\n" if final else ""))
-            sys.stdout.flush()
+            out.write(("\r" if dynamic else "") + text + pad + ("\n" if final else ""))
+            out.flush()
             self._shown = len(text)
 
 

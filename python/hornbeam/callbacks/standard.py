@@ -115,9 +115,9 @@ class EarlyStopping(_Monitor):
             return
         self.wait += 1
         if self._better(value, self.best):
-            self.best, self.best_epoch = value, epoch
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
+            self.best, self.best_epoch = value, epoch
             if self.baseline is None or self._better(value, self.baseline):
                 self.wait = 0
             return
@@ -182,11 +182,9 @@ class ModelCheckpoint(_Monitor):
             self._save(epoch, logs)
 
     def _save(self, epoch: int, logs: Any) -> None:
-        if self.save_best_only:
-            value = self._value(logs)
-            if value is None or not self._better(value, self.best):
-                return
-            self.best = value
+        value = self._value(logs) if self.save_best_only else None
+        if self.save_best_only and (value is None or not self._better(value, self.best)):
+            return
         try:
             path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
         except KeyError as e:
@@ -195,6 +193,8 @@ class ModelCheckpoint(_Monitor):
             print(f"Epoch {epoch + 1}: saving model to {path}")
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        if value is not None:
+            self.best = value
 
 
 class ReduceLROnPlateau(_Monitor):
@@ -337,19 +337,11 @@ class TerminateOnNaN(Callback):
     """Stops training when the loss is not finite - before that step changes any weight."""
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Has the step check the loss."""
-        self._saved = self.model._on_nonfinite
-        if self._saved is None:
+        """Has this fit's steps check the loss, unless the model has its own setting."""
+        if self.model._on_nonfinite is None:
             self.model._on_nonfinite = "stop"
-            self.model._steps = {}
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Stops too where a ``train_step`` of one's own does not check its loss."""
         if not np.isfinite((logs or {}).get("loss", 0.0)):
             self.model.stop_training = True
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Puts the model's own setting back."""
-        if self.model._on_nonfinite != self._saved:
-            self.model._on_nonfinite = self._saved
-            self.model._steps = {}

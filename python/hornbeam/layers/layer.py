@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 from typing import Any
@@ -12,10 +13,11 @@ from hornbeam import config, regularizers
 from hornbeam._names import auto_name, check_name, to_snake_case
 from hornbeam._operators import TensorLike
 from hornbeam._tensor import KerasTensor, is_tensor, to_tensor
-from hornbeam._trace import _state, current_trace
+from hornbeam._trace import current_trace, eager_scope
 from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import optional_dims
 from hornbeam._variable import Variable
+from hornbeam._whole import all_or_nothing, one_at_a_time
 from hornbeam.layers._owner import WeightOwner
 from hornbeam.ops.math import maximum
 from hornbeam.saving.registry import register_builtin
@@ -49,6 +51,8 @@ class Layer(WeightOwner):
         super().__init_subclass__(**kwargs)
         if cls.__module__.startswith("hornbeam."):
             register_builtin(cls)
+        if "build" in vars(cls):
+            cls.build = _whole(vars(cls)["build"])  # type: ignore[method-assign]
 
     _init_args: tuple[Any, Any]
 
@@ -147,12 +151,10 @@ class Layer(WeightOwner):
             for p in inspect.signature(self.build).parameters.values()
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
-        saved, _state.trace = _state.trace, None
-        try:
-            self.build(*shapes[: max(1, len(wanted))])
-        finally:
-            _state.trace = saved
-        self.built = True
+        with one_at_a_time(), eager_scope():
+            if not self.built:
+                self.build(*shapes[: max(1, len(wanted))])
+                self.built = True
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         accepts = _call_parameters(type(self))
@@ -267,6 +269,17 @@ def map_shape(shape: Any) -> Any:
     if isinstance(shape, dict):
         return {k: map_shape(v) for k, v in shape.items()}
     return [map_shape(v) for v in shape]
+
+
+def _whole(build: Any) -> Any:
+    """``build``, which leaves the layer and those inside as they were when it fails."""
+
+    @functools.wraps(build)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with all_or_nothing(*self._all_layers()):
+            return build(self, *args, **kwargs)
+
+    return run
 
 
 _signatures: dict[type, set[str]] = {}

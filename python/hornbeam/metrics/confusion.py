@@ -10,6 +10,7 @@ from hornbeam import ops
 from hornbeam._allowance import claim
 from hornbeam._tensor import emit1, exact_ids, to_tensor
 from hornbeam._validation import choice, fits_memory, fraction, integer, number, positive_int
+from hornbeam._whole import all_or_nothing
 from hornbeam.losses.loss import fit_weight
 from hornbeam.metrics.metric import Metric, alike, divide_no_nan
 from hornbeam.ops.math import to_float
@@ -310,8 +311,9 @@ class F1Score(Metric):
             raise ValueError(f"F1Score takes (batch, classes). Received: y_pred.shape={tuple(p.shape)}")
         if not self._built:
             n = (int(p.shape[-1]),)
-            self.tp, self.fp, self.fn = (self.add_variable(n, name=x) for x in ("tp", "fp", "fn"))
-            self._built = True
+            with all_or_nothing(self):
+                self.tp, self.fp, self.fn = (self.add_variable(n, name=x) for x in ("tp", "fp", "fn"))
+                self._built = True
         if self.threshold is None:
             said = ops.one_hot(ops.argmax(p, axis=-1), int(p.shape[-1]))
         else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from hornbeam._tensor import KerasTensor
 from hornbeam._tree import flatten
+from hornbeam._whole import all_or_nothing
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer
 from hornbeam.models.model import Functional, Model
@@ -36,28 +37,30 @@ class Sequential(Model):
         self._rebuild()
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
-        """Appends a layer."""
+        """Appends a layer; one that does not fit is not added."""
         if isinstance(layer, KerasTensor) and hasattr(layer, "_input_layer"):
             layer = layer._input_layer
         if not isinstance(layer, Layer):
             raise ValueError(f"Sequential takes layers. Received: {layer!r}")
         if isinstance(layer, InputLayer) and self._stack:
             raise ValueError("an Input must be the first of a Sequential model")
-        if not self._stack and layer._input_shape_arg is not None and not isinstance(layer, InputLayer):
-            self._stack.append(InputLayer(layer._input_shape_arg))
         if any(layer.name == other.name for other in self._stack):
             raise ValueError(f"layers of a model need different names. Received: two layers named {layer.name!r}")
-        self._stack.append(layer)
-        self._track(layer)
-        if rebuild:
-            self._rebuild()
+        with all_or_nothing(*self._all_layers()):
+            if not self._stack and layer._input_shape_arg is not None and not isinstance(layer, InputLayer):
+                self._stack.append(InputLayer(layer._input_shape_arg))
+            self._stack.append(layer)
+            self._track(layer)
+            if rebuild:
+                self._rebuild()
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Removes and returns the last layer."""
-        layer = self._stack.pop()
-        self._layers.remove(layer)
-        if rebuild:
-            self._rebuild()
+        with all_or_nothing(*self._all_layers()):
+            layer = self._stack.pop()
+            self._layers.remove(layer)
+            if rebuild:
+                self._rebuild()
         return layer
 
     def _rebuild(self) -> None:

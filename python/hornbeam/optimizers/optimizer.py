@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any
 
@@ -9,11 +10,23 @@ import numpy as np
 
 from hornbeam import _core, ops
 from hornbeam._tensor import emit1, to_tensor
-from hornbeam._trace import Traced, current_trace
+from hornbeam._trace import Traced, current_trace, eager_scope
 from hornbeam._tree import flatten
 from hornbeam._variable import Variable
+from hornbeam._whole import all_or_nothing, one_at_a_time
 from hornbeam.optimizers.schedules import LearningRateSchedule
 from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
+
+
+def _whole(build: Any) -> Any:
+    """``build``, which leaves the optimizer as it was when it fails."""
+
+    @functools.wraps(build)
+    def run(self: Any, variables: Any) -> Any:
+        with all_or_nothing(self):
+            return build(self, variables)
+
+    return run
 
 
 class Optimizer:
@@ -41,6 +54,8 @@ class Optimizer:
         super().__init_subclass__(**kwargs)
         if cls.__module__.startswith("hornbeam."):
             register_builtin(cls)
+        if "build" in vars(cls):
+            cls.build = _whole(vars(cls)["build"])  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -224,9 +239,7 @@ class Optimizer:
                 f"apply() needs one gradient for each variable. Received: {len(grads)} and {len(trainable_variables)}"
             )
         if not self.built:
-            from hornbeam._trace import eager_scope
-
-            with eager_scope():
+            with one_at_a_time(), eager_scope(), all_or_nothing(self):
                 self.build(list(trainable_variables))
                 self._finish_build()
         for v in trainable_variables:

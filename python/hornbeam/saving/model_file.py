@@ -50,7 +50,7 @@ def _new_path(filepath: Any, overwrite: bool) -> bytes:
 
 def _functions(model: Any, sample: Any) -> dict[str, Any]:
     functions: dict[str, Any] = {}
-    steps = {key[0]: step for key, step in model._steps.items()}
+    steps = {kind: programs.last() for kind, programs in model._steps.items() if len(programs)}
     if sample is not None and model._compiled and "train" not in steps:
         from hornbeam.training import data
 

@@ -11,6 +11,8 @@ from hornbeam._tree import flatten
 from hornbeam.losses.loss import Loss, LossFunctionWrapper
 from hornbeam.metrics.metric import MeanMetricWrapper, Metric
 
+_CHOSEN = ("accuracy", "acc", "Accuracy", "crossentropy", "ce")  # which one, the shapes say
+
 
 def _loss(identifier: Any) -> Any:
     if identifier is None or isinstance(identifier, Loss):
@@ -35,7 +37,7 @@ def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     name = identifier if isinstance(identifier, str) else None
-    if name in ("accuracy", "acc", "Accuracy", "crossentropy", "ce"):
+    if name in _CHOSEN:
         found = metrics_module.get(_auto(name, y_true, y_pred))
     else:
         found = metrics_module.get(identifier)
@@ -45,6 +47,23 @@ def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     direction = "up" if "accuracy" in getattr(found, "__name__", "") else "down"
     metric._direction = direction
     return metric
+
+
+def check_identifiers(loss: Any, metrics: Any, weighted_metrics: Any) -> None:
+    """Raises for names of losses or metrics that there are not."""
+    for name in _names(loss):
+        losses_module.get(name)
+    for name in [*_names(metrics), *_names(weighted_metrics)]:
+        if name not in _CHOSEN:
+            metrics_module.get(name)
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict) and "class_name" not in value:
+        value = list(value.values())
+    return [name for item in value for name in _names(item)] if isinstance(value, (list, tuple)) else []
 
 
 def per_output(value: Any, names: list[str], what: str) -> list[Any]:
@@ -111,7 +130,7 @@ class CompileMetrics:
 
     def build(self, y: list[Any], y_pred: list[Any]) -> None:
         """Makes the metrics, for the first targets and predictions."""
-        self.built = []
+        built = []
         for name, plain, weighted, t, p in zip(self.names, self._plain, self._weighted, y, y_pred):
             made = []
             for group, is_weighted in ((plain, False), (weighted, True)):
@@ -121,7 +140,8 @@ class CompileMetrics:
                     metric = make_metric(m, t, p)
                     key = m if isinstance(m, str) and type(metric) is MeanMetricWrapper else metric.name
                     made.append((f"{name}_{key}" if len(self.names) > 1 else key, metric, is_weighted))
-            self.built.append(made)
+            built.append(made)
+        self.built = built
 
     def update(self, y: list[Any], y_pred: list[Any], sample_weight: list[Any]) -> None:
         """Takes a batch in."""

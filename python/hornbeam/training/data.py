@@ -142,40 +142,43 @@ def split_validation(arrays: tuple[Any, ...], fraction: float) -> tuple[tuple[An
     )
 
 
-class _Done:
-    pass
-
-
 def prefetch(source: Iterator[Any], size: int = 4) -> Iterator[Any]:
-    """Reads ahead on one thread; an exception comes out where the batch would have."""
-    q: queue.Queue[Any] = queue.Queue(size)
+    """Reads ahead on one thread; an exception comes out where the batch would have. Without a thread to be had, it
+    reads when it is asked."""
+    q: queue.Queue[tuple[str, Any]] = queue.Queue(size)
     stop = threading.Event()
+
+    def hand_over(what: str, item: Any) -> None:
+        while not stop.is_set():
+            try:
+                return q.put((what, item), timeout=0.1)
+            except queue.Full:
+                continue
 
     def work() -> None:
         try:
             for item in source:
-                while not stop.is_set():
-                    try:
-                        q.put(item, timeout=0.1)
-                        break
-                    except queue.Full:
-                        continue
+                hand_over("item", item)
                 if stop.is_set():
                     return
-            q.put(_Done)
+            hand_over("end", None)
         except BaseException as e:  # noqa: BLE001 - handed to the reader
-            q.put(e)
+            hand_over("error", e)
 
     thread = threading.Thread(target=work, daemon=True, name="hornbeam-prefetch")
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:
+        yield from source
+        return
     try:
         while True:
-            item = q.get()
-            if item is _Done:
+            what, item = q.get()
+            if what == "end":
                 return
-            if isinstance(item, BaseException):
+            if what == "error":
                 raise item
             yield item
     finally:
         stop.set()
-        thread.join(timeout=5)
+        thread.join(timeout=0.5)  # a source that is blocked is left alone

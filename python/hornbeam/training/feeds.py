@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,17 +63,19 @@ class ArrayFeed:
         if self.shuffle:
             loop.shuffle(key, epoch)
         logs: dict[str, Any] = {}
-        at, each = 0, model.steps_per_execution
+        at, each, watched = 0, model.steps_per_execution, callbacks.has_batch_hooks(kind)
         while at < steps:
-            stop = min(steps, at + each) if callbacks.has_batch_hooks(kind) else steps
+            stop = min(steps, at + each) if watched else steps
             callbacks.on_batch_begin(kind, at)
             try:
-                at = loop.run(at, stop, 1e9 if callbacks.has_batch_hooks(kind) else CHUNK_SECONDS)
+                at = loop.run(at, stop, CHUNK_SECONDS)
+                while watched and at < stop:
+                    at = loop.run(at, stop, CHUNK_SECONDS)
                 logs = to_logs(step.rebuild(loop.outputs))
             except ValueError as e:
                 if kind != "train" or model._on_nonfinite not in ("skip", "stop") or "[check_finite]" not in str(e):
                     raise
-                at += 1
+                at = loop.at + 1
                 if model._on_nonfinite == "stop":
                     print(f"Batch {at - 1}: Invalid loss, terminating training")
                     model.stop_training = True
@@ -111,6 +114,7 @@ class BatchFeed:
 
     def epoch(self, kind: str, epoch: int, callbacks: CallbackList, limit: int | None) -> dict[str, Any]:
         """One pass; returns the logs."""
+        model = self.model
         callbacks.set_steps(kind, limit or self.steps)
         endless = hasattr(self.source, "__next__") and limit is not None
         if endless:
@@ -127,14 +131,21 @@ class BatchFeed:
                 sources.to_arrays(n, a)
                 for n, a in zip(("x", "y", "sample_weight"), sources.unpack_x_y_sample_weight(batch))
             )
+            if x is None:
+                raise ValueError(f"the data source gave a batch without inputs. Received: {batch!r}")
             sources.cardinality(x, y, w)
             if self.class_weight is not None:
                 w = sources.class_weights(flatten(y)[0], self.class_weight)
             callbacks.on_batch_begin(kind, i)
-            logs = to_logs(self.model._run_step(kind, (x, y, w)))
+            logs = to_logs(model._run_step(kind, (x, y, w)))
             callbacks.on_batch_end(kind, i, logs)
-            if self.model.stop_training and kind == "train":
+            if model.stop_training and kind == "train":
                 break
+        wanted = limit or self.steps
+        stopped = kind == "train" and model.stop_training
+        if 0 <= i and wanted is not None and i + 1 < wanted and not stopped:
+            warnings.warn(f"the data source ran out after {i + 1} of {wanted} batches", stacklevel=4)
+            model.stop_training = model.stop_training or kind == "train"
         if i < 0:
             raise ValueError(
                 "the data source gave no batches"

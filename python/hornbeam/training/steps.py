@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from hornbeam import _core, ops, optimizers
+from hornbeam._programs import ProgramCache
 from hornbeam._tensor import Tensor, dims_of, emit1, to_tensor
 from hornbeam._trace import Trace, eager_scope
 from hornbeam._tree import flatten, map_structure, pack_like, signature
 from hornbeam._validation import positive_int
-from hornbeam.function import Compiled
+from hornbeam._whole import all_or_nothing, one_at_a_time
+from hornbeam.function import Compiled, check_options
 from hornbeam.metrics.metric import Mean
 from hornbeam.training import data as sources
-from hornbeam.training.compile_utils import CompileLoss, CompileMetrics
+from hornbeam.training.compile_utils import CompileLoss, CompileMetrics, check_identifiers
 
 
 class Steps:
@@ -21,6 +23,9 @@ class Steps:
     signature of a batch and runs as one program."""
 
     _all_layers: Callable[[], Any]
+    _loss_tracker: Mean
+    _output_trackers: list[Mean]
+    _compile_args: dict[str, Any]
 
     def _trainer_init(self) -> None:
         self._compiled = False
@@ -28,7 +33,7 @@ class Steps:
         self.optimizer: Any = None
         self.loss: Any = None
         self.history: Any = None
-        self._steps: dict[Any, Compiled] = {}
+        self._forget_steps()
         self._on_nonfinite: str | None = None
 
     # ---- compile ----
@@ -64,26 +69,36 @@ class Steps:
         """
         if on_nonfinite not in (None, "raise", "skip"):
             raise ValueError(f"`on_nonfinite` must be None, 'raise' or 'skip'. Received: on_nonfinite={on_nonfinite!r}")
-        self.optimizer = optimizers.get(optimizer)
-        self.loss = loss
-        self._compile_args = {
-            "loss": loss,
-            "loss_weights": loss_weights,
-            "metrics": metrics,
-            "weighted_metrics": weighted_metrics,
-        }
-        self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = (
-            run_eagerly,
-            positive_int("steps_per_execution", steps_per_execution),
-            on_nonfinite,
-            threads,
-        )
-        self._loss_tracker = Mean(name="loss")
-        self._output_trackers: list[Any] = []
-        self._compile_loss: Any = None
-        self._compile_metrics: Any = None
-        self._compiled = True
-        self._steps = {}
+        check_options(threads=threads)
+        found = optimizers.get(optimizer)
+        check_identifiers(loss, metrics, weighted_metrics)
+        with all_or_nothing(self):
+            self.optimizer = found
+            self.loss = loss
+            arguments = {
+                "loss": loss,
+                "loss_weights": loss_weights,
+                "metrics": metrics,
+                "weighted_metrics": weighted_metrics,
+            }
+            self._set_untracked(_compile_args=arguments, _loss_tracker=Mean(name="loss"), _output_trackers=[])
+            self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = (
+                run_eagerly,
+                positive_int("steps_per_execution", steps_per_execution),
+                on_nonfinite,
+                threads,
+            )
+            self._compile_loss: Any = None
+            self._compile_metrics: Any = None
+            self._forget_steps()
+            self._compiled = True
+
+    def _set_untracked(self, **attributes: Any) -> None:
+        for name, value in attributes.items():  # metrics that are not the model's own: the next compile() replaces them
+            object.__setattr__(self, name, value)
+
+    def _forget_steps(self) -> None:
+        self._steps = {kind: ProgramCache() for kind in ("train", "test", "predict")}
 
     def _require_compiled(self) -> None:
         if not self._compiled:
@@ -109,10 +124,11 @@ class Steps:
         if self._compile_args["loss"] is not None:
             if self._compile_loss is None:
                 names = self._output_names_for(y_pred)
-                self._compile_loss = CompileLoss(self._compile_args["loss"], self._compile_args["loss_weights"], names)
+                found = CompileLoss(self._compile_args["loss"], self._compile_args["loss_weights"], names)
                 if len(names) > 1:
                     with eager_scope():
-                        self._output_trackers = [Mean(name=f"{n}_loss") for n in names]
+                        self._set_untracked(_output_trackers=[Mean(name=f"{n}_loss") for n in names])
+                self._compile_loss = found
             total, parts = self._compile_loss(y, y_pred, sample_weight)
             for tracker, part in zip(self._output_trackers, parts):
                 if part is not None:
@@ -132,11 +148,10 @@ class Steps:
             names = self._output_names_for(y_pred)
             ys = [y.get(n) for n in names] if isinstance(y, dict) else flatten(y)
             if self._compile_metrics is None:
-                self._compile_metrics = CompileMetrics(args["metrics"], args["weighted_metrics"], names)
+                found = CompileMetrics(args["metrics"], args["weighted_metrics"], names)
                 with eager_scope():
-                    self._compile_metrics.build(
-                        [None if t is None else _Shaped(t) for t in ys], [_Shaped(p) for p in ps]
-                    )
+                    found.build([None if t is None else _Shaped(t) for t in ys], [_Shaped(p) for p in ps])
+                self._compile_metrics = found
             ws = (
                 [sample_weight.get(n) for n in names]
                 if isinstance(sample_weight, dict)
@@ -211,26 +226,25 @@ class Steps:
     # ---- tracing ----
     def _step_for(self, kind: str, batch: Any) -> Compiled:
         """The compiled step for batches like this one."""
-        arrays = flatten(batch)
-        trainable = tuple(v.trainable for v in self.variables) if kind == "train" else ()  # type: ignore[attr-defined]
-        flags = tuple(layer.trainable for layer in self._all_layers())  # type: ignore[attr-defined]
-        key = (
-            kind,
+        step = self._steps[kind].get(self._step_key(kind, batch))
+        if step is not None:
+            return step  # type: ignore[no-any-return]
+        with one_at_a_time():
+            step = self._steps[kind].get(self._step_key(kind, batch))  # another thread may have made it meanwhile
+            if step is None:
+                step = self._trace_step(kind, batch)
+                self._steps[kind].put(self._step_key(kind, batch), step)  # tracing may have made weights
+        return step  # type: ignore[no-any-return]
+
+    def _step_key(self, kind: str, batch: Any) -> Any:
+        return (
             signature(batch),
-            tuple((a.dtype.name, a.shape[1:]) for a in arrays if a is not None),
-            trainable,
-            flags,
+            tuple((a.dtype.name, a.shape[1:]) for a in flatten(batch) if a is not None),
+            (self._on_nonfinite is not None, *(v.trainable for v in self.variables))  # type: ignore[attr-defined]
+            if kind == "train"
+            else (),
+            tuple(layer.trainable for layer in self._all_layers()),
         )
-        step = self._steps.get(key)
-        if step is None:
-            step = self._trace_step(kind, batch)
-            key = (
-                *key[:3],
-                tuple(v.trainable for v in self.variables) if kind == "train" else (),  # type: ignore[attr-defined]
-                tuple(layer.trainable for layer in self._all_layers()),
-            )  # type: ignore[attr-defined]
-            self._steps[key] = step
-        return step
 
     def _trace_step(self, kind: str, batch: Any) -> Compiled:
         fn: Callable[[Any], Any] = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[

@@ -61,6 +61,8 @@ class Trainer(Steps):
         Returns:
             The ``History``.
 
+        Ctrl-C ends it within a second or so; weights are those of the last step that was finished.
+
         Raises:
             ValueError: when sizes disagree, there are no samples, or an argument is out of range.
         """
@@ -106,21 +108,25 @@ class Trainer(Steps):
         steps = feed.steps if steps_per_epoch is None else steps_per_epoch
         history = CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
         self.stop_training = False
-        logs: dict[str, Any] = {}
-        history.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
-            self.reset_metrics()
-            history.on_epoch_begin(epoch)
-            logs = feed.epoch("train", epoch, history, steps_per_epoch)
-            if val_source is not None and (epoch + 1 - initial_epoch) % validation_freq == 0:
-                val = self._evaluate_source(val_source, val_size, validation_steps, history)
-                logs.update({f"val_{k}": v for k, v in val.items()})
-            history.on_epoch_end(epoch, logs)
-            if self.stop_training:
-                break
-        if self.optimizer.use_ema and epochs > initial_epoch:
-            self.optimizer.finalize_variable_values()
-        history.on_train_end(logs)
+        on_nonfinite = self._on_nonfinite  # a callback may set it, for this fit
+        try:
+            logs: dict[str, Any] = {}
+            history.on_train_begin()
+            for epoch in range(initial_epoch, epochs):
+                self.reset_metrics()
+                history.on_epoch_begin(epoch)
+                logs = feed.epoch("train", epoch, history, steps_per_epoch)
+                if val_source is not None and (epoch + 1 - initial_epoch) % validation_freq == 0:
+                    val = self._evaluate_source(val_source, val_size, validation_steps, history)
+                    logs.update({f"val_{k}": v for k, v in val.items()})
+                history.on_epoch_end(epoch, logs)
+                if self.stop_training:
+                    break
+            if self.optimizer.use_ema and epochs > initial_epoch:
+                self.optimizer.finalize_variable_values()
+            history.on_train_end(logs)
+        finally:
+            self._on_nonfinite = on_nonfinite
         self.history = history.history
         return history.history
 
@@ -188,6 +194,9 @@ class Trainer(Steps):
         callbacks: Any = None,
     ) -> Any:
         """Outputs for inputs, as NumPy arrays.
+
+        Many threads may predict at once, and one may train meanwhile: predictions then read some weights as they were
+        before its step and some as they are after it.
 
         Args:
             x: arrays, a generator or a ``PyDataset``; no samples give an empty output.

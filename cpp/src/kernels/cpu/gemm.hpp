@@ -3,6 +3,7 @@
 // convolution needs no im2col buffer. Blocking depends on the shape and the ISA alone.
 #pragma once
 
+#include "base/interrupt.hpp"
 #include "kernels/cpu/kernel_util.hpp"
 
 namespace hornbeam {
@@ -119,6 +120,7 @@ struct Gemm {
     });
   }
 
+  static constexpr int kTilesUnasked = 256;  // some 0.03 s at most
   int tile_height(int64_t rows_left) const;  // equalised, so that no tile is left tiny
 
  private:
@@ -140,15 +142,19 @@ struct Gemm {
     const int64_t step = column_step(), blocks = std::max<int64_t>(1, (depths.size() + kTileDepth - 1) / kTileDepth);
     const int64_t deep = std::max<int64_t>(1, ((depths.size() + blocks - 1) / blocks + 3) / 4 * 4);  // none left tiny
     for (int64_t j = cols.begin; j < cols.end; j += step)
-      for (int64_t p = depths.begin; p < depths.end || p == depths.begin; p += deep)
+      for (int64_t p = depths.begin; p < depths.end || p == depths.begin; p += deep) {
+        if ((j > cols.begin || p > depths.begin) && stop_asked()) return;
         f(rows, j, std::min(step, cols.end - j), p, int(std::min<int64_t>(deep, depths.end - p)),
           p + deep >= depths.end);
+      }
   }
   template <class Finish>
   void run_rows(const Range& rows, const void* source, FillTile fill, const float* a, const PanelSource& panels_at,
                 float* c, int64_t ldc, int64_t j, int64_t width, int64_t p, int depth, bool accumulate, bool last,
                 const TileEnd& end, Finish finish) const {
+    int tiles = 0;
     for (int64_t i = rows.begin; i < rows.end;) {
+      if (++tiles % kTilesUnasked == 0 && stop_asked()) return;
       const int h = tile_height(rows.end - i);
       block(source, fill, a, panels_at, c, ldc, i, h, j, width, p, depth, accumulate, last ? end : TileEnd{});
       if (last) finish(i, h, j, width);

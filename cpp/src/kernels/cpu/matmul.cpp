@@ -99,6 +99,7 @@ void multiply_f64(const KernelCall& c) {
   const auto& p = params_of<MatmulParams>(c);
   const Range r = part_range(p.batch * p.m, c.parts, c.part);
   for (int64_t i = r.begin; i < r.end; ++i) {
+    if (i % 64 == 0 && stop_asked()) return;
     const int64_t b = i / p.m, row = i % p.m;
     const double* a = buffer<const double>(c, 0) + p.a_offset[size_t(b)] + row * p.a.row_stride;
     const double* w = buffer<const double>(c, 1) + p.b_offset[size_t(b)];

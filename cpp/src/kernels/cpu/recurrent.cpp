@@ -65,7 +65,7 @@ void run_forward(const KernelCall& c) {
   float* hp = p.part_scratch(c);
   float* cell = hp + rows.size() * w;  // the cell states, where nobody keeps them
   if (l.lstm) std::memcpy(cell, in(l.c0) + rows.begin * u, size_t(rows.size() * u) * 4);
-  for (int64_t s = 0; s < p.steps; ++s) {
+  for (int64_t s = 0; s < p.steps && !stop_asked(); ++s) {
     const int64_t t = p.step_at(s), prev = p.before(t);
     const float* h_prev = s ? h.at(rows.begin, prev) : in(l.h0) + rows.begin * u;
     const int64_t h_stride = s ? p.steps * u : u;
@@ -108,7 +108,7 @@ void run_backward(const KernelCall& c) {
   float* dh = p.part_scratch(c);
   float* dc = dh + n * u;
   std::fill(dh, dh + 2 * n * u, 0.0f);
-  for (int64_t s = p.steps - 1; s >= 0; --s) {
+  for (int64_t s = p.steps - 1; s >= 0 && !stop_asked(); --s) {
     const int64_t t = p.step_at(s), prev = p.before(t);
     float* direct = dc + n * u;
     for (int64_t b = rows.begin; b < rows.end; ++b) {

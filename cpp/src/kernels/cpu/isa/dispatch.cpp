@@ -1,10 +1,10 @@
 // Chooses the ISA table once. HB_ISA forces one; asking for one this CPU cannot run is an error, not a crash.
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <string>
 
 #include "base/check.hpp"
+#include "base/guard.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 
 namespace hornbeam {
@@ -78,4 +78,13 @@ const IsaTable& default_isa() {
 }
 
 const IsaTable& isa_for(const char* name) { return *name ? asked_for("isa", name) : default_isa(); }
+
+namespace {
+const MadeBeforeForks made_before_forks([] {
+  try {
+    default_isa();
+  } catch (const ValueError&) {  // HB_ISA: whoever needs it will say so
+  }
+});
+}  // namespace
 }  // namespace hornbeam

@@ -1,0 +1,60 @@
+"""Compiled programs by key: the least recently used are given up when all together keep too much memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+BUDGET = 64 << 20  # bytes that one cache's programs may keep
+FEWEST = 4  # programs that stay in one, whatever they keep
+
+
+class ProgramCache:
+    """Executables, or what holds one, by key.
+
+    Args:
+        most: how many there may be at all.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._entries: OrderedDict[Any, Any] = OrderedDict()
+        self._added = 0  # since memory was last counted
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Any) -> Any:
+        """The program, now the most recently used, or None."""
+        found = self._entries.get(key)
+        if found is not None:
+            try:
+                self._entries.move_to_end(key)
+            except KeyError:  # another thread has given it up meanwhile
+                pass
+        return found
+
+    def values(self) -> list[Any]:
+        """The programs, the most recently used last."""
+        return list(self._entries.values())
+
+    def clear(self) -> None:
+        """Gives all up."""
+        self._entries.clear()
+
+    def last(self) -> Any:
+        """The program used last."""
+        return next(reversed(self._entries.values()))
+
+    def put(self, key: Any, program: Any) -> None:
+        """Keeps a program, and gives others up if need be: what they keep is counted again once some were added."""
+        self._entries[key] = program
+        self._added += 1
+        if self._added * 8 < len(self._entries) and len(self._entries) <= self._most:
+            return
+        self._added = 0
+        kept = 0
+        for i, (old, entry) in enumerate(reversed(list(self._entries.items()))):
+            kept += getattr(entry, "executable", entry).bytes_kept
+            if i >= self._most or (i >= FEWEST and kept > BUDGET):
+                self._entries.pop(old, None)
