@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, SupportsIndex
 
+from hornbeam._trace import Traced
+
 Store = tuple[Callable[[Any], bool], list[Any]]
 
 
@@ -87,6 +89,13 @@ class Tracker:
         for value in self._attributes():
             for collection in _collections(value):
                 collection._tracker = self
+
+
+def lasting(owner: Any, *without: str) -> dict[str, Any]:
+    """The attributes to copy or pickle: without these, and without those that hold values of a trace, which ends with it."""
+    return {
+        k: v for k, v in vars(owner).items() if k not in without and not any(isinstance(x, Traced) for x in _leaves(v))
+    }
 
 
 class _Watched:

@@ -11,6 +11,7 @@ import numpy as np
 from hornbeam import _core, ops
 from hornbeam._tensor import emit1, to_tensor
 from hornbeam._trace import Traced, current_trace, eager_scope
+from hornbeam._tracking import lasting
 from hornbeam._tree import flatten
 from hornbeam._variable import Variable
 from hornbeam._whole import all_or_nothing, one_at_a_time
@@ -103,6 +104,7 @@ class Optimizer:
         self._slots: list[Variable] = []
         self._trainable: list[Variable] = []
         self._excluded: list[Any] = []
+        self._shapes: list[Any] = []  # of the weights that a copy is without
         self._schedule: Any = None
         if isinstance(learning_rate, dict):
             learning_rate = deserialize_keras_object(learning_rate)
@@ -194,6 +196,26 @@ class Optimizer:
         _core.place_in_slab([v._core for v in self._trainable])
         _core.place_in_slab([v._core for v in self._slots])
 
+    # ---- copies ----
+    def __getstate__(self) -> dict[str, Any]:
+        """The state without the weights: a copy goes on with those that it updates first (see ``_adopt``)."""
+        return {
+            **lasting(self, "_index"),
+            "_trainable": [],
+            "_shapes": [v.shape for v in self._trainable] or self._shapes,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _index={})
+
+    def _adopt(self, variables: list[Variable]) -> None:
+        """Gives a copy its weights: its slots go on when their shapes are those of the weights before, or are made anew."""
+        if [v.shape for v in variables] == self._shapes:
+            self._trainable, self._index = list(variables), {id(v): i for i, v in enumerate(variables)}
+        else:
+            self.built, self._slots = False, []
+        self._shapes = []
+
     def _get_variable_index(self, variable: Variable) -> int:
         return self._index[id(variable)]
 
@@ -238,9 +260,12 @@ class Optimizer:
             raise ValueError(
                 f"apply() needs one gradient for each variable. Received: {len(grads)} and {len(trainable_variables)}"
             )
-        if not self.built:
+        if not self.built or self._shapes:
             with one_at_a_time(), eager_scope(), all_or_nothing(self):
-                self.build(list(trainable_variables))
+                if self._shapes:
+                    self._adopt(trainable_variables)
+                if not self.built:
+                    self.build(list(trainable_variables))
                 self._finish_build()
         for v in trainable_variables:
             if id(v) not in self._index:
