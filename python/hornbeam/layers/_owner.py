@@ -36,7 +36,15 @@ class WeightOwner:
     _losses: list[Any]
     _inbound: list[Any]  # calls on symbolic tensors
 
-    _stores = ("_trainable_variables", "_non_trainable_variables", "_layers", "_seeds", "_metrics", "_losses", "_inbound")
+    _stores = (
+        "_trainable_variables",
+        "_non_trainable_variables",
+        "_layers",
+        "_seeds",
+        "_metrics",
+        "_losses",
+        "_inbound",
+    )
     _untracked: frozenset[str] = frozenset(_stores) | {"_init_args", "_tracker"}  # attributes that are only kept
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:

@@ -35,6 +35,7 @@ class Metric:
 
     _variables: list[Variable]
     _metrics: list[Metric]
+    _tracker: Tracker
     _untracked = frozenset({"_variables", "_metrics", "_tracker"})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:

@@ -235,7 +235,9 @@ class Graph:
         return {
             "entry_layers": self.entry_layers,
             "operations": self.operations,
-            "tensors": [(t.shape, t.dtype, t.name, None if t._keras_mask is None else t._keras_mask.shape) for t in made],
+            "tensors": [
+                (t.shape, t.dtype, t.name, None if t._keras_mask is None else t._keras_mask.shape) for t in made
+            ],
             "nodes": [
                 (n.operation, encode(list(n.args)), encode(n.kwargs), encode(n.outputs_structure)) for n in self.nodes
             ],
@@ -287,7 +289,9 @@ def _fit(x: Any, t: KerasTensor, name: str) -> Any:
     if len(x.shape) != len(t.shape) or any(
         a is not None and b is not None and a != b for a, b in zip(t.shape[1:], x.shape[1:])
     ):
-        raise ValueError(f"input {t.name!r} of model {name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}")
+        raise ValueError(
+            f"input {t.name!r} of model {name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}"
+        )
     if x.dtype != t.dtype and not (x.dtype == "int64" and t.dtype in ("int32", "uint8")):  # no id wraps around
         mask = getattr(x, "_keras_mask", None)
         x = to_tensor(x, t.dtype)

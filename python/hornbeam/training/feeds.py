@@ -38,7 +38,9 @@ def to_logs(out: Any) -> dict[str, Any]:
         if isinstance(value, dict):
             logs.update(to_logs(value))
         else:
-            logs[name] = value._array.item() if isinstance(value, Tensor) and value._array.ndim == 0 else np.asarray(value)
+            logs[name] = (
+                value._array.item() if isinstance(value, Tensor) and value._array.ndim == 0 else np.asarray(value)
+            )
     return dict(sorted(logs.items()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hornbeam import _core, ops, optimizers
 from hornbeam._programs import ProgramCache
 from hornbeam._tensor import Tensor, emit1, to_tensor
-from hornbeam._trace import Trace, eager_scope
+from hornbeam._trace import Trace
 from hornbeam._tree import flatten, map_structure, pack_like, signature
 from hornbeam._validation import positive_int
 from hornbeam._whole import all_or_nothing, one_at_a_time
@@ -148,9 +148,7 @@ class Steps:
 
     def _metric_items(self) -> list[tuple[str, Any]]:
         """Log names and metrics."""
-        return [
-            item for m in self.metrics for item in (m.items() if isinstance(m, CompileMetrics) else [(m.name, m)])
-        ]
+        return [item for m in self.metrics for item in (m.items() if isinstance(m, CompileMetrics) else [(m.name, m)])]
 
     @property
     def metrics(self) -> list[Any]:
