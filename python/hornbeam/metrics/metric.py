@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hornbeam import initializers, ops
@@ -65,6 +66,9 @@ class Metric:
         vars(self).update(state)
         self._start_tracking()
         self._tracker.adopt()
+
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)  # state is not shared
 
     def _check_begun(self) -> None:
         """Raises RuntimeError where a subclass' constructor has not called the one above it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from typing import Any
@@ -207,6 +208,9 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _index={})
+
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)  # state is not shared
 
     def _adopt(self, variables: list[Variable]) -> None:
         """Gives a copy its weights: its slots go on when their shapes are those of the weights before, or are made anew."""
