@@ -244,8 +244,8 @@ def _are_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def _takes_functional(cls: type) -> bool:
     """Whether a model's constructor takes ``inputs`` and ``outputs``, rather than arguments of its own."""
-    names = list(inspect.signature(cls.__init__).parameters)[1:]  # type: ignore[misc]
-    return names[:2] in (["inputs", "outputs"], ["args", "kwargs"])
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    return [p.name for p in own[:2]] == ["inputs", "outputs"] or any(p.kind is p.VAR_POSITIONAL for p in own[:1])
 
 
 def _shapes(tensors: Any) -> Any:

@@ -105,7 +105,7 @@ class Optimizer:
         self._slots: list[Variable] = []
         self._trainable: list[Variable] = []
         self._excluded: list[Any] = []
-        self._shapes: list[Any] = []  # of the weights that a copy is without
+        self._copied = False  # whether this is a copy that has not updated anything yet
         self._schedule: Any = None
         if isinstance(learning_rate, dict):
             learning_rate = deserialize_keras_object(learning_rate)
@@ -199,26 +199,24 @@ class Optimizer:
 
     # ---- copies ----
     def __getstate__(self) -> dict[str, Any]:
-        """The state without the weights: a copy goes on with those that it updates first (see ``_adopt``)."""
-        return {
-            **lasting(self, "_index"),
-            "_trainable": [],
-            "_shapes": [v.shape for v in self._trainable] or self._shapes,
-        }
+        return lasting(self, "_index")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _index={})
+        vars(self).update(state, _copied=state["built"])
+        self._index = {id(v): i for i, v in enumerate(self._trainable)}
 
     def __copy__(self) -> Any:
         return copy.deepcopy(self)  # state is not shared
 
     def _adopt(self, variables: list[Variable]) -> None:
-        """Gives a copy its weights: its slots go on when their shapes are those of the weights before, or are made anew."""
-        if [v.shape for v in variables] == self._shapes:
+        """Has a copy go on with these weights, if they have the shapes of those that it was built with; else begin anew."""
+        self._copied = False
+        if all(id(v) in self._index for v in variables):
+            return
+        if [v.shape for v in variables] == [v.shape for v in self._trainable]:
             self._trainable, self._index = list(variables), {id(v): i for i, v in enumerate(variables)}
         else:
             self.built, self._slots = False, []
-        self._shapes = []
 
     def _get_variable_index(self, variable: Variable) -> int:
         return self._index[id(variable)]
@@ -264,9 +262,9 @@ class Optimizer:
             raise ValueError(
                 f"apply() needs one gradient for each variable. Received: {len(grads)} and {len(trainable_variables)}"
             )
-        if not self.built or self._shapes:
+        if not self.built or self._copied:
             with one_at_a_time(), eager_scope(), all_or_nothing(self):
-                if self._shapes:
+                if self._copied:
                     self._adopt(trainable_variables)
                 if not self.built:
                     self.build(list(trainable_variables))
