@@ -32,11 +32,15 @@ def batches_of(source: Any, steps: int | None) -> Iterator[Any]:
 
 
 def to_logs(out: Any) -> dict[str, Any]:
-    """A step's results as numbers, by name."""
-    logs = {
-        k: (v._array.item() if isinstance(v, Tensor) and v._array.ndim == 0 else np.asarray(v))
-        for k, v in (out or {}).items()
-    }
+    """A step's results as numbers, by name; those of a metric that has several are among the others."""
+    logs: dict[str, Any] = {}
+    for name, value in (out or {}).items():
+        if isinstance(value, dict):
+            logs.update(to_logs(value))
+        else:
+            logs[name] = (
+                value._array.item() if isinstance(value, Tensor) and value._array.ndim == 0 else np.asarray(value)
+            )
     return dict(sorted(logs.items()))
 
 

@@ -11,7 +11,7 @@ from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import integer, positive_int
 from hornbeam.callbacks.callback import CallbackList, History
 from hornbeam.training import data as sources
-from hornbeam.training.feeds import CHUNK_SECONDS, ArrayFeed, BatchFeed, batches_of
+from hornbeam.training.feeds import CHUNK_SECONDS, ArrayFeed, BatchFeed, batches_of, to_logs
 from hornbeam.training.steps import Steps
 
 
@@ -182,8 +182,7 @@ class Trainer(Steps):
         logs = self._evaluate_source(source, batch_size, steps, watch)
         if return_dict:
             return logs
-        values = [logs["loss"], *[v for k, v in logs.items() if k != "loss"]]
-        return values[0] if len(values) == 1 else values
+        return self._in_order(logs)
 
     def predict(
         self,
@@ -277,10 +276,6 @@ class Trainer(Steps):
         """The outputs for one batch."""
         return map_structure(np.asarray, self._run_step("predict", (sources.to_arrays("x", x),)))
 
-    @staticmethod
-    def _logs(out: Any, return_dict: bool) -> Any:
-        logs = {k: float(np.asarray(v)) for k, v in out.items()}
-        if return_dict:
-            return logs
-        values = [logs["loss"], *[v for k, v in logs.items() if k != "loss"]] if "loss" in logs else list(logs.values())
-        return values[0] if len(values) == 1 else values
+    def _logs(self, out: Any, return_dict: bool) -> Any:
+        logs = to_logs(out)
+        return logs if return_dict else self._in_order(logs)
