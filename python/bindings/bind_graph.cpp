@@ -57,6 +57,25 @@ std::vector<Value> values_of(const py::iterable& list) {
 }
 }  // namespace
 
+// The gradient that a graph computes. It takes the output gradients, then what the rule closes over: the inputs past
+// the function's arguments. Its outputs are the gradients of those arguments that `connected` says have one.
+std::shared_ptr<CustomGradient> rule_of(const std::string& name, const std::shared_ptr<Graph>& graph,
+                                        const std::vector<bool>& connected) {
+  auto c = std::make_shared<CustomGradient>();
+  c->name = name;
+  c->rule = [graph, connected](Graph& g, const std::vector<Value>& in, const std::vector<Value>&,
+                               const std::vector<Value>& dy) {
+    if (in.size() < connected.size()) throw ValueError("[custom_gradient] has fewer inputs than its gradient has");
+    std::vector<Value> arguments = dy;
+    arguments.insert(arguments.end(), in.begin() + long(connected.size()), in.end());
+    const std::vector<Value> found = g.inline_graph(*graph, arguments);
+    std::vector<Value> d(in.size());
+    for (size_t i = 0, at = 0; i < connected.size() && at < found.size(); ++i)
+      if (connected[i]) d[i] = found[at++];
+    return d;
+  };
+  return c;
+}
 void bind_graph(py::module_& m) {
   bind_dim(m);
   py::class_<Value>(m, "Value")
@@ -76,24 +95,7 @@ void bind_graph(py::module_& m) {
       .def("numpy", [](const Variable& v) { return to_array(v.value().copy()); })
       .def("assign", [](Variable& v, const py::array& value) { v.assign(to_tensor(value)); });
   m.def("place_in_slab", &place_in_slab);
-  py::class_<CustomGradient, std::shared_ptr<CustomGradient>>(m, "CustomGradient")
-      .def(py::init([](const std::string& name, py::function rule) {
-        auto c = std::make_shared<CustomGradient>();
-        c->name = name;
-        auto kept = std::shared_ptr<py::function>(new py::function(std::move(rule)), [](py::function* f) {
-          const WithGil gil;
-          delete f;
-        });
-        c->rule = [kept](Graph&, const std::vector<Value>& in, const std::vector<Value>& out,
-                         const std::vector<Value>& dy) {
-          const WithGil gil;
-          const py::tuple arguments = py::make_tuple(value_list(in), value_list(out), value_list(dy));
-          const auto d = py::reinterpret_steal<py::object>(call_python(kept->ptr(), arguments.ptr()));
-          if (!d) throw py::error_already_set();
-          return values_of(d);
-        };
-        return c;
-      }));
+  py::class_<CustomGradient, std::shared_ptr<CustomGradient>>(m, "CustomGradient").def(py::init(&rule_of));
   py::class_<Graph, std::shared_ptr<Graph>>(m, "Graph")
       .def(py::init<>())
       .def("input", [](Graph& g, const std::string& name, const std::string& dtype,
@@ -109,9 +111,14 @@ void bind_graph(py::module_& m) {
            })
       .def(
           "gradients",
-          [](Graph& g, const std::vector<Value>& targets, const std::vector<Value>& sources,
-             const py::iterable& seeds) { return value_list(gradients(g, targets, sources, values_of(seeds))); },
-          py::arg("targets"), py::arg("sources"), py::arg("seeds") = py::list())
+          [](Graph& g, const std::vector<Value>& targets, const std::vector<Value>& sources, const py::iterable& seeds,
+             const std::optional<std::vector<std::pair<int, int>>>& spans,
+             const std::vector<std::pair<Value, int>>& watched) {
+            const Recorded tape{spans.value_or(std::vector<std::pair<int, int>>()), watched};
+            return value_list(gradients(g, targets, sources, values_of(seeds), spans ? &tape : nullptr));
+          },
+          py::arg("targets"), py::arg("sources"), py::arg("seeds") = py::list(), py::arg("spans") = py::none(),
+          py::arg("watched") = std::vector<std::pair<Value, int>>())
       .def("shape", [](const Graph& g, Value v) { return to_tuple(g.shape(v)); })
       .def("dtype", [](const Graph& g, Value v) { return dtype_name(g.dtype(v)); })
       .def("unify", [](Graph& g, const py::handle& a, const py::handle& b,

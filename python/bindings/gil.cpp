@@ -36,10 +36,6 @@ WithoutGil::~WithoutGil() {
 WithGil::WithGil() : state_(or_sleep([] { return PyGILState_Ensure(); })) {}
 WithGil::~WithGil() { PyGILState_Release(state_); }
 
-PyObject* call_python(PyObject* function, PyObject* arguments) {
-  return or_sleep([&] { return PyObject_CallObject(function, arguments); });
-}
-
 void watch_signals() {
   g_main.store(py::module_::import("threading").attr("main_thread")().attr("ident").cast<unsigned long>());
   hornbeam::set_interrupt_check(signal_came);

@@ -31,9 +31,6 @@ class WithGil {
   PyGILState_STATE state_;
 };
 
-/// Calls a Python function with a tuple of arguments, for C++ code that Python called; a new reference, or null.
-PyObject* call_python(PyObject* function, PyObject* arguments);
-
 /// Has the core ask, while it runs something long on Python's main thread, whether a signal came (Ctrl-C, say). What
 /// the signal's handler raises comes out of the call.
 void watch_signals();

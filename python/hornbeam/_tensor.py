@@ -13,7 +13,8 @@ import numpy as np
 from hornbeam import _core, config
 from hornbeam._operators import HasValue, Shape, TensorLike, _ops
 from hornbeam._programs import ProgramCache
-from hornbeam._trace import Traced, _state
+from hornbeam._trace import Trace, Traced, _state, recordings
+from hornbeam._tree import flatten, map_structure
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _ORDER = ("bool", "uint8", "int32", "int64")
@@ -129,8 +130,8 @@ def as_array(x: Any, dtype: str | None = None) -> Any:
     elif isinstance(x, (np.ndarray, np.generic)):
         a = plain_array(x)
     else:
-        if isinstance(x, (list, tuple)) and any(isinstance(i, TensorLike) for i in x):
-            x = [np.asarray(i) for i in x]
+        if isinstance(x, (list, tuple)) and any(isinstance(i, (TensorLike, HasValue)) for i in flatten(x)):
+            x = map_structure(lambda i: np.asarray(i) if isinstance(i, (TensorLike, HasValue)) else i, x)
         a = np.asarray(x)
         if dtype is None and a.dtype == np.float64:
             a = a.astype(config.floatx())
@@ -203,11 +204,17 @@ def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
                 raise ValueError("a traced value was used outside the function that was traced. Return it instead.")
         arrays = [as_array(x) for x in inputs]
         outputs = _run_eager(op, arrays, attrs)
-        for tape in _state.tapes:
-            tape._record(op, inputs, attrs, outputs)
+        for recording in recordings():
+            recording.record(op, inputs, arrays, attrs, outputs)
         return outputs
-    values = [trace.value_of(x) if isinstance(x, Traced) else trace.graph.constant(as_array(x)) for x in inputs]
-    return [trace.wrap(v) for v in trace.graph.add(op, values, attrs)]
+    return [trace.wrap(v) for v in trace.graph.add(op, [lift(trace, x) for x in inputs], attrs)]
+
+
+def lift(trace: Trace, x: Any) -> Any:
+    """The value in a trace of a traced value, a tensor or an array."""
+    if isinstance(x, Traced):
+        return trace.value_of(x)
+    return trace.tensor(x, as_array(x)) if isinstance(x, Tensor) else trace.graph.constant(as_array(x))
 
 
 def emit1(op: str, inputs: list[Any], **attrs: Any) -> Any:
@@ -224,7 +231,7 @@ def to_tensor(x: Any, dtype: str | None = None) -> Any:
             raise TypeError(f"the dimension {x} has a value only inside a graph")
         return emit1("dim_value", [], dim=[x], dtype=dtype or "int32")
     if not isinstance(x, TensorLike):
-        if isinstance(x, (list, tuple)) and any(isinstance(i, (Traced, KerasTensor, _core.Dim)) for i in x):
+        if isinstance(x, (list, tuple)) and _holds_more_than_numbers(x):
             return _ops().stack([to_tensor(i) for i in x])
         # Casts to what NumPy does not have, and of floats that ints may not hold, are the core's.
         own = dtype == "bfloat16" or (dtype in _INTEGERS and np.asarray(x).dtype.kind == "f")
@@ -234,6 +241,13 @@ def to_tensor(x: Any, dtype: str | None = None) -> Any:
     if dtype is not None and x.dtype != dtype:
         return emit1("cast", [x], dtype=dtype)
     return x
+
+
+def _holds_more_than_numbers(x: Any) -> bool:
+    """Whether a list's elements have to be put together by an op: symbols, or what a trace or a tape follows."""
+    followed = _state.trace is not None or recordings()
+    kinds = (TensorLike, HasValue, _core.Dim) if followed else (Traced, KerasTensor, _core.Dim)
+    return any(isinstance(i, kinds) for i in flatten(x))
 
 
 def exact_ids(x: Any) -> Any:

@@ -20,9 +20,13 @@ def _is_users(filename: str) -> bool:
 
 
 class _State(threading.local):
+    """All that calls of this thread pass down to what they call; no other thread sees it."""
+
     def __init__(self) -> None:
-        self.trace: Trace | None = None
-        self.tapes: list[Any] = []
+        self.trace: Trace | None = None  # the innermost
+        self.tapes: list[Any] = []  # the open ones, the innermost last
+        self.training: Any = None  # the training flag of the layer that is running
+        self.scope: list[str] = []  # the names of the layers that are running
 
 
 _state = _State()
@@ -95,8 +99,11 @@ class Trace:
         self.captures: list[Any] = []  # Traced of the parent, in the order of `capture_inputs`
         self.capture_inputs: list[Any] = []
         self._capture_index: dict[Any, Any] = {}
-        self.reads: dict[int, tuple[Any, Any]] = {}  # id(variable) -> (variable, current value), sub-traces only
+        self.constants: dict[int, tuple[Any, Any]] = {}  # id(tensor) -> (tensor from outside, its value here)
+        self.reads: dict[int, tuple[Any, Any]] = {}  # id(variable) -> (variable, its value at the start)
+        self.readings: dict[int, list[Any]] = {}  # id(variable) -> all values that reading it has given
         self.assigned: dict[int, tuple[Any, Any]] = {}
+        self._marks: dict[Any, Any] = {}  # (value, numbers of the tapes that saw it read) -> what they were given
 
     def __enter__(self) -> Trace:
         self._outer = _state.trace
@@ -118,6 +125,12 @@ class Trace:
         """Adds a constant."""
         return self.wrap(self.graph.constant(array))
 
+    def tensor(self, tensor: Any, array: Any) -> Any:
+        """The value here of a tensor from outside, which holds the array: a constant."""
+        if id(tensor) not in self.constants:
+            self.constants[id(tensor)] = (tensor, self.graph.constant(array))
+        return self.constants[id(tensor)][1]
+
     def value_of(self, tensor: Traced) -> Any:
         """The tensor's value in this graph, captured when it belongs to an enclosing trace."""
         if tensor._trace is self:
@@ -131,32 +144,53 @@ class Trace:
         if key not in self._capture_index:
             assert self.parent is not None
             outer = self.parent.wrap(self.parent.value_of(tensor))
-            self._capture_index[key] = self._capture(outer)
+            self._capture_index[key] = self.capture(outer, outer.dims)
         return self._capture_index[key]
 
-    def _capture(self, outer: Traced) -> Any:
-        inner = self.graph.input(f"capture{len(self.captures)}", outer.dtype, outer.dims)
+    def capture(self, outer: Any, dims: Shape) -> Any:
+        """Adds an input for a tensor from outside."""
+        inner = self.graph.input(f"capture{len(self.captures)}", outer.dtype, dims)
         self.captures.append(outer)
         self.capture_inputs.append(inner)
         return inner
 
     def read(self, variable: Any) -> Traced:
-        """The variable's current value."""
-        if self.parent is None:
-            return self.wrap(self.graph.read(variable._core))
-        if id(variable) not in self.reads:
-            self.reads[id(variable)] = (variable, self._capture(self.parent.read(variable)))
-        if id(variable) in self.assigned:
-            return self.wrap(self.assigned[id(variable)][1])
-        return self.wrap(self.reads[id(variable)][1])
+        """The variable's current value.
+
+        Gradients tell readings apart, as if each were a copy: what was read before a tape began is a constant to it, and
+        what was assigned does not lead back to what it was computed from.
+        """
+        key = id(variable)
+        fresh = key not in self.reads
+        if fresh:
+            if self.parent is None:
+                value = self.graph.read(variable._core)
+            else:
+                value = self.capture(self.parent.read(variable), variable.shape)
+            self.reads[key] = (variable, value)
+        value = self.assigned.get(key, self.reads[key])[1]
+        recording = [t for t in _state.tapes if t.records(self)]
+        if key in self.assigned or any(t.trace is self for t in _state.tapes):
+            by = (value, *(t.number for t in recording))
+            if by not in self._marks:
+                self._marks[by] = value if fresh else self.graph.add("stop_gradient", [value], {})[0]
+            value = self._marks[by]
+        found = self.readings.setdefault(key, [])
+        if value not in found:
+            found.append(value)
+        for tape in recording:
+            if tape.watches(variable):
+                tape.saw(variable, value, self.graph.size)
+        return self.wrap(value)
 
     def assign(self, variable: Any, value: Traced) -> None:
         """Gives the variable a new value."""
+        if id(variable) not in self.reads:
+            self.read(variable)
+        new = self.value_of(value)
         if self.parent is None:
-            self.graph.assign(variable._core, self.value_of(value))
-            return
-        self.read(variable)
-        self.assigned[id(variable)] = (variable, self.value_of(value))
+            self.graph.assign(variable._core, new)
+        self.assigned[id(variable)] = (variable, new)
 
 
 def current_trace() -> Trace | None:
@@ -164,8 +198,15 @@ def current_trace() -> Trace | None:
     return _state.trace
 
 
+def recordings() -> list[Any]:
+    """What this thread's tapes record eager ops in."""
+    if not _state.tapes:
+        return []
+    return list({id(t.trace): t.trace for t in _state.tapes if t.records(t.trace)}.values())
+
+
 class eager_scope:
-    """Inside, ops run at once even when a trace is open: for creating weights while tracing."""
+    """Inside, ops run at once even when a trace is open, and no tape sees them: for creating weights."""
 
     def __enter__(self) -> None:
         self._saved = _state.trace

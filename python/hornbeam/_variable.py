@@ -10,7 +10,7 @@ from hornbeam import _core, config
 from hornbeam._names import check_name
 from hornbeam._operators import HasValue, Shape, _ops
 from hornbeam._tensor import Tensor, as_array, to_tensor, variable_value
-from hornbeam._trace import _state, eager_scope
+from hornbeam._trace import _state, eager_scope, recordings
 from hornbeam._validation import fits_memory
 
 
@@ -93,11 +93,13 @@ class Variable(HasValue):
     def value(self) -> Any:
         """The current value: traced inside a trace, else a tensor (a copy)."""
         trace = _state.trace
-        if trace is not None:
-            return trace.read(self)
+        return self.now() if trace is None else trace.read(self)
+
+    def now(self) -> Tensor:
+        """The value as an eager tensor (a copy), which open tapes see read."""
         tensor = Tensor(self._core.numpy())
-        for tape in _state.tapes:
-            tape._watch_variable(self, tensor)
+        for recording in recordings():
+            recording.saw(self, tensor)
         return tensor
 
     def numpy(self) -> Any:

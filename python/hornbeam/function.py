@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import numbers
 import operator
+import types
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hornbeam import _core
+from hornbeam import _core, config
 from hornbeam._programs import ProgramCache
-from hornbeam._tensor import Tensor, as_array, to_tensor
-from hornbeam._trace import Trace, current_trace
+from hornbeam._tensor import Tensor, as_array, lift, to_tensor
+from hornbeam._trace import Trace, _state, current_trace, recordings
 from hornbeam._tree import flatten, pack_like, signature
 from hornbeam._variable import Variable
 from hornbeam._whole import one_at_a_time
@@ -32,15 +35,27 @@ class Compiled:
                 trace.input(names[i] if names else f"x{i}", dtype, shape) for i, (dtype, shape) in enumerate(specs)
             ]
             result = fn(*pack_like(structure, inputs))
-            self.result = result
             self.is_none = []
+            self._outputs = []
             for i, leaf in enumerate(flatten(result)):
                 self.is_none.append(leaf is None)
                 if leaf is not None:
-                    trace.graph.output(f"y{i}", trace.value_of(to_tensor(leaf)))
-        self.graph = trace.graph
+                    self._outputs.append(lift(trace, to_tensor(leaf)))
+                    trace.graph.output(f"y{i}", self._outputs[-1])
+        self.trace, self.graph = trace, trace.graph
+        self._inputs = [x._value for x in inputs]
         self.result = pack_like(result, [None] * len(self.is_none))
         self.executable = _core.Executable(trace.graph, **options)
+
+    def run_recorded(self, arrays: list[Any], given: list[Any]) -> Any:
+        """Runs the program, and has open tapes see it as ops on what was given."""
+        reads = {key: variable.value for key, (variable, _) in self.trace.reads.items()}
+        result = self.rebuild(self.executable.run(arrays))
+        inputs = [(v, x if isinstance(x, Tensor) else Tensor(a)) for v, x, a in zip(self._inputs, given, arrays)]
+        outputs = list(zip(self._outputs, [x for x in flatten(result) if x is not None]))
+        for recording in recordings():
+            recording.record_program(self.trace, inputs, reads, outputs)
+        return result
 
     def rebuild(self, arrays: list[Any]) -> Any:
         """The function's result from the program's outputs."""
@@ -66,7 +81,9 @@ def function(
     """Compiles a function of tensors into one program for each signature (structure, shapes and dtypes).
 
     Args:
-        fn: takes tensors, arrays, numbers or structures of them; keyword arguments are constants of the trace.
+        fn: takes tensors and arrays, by position or by keyword, and structures of them: these are the program's inputs,
+            and so are numbers by position. Anything else (numbers by keyword, bools, strings, None, variables, objects
+            such as the ``self`` of a method) is static: another one, by ``==`` and type, makes another program.
         isa: instruction set, "" for the best (or HB_ISA).
         threads: as for ``compile``.
         disable: passes to leave out.
@@ -89,17 +106,59 @@ def function(
     def run(*args: Any, **kwargs: Any) -> Any:
         if current_trace() is not None:
             return fn(*args, **kwargs)
-        arrays = [as_array(x.value if isinstance(x, Variable) else x) for x in flatten(args)]
-        key = (signature(args), tuple((a.shape, a.dtype.name) for a in arrays), repr(sorted(kwargs.items())))
+        leaves = flatten(args) + flatten(kwargs)
+        many = len(flatten(args))
+        is_input = [_is_array(x) or (i < many and _is_number(x)) for i, x in enumerate(leaves)]
+        given = [x for x, yes in zip(leaves, is_input) if yes]
+        arrays = [as_array(x) for x in given]
+        key = (
+            (signature(args), signature(kwargs)),
+            tuple((a.shape, a.dtype.name) for a in arrays),
+            tuple(None if yes else _identity(x) for x, yes in zip(leaves, is_input)),
+            (_state.training, config.floatx()),
+        )
+
+        def call(*inputs: Any) -> Any:
+            it = iter(inputs)
+            filled = [next(it) if yes else x for x, yes in zip(leaves, is_input)]
+            return fn(*pack_like(args, filled[:many]), **pack_like(kwargs, filled[many:]))
+
         compiled = cache.get(key)
-        if compiled is not None:
-            return compiled.rebuild(compiled.executable.run(arrays))
-        specs = [(a.dtype.name, a.shape) for a in arrays]
-        with one_at_a_time():
-            compiled = Compiled(functools.partial(fn, **kwargs), args, specs, **options)
-        outputs = compiled.executable.run(arrays)
+        if compiled is None:
+            with one_at_a_time():
+                compiled = Compiled(call, given, [(a.dtype.name, a.shape) for a in arrays], **options)
+        if recordings():
+            result = compiled.run_recorded(arrays, given)
+        else:
+            result = compiled.rebuild(compiled.executable.run(arrays))
         cache.put(key, compiled)
-        return compiled.rebuild(outputs)
+        return result
 
     run._cache = cache  # type: ignore[attr-defined]
     return run
+
+
+def _is_array(x: Any) -> bool:
+    return hasattr(x, "__array__") and not isinstance(x, (Variable, type))
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, numbers.Number) and not isinstance(x, bool)
+
+
+def _identity(x: Any) -> Any:
+    """A key for a static argument: equal ones share a program, and objects may still go."""
+    if isinstance(x, types.MethodType):
+        return (x.__func__, _identity(x.__self__))
+    if _is_number(x):
+        return (type(x), repr(x))  # tells 0.0 from -0.0
+    try:
+        hash(x)
+    except TypeError:
+        raise TypeError(
+            "arguments must be tensors, arrays, numbers or hashable, or lists, tuples and dicts of these. "
+            f"Received: {type(x).__name__}"
+        ) from None
+    if type(x).__weakrefoffset__ and not isinstance(x, (type, types.FunctionType)):
+        return (type(x), weakref.ref(x))
+    return (type(x), x)

@@ -134,6 +134,30 @@ TEST(PublicGraph, GradientsOfAndBy) {
   EXPECT_TRUE(gradients(s.g, {s.y}, {}).empty());
 }
 
+TEST(PublicGraph, GradientsOfWhatATapeSaw) {
+  Graph g;
+  Ops o(g);
+  const Value x = g.input("x", DType::f32, {}), before = o.mul(x, 3.0);
+  const int first = g.size();
+  const Value h = o.mul(before, x), y = o.mul(h, h);
+  const int last = g.size();
+  const Value after = o.mul(y, 2.0);
+  const Recorded tape{{{first, last}}, {{x, 0}}}, late{{{first, last}}, {{x, y.node}}}, blind{{{first, last}}, {}};
+  const auto d = gradients(g, {y}, {x, before, h}, {}, &tape);
+  g.outputs = {{"dx", d[0]}, {"dh", d[2]}};
+  const auto got = Executable(g).run({Tensor::scalar(DType::f32, 2)});  // before is 6 and stays, h is 12
+  EXPECT_EQ(got[0].at(0), 2 * 12 * 6);
+  EXPECT_EQ(got[1].at(0), 2 * 12);
+  EXPECT_FALSE(d[1].defined());
+  EXPECT_FALSE(gradients(g, {after}, {x}, {}, &tape)[0].defined());
+  EXPECT_FALSE(gradients(g, {y}, {x}, {}, &late)[0].defined());
+  EXPECT_FALSE(gradients(g, {y}, {h}, {}, &blind)[0].defined());
+  const Recorded negative{{{-1, last}}, {}}, beyond{{{first, last + 1000}}, {{x, 0}}}, nothing{{}, {{Value{}, 0}}};
+  EXPECT_ERROR(gradients(g, {y}, {x}, {}, &negative), ValueError, "must begin at a node");
+  EXPECT_ERROR(gradients(g, {y}, {x}, {}, &nothing), ValueError, "undefined");
+  EXPECT_TRUE(gradients(g, {y}, {x}, {}, &beyond)[0].defined());
+}
+
 TEST(PublicOps, UndefinedValuesAndWrongShapes) {
   Small s;
   Ops& o = s.o;

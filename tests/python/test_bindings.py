@@ -51,7 +51,7 @@ RIGHT = {
     "a sequence of ints that fit 64 bits": [(), [1, 2], (np.int32(1),), np.arange(3), (Number.TWO,), range(2)],
     "an array": [np.ones((2, 2), "float32"), np.ones((2, 3)).T, np.zeros(0, "uint8"), np.array(True)],
     "a Graph": [_core.Graph()],
-    "a CustomGradient": [_core.CustomGradient("f", lambda *_: [])],
+    "a CustomGradient": [_core.CustomGradient("f", _core.Graph(), [])],
 }
 RIGHT["a sequence of Dims and ints that fit 64 bits"] = [
     *RIGHT["a sequence of ints that fit 64 bits"],

@@ -13,15 +13,28 @@ using Values = std::vector<Value>;
 
 class ReverseWalk {
  public:
-  // Nodes before `first` are leaves.
-  ReverseWalk(Graph& g, const Values& sources, int first) : g_(g), first_(first), depends_(size_t(g.size()), false) {
-    for (Value s : sources) is_source_[s] = true;
-    for (int id = 0; id < g.size(); ++id) {
-      bool d = false;
-      if (id >= first)
-        for (Value v : g.node(id).inputs) d = d || depends(v);
-      depends_[size_t(id)] = d;
+  // Nodes before `first` are leaves, and so are those that a tape did not record.
+  ReverseWalk(Graph& g, const Values& sources, int first, const Recorded* tape = nullptr)
+      : g_(g), first_(first), open_(size_t(g.size()), !tape) {
+    if (!tape) {
+      for (Value s : sources) source_from_[s] = 0;
+      spread();
+      return;
     }
+    for (auto [begin, end] : tape->spans)
+      for (int id = begin; id < std::min(end, g.size()); ++id) open_[size_t(id)] = true;
+    for (auto [v, from] : tape->watched) source_from_[v] = from;
+    spread();
+    std::unordered_map<Value, int, ValueHash> seen;  // the sources that the tape knows
+    for (Value s : sources) {
+      auto watched = source_from_.find(s);
+      if (watched != source_from_.end())
+        seen.insert(*watched);
+      else if (depends_[size_t(s.node)])
+        seen[s] = 0;
+    }
+    source_from_ = std::move(seen);
+    spread();
   }
 
   void seed(Value v, Value grad) { accumulate(v, grad); }
@@ -39,20 +52,37 @@ class ReverseWalk {
     }
   }
 
+  bool is_source(Value v) const { return source_from_.count(v) > 0; }
+
   Value gradient_of(Value v) const {
     auto it = grads_.find(v);
     return it == grads_.end() ? Value{} : it->second;
   }
 
  private:
-  bool depends(Value v) const { return depends_[size_t(v.node)] || is_source_.count(v); }
+  // Whether `v`, where node `id` reads it, depends on a source.
+  bool depends(Value v, int id) const {
+    if (depends_[size_t(v.node)]) return true;
+    auto it = source_from_.find(v);
+    return it != source_from_.end() && id >= it->second;
+  }
+
+  void spread() {
+    depends_.assign(open_.size(), false);
+    for (int id = first_; id < int(open_.size()); ++id) {
+      bool d = false;
+      if (open_[size_t(id)])
+        for (Value v : g_.node(id).inputs) d = d || depends(v, id);
+      depends_[size_t(id)] = d;
+    }
+  }
 
   void visit(int id, const Values& dys) {
     const OpDef& op = *g_.node(id).op;
     if (!op.differentiable) return;
     const Values inputs = g_.node(id).inputs;
     std::vector<bool> wanted;
-    for (Value v : inputs) wanted.push_back(depends(v) && is_float(g_.dtype(v)));
+    for (Value v : inputs) wanted.push_back(depends(v, id) && is_float(g_.dtype(v)));
     g_.set_scope(g_.node(id).scope);
     Values d;
     if (op.gradient) {
@@ -94,13 +124,14 @@ class ReverseWalk {
 
   Graph& g_;
   int first_;
-  std::vector<bool> depends_;
-  std::unordered_map<Value, bool, ValueHash> is_source_;
+  std::vector<bool> open_, depends_;
+  std::unordered_map<Value, int, ValueHash> source_from_;  // the first node whose reading counts
   std::unordered_map<Value, Value, ValueHash> grads_;
 };
 }  // namespace
 
-std::vector<Value> gradients(Graph& g, const Values& targets, const Values& sources, Values seeds) {
+std::vector<Value> gradients(Graph& g, const Values& targets, const Values& sources, Values seeds,
+                             const Recorded* tape) {
   HB_CHECK(seeds.empty() || seeds.size() == targets.size(), "gradients: needs one seed for each of the ",
            targets.size(), " targets; got ", seeds.size());
   for (Value t : targets)
@@ -109,9 +140,14 @@ std::vector<Value> gradients(Graph& g, const Values& targets, const Values& sour
     HB_CHECK_TYPE(is_float(g.dtype(s)), "gradients: sources must be float; got ", g.type(s).str());
   for (size_t i = 0; i < seeds.size(); ++i)
     if (seeds[i].defined()) g.check_type(seeds[i], g.type(targets[i]), "gradients: a target's seed");
+  if (tape) {
+    for (auto [begin, end] : tape->spans)
+      HB_CHECK(begin >= 0, "gradients: a span must begin at a node. Received: [", begin, ", ", end, ")");
+    for (const auto& [v, from] : tape->watched) g.type(v);  // throws for what is no value
+  }
   const std::string scope = g.scope();
   Ops o(g);
-  ReverseWalk walk(g, sources, 0);
+  ReverseWalk walk(g, sources, 0, tape);
   for (size_t i = 0; i < targets.size(); ++i) {
     Value s = seeds.empty() || !seeds[i].defined() ? o.full_like(targets[i], 1) : seeds[i];
     walk.seed(targets[i], s);
@@ -119,7 +155,7 @@ std::vector<Value> gradients(Graph& g, const Values& targets, const Values& sour
   walk.run();
   g.set_scope(scope);
   Values out;
-  for (Value s : sources) out.push_back(walk.gradient_of(s));
+  for (Value s : sources) out.push_back(walk.is_source(s) ? walk.gradient_of(s) : Value{});
   return out;
 }
 }  // namespace hornbeam

@@ -17,8 +17,14 @@ Graph dead_code(const Graph& g) {
       for (Value v : g.node(id).inputs) mark(v);
   }
   Rewriter w(g);
-  for (int id = 0; id < g.size(); ++id)
-    if (live[size_t(id)]) w.keep(id);
+  for (int id = 0; id < g.size(); ++id) {
+    if (!live[size_t(id)]) continue;
+    const Node& n = g.node(id);
+    if (op_is(n, "stop_gradient"))  // only gradients ask for these, and they are taken by now
+      w.replace(id, w.at(n.inputs));
+    else
+      w.keep(id);
+  }
   return w.finish();
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 import warnings
 from typing import Any
 
@@ -14,7 +13,7 @@ from hornbeam import config, regularizers
 from hornbeam._names import auto_name, check_name, to_snake_case
 from hornbeam._operators import TensorLike
 from hornbeam._tensor import KerasTensor, is_tensor, to_tensor
-from hornbeam._trace import current_trace, eager_scope
+from hornbeam._trace import _state, current_trace, eager_scope
 from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import optional_dims
 from hornbeam._variable import Variable
@@ -22,17 +21,6 @@ from hornbeam._whole import all_or_nothing, one_at_a_time
 from hornbeam.layers._owner import WeightOwner
 from hornbeam.ops.math import maximum
 from hornbeam.saving.registry import register_builtin
-
-
-class _Context(threading.local):
-    """What outer calls of this thread pass down: the training flag, and the names of the layers they are in."""
-
-    def __init__(self) -> None:
-        self.training: Any = None
-        self.scope: list[str] = []
-
-
-_context = _Context()
 
 
 class Layer(WeightOwner):
@@ -179,7 +167,7 @@ class Layer(WeightOwner):
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         accepts = _call_parameters(type(self))
         kwargs = dict(kwargs)
-        outer = _context.training
+        outer = _state.training
         training = kwargs.get("training")
         if training is None:
             training = outer
@@ -196,21 +184,21 @@ class Layer(WeightOwner):
         if "mask" in accepts and kwargs.get("mask") is None and masked:
             kwargs["mask"] = mask
         trace = current_trace()
-        _context.training = training
-        _context.scope.append(self.name)
+        _state.training = training
+        _state.scope.append(self.name)
         if trace is not None:
-            trace.graph.scope = "/".join(_context.scope)
+            trace.graph.scope = "/".join(_state.scope)
         try:
             out = self.call(*args, **kwargs)
         except (ValueError, TypeError, MemoryError) as e:
             if len(e.args) == 1 and "layer" not in str(e):  # the innermost layer says where it was
-                e.args = (f'{e} (layer "{"/".join(_context.scope)}")',)
+                e.args = (f'{e} (layer "{"/".join(_state.scope)}")',)
             raise
         finally:
-            _context.training = outer
-            _context.scope.pop()
+            _state.training = outer
+            _state.scope.pop()
             if trace is not None:
-                trace.graph.scope = "/".join(_context.scope)
+                trace.graph.scope = "/".join(_state.scope)
         if masked or type(self).compute_mask is not Layer.compute_mask:
             new = self.compute_mask(first, mask if masked else None)
             for t, m in zip(flatten(out), flatten(new) if new is not None else [None] * len(flatten(out))):

@@ -21,6 +21,7 @@ from hornbeam.ops.arrays import (
     is_tensor,
     moveaxis,
     ravel,
+    reshape,
     transpose,
 )
 from hornbeam.ops.creation import arange, ones_like
@@ -46,6 +47,10 @@ def get_item(x: Any, key: Any) -> Any:
     if arrays or (len(keys) == 1 and is_tensor(keys[0])):
         if isinstance(x, Tensor) and builtins.all(not is_tensor(k) or isinstance(k, Tensor) for k in keys):
             if builtins.any(np.asarray(k).dtype == bool for k in arrays):
+                mask = np.asarray(keys[0])
+                if len(keys) == 1 and mask.shape == x.shape[: mask.ndim]:  # by ops, which tapes see
+                    rows = reshape(x, (mask.size, *x.shape[mask.ndim :]))
+                    return take(rows, np.flatnonzero(mask), axis=0)
                 return Tensor(
                     x._array[
                         tuple(np.asarray(k) if k in arrays else k for k in keys)

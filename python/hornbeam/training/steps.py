@@ -12,6 +12,7 @@ from hornbeam._trace import Trace
 from hornbeam._tree import flatten, map_structure, pack_like, signature
 from hornbeam._validation import positive_int
 from hornbeam._whole import all_or_nothing, one_at_a_time
+from hornbeam.autodiff import GradientTape
 from hornbeam.function import Compiled, check_options
 from hornbeam.training import data as sources
 from hornbeam.training.compile_utils import Compilation, CompileMetrics, batch_size, check_identifiers
@@ -179,8 +180,6 @@ class Steps:
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One training step, traced into a graph: forward, loss, gradients, update, metrics. Override it at will."""
-        from hornbeam.autodiff import GradientTape
-
         x, y, sample_weight = sources.unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)  # type: ignore[operator]
