@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "hornbeam/hornbeam.hpp"
@@ -53,11 +54,14 @@ inline void run_graph(const Graph& g, int64_t size, const CompileOptions& option
     shapes.push_back(shape);
     types.push_back(t.dtype);
   }
-  Executable e(g, options);
-  if (e.stats(shapes).arena_bytes > kMostBytes) return;
+  const auto e = std::make_shared<Executable>(g, options);
+  if (e->stats(shapes).arena_bytes > kMostBytes) return;
+  const Runner runner(e, shapes);
+  for (size_t i = 0; i < runner.outputs(); ++i)
+    if (tensor_bytes(runner.output_dtype(i), runner.output_shape(i)) > kMostBytes) return;
   std::vector<Tensor> inputs;
   for (size_t i = 0; i < shapes.size(); ++i) inputs.push_back(filled(types[i], shapes[i], unsigned(i) + 1));
   const Deadline deadline;
-  e.run(inputs);
+  e->run(inputs);
 }
 }  // namespace hornbeam::fuzz
