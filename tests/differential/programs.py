@@ -8,15 +8,10 @@ then the nodes in their order), ``outputs``, ``compile`` arguments and the ``act
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import layer_options as options
-
-Spec = dict[str, Any]
-
-
-def obj(cls: str, **args: Any) -> Spec:
-    return {"class": cls, "args": args}
+import training_options as training
+from layer_options import Spec, obj
 
 
 class Maker:
@@ -110,7 +105,7 @@ class Maker:
             last = "sigmoid" if kind == "yes" else "softmax"
             layer = obj("Dense", units=units, activation=last)
             at = self.add_node(layer, [source], (*self.shapes[source][:-1], units))
-        return at, {"kind": kind, "shape": list(self.shapes[at]), **options.loss(self.r, kind)}
+        return at, {"kind": kind, "shape": list(self.shapes[at]), **training.loss(self.r, kind)}
 
 
 def program(seed: int, short: bool = False) -> Spec:
@@ -132,18 +127,24 @@ def program(seed: int, short: bool = False) -> Spec:
     heads = [m.head(e) for e in ends]
     weighted = m.chance(0.25) and all(len(m.shapes[h[0]]) == 1 for h in heads)
     actions: list[Spec] = [{"do": "predict", "batch": r.choice([2, 4, 32])}, {"do": "call", "training": m.chance(0.5)}]
-    train = [options.action(r, weighted, len(heads)) for _ in range(r.randint(1, 3))]
-    actions += train
+    steps = [training.action(r, weighted, len(heads)) for _ in range(r.randint(1, 3))]
+    actions += steps
     actions.append({"do": "predict", "batch": 4})
     if m.chance(0.3):
-        second: Spec = {"do": "compile", **options.compiling(r, len(heads))}
+        second: Spec = {"do": "compile", **training.compiling(r, len(heads))}
         if m.chance(0.4):
             second["freeze"] = r.randrange(len(m.nodes))
-        actions += [second, options.action(r, weighted, len(heads)), {"do": "predict", "batch": 8}]
+        actions += [second, training.action(r, weighted, len(heads)), {"do": "predict", "batch": 8}]
     if m.chance(0.25):
         actions.append({"do": "copy"})
     if short:
-        once: Spec = {"do": "fit", "weights": False, "args": {"epochs": 1, "batch_size": 4}, "validation": None, "callbacks": []}
+        once: Spec = {
+            "do": "fit",
+            "weights": False,
+            "args": {"epochs": 1, "batch_size": 4},
+            "validation": None,
+            "callbacks": [],
+        }
         actions = [{"do": "call", "training": False}, {"do": "call", "training": True}, once]
         for _, h in heads:
             h["metrics"], h["weighted"] = [], []
@@ -155,6 +156,6 @@ def program(seed: int, short: bool = False) -> Spec:
         "nodes": m.nodes,
         "outputs": [h[0] for h in heads],
         "heads": [h[1] for h in heads],
-        "compile": {"optimizer": obj("SGD", learning_rate=0.05)} if short else options.compiling(r, len(heads)),
+        "compile": {"optimizer": obj("SGD", learning_rate=0.05)} if short else training.compiling(r, len(heads)),
         "actions": actions,
     }

@@ -75,7 +75,10 @@ class Run:
         for i, layer in self.layers.items():
             rng = np.random.default_rng([spec["seed"], i])
             layer.set_weights(
-                [np.abs(values(rng, w.shape)) + 0.5 if "variance" in w.name else values(rng, w.shape) for w in layer.weights]
+                [
+                    np.abs(values(rng, w.shape)) + 0.5 if "variance" in w.name else values(rng, w.shape)
+                    for w in layer.weights
+                ]
             )
         self.x = self.features(self.n)
 
@@ -103,7 +106,9 @@ class Run:
                 made.append((self.rng.random(shape) < 0.5).astype("float32"))
             else:
                 ids = self.rng.integers(0, shape[-1], shape[:-1])
-                made.append(ids.astype("int32") if head["kind"] == "sparse" else np.eye(shape[-1], dtype="float32")[ids])
+                made.append(
+                    ids.astype("int32") if head["kind"] == "sparse" else np.eye(shape[-1], dtype="float32")[ids]
+                )
         return made
 
     def one(self, items: list[Any]) -> Any:

@@ -61,6 +61,8 @@ class MultiHeadAttention(Layer):
     bias_initializer: Any
     kernel_regularizer: Any
     bias_regularizer: Any
+    kernel_constraint: Any
+    bias_constraint: Any
 
     def __init__(
         self,

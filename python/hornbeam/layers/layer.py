@@ -173,7 +173,9 @@ class Layer(WeightOwner):
             self._check_fixed(first)
         mask = map_structure(lambda t: getattr(t, "_keras_mask", None), first) if first is not None else None
         masked = any(x is not None for x in flatten(mask))
-        if "mask" in accepts and kwargs.get("mask") is None and masked:
+        if "mask" in accepts and kwargs.get("mask") is not None:
+            mask, masked = kwargs["mask"], True
+        elif "mask" in accepts and masked:
             kwargs["mask"] = mask
         trace = current_trace()
         _context.training = training

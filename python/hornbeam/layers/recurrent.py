@@ -11,7 +11,14 @@ from hornbeam._tensor import dims_of, emit, emit1
 from hornbeam._tree import flatten, pack_like
 from hornbeam._validation import unsupported
 from hornbeam.layers.layer import Layer
-from hornbeam.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, _initial_state, _output_size
+from hornbeam.layers.recurrent_cells import (
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    _initial_state,
+    _output_size,
+)
 from hornbeam.saving.registry import deserialize_keras_object
 
 
@@ -108,9 +115,7 @@ class RNN(Layer):
         if initial_state is not None:
             found = flatten(initial_state)
             if len(found) != len(states):
-                raise ValueError(
-                    f"layer {self.name!r} has {len(states)} states. Received: {len(found)} initial states"
-                )
+                raise ValueError(f"layer {self.name!r} has {len(states)} states. Received: {len(found)} initial states")
             states = [ops.cast(s, own.dtype) for s, own in zip(found, states)]
         elif self.stateful:
             states = [v.value for v in self._state_variables]

@@ -270,7 +270,9 @@ class GRUCell(_Cell):
             hp = ops.matmul(seen, self.recurrent_kernel[:, : 2 * u])
             z = self.recurrent_activation(ops.add(xz, hp[:, :u]))
             r = self.recurrent_activation(ops.add(xr, hp[:, u:]))
-            candidate = self.activation(ops.add(xh, ops.matmul(ops.multiply(r, seen), self.recurrent_kernel[:, 2 * u :])))
+            candidate = self.activation(
+                ops.add(xh, ops.matmul(ops.multiply(r, seen), self.recurrent_kernel[:, 2 * u :]))
+            )
         h = ops.add(ops.multiply(z, h), ops.multiply(ops.subtract(1.0, z), candidate))
         return h, [h]
 

@@ -225,8 +225,23 @@ _sample_by_sample: set[Any] = {
         *(core.Masking, core.Rescaling, InputLayer, merging._Merge, merging.Concatenate, merging.Dot),
         *(noise.Dropout, noise.GaussianNoise, noise.GaussianDropout, normalization.LayerNormalization),
         *(normalization.GroupNormalization, normalization.RMSNormalization, normalization.UnitNormalization),
-        *(pooling._Pool, pooling._GlobalPool, pooling.GlobalAveragePooling1D, recurrent.RNN, recurrent_cells._Cell, reshaping.Flatten, reshaping.Reshape, reshaping.Permute),
-        *(recurrent_cells.StackedRNNCells, reshaping.RepeatVector, reshaping._Padding, reshaping._Cropping, reshaping.UpSampling1D),
+        *(
+            pooling._Pool,
+            pooling._GlobalPool,
+            pooling.GlobalAveragePooling1D,
+            recurrent.RNN,
+            recurrent_cells._Cell,
+            reshaping.Flatten,
+            reshaping.Reshape,
+            reshaping.Permute,
+        ),
+        *(
+            recurrent_cells.StackedRNNCells,
+            reshaping.RepeatVector,
+            reshaping._Padding,
+            reshaping._Cropping,
+            reshaping.UpSampling1D,
+        ),
         *(reshaping.UpSampling2D, reshaping.UpSampling3D, reshaping.Resizing, Bidirectional, TimeDistributed),
     )
 }
