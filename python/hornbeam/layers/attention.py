@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from hornbeam import ops, random, regularizers
-from hornbeam._tensor import dims_of, to_tensor
+from hornbeam._tensor import dims_of, is_tensor, to_tensor
 from hornbeam._validation import choice, fraction, ints, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
@@ -156,6 +156,9 @@ class MultiHeadAttention(Layer):
         masks = (query_mask, value_mask, key_mask, attention_mask)
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
         given = mask = _combine(query, value, key, *masks)
+        for t in (query, value, key):  # as Keras does: the inputs' masks have done their work, here and elsewhere
+            if is_tensor(t):
+                t._keras_mask = None
         if use_causal_mask:
             causal = ops.causal_mask(dims_of(query)[1], dims_of(value)[1])
             mask = causal if given is None else ops.logical_and(given, causal)

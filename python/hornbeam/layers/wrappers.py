@@ -93,7 +93,9 @@ class Bidirectional(Layer):
                 x.zero_output_for_mask = x.return_sequences
         self.stateful, self.return_sequences = layer.stateful, layer.return_sequences
         self.return_state = layer.return_state
-        self._initial = None if weights is None else list(weights)
+        if weights is not None and not isinstance(weights, (list, tuple)):
+            raise TypeError(f"`weights` must be a list of arrays. Received: weights={weights!r}")
+        self._initial = weights
         self.supports_masking = True
 
     def _check_pair(self) -> None:
