@@ -32,10 +32,10 @@ _QUICK = "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes
 class Side:
     """A subprocess that answers programs."""
 
-    def __init__(self, python: str, module: str) -> None:
+    def __init__(self, python: str, module: str, backend: str = "jax") -> None:
         environment = {
             **os.environ,
-            "KERAS_BACKEND": "jax",
+            "KERAS_BACKEND": backend,
             "JAX_PLATFORMS": "cpu",
             "XLA_FLAGS": _QUICK,
             "HB_NUM_THREADS": "1",
@@ -90,8 +90,8 @@ def difference(mine: list[Any], theirs: list[Any]) -> tuple[str, Any, Any] | Non
 class Pair:
     """Both sides."""
 
-    def __init__(self, mine: str, theirs: str) -> None:
-        self.sides = [Side(mine, "hornbeam"), Side(theirs, "keras")]
+    def __init__(self, mine: str, theirs: str, backend: str) -> None:
+        self.sides = [Side(mine, "hornbeam"), Side(theirs, "keras", backend)]
         self.answers: list[Any] = []
 
     def compare(self, spec: Spec) -> tuple[str, Any, Any] | None:
@@ -204,14 +204,15 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--record", help="a file for Keras' answers to programs that agree")
-    parser.add_argument("--short", action="store_true", help="programs that call and fit once, for layers alone")
+    parser.add_argument("--how", choices=["whole", "short", "forward"], default="whole", help="what programs do")
+    parser.add_argument("--backend", default="jax", help="Keras' backend; numpy compiles nothing, and cannot train")
     parser.add_argument("--no-shrink", action="store_true")
     args = parser.parse_args()
     seeds = range(args.first, args.first + args.count)
-    pair, bad = Pair(args.python, args.keras), 0
+    pair, bad = Pair(args.python, args.keras, args.backend), 0
     kept: list[Spec] = []
     for seed in seeds:
-        spec = program(seed, args.short)
+        spec = program(seed, args.how)
         found = pair.compare(spec)
         if found is None:
             kept.append({"program": spec, "answers": [[label, digest(v)] for label, v in pair.answers[1]]})

@@ -108,8 +108,8 @@ class Maker:
         return at, {"kind": kind, "shape": list(self.shapes[at]), **training.loss(self.r, kind)}
 
 
-def program(seed: int, short: bool = False) -> Spec:
-    """The program of a seed. ``short``: it calls and fits once, and does nothing else."""
+def program(seed: int, how: str = "whole") -> Spec:
+    """The program of a seed. ``how``: "short" for one that is called and fits once, "forward" for one that is called alone."""
     m = Maker(seed)
     r = m.r
     for _ in range(1 if m.chance(0.65) else 2):
@@ -137,7 +137,7 @@ def program(seed: int, short: bool = False) -> Spec:
         actions += [second, training.action(r, weighted, len(heads)), {"do": "predict", "batch": 8}]
     if m.chance(0.25):
         actions.append({"do": "copy"})
-    if short:
+    if how != "whole":
         once: Spec = {
             "do": "fit",
             "weights": False,
@@ -145,17 +145,18 @@ def program(seed: int, short: bool = False) -> Spec:
             "validation": None,
             "callbacks": [],
         }
-        actions = [{"do": "call", "training": False}, {"do": "call", "training": True}, once]
+        calls: list[Spec] = [{"do": "call", "training": False}, {"do": "call", "training": True}]
+        actions = [*calls, once] if how == "short" else calls
         for _, h in heads:
             h["metrics"], h["weighted"] = [], []
     return {
         "seed": seed,
-        "short": short,
+        "how": how,
         "samples": r.choice([5, 7, 8, 9, 11]),
         "inputs": m.inputs,
         "nodes": m.nodes,
         "outputs": [h[0] for h in heads],
         "heads": [h[1] for h in heads],
-        "compile": {"optimizer": obj("SGD", learning_rate=0.05)} if short else training.compiling(r, len(heads)),
+        "compile": {"optimizer": obj("SGD", learning_rate=0.05)} if how != "whole" else training.compiling(r, len(heads)),
         "actions": actions,
     }

@@ -137,7 +137,8 @@ class Run:
         if do == "predict":
             return model.predict(x, batch_size=what["batch"], verbose=0)
         if do == "call":
-            return [np.asarray(t) for t in flat(model(x, training=what["training"]))]
+            made = [np.asarray(t) for t in flat(model(x, training=what["training"]))]
+            return {"outputs": made, "losses": float(sum(np.asarray(t) for t in model.losses))}
         if do == "compile":
             return self.do_compile(what)
         if do == "copy":
@@ -165,14 +166,15 @@ class Run:
         try:
             self.build()
             label = "compile"
-            self.do_compile(self.spec["compile"])
+            if self.spec["how"] != "forward":
+                self.do_compile(self.spec["compile"])
             for i, what in enumerate(self.spec["actions"]):
                 label = f"{i} {what['do']}"
                 self.log.append((label, plain(self.act(what))))
             label = "weights"
             for i, layer in self.layers.items():
                 self.log.append((f"weights of node {i}", plain(layer.get_weights())))
-            if not self.spec.get("short"):
+            if self.spec["how"] == "whole":
                 self.log.append(("shapes of weights", [list(w.shape) for w in self.model.get_weights()]))
         except Exception as e:
             self.log.append((label, {"error": f"{type(e).__name__}: {str(e)[:300]}"}))

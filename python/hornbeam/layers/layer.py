@@ -177,6 +177,8 @@ class Layer(WeightOwner):
             mask, masked = kwargs["mask"], True
         elif "mask" in accepts and masked:
             kwargs["mask"] = mask
+        if not _context.scope:  # the losses are those of the last call from outside
+            self._clear_losses()
         trace = current_trace()
         _context.training = training
         _context.scope.append(self.name)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hornbeam import ops, random
+from hornbeam import ops, random, regularizers
 from hornbeam._tensor import dims_of, emit, emit1
 from hornbeam._tree import flatten, pack_like
 from hornbeam._validation import unsupported
@@ -262,7 +262,7 @@ class _CellRNN(RNN):
         self.units = cell.units
 
     def get_config(self) -> dict[str, Any]:
-        config = {**self.cell.get_config()}
+        config = {**self.cell.get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
         config.update(
             {
                 k: getattr(self, k)
