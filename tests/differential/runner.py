@@ -66,9 +66,6 @@ class Run:
                 tensors.append(layer(*taken, **options))
             else:
                 tensors.append(layer(taken if len(taken) > 1 else taken[0], **options))
-            got = list(tensors[-1].shape[1:])
-            if None not in got:
-                self.log.append((f"shape of node {i}", got))
         outputs = [tensors[i] for i in spec["outputs"]]
         single = len(inputs) == 1 and len(outputs) == 1
         self.model = k.Model(inputs if not single else inputs[0], outputs if not single else outputs[0])

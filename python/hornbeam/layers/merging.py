@@ -66,10 +66,12 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """The product of the inputs."""
+    """The product of the inputs; masked elements count as 1, and give 0 where all are masked."""
 
     def _merge(self, xs: list[Any]) -> Any:
-        return _fold(ops.multiply, xs)
+        masks = [_spread_mask(x) for x in xs]
+        y = _fold(ops.multiply, [x if m is None else ops.where(m, x, 1) for x, m in zip(xs, masks)])
+        return y if any(m is None for m in masks) else ops.where(_fold(ops.logical_or, masks), y, 0)
 
 
 class Average(_Merge):

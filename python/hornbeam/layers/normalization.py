@@ -264,7 +264,6 @@ class RMSNormalization(Layer):
     def __init__(self, axis: int = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = integer("axis", axis), _epsilon(epsilon)
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Makes the scale."""

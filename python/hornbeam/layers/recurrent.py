@@ -31,8 +31,8 @@ class RNN(Layer):
         return_state: whether to return the last states too, a list for each cell where there are several.
         go_backwards: whether to start from the end; the outputs are then in the order in which they were made.
         stateful: whether the last states of a batch begin the next one (needs a fixed batch size).
-        unroll: whether the number of steps must be known; a masked step then repeats the output before it, which is
-            zero at first, where it otherwise gives the state before it.
+        unroll: whether a masked step repeats the output before it, which is zero at first, where it otherwise gives the
+            state before it. Nothing else: the program is the same loop.
         zero_output_for_mask: whether the output of a masked step is zero.
 
     Input shape: ``(batch, steps, features)``. Output shape: ``(batch, units)``, or ``(batch, steps, units)``.
@@ -107,8 +107,6 @@ class RNN(Layer):
         if isinstance(sequences, (list, tuple)):
             sequences, initial_state = sequences[0], list(sequences[1:])
         cell = self.cell
-        if self.unroll and sequences.shape[1] is None:
-            raise ValueError(f"layer {self.name!r} needs a known number of steps: unroll=True")
         structure = self.get_initial_state(dims_of(sequences)[0])
         states = flatten(structure)
         given = initial_state is not None or self.stateful
@@ -166,7 +164,7 @@ class RNN(Layer):
     ) -> tuple[Any, list[Any]]:
         """Step by step, for any cell. ``structure``: how the cell nests its states."""
         cell, count = self.cell, len(states)
-        batch, steps = dims_of(x)[:2]
+        batch = dims_of(x)[0]
         whole = hasattr(cell, "step")  # projects its inputs for all steps at once
         keep = cell.recurrent_mask(batch) if whole and training else None
         xs: Any = cell.project(self._dropped(x, training)) if whole else x
@@ -198,7 +196,7 @@ class RNN(Layer):
         with _held_masks(cell, batch, training and not whole):
             last, ys = ops.scan(step, start, xs, reverse=self.go_backwards)
         if not self.return_sequences:
-            return ys[0] if self.go_backwards else ys[steps - 1], list(last[:count])
+            return ys[0 if self.go_backwards else -1], list(last[:count])
         out = ops.transpose(ys, [1, 0, *range(2, ys.ndim)])
         return ops.flip(out, axis=1) if self.go_backwards else out, list(last[:count])
 
