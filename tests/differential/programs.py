@@ -157,6 +157,8 @@ def program(seed: int, how: str = "whole") -> Spec:
         "nodes": m.nodes,
         "outputs": [h[0] for h in heads],
         "heads": [h[1] for h in heads],
-        "compile": {"optimizer": obj("SGD", learning_rate=0.05)} if how != "whole" else training.compiling(r, len(heads)),
+        "compile": {"optimizer": obj("SGD", learning_rate=0.05)}
+        if how != "whole"
+        else training.compiling(r, len(heads)),
         "actions": actions,
     }
