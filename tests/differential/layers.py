@@ -68,7 +68,7 @@ def same(a: Any, b: Any, tolerance: float = 2e-3) -> bool:
     if isinstance(a, list) and isinstance(b, list):
         try:
             x, y = np.asarray(a, "float64"), np.asarray(b, "float64")
-        except ValueError:
+        except (TypeError, ValueError):
             return len(a) == len(b) and all(same(i, j, tolerance) for i, j in zip(a, b))
         return x.shape == y.shape and bool(np.allclose(x, y, rtol=tolerance, atol=tolerance / 10, equal_nan=True))
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
@@ -179,7 +179,7 @@ def digest(x: Any) -> Any:
     if isinstance(x, list):
         try:
             a = np.asarray(x, "float64")
-        except ValueError:
+        except (TypeError, ValueError):
             return [digest(v) for v in x]
         if a.size > 4:
             i = np.arange(a.size)
