@@ -98,6 +98,11 @@ class Bidirectional(Layer):
         self._initial = weights
         self.supports_masking = True
 
+    @property
+    def layer(self) -> Any:
+        """The forward layer."""
+        return self.forward_layer
+
     def _check_pair(self) -> None:
         pair = self.forward_layer, self.backward_layer
         if pair[0].go_backwards == pair[1].go_backwards:
