@@ -153,7 +153,6 @@ class Walk:
             "GroupNormalization": lambda h: layers.GroupNormalization(2)(h),
             "TimeDistributed": lambda h: layers.TimeDistributed(layers.Dense(3))(h),
             "MultiHeadAttention": lambda h: layers.MultiHeadAttention(2, 2)(h, h),
-            "attention and a residual": lambda h: layers.Add()([layers.MultiHeadAttention(2, 2)(h, h), h]),
             "causal attention": lambda h: layers.MultiHeadAttention(2, 2)(h, h, use_causal_mask=True),
             "Attention": lambda h: layers.Attention()([h, h]),
             "AdditiveAttention": lambda h: layers.AdditiveAttention()([h, h]),
