@@ -94,7 +94,7 @@ EXCEPT = {  # arguments of one name that mean something else in one class; None:
     ("GroupNormalization", "groups"): "count or -1",
     ("SpatialDropout1D", "noise_shape"): None,
     ("SpatialDropout2D", "noise_shape"): None,
-    ("Bidirectional", "weights"): "only None",
+    ("Bidirectional", "weights"): None,
     ("Lambda", "output_shape"): None,
 }
 FREE = {  # flags, functions, objects and text, each with a check of its own elsewhere

@@ -186,6 +186,7 @@ def test_the_attention_op_does_what_the_formula_does():
     q, v = x(2, 3, 4), x(2, 5, 4)
     mha = L.MultiHeadAttention(2, 3, value_dim=2)
     masks = {"attention_mask": np.random.default_rng(0).random((2, 3, 5)) < 0.6}
+    masks["attention_mask"][..., 0] = True  # what sees nothing is another test's
     for extra in ({}, masks, {"use_causal_mask": True}, {**masks, "use_causal_mask": True}):
         plain = mha(q, v, return_attention_scores=True, **extra)[0]
         np.testing.assert_allclose(mha(q, v, **extra), plain, rtol=1e-5, atol=1e-6)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hornbeam import ops, random
-from hornbeam._tensor import dims_of
+from hornbeam import ops, random, regularizers
+from hornbeam._tensor import dims_of, is_tensor, to_tensor
 from hornbeam._validation import choice, fraction, ints, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
@@ -16,7 +16,7 @@ class _Projection(Layer):
 
     def __init__(self, shape: tuple[int, ...], inputs: int, bias_shape: tuple[int, ...] | None, **kwargs: Any) -> None:
         kernel, bias = kwargs.pop("kernel"), kwargs.pop("bias")
-        super().__init__(name=kwargs["name"])
+        super().__init__(**kwargs)
         self.shape, self.inputs, self.bias_shape = shape, inputs, bias_shape
         self._fix(shape[:inputs], *range(-inputs, 0), any_rank=True)
         self._kernel_options, self._bias_options = kernel, bias
@@ -48,15 +48,21 @@ class MultiHeadAttention(Layer):
         use_bias: whether the projections have biases.
         output_shape: size of the output, None for the query's.
         attention_axes: only None, for the axis of steps.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the projections' kernels.
+        bias_initializer, bias_regularizer, bias_constraint: of their biases.
+        activity_regularizer: a penalty on each projection's output.
 
     Input shape: query ``(batch, T, d)``, value and key ``(batch, S, d)``. Output shape: ``(batch, T, d)``.
-    ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too. A query that sees nothing attends to zeros.
+    ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too. A query that sees nothing gets the mean of
+    all values, or zeros where the weights are asked for or there is dropout, as in Keras.
     """
 
     kernel_initializer: Any
     bias_initializer: Any
     kernel_regularizer: Any
     bias_regularizer: Any
+    kernel_constraint: Any
+    bias_constraint: Any
 
     def __init__(
         self,
@@ -71,6 +77,9 @@ class MultiHeadAttention(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -88,7 +97,11 @@ class MultiHeadAttention(Layer):
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )
+        self._projection_regularizer = regularizers.get(activity_regularizer)
+        self.seed = seed
         self.seed_generator = random.SeedGenerator(seed)
         self.supports_masking = True
 
@@ -96,36 +109,34 @@ class MultiHeadAttention(Layer):
         """Makes the four projections."""
         value_shape = value_shape or query_shape
         key_shape = key_shape or value_shape
-        kernel = {"regularizer": self.kernel_regularizer}
-        bias = {"initializer": self.bias_initializer, "regularizer": self.bias_regularizer}
+        heads, out = self.num_heads, self.output_size or query_shape[-1]
+        self.query_dense = self._projection("query", (query_shape[-1], heads, self.key_dim), 1)
+        self.key_dense = self._projection("key", (key_shape[-1], heads, self.key_dim), 1)
+        self.value_dense = self._projection("value", (value_shape[-1], heads, self.value_dim), 1)
+        self.output_dense = self._projection("attention_output", (heads, self.value_dim, out), 2)
 
-        def heads(name: str, d: int, size: int) -> _Projection:
-            layer = _Projection(
-                (d, self.num_heads, size),
-                1,
-                (self.num_heads, size) if self.use_bias else None,
-                name=name,
-                kernel={**kernel, "initializer": _fresh(self.kernel_initializer)},
-                bias=bias,
-            )
-            layer.build()
-            layer.built = True
-            return layer
-
-        self.query_dense = heads("query", query_shape[-1], self.key_dim)
-        self.key_dense = heads("key", key_shape[-1], self.key_dim)
-        self.value_dense = heads("value", value_shape[-1], self.value_dim)
-        out = self.output_size or query_shape[-1]
-        self.output_dense = _Projection(
-            (self.num_heads, self.value_dim, out),
-            2,
-            (out,) if self.use_bias else None,
-            name="attention_output",
-            kernel={**kernel, "initializer": _fresh(self.kernel_initializer)},
-            bias=bias,
+    def _projection(self, name: str, shape: tuple[int, ...], inputs: int) -> _Projection:
+        layer = _Projection(
+            shape,
+            inputs,
+            shape[inputs:] if self.use_bias else None,
+            name=name,
+            dtype=self.dtype,
+            activity_regularizer=self._projection_regularizer,
+            kernel={
+                "initializer": _fresh(self.kernel_initializer),
+                "regularizer": self.kernel_regularizer,
+                "constraint": self.kernel_constraint,
+            },
+            bias={
+                "initializer": _fresh(self.bias_initializer),
+                "regularizer": self.bias_regularizer,
+                "constraint": self.bias_constraint,
+            },
         )
-        self.output_dense.build()
-        self.output_dense.built = True
+        layer.build()
+        layer.built = True
+        return layer
 
     def call(
         self,
@@ -144,17 +155,21 @@ class MultiHeadAttention(Layer):
         key = value if key is None else key
         masks = (query_mask, value_mask, key_mask, attention_mask)
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        given = mask = _combine(query, value, key, *masks)
+        for t in (query, value, key):  # as Keras does: the inputs' masks have done their work, here and elsewhere
+            if is_tensor(t):
+                t._keras_mask = None
+        if use_causal_mask:
+            causal = ops.causal_mask(dims_of(query)[1], dims_of(value)[1])
+            mask = causal if given is None else ops.logical_and(given, causal)
+        if not self.dropout and not return_attention_scores:
+            y = ops.dot_product_attention(q, k, v, mask=_for_heads(given), is_causal=use_causal_mask)
+            return self.output_dense(y if given is None else _mean_where_unseen(y, v, _for_heads(mask)))
         drops = training and bool(self.dropout)
-        if not drops and not return_attention_scores:
-            mask = _combine(query, value, key, *masks, False)
-            mask = ops.expand_dims(mask, 1) if mask is not None and mask.ndim == 3 else mask
-            y = ops.dot_product_attention(q, k, v, mask=mask, is_causal=use_causal_mask)
-            return self.output_dense(y)
-        mask = _combine(query, value, key, *masks, use_causal_mask)
         q, k, v = ops.transpose(q, [0, 2, 1, 3]), ops.transpose(k, [0, 2, 3, 1]), ops.transpose(v, [0, 2, 1, 3])
         scores = ops.matmul(ops.multiply(q, self.key_dim**-0.5), k)
         if mask is not None:
-            scores = ops.where(ops.expand_dims(mask, 1) if mask.ndim == 3 else mask, scores, -math.inf)
+            scores = ops.where(_for_heads(mask), scores, -math.inf)
         weights = ops.softmax(scores)
         used = random.dropout(weights, self.dropout, None, self.seed_generator) if drops else weights
         y = self.output_dense(ops.transpose(ops.matmul(used, v), [0, 2, 1, 3]))
@@ -167,7 +182,22 @@ class MultiHeadAttention(Layer):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config["output_shape"] = self.output_size
+        config["activity_regularizer"] = regularizers.serialize(self._projection_regularizer)
         return config
+
+
+def _for_heads(mask: Any) -> Any:
+    """A mask of the scores with four axes: ``(batch, heads, T, S)``, or 1 for those that it has not."""
+    for _ in range(0 if mask is None else 4 - mask.ndim):
+        mask = ops.expand_dims(mask, -3)
+    return mask
+
+
+def _mean_where_unseen(y: Any, values: Any, mask: Any) -> Any:
+    """Attention's output, but for queries that see nothing the mean of all values: what a softmax of equal scores gives."""
+    seen = ops.expand_dims(ops.swapaxes(ops.any(mask, axis=-1), 1, 2), -1)
+    count = ops.maximum(to_tensor(dims_of(values)[1], values.dtype), 1.0)
+    return ops.where(seen, y, ops.divide(ops.sum(values, axis=1, keepdims=True), count))
 
 
 def _fresh(initializer: Any) -> Any:
@@ -176,7 +206,7 @@ def _fresh(initializer: Any) -> Any:
 
 
 def _combine(
-    query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any, causal: bool
+    query: Any, value: Any, key: Any, query_mask: Any, value_mask: Any, key_mask: Any, attention_mask: Any
 ) -> Any:
     query_mask = getattr(query, "_keras_mask", None) if query_mask is None else query_mask
     value_mask = getattr(value, "_keras_mask", None) if value_mask is None else value_mask
@@ -188,8 +218,6 @@ def _combine(
         parts.append(ops.expand_dims(value_mask, -2))
     if key_mask is not None and key_mask is not value_mask:
         parts.append(ops.expand_dims(key_mask, -2))
-    if causal:
-        parts.append(ops.expand_dims(ops.causal_mask(dims_of(query)[1], dims_of(value)[1]), 0))
     if attention_mask is not None:
         parts.append(ops.cast(attention_mask, "bool"))
     out = None
@@ -207,6 +235,10 @@ class Attention(Layer):
         use_scale: whether the scores have a learned factor.
         score_mode: "dot" or "concat".
         dropout: fraction of the weights dropped while training.
+        seed: of the dropout, None for a fresh one.
+
+    ``mask`` is ``[query's, value's]``: values that are masked get no weight (all get the same where none is left), and
+    queries that are give zeros.
     """
 
     def __init__(
@@ -215,7 +247,9 @@ class Attention(Layer):
         super().__init__(**kwargs)
         self.use_scale, self.dropout = use_scale, fraction("dropout", dropout)
         self.score_mode = choice("score_mode", score_mode, ("dot", "concat"))
+        self.seed = seed
         self.seed_generator = random.SeedGenerator(seed)
+        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Makes the factor."""
@@ -226,7 +260,8 @@ class Attention(Layer):
 
     def _scores(self, q: Any, k: Any) -> Any:
         if self.score_mode == "concat":
-            s = ops.tanh(ops.add(ops.expand_dims(q, -2), ops.expand_dims(k, -3)))
+            s = ops.add(ops.expand_dims(q, -2), ops.expand_dims(k, -3))
+            s = ops.tanh(s if self.scale is None else ops.multiply(s, self.scale))
             return ops.multiply(ops.sum(s, axis=-1), self.concat_score_weight)
         s = ops.matmul(q, ops.swapaxes(k, -1, -2))
         return s if self.scale is None else ops.multiply(s, self.scale)
@@ -242,21 +277,30 @@ class Attention(Layer):
         """The attended values."""
         q, v = inputs[0], inputs[1]
         k = inputs[2] if len(inputs) > 2 else v
-        keep = _combine(q, v, k, None, mask[1] if mask else None, None, None, use_causal_mask)
+        keep = None if not mask or mask[1] is None else ops.expand_dims(ops.cast(mask[1], "bool"), -2)
+        if use_causal_mask:
+            causal = ops.expand_dims(ops.causal_mask(dims_of(q)[-2], dims_of(v)[-2]), 0)
+            keep = causal if keep is None else ops.logical_and(keep, causal)
         sizes = {t.shape[-1] for t in (q, k, self.scale) if t is not None and len(t.shape) > 0}
         if len(sizes - {None}) > 1:
             raise ValueError(
                 f"layer {self.name!r} needs queries and keys of one size. Received: sizes {sorted(sizes - {None})}"
             )
         scores = self._scores(q, k)
-        if keep is not None:
-            scores = ops.where(keep, scores, -math.inf)
+        if keep is not None:  # equal scores where nothing is seen
+            scores = ops.where(keep, scores, ops.subtract(scores, 65504.0 if scores.dtype == "float16" else 1e9))
         weights = ops.softmax(scores)
         used = (
             random.dropout(weights, self.dropout, None, self.seed_generator) if training and self.dropout else weights
         )
         y = ops.matmul(used, v)
-        return (y, weights) if return_attention_scores else y
+        if mask and mask[0] is not None:
+            y = ops.where(ops.expand_dims(ops.cast(mask[0], "bool"), -1), y, 0.0)
+        return (y, used) if return_attention_scores else y
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The query's mask."""
+        return previous_mask[0] if previous_mask else None
 
 
 class AdditiveAttention(Attention):

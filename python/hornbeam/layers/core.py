@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,8 @@ class EinsumDense(Layer):
         output_shape: dimensions without the batch's, None where unknown.
         activation: a name or a function.
         bias_axes: letters of the output that the bias has; None for no bias.
-        kernel_initializer: how the kernel begins.
-        bias_initializer: how the bias begins.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
     """
 
     def __init__(
@@ -107,6 +108,8 @@ class EinsumDense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -124,6 +127,8 @@ class EinsumDense(Layer):
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )
 
     def build(self, input_shape: Any) -> None:
@@ -239,6 +244,10 @@ class Embedding(Layer):
 class Identity(Layer):
     """The input itself."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
     def call(self, inputs: Any) -> Any:
         """The input."""
         return inputs
@@ -248,9 +257,9 @@ class Lambda(Layer):
     """A Python function as a layer. It travels in files as graph; it cannot be rebuilt from a config.
 
     Args:
-        function: takes the input, returns tensors.
+        function: takes the input, returns tensors; it is given ``mask`` and ``training`` where it has such parameters.
         output_shape: accepted for compatibility (shapes are inferred).
-        mask: the output's mask, or a function of the input and its mask that gives it; None for the input's.
+        mask: the output's mask, or a function of the input and its mask that gives it; None for none.
         arguments: keyword arguments for the function.
     """
 
@@ -264,20 +273,27 @@ class Lambda(Layer):
                 f"registered with register_keras_serializable. Received: function={function!r}"
             )
         self.function, self.mask, self.arguments = function, mask, arguments or {}
+        self._context = _parameter_names(function) - set(self.arguments)
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The output's mask."""
-        if self.mask is None:
-            return previous_mask
         return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
         """The function of the input."""
-        return self.function(inputs, **self.arguments)
+        known = {"mask": mask, "training": training}
+        return self.function(inputs, **self.arguments, **{k: v for k, v in known.items() if k in self._context})
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "function": f"<python function {getattr(self.function, '__name__', '?')}>"}
+
+
+def _parameter_names(function: Any) -> set[str]:
+    try:
+        return set(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a built-in function without a signature
+        return set()
 
 
 class Masking(Layer):
@@ -298,8 +314,7 @@ class Masking(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The input, masked steps zeroed."""
-        keep = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
-        return ops.multiply(inputs, ops.cast(keep, inputs.dtype))
+        return ops.where(ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True), inputs, 0)
 
 
 class Rescaling(Layer):

@@ -24,7 +24,9 @@ class _DepthwiseConv(_Conv):
         bias_initializer: Any = "zeros",
         depthwise_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
         depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -41,7 +43,9 @@ class _DepthwiseConv(_Conv):
             bias_initializer,
             depthwise_regularizer,
             bias_regularizer,
-            kernel_constraint=depthwise_constraint,
+            activity_regularizer,
+            depthwise_constraint,
+            bias_constraint,
             **kwargs,
         )
         self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
@@ -150,6 +154,10 @@ class _SeparableConv(_Conv):
         depthwise_regularizer: Any = None,
         pointwise_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -164,6 +172,8 @@ class _SeparableConv(_Conv):
             use_bias,
             bias_initializer=bias_initializer,
             bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
         self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
@@ -172,6 +182,8 @@ class _SeparableConv(_Conv):
             pointwise_initializer=pointwise_initializer,
             depthwise_regularizer=depthwise_regularizer,
             pointwise_regularizer=pointwise_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            pointwise_constraint=pointwise_constraint,
         )
 
     def build(self, input_shape: Any) -> None:

@@ -181,8 +181,12 @@ class Layer(WeightOwner):
             self._check_fixed(first)
         mask = map_structure(lambda t: getattr(t, "_keras_mask", None), first) if first is not None else None
         masked = any(x is not None for x in flatten(mask))
-        if "mask" in accepts and kwargs.get("mask") is None and masked:
+        if "mask" in accepts and kwargs.get("mask") is not None:
+            mask, masked = kwargs["mask"], True
+        elif "mask" in accepts and masked:
             kwargs["mask"] = mask
+        if not _context.scope:  # the losses are those of the last call from outside
+            self._clear_losses()
         trace = current_trace()
         _state.training = training
         _state.scope.append(self.name)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
+from hornbeam._tensor import dims_of
 from hornbeam._validation import axis_in, integer, ints
 from hornbeam.layers.layer import Layer
+from hornbeam.ops.math import shape_product
 
 
 class _Merge(Layer):
@@ -17,12 +19,10 @@ class _Merge(Layer):
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """True where every input's mask is."""
-        masks = [m for m in previous_mask or [] if m is not None]
-        out = None
-        for m in masks:
-            out = m if out is None else ops.logical_and(out, m)
-        return out
+        """True where any input's mask is; None when an input has none."""
+        if not previous_mask or any(m is None for m in previous_mask):
+            return None
+        return _fold(ops.logical_or, previous_mask)
 
     def call(self, inputs: Any) -> Any:
         """The joined inputs."""
@@ -66,10 +66,12 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """The product of the inputs."""
+    """The product of the inputs; masked elements count as 1, and give 0 where all are masked."""
 
     def _merge(self, xs: list[Any]) -> Any:
-        return _fold(ops.multiply, xs)
+        masks = [_spread_mask(x) for x in xs]
+        y = _fold(ops.multiply, [x if m is None else ops.where(m, x, 1) for x, m in zip(xs, masks)])
+        return y if any(m is None for m in masks) else ops.where(_fold(ops.logical_or, masks), y, 0)
 
 
 class Average(_Merge):
@@ -79,18 +81,40 @@ class Average(_Merge):
         return ops.multiply(_fold(ops.add, xs), 1.0 / len(xs))
 
 
-class Maximum(_Merge):
-    """The largest of the inputs."""
+class _Extreme(_Merge):
+    def _of_two(self, a: Any, b: Any) -> Any:
+        raise NotImplementedError
 
     def _merge(self, xs: list[Any]) -> Any:
-        return _fold(ops.maximum, xs)
+        """Input by input: where one is masked, the other counts."""
+        y, keep = xs[0], _spread_mask(xs[0])
+        for x in xs[1:]:
+            mine = _spread_mask(x)
+            x = x if mine is None else ops.where(mine, x, y)
+            y = y if keep is None else ops.where(keep, y, x)
+            keep = None if mine is None or keep is None else ops.logical_or(keep, mine)
+            y = self._of_two(y, x)
+        return y
 
 
-class Minimum(_Merge):
-    """The smallest of the inputs."""
+def _spread_mask(x: Any) -> Any:
+    """The mask that a tensor carries, of its own shape."""
+    mask = getattr(x, "_keras_mask", None)
+    return None if mask is None else ops.broadcast_to(ops.expand_dims(mask, -1), dims_of(x))
 
-    def _merge(self, xs: list[Any]) -> Any:
-        return _fold(ops.minimum, xs)
+
+class Maximum(_Extreme):
+    """The largest of the inputs; a masked input does not count where another does."""
+
+    def _of_two(self, a: Any, b: Any) -> Any:
+        return ops.maximum(a, b)
+
+
+class Minimum(_Extreme):
+    """The smallest of the inputs; a masked input does not count where another does."""
+
+    def _of_two(self, a: Any, b: Any) -> Any:
+        return ops.minimum(a, b)
 
 
 class Concatenate(_Merge):
@@ -103,7 +127,6 @@ class Concatenate(_Merge):
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = integer("axis", axis)
-        self.supports_masking = False
 
     def call(self, inputs: Any) -> Any:
         """The joined inputs."""
@@ -112,8 +135,15 @@ class Concatenate(_Merge):
         return ops.concatenate(list(inputs), axis=self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """None: joined masks are not kept."""
-        return None
+        """The masks joined as the inputs are, true where one of the features is; None when no input has one."""
+        if not previous_mask or all(m is None for m in previous_mask):
+            return None
+        whole = []
+        for x, m in zip(inputs, previous_mask):
+            ones = ops.ones_like(x, dtype="bool")
+            m = m if m is None or m.ndim == x.ndim else ops.expand_dims(m, -1)
+            whole.append(ones if m is None else ops.logical_and(m, ones))
+        return ops.any(ops.concatenate(whole, axis=self.axis), axis=-1)
 
 
 class Dot(Layer):
@@ -130,6 +160,11 @@ class Dot(Layer):
         if len(pair) not in (1, 2):
             raise ValueError(f"`axes` must be an int or a pair. Received: axes={axes}")
         self.axes, self.normalize = (pair[0], pair[-1]), normalize
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """None."""
+        return None
 
     def call(self, inputs: Any) -> Any:
         """The dot products, ``(batch, ...)`` with at least one further axis."""
@@ -142,16 +177,12 @@ class Dot(Layer):
         if self.normalize:
             a, b = ops.normalize(a, i), ops.normalize(b, j)
         a, b = ops.moveaxis(a, i, -1), ops.moveaxis(b, j, 1)
-        if a.ndim == 2:
-            a = ops.expand_dims(a, 1)
-        if b.ndim == 2:
-            b = ops.expand_dims(b, -1)
-        y = ops.matmul(a, b)
-        if inputs[0].ndim == 2:
-            y = ops.squeeze(y, 1)
-        if inputs[1].ndim == 2 and y.ndim > 2:
-            y = ops.squeeze(y, -1)
-        return y
+        n, *rows, k = dims_of(a)
+        columns = list(dims_of(b)[2:])
+        y = ops.matmul(
+            ops.reshape(a, [n, shape_product(rows), k]), ops.reshape(b, [n, dims_of(b)[1], shape_product(columns)])
+        )
+        return ops.reshape(y, [n, *(rows + columns or [1])])
 
 
 def add(inputs: Any, **kwargs: Any) -> Any:

@@ -187,10 +187,12 @@ class GroupNormalization(Layer):
 
     Args:
         groups: number of groups, -1 for one a channel.
-        axis: the channels' axis, the last.
+        axis: the channels' axis.
         epsilon: added to the variance.
         center: whether there is an offset.
         scale: whether there is a factor.
+        beta_initializer, beta_regularizer, beta_constraint: of the offset.
+        gamma_initializer, gamma_regularizer, gamma_constraint: of the factor.
     """
 
     def __init__(
@@ -202,6 +204,10 @@ class GroupNormalization(Layer):
         scale: bool = True,
         beta_initializer: Any = "zeros",
         gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -209,7 +215,14 @@ class GroupNormalization(Layer):
         if self.groups != -1 and self.groups < 1:
             raise ValueError(f"`groups` must be a positive int or -1. Received: groups={groups}")
         self.axis, self.epsilon, self.center, self.scale = integer("axis", axis), _epsilon(epsilon), center, scale
-        self._take(beta_initializer=beta_initializer, gamma_initializer=gamma_initializer)
+        self._take(
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+        )
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -217,24 +230,27 @@ class GroupNormalization(Layer):
         axis = axis_in(self.axis, len(input_shape))
         n = input_shape[axis]
         groups = n if self.groups == -1 else self.groups
-        if n is None or n % groups or axis != len(input_shape) - 1:
+        if not axis or n is None or n % groups:
             raise ValueError(
-                f"the last axis must be the channels' and divisible by groups={self.groups}. Received: input_shape={tuple(input_shape)}"
+                f"the channels' axis must be known and divisible by groups={self.groups}. Received: "
+                f"input_shape={tuple(input_shape)}, axis={self.axis}"
             )
-        self._fix(input_shape, -1, any_rank=True)
+        self._fix(input_shape, self.axis, any_rank=self.axis < 0)
         self.gamma = self._weight("gamma", (n,)) if self.scale else None
         self.beta = self._weight("beta", (n,)) if self.center else None
 
     def call(self, inputs: Any) -> Any:
         """The normalized input."""
-        dims, n = list(dims_of(inputs)), int(inputs.shape[-1])
+        axis = axis_in(self.axis, inputs.ndim)
+        dims, n = list(dims_of(inputs)), int(inputs.shape[axis])
         groups = n if self.groups == -1 else self.groups
-        x = ops.reshape(inputs, [*dims[:-1], groups, n // groups])
-        mean, variance = ops.moments(x, [*range(1, inputs.ndim - 1), inputs.ndim], keepdims=True)
+        x = ops.reshape(inputs, [*dims[:axis], groups, n // groups, *dims[axis + 1 :]])
+        mean, variance = ops.moments(x, [a for a in range(1, inputs.ndim + 1) if a != axis], keepdims=True)
         y = ops.reshape(ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon))), dims)
+        shape = [-1 if a == axis else 1 for a in range(inputs.ndim)]
         if self.gamma is not None:
-            y = ops.multiply(y, self.gamma)
-        return y if self.beta is None else ops.add(y, self.beta)
+            y = ops.multiply(y, ops.reshape(self.gamma, shape))
+        return y if self.beta is None else ops.add(y, ops.reshape(self.beta, shape))
 
 
 class RMSNormalization(Layer):
@@ -248,7 +264,6 @@ class RMSNormalization(Layer):
     def __init__(self, axis: int = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis, self.epsilon = integer("axis", axis), _epsilon(epsilon)
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
         """Makes the scale."""

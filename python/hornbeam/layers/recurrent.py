@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from hornbeam import initializers, ops, random
-from hornbeam._tensor import KerasTensor, dims_of, emit, emit1, is_tensor
+from hornbeam import initializers, ops, random, regularizers
+from hornbeam._tensor import dims_of, emit, emit1
+from hornbeam._tree import flatten, pack_like
 from hornbeam._validation import unsupported
 from hornbeam._variable import Variable
 from hornbeam.layers.layer import Layer
-from hornbeam.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
+from hornbeam.layers.recurrent_cells import (
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    _initial_state,
+    _output_size,
+)
 from hornbeam.saving.registry import deserialize_keras_object
 
 
@@ -17,13 +27,14 @@ class RNN(Layer):
     """Runs a cell over the steps of a sequence.
 
     Args:
-        cell: a cell (or a list of them): a layer with ``state_size`` and ``call(inputs, states)``.
+        cell: a cell (or a list of them): a layer with ``state_size`` and ``call(inputs, states)``, the states a list.
         return_sequences: whether to return the output of every step rather than the last.
-        return_state: whether to return the last states too.
-        go_backwards: whether to start from the end.
+        return_state: whether to return the last states too, a list for each cell where there are several.
+        go_backwards: whether to start from the end; the outputs are then in the order in which they were made.
         stateful: whether the last states of a batch begin the next one (needs a fixed batch size).
-        unroll: accepted for compatibility.
-        zero_output_for_mask: whether the output of a masked step is zero rather than that of the step before.
+        unroll: whether a masked step repeats the output before it, which is zero at first, where it otherwise gives the
+            state before it. Nothing else: the program is the same loop.
+        zero_output_for_mask: whether the output of a masked step is zero.
 
     Input shape: ``(batch, steps, features)``. Output shape: ``(batch, units)``, or ``(batch, steps, units)``.
     A masked step leaves the states as they were.
@@ -56,20 +67,19 @@ class RNN(Layer):
     def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         """Builds the cell."""
         shape = sequences_shape[0] if isinstance(sequences_shape, list) else sequences_shape
-        if len(shape) != 3:
+        if len(shape) < 3:
             raise ValueError(
                 f"layer {self.name!r} expects (batch, steps, features). Received: input_shape={tuple(shape)}"
             )
-        if not self.cell.built:
-            self.cell.build((shape[0], shape[2]))
+        if isinstance(self.cell, Layer) and not self.cell.built:
+            self.cell.build((shape[0], *shape[2:]))
             self.cell.built = True
         if self.stateful:
             if shape[0] is None:
                 raise ValueError(f"stateful layer {self.name!r} needs a fixed batch size: use Input(batch_shape=...)")
-            sizes = self.cell.state_size if isinstance(self.cell.state_size, list) else [self.cell.state_size]
             self._state_variables = [
-                Variable(initializers.get("zeros"), (shape[0], n), self.dtype, trainable=False, name="rnn_state")
-                for n in sizes
+                Variable(initializers.get("zeros"), s.shape, self.dtype, trainable=False, name="rnn_state")
+                for s in flatten(self.get_initial_state(shape[0]))
             ]
             for v in self._state_variables:
                 v._path = f"{self.name}/{v.name}"
@@ -78,10 +88,17 @@ class RNN(Layer):
         """The input's mask, when sequences are returned."""
         mask = previous_mask[0] if isinstance(previous_mask, list) else previous_mask
         out = mask if self.return_sequences else None
-        return [out] + [None] * self._state_count() if self.return_state else out
+        sizes = self.cell.state_size
+        return [out, *([None] * len(flatten(sizes)))] if self.return_state else out
 
-    def _state_count(self) -> int:
-        return len(self.cell.state_size) if isinstance(self.cell.state_size, (list, tuple)) else 1
+    def get_initial_state(self, batch_size: Any) -> list[Any]:
+        """The states before the first step: the cell's own, else zeros.
+
+        Args:
+            batch_size: number of samples.
+        """
+        found = _initial_state(self.cell, batch_size, self.dtype)
+        return found if isinstance(found, list) else [found]
 
     def reset_state(self) -> None:
         """Zeroes the states of a stateful layer."""
@@ -95,33 +112,34 @@ class RNN(Layer):
         if isinstance(sequences, (list, tuple)):
             sequences, initial_state = sequences[0], list(sequences[1:])
         cell = self.cell
-        batch = dims_of(sequences)[0]
+        structure = self.get_initial_state(dims_of(sequences)[0])
+        states = flatten(structure)
+        given = initial_state is not None or self.stateful
         if initial_state is not None:
-            states = [initial_state] if is_tensor(initial_state) else list(initial_state)
+            found = flatten(initial_state)
+            if len(found) != len(states):
+                raise ValueError(f"layer {self.name!r} has {len(states)} states. Received: {len(found)} initial states")
+            states = [ops.cast(s, own.dtype) for s, own in zip(found, states)]
         elif self.stateful:
             states = [v.value for v in self._state_variables]
-        elif hasattr(cell, "get_initial_state"):
-            found = cell.get_initial_state(batch)
-            states = [found] if is_tensor(found) else list(found)
+        mask = _per_step(mask[0] if isinstance(mask, list) else mask)
+        fused = getattr(cell, "kernel_name", None) is not None and not (training and cell.recurrent_dropout)
+        if fused:
+            out, final = self._run_fused(self._dropped(sequences, training), states, mask, given)
         else:
-            sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
-            states = [ops.zeros((batch, n), self.dtype) for n in sizes]
-        x, keep = sequences, None
-        if training and getattr(cell, "dropout", None):
-            x = random.dropout(x, cell.dropout, (None, 1, None), cell.seed_generator)
-        if training and getattr(cell, "recurrent_dropout", None):  # one mask for all steps
-            keep = random.dropout(ops.ones_like(states[0]), cell.recurrent_dropout, None, cell.seed_generator)
-        mask = mask[0] if isinstance(mask, list) else mask
-        if keep is None and getattr(cell, "kernel_name", None) is not None:
-            out, final = self._run_fused(x, states, mask, initial_state is not None or self.stateful)
-        else:
-            out, final = self._run_scan(x, states, mask, keep)
+            out, final = self._run_scan(sequences, structure, states, mask, training)
         if mask is not None and self.zero_output_for_mask:
-            out = ops.where(ops.expand_dims(self._output_mask(mask), -1), out, 0.0)
+            out = ops.where(_beside(self._output_mask(mask), out), out, 0.0)
         if self.stateful:
             for v, value in zip(self._state_variables, final):
                 v.assign(value)
-        return [out, *final] if self.return_state else out
+        return [out, *pack_like(structure, final)] if self.return_state else out
+
+    def _dropped(self, x: Any, training: bool) -> Any:
+        """The sequences, without the features that the cell drops at all steps."""
+        if not training or not self.cell.dropout:
+            return x
+        return random.dropout(x, self.cell.dropout, (None, 1, None), self.cell.seed_generator)
 
     def _output_mask(self, mask: Any) -> Any:
         if not self.return_sequences:
@@ -139,59 +157,81 @@ class RNN(Layer):
         )
         final = [y[:, last] for y in made[: len(states)]]
         h = made[0]
-        if mask is not None and given:  # until its first step that counts, a row's output is zero
+        if mask is not None and given and self.unroll:  # until its first step that counts, a row's output is zero
             counts = emit1("cumsum", [ops.cast(mask, "int32")], axis=1, reverse=bool(self.go_backwards))
-            begun = ops.greater(counts, 0)
-            h = ops.where(ops.expand_dims(begun, -1), h, 0.0)
+            h = ops.where(ops.expand_dims(ops.greater(counts, 0), -1), h, 0.0)
         if not self.return_sequences:
             return h[:, last], final
         return (ops.flip(h, axis=1) if self.go_backwards else h), final
 
-    def _run_scan(self, x: Any, states: list[Any], mask: Any, keep: Any) -> tuple[Any, list[Any]]:
-        """Step by step, for any cell. ``keep``: the dropout mask of the first state."""
-        cell = self.cell
-        batch, steps = dims_of(x)[:2]
-        native = hasattr(cell, "step")
-        xs: Any = ops.transpose(cell.project(x) if native else x, [1, 0, 2])
-        if mask is not None:
-            xs = (xs, ops.expand_dims(ops.transpose(mask, [1, 0]), -1))
+    def _run_scan(
+        self, x: Any, structure: list[Any], states: list[Any], mask: Any, training: bool
+    ) -> tuple[Any, list[Any]]:
+        """Step by step, for any cell. ``structure``: how the cell nests its states."""
+        cell, count = self.cell, len(states)
+        batch = dims_of(x)[0]
+        whole = hasattr(cell, "step")  # projects its inputs for all steps at once
+        keep = cell.recurrent_mask(batch) if whole and training else None
+        xs: Any = cell.project(self._dropped(x, training)) if whole else x
+        xs = ops.transpose(xs, [1, 0, *range(2, xs.ndim)])
+        shown = len(flatten(structure[:-1])) if isinstance(structure[0], list) else 0  # the last cell's first state
+
+        def advance(xt: Any, current: list[Any]) -> tuple[Any, list[Any]]:
+            if whole:
+                return cell.step(xt, current, keep)  # type: ignore[no-any-return]
+            y, new = cell(xt, pack_like(structure, current))
+            return y, flatten(new)
 
         def step(carry: Any, item: Any) -> Any:
-            xt, mt = item if mask is not None else (item, None)
-            current = list(carry[:-1]) if mask is not None else list(carry)
-            used = [ops.multiply(current[0], keep), *current[1:]] if keep is not None else current
-            if native:
-                y, new = cell.step(xt, used)
-            else:
-                y, new = cell(xt, used if len(used) > 1 else used[0])
-                new = [new] if is_tensor(new) else list(new)
-            if mt is None:
+            if mask is None:
+                y, new = advance(item, list(carry))
                 return new, y
-            y = ops.where(mt, y, carry[-1])
-            return [ops.where(mt, a, b) for a, b in zip(new, current)] + [y], y
+            xt, mt = item
+            current = list(carry[:count])
+            y, new = advance(xt, current)
+            y = ops.where(_beside(mt, y), y, carry[count] if self.unroll else current[shown])
+            new = [ops.where(_beside(mt, a), a, b) for a, b in zip(new, current)]
+            return [*new, y] if self.unroll else new, y
 
         start = list(states)
         if mask is not None:
-            start.append(ops.zeros((batch, getattr(cell, "output_size", states[0].shape[-1])), states[0].dtype))
-        last, ys = ops.scan(step, start, xs, reverse=self.go_backwards)
-        final = list(last[: len(states)])
-        if self.return_sequences:
-            out = ops.transpose(ys, [1, 0, 2])
-            if self.go_backwards:
-                out = ops.flip(out, axis=1)
-        else:
-            out = last[-1] if mask is not None else ys[0] if self.go_backwards else ys[steps - 1]
-        return out, final
+            xs = (xs, ops.transpose(mask, [1, 0]))
+            if self.unroll:
+                start.append(ops.zeros((batch, _output_size(cell)), states[0].dtype))
+        with _held_masks(cell, batch, training and not whole):
+            last, ys = ops.scan(step, start, xs, reverse=self.go_backwards)
+        if not self.return_sequences:
+            return ys[0 if self.go_backwards else -1], list(last[:count])
+        out = ops.transpose(ys, [1, 0, *range(2, ys.ndim)])
+        return ops.flip(out, axis=1) if self.go_backwards else out, list(last[:count])
 
-    def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
-        if initial_state is not None:
-            states = (
-                [initial_state]
-                if is_tensor(initial_state) or isinstance(initial_state, KerasTensor)
-                else list(initial_state)
-            )
-            sequences = [sequences, *states]
-        return super().__call__(sequences, **kwargs)
+
+def _per_step(mask: Any) -> Any:
+    """A mask as bools ``(batch, steps)``: a step with features counts when one of them does."""
+    if mask is None:
+        return None
+    mask = ops.cast(mask, "bool")
+    return ops.any(mask, axis=list(range(2, mask.ndim))) if mask.ndim > 2 else mask
+
+
+def _beside(mask: Any, x: Any) -> Any:
+    """A mask of x's first axes, with axes of size 1 for the others."""
+    for _ in range(x.ndim - mask.ndim):
+        mask = ops.expand_dims(mask, -1)
+    return mask
+
+
+@contextmanager
+def _held_masks(cell: Any, batch: Any, drops: bool) -> Iterator[None]:
+    """Inside, each cell drops the same features and states at every step."""
+    cells = [c for c in getattr(cell, "cells", [cell]) if drops and hasattr(c, "hold_masks")]
+    for c in cells:
+        c.hold_masks(batch)
+    try:
+        yield
+    finally:
+        for c in cells:
+            c.release_masks()
 
 
 class _CellRNN(RNN):
@@ -225,7 +265,7 @@ class _CellRNN(RNN):
         self.units = cell.units
 
     def get_config(self) -> dict[str, Any]:
-        config = {**self.cell.get_config()}
+        config = {**self.cell.get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
         config.update(
             {
                 k: getattr(self, k)

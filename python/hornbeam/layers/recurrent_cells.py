@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import activations, ops, random
-from hornbeam._tensor import is_tensor
+from hornbeam._tensor import dims_of
+from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import fraction, integer, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.saving.registry import deserialize_keras_object
@@ -55,6 +56,7 @@ class _Cell(Layer):
         self.seed = None if seed is None else integer("seed", seed)
         if self.dropout or self.recurrent_dropout:
             self.seed_generator = random.SeedGenerator(seed)
+        self._held: tuple[Any, Any] | None = None
         self.state_size: Any = self.units if self.state_count == 1 else [self.units] * self.state_count
         self.output_size = self.units
 
@@ -88,15 +90,39 @@ class _Cell(Layer):
         """What that op takes after the states."""
         return []
 
-    def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step from projected inputs: the output and the new states."""
+    def step(self, xp: Any, states: list[Any], keep: Any = None) -> tuple[Any, list[Any]]:
+        """One step from projected inputs: the output and the new states. ``keep``: a factor of the first state as the
+        kernel sees it."""
         raise NotImplementedError
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         """One step: ``(output, new states)``."""
-        single = is_tensor(states)
-        y, new = self.step(self.project(inputs), [states] if single else list(states))
-        return y, new[0] if single else new
+        listed = isinstance(states, (list, tuple))
+        current = list(states) if listed else [states]
+        keep = None
+        if training and (self.dropout or self.recurrent_dropout):
+            features, keep = self._held or self._masks(dims_of(inputs)[0])
+            inputs = _kept(inputs, features)
+        y, new = self.step(self.project(inputs), current, keep)
+        return y, new if listed else new[0]
+
+    def _mask(self, rate: float, shape: Any) -> Any:
+        return random.dropout(ops.ones(shape, self.dtype), rate, None, self.seed_generator) if rate else None
+
+    def recurrent_mask(self, batch: Any) -> Any:
+        """What the first state is multiplied by while training, the same at all steps; None where nothing is dropped."""
+        return self._mask(self.recurrent_dropout, (batch, self.units))
+
+    def _masks(self, batch: Any) -> tuple[Any, Any]:
+        return self._mask(self.dropout, (batch, self.kernel.shape[0])), self.recurrent_mask(batch)
+
+    def hold_masks(self, batch: Any) -> None:
+        """Has ``call`` drop the same features and states of ``batch`` samples until ``release_masks``."""
+        self._held = self._masks(batch)
+
+    def release_masks(self) -> None:
+        """Has each ``call`` drop others again."""
+        self._held = None
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Zeros for each state."""
@@ -117,9 +143,9 @@ class SimpleRNNCell(_Cell):
         names = {activations.tanh: "tanh", activations.relu: "relu"}
         return names.get(self.activation)
 
-    def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+    def step(self, xp: Any, states: list[Any], keep: Any = None) -> tuple[Any, list[Any]]:
         """One step from projected inputs."""
-        h = self.activation(ops.add(xp, ops.matmul(states[0], self.recurrent_kernel)))
+        h = self.activation(ops.add(xp, ops.matmul(_kept(states[0], keep), self.recurrent_kernel)))
         return h, [h]
 
 
@@ -141,10 +167,15 @@ class LSTMCell(_Cell):
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
         unit_forget_bias: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(units, activation, use_bias, **kwargs)
+        super().__init__(
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, **kwargs
+        )
         self.recurrent_activation, self.unit_forget_bias = activations.get(recurrent_activation), unit_forget_bias
 
     def _make_bias(self) -> Any:
@@ -161,10 +192,10 @@ class LSTMCell(_Cell):
         usual = self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
         return "lstm" if usual else None
 
-    def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+    def step(self, xp: Any, states: list[Any], keep: Any = None) -> tuple[Any, list[Any]]:
         """One step from projected inputs."""
         h, c = states
-        i, f, g, o = ops.split(ops.add(xp, ops.matmul(h, self.recurrent_kernel)), 4, axis=-1)
+        i, f, g, o = ops.split(ops.add(xp, ops.matmul(_kept(h, keep), self.recurrent_kernel)), 4, axis=-1)
         c = ops.add(
             ops.multiply(self.recurrent_activation(f), c),
             ops.multiply(self.recurrent_activation(i), self.activation(g)),
@@ -191,10 +222,15 @@ class GRUCell(_Cell):
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
         reset_after: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(units, activation, use_bias, **kwargs)
+        super().__init__(
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, **kwargs
+        )
         self.recurrent_activation, self.reset_after = activations.get(recurrent_activation), reset_after
 
     def _bias_shape(self) -> tuple[int, ...]:
@@ -217,12 +253,13 @@ class GRUCell(_Cell):
         """The bias of the state's part."""
         return [ops.zeros((3 * self.units,), self.dtype) if self.bias is None else self.bias[1]]
 
-    def step(self, xp: Any, states: list[Any]) -> tuple[Any, list[Any]]:
+    def step(self, xp: Any, states: list[Any], keep: Any = None) -> tuple[Any, list[Any]]:
         """One step from projected inputs."""
         h, u = states[0], self.units
+        seen = _kept(h, keep)
         xz, xr, xh = ops.split(xp, 3, axis=-1)
         if self.reset_after:
-            hp = ops.matmul(h, self.recurrent_kernel)
+            hp = ops.matmul(seen, self.recurrent_kernel)
             if self.bias is not None:
                 hp = ops.add(hp, self.bias[1])
             hz, hr, hh = ops.split(hp, 3, axis=-1)
@@ -230,16 +267,22 @@ class GRUCell(_Cell):
             r = self.recurrent_activation(ops.add(xr, hr))
             candidate = self.activation(ops.add(xh, ops.multiply(r, hh)))
         else:
-            hp = ops.matmul(h, self.recurrent_kernel[:, : 2 * u])
+            hp = ops.matmul(seen, self.recurrent_kernel[:, : 2 * u])
             z = self.recurrent_activation(ops.add(xz, hp[:, :u]))
             r = self.recurrent_activation(ops.add(xr, hp[:, u:]))
-            candidate = self.activation(ops.add(xh, ops.matmul(ops.multiply(r, h), self.recurrent_kernel[:, 2 * u :])))
+            candidate = self.activation(
+                ops.add(xh, ops.matmul(ops.multiply(r, seen), self.recurrent_kernel[:, 2 * u :]))
+            )
         h = ops.add(ops.multiply(z, h), ops.multiply(ops.subtract(1.0, z), candidate))
         return h, [h]
 
 
+def _kept(state: Any, keep: Any) -> Any:
+    return state if keep is None else ops.multiply(state, keep)
+
+
 class StackedRNNCells(Layer):
-    """Several cells as one, each fed by the one before.
+    """Several cells as one, each fed by the one before. Its states are a list of the cells' states.
 
     Args:
         cells: the cells.
@@ -251,30 +294,38 @@ class StackedRNNCells(Layer):
         if not self.cells or not all(hasattr(c, "state_size") for c in self.cells):
             raise ValueError(f"`cells` must be a list of recurrent cells. Received: cells={cells}")
         self.state_size = [c.state_size for c in self.cells]
-        self.output_size = self.cells[-1].output_size
-        self.state_count = sum(c.state_count for c in self.cells)
+        self.output_size = _output_size(self.cells[-1])
 
     def build(self, input_shape: Any) -> None:
         """Builds the cells."""
         for c in self.cells:
-            if not c.built:
+            if isinstance(c, Layer) and not c.built:
                 c.build(input_shape)
                 c.built = True
-            input_shape = (*tuple(input_shape)[:-1], c.output_size)
+            input_shape = (input_shape[0], _output_size(c))
 
-    def project(self, x: Any) -> Any:
-        """The inputs themselves: each cell projects its own."""
-        return x
-
-    def step(self, x: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """One step through all cells."""
-        new: list[Any] = []
-        for c in self.cells:
-            mine, states = states[: c.state_count], states[c.state_count :]
-            x, s = c.step(c.project(x), mine)
-            new += s
-        return x, new
+    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+        """One step through all cells: ``(output, new states)``."""
+        new = []
+        for c, mine in zip(self.cells, states):
+            inputs, s = c(inputs, mine if isinstance(mine, list) else [mine])
+            new.append(s if isinstance(mine, list) or not isinstance(s, (list, tuple)) else s[0])
+        return inputs, new
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """Zeros for each state of each cell."""
-        return [s for c in self.cells for s in c.get_initial_state(batch_size)]
+        """The states of each cell before the first step."""
+        return [_initial_state(c, batch_size, self.dtype) for c in self.cells]
+
+
+def _output_size(cell: Any) -> int:
+    """Size of a cell's output: the one that it names, or its first state's."""
+    found = getattr(cell, "output_size", None)
+    return found if found is not None else flatten(cell.state_size)[0]  # type: ignore[no-any-return]
+
+
+def _initial_state(cell: Any, batch: Any, dtype: str) -> Any:
+    """A cell's states before the first step: its own, else zeros."""
+    if hasattr(cell, "get_initial_state"):
+        found = cell.get_initial_state(batch_size=batch)
+        return list(found) if isinstance(found, (list, tuple)) else found
+    return map_structure(lambda n: ops.zeros((batch, n), dtype), cell.state_size)

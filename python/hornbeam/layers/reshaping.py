@@ -43,7 +43,10 @@ class Reshape(Layer):
             raise ValueError(f"`target_shape` may hold one -1. Received: target_shape={target_shape}")
 
     def call(self, inputs: Any) -> Any:
-        """The reshaped input."""
+        """The reshaped input; itself, with its mask, where it has that shape."""
+        own = dims_of(inputs)[1:]
+        if len(own) == len(self.target_shape) and all(n in (-1, d) for n, d in zip(self.target_shape, own)):
+            return inputs
         return ops.reshape(inputs, [dims_of(inputs)[0], *self.target_shape])
 
 
@@ -145,9 +148,11 @@ class _Cropping(Layer):
         self.cropping = _pairs("cropping", cropping, self.rank)
 
     def call(self, inputs: Any) -> Any:
-        """The cropped input."""
+        """The cropped input; itself, with its mask, where nothing is cut."""
         dims = dims_of(inputs)
         self._expect_axes(inputs, self.rank + 2)
+        if not any(map(any, self.cropping)):
+            return inputs
         for d, c in zip(dims[1:], self.cropping):
             if isinstance(d, int) and d <= sum(c):
                 raise ValueError(

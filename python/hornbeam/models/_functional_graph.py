@@ -58,7 +58,6 @@ class OpLayer(Layer):
         super().__init__(name=kwargs.pop("name", None) or auto_name(op), **kwargs)
         self.op = op
         self.attrs = dict(attrs or {})
-        self.supports_masking = True
 
     def call(self, *inputs: Any) -> Any:
         """The op's outputs."""
