@@ -185,7 +185,7 @@ class Layer(WeightOwner):
             mask, masked = kwargs["mask"], True
         elif "mask" in accepts and masked:
             kwargs["mask"] = mask
-        if not _context.scope:  # the losses are those of the last call from outside
+        if not _state.scope:  # the losses are those of the last call from outside
             self._clear_losses()
         trace = current_trace()
         _state.training = training

@@ -119,7 +119,9 @@ def scan(
     trace = current_trace()
     assert trace is not None
     outer = carries + [trace.read(v) for v, _ in held] + x_leaves + [o for o, _ in captured]
-    out = emit("scan", outer, body=graph, carries=n + len(held), xs=len(x_leaves), length=[length], reverse=bool(reverse))
+    out = emit(
+        "scan", outer, body=graph, carries=n + len(held), xs=len(x_leaves), length=[length], reverse=bool(reverse)
+    )
     for (variable, _), value in zip(held, out[n:]):
         trace.assign(variable, value)
     stacked = iter(out[n + len(held) : n + len(held) + len(y_values)])
