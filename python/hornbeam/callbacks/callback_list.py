@@ -50,6 +50,7 @@ class CallbackList(Callback):
         TypeError: for what is not a callback.
 
     Example:
+        >>> from hornbeam.callbacks import LambdaCallback
         >>> seen = []
         >>> several = CallbackList([LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append((epoch, logs)))])
         >>> several.on_epoch_end(0, {"loss": 1})
