@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hornbeam._tracking import TrackedDict, TrackedList, TrackedSet
+
 _building = threading.RLock()
+_KINDS: dict[type, Any] = {list: list, dict: dict, set: set, TrackedList: list, TrackedDict: dict, TrackedSet: set}
 
 
 def _fresh_lock() -> None:
@@ -31,7 +34,8 @@ def one_at_a_time() -> Iterator[None]:
 def all_or_nothing(*objects: Any) -> Iterator[None]:
     """When what is done inside fails, these objects' attributes are what they were, lists, dicts and sets included."""
     before = [
-        (x, dict(vars(x)), [(v, v.copy()) for v in vars(x).values() if type(v) in (list, dict, set)]) for x in objects
+        (x, dict(vars(x)), [(v, _KINDS[type(v)], v.copy()) for v in vars(x).values() if type(v) in _KINDS])
+        for x in objects
     ]
     try:
         yield
@@ -39,7 +43,7 @@ def all_or_nothing(*objects: Any) -> Iterator[None]:
         for x, attributes, collections in before:
             vars(x).clear()
             vars(x).update(attributes)
-            for collection, items in collections:
-                collection.clear()
-                collection.extend(items) if isinstance(collection, list) else collection.update(items)
+            for collection, kind, items in collections:  # past what watches them
+                kind.clear(collection)
+                kind.extend(collection, items) if kind is list else kind.update(collection, items)
         raise

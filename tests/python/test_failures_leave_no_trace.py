@@ -203,7 +203,7 @@ def test_compile_without_memory(monkeypatch):
     want = trained(model())
     m = model()
     with monkeypatch.context() as patch:
-        FailAt(patch, hb.training.steps, "Mean", 1)
+        FailAt(patch, hb.training.compile_utils, "Mean", 1)
         with pytest.raises(MemoryError, match="injected"):
             m.compile("sgd", "mse")
     assert_same(trained(m), want)

@@ -34,8 +34,8 @@ def test_logistic_regression_and_mlp():
     m = hb.Sequential([hb.Input((6,)), L.Dense(1, activation="sigmoid")])
     m.compile("adam", "binary_crossentropy", metrics=["accuracy", "AUC"])
     h = m.fit(x, y, epochs=40, verbose=0, validation_split=0.2)
-    assert h.history["val_accuracy"][-1] > 0.95 and h.history["val_auc"][-1] > 0.98
-    assert list(h.history) == ["accuracy", "auc", "loss", "val_accuracy", "val_auc", "val_loss"]
+    assert h.history["val_accuracy"][-1] > 0.95 and h.history["val_AUC"][-1] > 0.98
+    assert list(h.history) == ["AUC", "accuracy", "loss", "val_AUC", "val_accuracy", "val_loss"]
     x, y = blobs()
     m = hb.Sequential(
         [hb.Input((6,)), L.Dense(32, activation="relu", kernel_regularizer="l2"), L.Dense(3, activation="softmax")]

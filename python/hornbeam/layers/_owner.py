@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from hornbeam import config, constraints, initializers, regularizers
 from hornbeam._allowance import claim
+from hornbeam._tracking import Tracker
 from hornbeam._tree import flatten
 from hornbeam._validation import fits_memory
 from hornbeam._variable import Variable
+from hornbeam.metrics.metric import Metric
 from hornbeam.random import SeedGenerator
 
 _GETTERS = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
@@ -24,38 +27,63 @@ class WeightOwner:
     built: bool
     _dtype: str
     _trainable: bool
-    _weights: list[Variable]
+    _tracker: Tracker
+    _trainable_variables: list[Variable]  # those that were trainable when they were assigned
+    _non_trainable_variables: list[Variable]
     _layers: list[WeightOwner]
-    _seeds: list[Any]
-    _metrics: list[Any]
+    _seeds: list[SeedGenerator]
+    _metrics: list[Metric]
     _losses: list[Any]
+    _inbound: list[Any]  # calls on symbolic tensors
+
+    _stores = ("_trainable_variables", "_non_trainable_variables", "_layers", "_seeds", "_metrics", "_losses", "_inbound")
+    _untracked: frozenset[str] = frozenset(_stores) | {"_init_args", "_tracker"}  # attributes that are only kept
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
-        for name in ("_weights", "_layers", "_seeds", "_metrics", "_losses"):
-            object.__setattr__(self, name, [])
-        object.__setattr__(self, "built", False)
+        vars(self).update({name: [] for name in cls._stores}, built=False)
+        self._start_tracking()
         return self
 
-    def __setattr__(self, key: str, value: Any) -> None:
-        for item in flatten(value) if isinstance(value, (list, tuple, dict)) else [value]:
-            self._track(item)
-        object.__setattr__(self, key, value)
-
-    def _track(self, item: Any) -> None:
-        table = (
-            self._weights
-            if isinstance(item, Variable)
-            else self._layers
-            if isinstance(item, WeightOwner)
-            else self._seeds
-            if isinstance(item, SeedGenerator)
-            else self._metrics
-            if hasattr(type(item), "update_state")
-            else None
+    def _start_tracking(self) -> None:
+        vars(self)["_tracker"] = Tracker(
+            self,
+            self._untracked,
+            (lambda x: isinstance(x, Variable) and x.trainable, self._trainable_variables),
+            (lambda x: isinstance(x, Variable), self._non_trainable_variables),
+            (lambda x: isinstance(x, WeightOwner), self._layers),
+            (lambda x: isinstance(x, SeedGenerator), self._seeds),
+            (lambda x: isinstance(x, Metric), self._metrics),
         )
-        if table is not None and not any(x is item for x in table):
-            table.append(item)
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        self._tracker.set(key, value)
+
+    def __delattr__(self, key: str) -> None:
+        self._tracker.delete(key)
+
+    def _check_begun(self) -> None:
+        """Raises RuntimeError where a subclass' constructor has not called the one above it."""
+        if "_trainable" not in vars(self):
+            raise RuntimeError(
+                f"in layer {type(self).__name__!r}, super().__init__() was not called: it must be the first statement "
+                "of __init__()"
+            )
+
+    # ---- copies ----
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes, without calls on symbolic tensors: what a functional model keeps of them is its own."""
+        return {k: v for k, v in vars(self).items() if k not in ("_tracker", "_losses", "_inbound")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name in ("_losses", "_inbound"):  # a graph that was copied first has added its calls
+            vars(self).setdefault(name, [])
+        vars(self).update(state)
+        self._start_tracking()
+        self._tracker.adopt()
+
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)  # two layers of the same weights would be one layer's in all but name
 
     def add_weight(
         self,
@@ -85,6 +113,7 @@ class WeightOwner:
         Raises:
             MemoryError: when it does not fit this machine.
         """
+        self._check_begun()
         shape = tuple(shape) if shape is not None else ()
         dtype = config.standardize_dtype(dtype) if dtype is not None else self._dtype
         if initializer is None:
@@ -95,7 +124,9 @@ class WeightOwner:
         v._path = f"{self.name}/{v.name}"
         v.regularizer = regularizers.get(regularizer)
         v.constraint = constraints.get(constraint)
-        self._track(v)
+        self._tracker.track(v)
+        if not self._trainable:
+            v.trainable = False
         return v
 
     def _take(self, **options: Any) -> None:
@@ -122,51 +153,49 @@ class WeightOwner:
             stack = list(layer._layers) + stack
 
     @property
+    def _own_weights(self) -> list[Variable]:
+        return self._trainable_variables + self._non_trainable_variables
+
+    @property
     def variables(self) -> list[Variable]:
-        """All weights, then the seed generators' states."""
-        out: list[Variable] = []
-        for layer in self._all_layers():
-            out += layer._weights
-            out += [s.state for s in layer._seeds]
-        return _unique(out)
+        """All weights and the seed generators' states, each layer's before those of the layers inside it."""
+        return _unique([v for x in self._all_layers() for v in (*x._own_weights, *(s.state for s in x._seeds))])
 
     @property
     def weights(self) -> list[Variable]:
-        """All weights: in the order of creation, each layer's before those of the layers inside it."""
-        return _unique([w for layer in self._all_layers() for w in layer._weights])
+        """All weights: each layer's trainable ones, its others, then those of the layers inside it."""
+        return _unique([w for layer in self._all_layers() for w in layer._own_weights])
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """Weights that training updates."""
-        if not self.trainable:
-            return []
-        out: list[Variable] = [w for w in self._weights if w.trainable]
-        for layer in self._layers:
-            out += layer.trainable_weights
-        return _unique(out)
+        return [w for w in self.weights if w.trainable] if self.trainable else []
 
-    trainable_variables = trainable_weights
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """Weights that training updates."""
+        return self.trainable_weights
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """Weights that training leaves alone."""
-        kept = {id(w) for w in self.trainable_weights}
-        return [w for w in self.weights if id(w) not in kept]
+        return [w for w in self.weights if not (self.trainable and w.trainable)]
 
     @property
     def non_trainable_variables(self) -> list[Variable]:
         """Weights that training leaves alone, and the seed generators' states."""
-        kept = {id(w) for w in self.trainable_weights}
-        return [w for w in self.variables if id(w) not in kept]
+        return [v for v in self.variables if not (self.trainable and v.trainable)]
 
     @property
     def trainable(self) -> bool:
-        """Whether the weights are trained; setting it sets the layers inside too."""
+        """Whether the weights are trained; setting it sets the weights and the layers inside too."""
         return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        for v in self._trainable_variables:
+            v.trainable = self._trainable
         for layer in self._layers:
             layer.trainable = value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
@@ -54,11 +55,12 @@ class Layer(WeightOwner):
         if "build" in vars(cls):
             cls.build = _whole(vars(cls)["build"])  # type: ignore[method-assign]
 
+    input_dtype: str | None = None  # of the Input that a model makes before it, None for floatx
     _init_args: tuple[Any, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
-        object.__setattr__(self, "_init_args", (args, kwargs))
+        self._init_args = (args, kwargs)
         return self
 
     def __init__(
@@ -81,7 +83,6 @@ class Layer(WeightOwner):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking = False
         self._fixed: tuple[int | None, dict[int, int]] | None = None
-        self._inbound: list[Any] = []
         if input_dim is not None:
             input_shape = (input_dim,)
         if input_shape is None and batch_input_shape is not None:
@@ -90,8 +91,24 @@ class Layer(WeightOwner):
 
     # ---- calls ----
     def build(self, input_shape: Any) -> None:
-        """Makes the weights for inputs of this shape. Override it; ``self.built`` is set by the caller."""
+        """Makes the weights for inputs of this shape. Override it; ``built`` is set once it is done.
+
+        Where it is not overridden there is nothing to make but what the layers inside make when they are called: a model
+        traces its ``call`` for that, and any other layer warns when they are not built yet.
+        """
+        self._check_begun()
         self.built = True
+        if type(self).build is Layer.build and any(not layer.built for layer in self._layers):
+            why = self._build_inside(input_shape)
+            if why:
+                names = [layer.name for layer in self._layers if not layer.built]
+                warnings.warn(
+                    f"layer {self.name!r}: {why}, so {names} are built when they are first called", stacklevel=2
+                )
+
+    def _build_inside(self, input_shape: Any) -> str:
+        """Builds the layers inside, or says why they are not."""
+        return "it has no build() of its own"
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation. Override it."""
@@ -120,6 +137,7 @@ class Layer(WeightOwner):
         return previous_mask if self.supports_masking else None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._check_begun()
         leaves = flatten([list(args), kwargs])
         if any(isinstance(x, KerasTensor) for x in leaves):
             from hornbeam.models._functional_graph import record_layer
@@ -151,10 +169,12 @@ class Layer(WeightOwner):
             for p in inspect.signature(self.build).parameters.values()
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
+        if type(self).build is Layer.build:  # the layers inside are built when `call` comes to them
+            self.built = True
+            return
         with one_at_a_time(), eager_scope():
             if not self.built:
                 self.build(*shapes[: max(1, len(wanted))])
-                self.built = True
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         accepts = _call_parameters(type(self))
@@ -272,12 +292,14 @@ def map_shape(shape: Any) -> Any:
 
 
 def _whole(build: Any) -> Any:
-    """``build``, which leaves the layer and those inside as they were when it fails."""
+    """``build``, which marks the layer as built, and leaves it and those inside as they were when it fails."""
 
     @functools.wraps(build)
-    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def run(self: Any, *args: Any, **kwargs: Any) -> None:
+        self._check_begun()
         with all_or_nothing(*self._all_layers()):
-            return build(self, *args, **kwargs)
+            build(self, *args, **kwargs)
+            self.built = True
 
     return run
 

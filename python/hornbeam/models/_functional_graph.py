@@ -1,4 +1,4 @@
-"""Recording calls on symbolic tensors, and shape inference by tracing them in a scratch graph."""
+"""Recording calls on symbolic tensors, shape inference by tracing them in a scratch graph, and the graphs of models."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 from hornbeam import _core
 from hornbeam._names import auto_name
-from hornbeam._tensor import KerasTensor, emit
+from hornbeam._tensor import KerasTensor, emit, to_tensor
 from hornbeam._trace import Trace, Traced
-from hornbeam._tree import flatten, map_structure
+from hornbeam._tree import flatten, map_structure, pack_like
 from hornbeam._variable import Variable
+from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer
+from hornbeam.ops import expand_dims
 
 _symbols = itertools.count()
 
@@ -25,6 +27,14 @@ class Node:
         self.inputs = [t for t in flatten([list(args), kwargs]) if isinstance(t, KerasTensor)]
         self.outputs: list[KerasTensor] = []
         self.outputs_structure: Any = None
+
+    def made(self, outputs: Any) -> None:
+        """Takes the symbolic outputs, and is remembered by them and by the operation."""
+        self.outputs_structure, self.outputs = outputs, flatten(outputs)
+        for i, t in enumerate(self.outputs):
+            t._keras_history = (self, i)
+            t.name = t.name or "keras_tensor"
+        self.operation._inbound.append(self)
 
     def run(self, values: dict[int, Any]) -> list[Any]:
         """Applies the operation, with values for its symbolic inputs."""
@@ -104,12 +114,7 @@ def infer(layer: Layer, args: Any, kwargs: Any) -> Any:
 def record_layer(layer: Layer, args: Any, kwargs: Any) -> Any:
     """Calls a layer on symbolic tensors: infers the outputs and remembers the call."""
     node = Node(layer, args, {k: v for k, v in kwargs.items() if v is not None})
-    node.outputs_structure = infer(layer, args, node.kwargs)
-    node.outputs = flatten(node.outputs_structure)
-    for i, t in enumerate(node.outputs):
-        t._keras_history = (node, i)
-        t.name = t.name or "keras_tensor"
-    layer._inbound.append(node)
+    node.made(infer(layer, args, node.kwargs))
     return node.outputs_structure
 
 
@@ -119,3 +124,172 @@ def record_op(op: str, inputs: list[Any], attrs: dict[str, Any]) -> list[Any]:
     layer.built = True
     out = record_layer(layer, tuple(inputs), {})
     return list(out) if isinstance(out, (list, tuple)) else [out]
+
+
+class Graph:
+    """The calls between a functional model's inputs and outputs.
+
+    ``nodes`` are in an order in which they can run. ``operations`` are the layers and ops, inputs included, in Keras' order:
+    the farthest from the outputs first, those that are equally far as a search from the outputs meets them.
+
+    Args:
+        inputs: a symbolic tensor or a structure of them.
+        outputs: likewise.
+
+    Raises:
+        ValueError: when one is not symbolic, outputs depend on something else, or two operations have one name.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any) -> None:
+        for t in flatten(inputs):
+            if not isinstance(t, KerasTensor):
+                raise ValueError(f"a model's inputs must be symbolic (hb.Input). Received: {t!r}")
+        for t in flatten(outputs):
+            if not isinstance(t, KerasTensor):
+                raise ValueError(f"a model's outputs must come from layers called on symbolic tensors. Received: {t!r}")
+        self.inputs, self.outputs = inputs, outputs
+        self.entry: list[KerasTensor] = flatten(inputs)
+        self.entry_layers = [_input_layer(t) for t in self.entry]
+        found = self._search()
+        self.nodes = [n for n in found if isinstance(n, Node)]
+        names = [operation.name for operation in self.operations]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"layers of a model need different names. Received: two named {name!r}")
+
+    def _search(self) -> list[Any]:
+        """Nodes, and the input layers in their stead, from inputs to outputs; sets ``operations``."""
+        sources = {id(t): layer for t, layer in zip(self.entry, self.entry_layers)}
+
+        def maker(t: KerasTensor) -> Any:
+            if id(t) in sources:
+                return sources[id(t)]
+            if t._keras_history is None:
+                raise ValueError(f"the outputs depend on {t!r}, which is not among the model's inputs")
+            return t._keras_history[0]
+
+        def operation(node: Any) -> Any:
+            return node.operation if isinstance(node, Node) else node
+
+        def before(node: Any) -> list[Any]:
+            return [maker(t) for t in node.inputs] if isinstance(node, Node) else []
+
+        order: list[Any] = []
+        seen: set[int] = set()
+        met: dict[Any, int] = {}
+        stack = [(maker(t), False) for t in reversed(flatten(self.outputs))]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                order.append(node)
+            elif id(node) not in seen:
+                seen.add(id(node))
+                met.setdefault(operation(node), len(met))
+                stack.append((node, True))
+                stack += [(n, False) for n in reversed(before(node))]
+        distance: dict[Any, int] = {}
+        farthest: dict[Any, int] = {}
+        for node in reversed(order):
+            made_by = operation(node)
+            far = farthest[made_by] = distance[node] = max(distance.get(node, 0), farthest.get(made_by, 0))
+            for n in before(node):
+                distance[n] = max(distance.get(n, 0), far + 1)
+        for layer in self.entry_layers:  # inputs that no output depends on
+            if layer not in farthest:
+                farthest[layer], met[layer] = 0, -1
+        self.operations = sorted(farthest, key=lambda x: (-farthest[x], met[x]))
+        return order
+
+    def run(self, inputs: Any, name: str) -> Any:
+        """Applies the calls to values; a list of one output is that output.
+
+        Args:
+            inputs: in the structure of the graph's inputs, or a dict by their names.
+            name: the model's, for messages.
+        """
+        if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
+            names = [t.name for t in self.entry]
+            missing = [n for n in names if n not in inputs]
+            if missing:
+                raise ValueError(f"model {name!r} takes inputs {names}. Received: {sorted(inputs)}")
+            given = [inputs[n] for n in names]
+        else:
+            given = flatten(inputs)
+        if len(given) != len(self.entry):
+            raise ValueError(f"model {name!r} takes {len(self.entry)} inputs. Received: {len(given)}")
+        values = {id(t): _fit(x, t, name) for t, x in zip(self.entry, given)}
+        for node in self.nodes:
+            for t, v in zip(node.outputs, node.run(values)):
+                values[id(t)] = v
+        out = pack_like(self.outputs, [values[id(t)] for t in flatten(self.outputs)])
+        return out[0] if isinstance(out, (list, tuple)) and len(out) == 1 else out
+
+    # ---- copies: tensors by number, for a chain of tensors and calls may be longer than Python's stack is deep ----
+    def __getstate__(self) -> dict[str, Any]:
+        made = [*self.entry, *(t for n in self.nodes for t in n.outputs)]
+        number = {id(t): i for i, t in enumerate(made)}
+
+        def encode(structure: Any) -> Any:
+            return map_structure(lambda t: _Number(number[id(t)]) if isinstance(t, KerasTensor) else t, structure)
+
+        return {
+            "entry_layers": self.entry_layers,
+            "operations": self.operations,
+            "tensors": [(t.shape, t.dtype, t.name, None if t._keras_mask is None else t._keras_mask.shape) for t in made],
+            "nodes": [
+                (n.operation, encode(list(n.args)), encode(n.kwargs), encode(n.outputs_structure)) for n in self.nodes
+            ],
+            "inputs": encode(self.inputs),
+            "outputs": encode(self.outputs),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.entry_layers, self.operations = state["entry_layers"], state["operations"]
+        tensors = [_symbol(*description) for description in state["tensors"]]
+        tensors[: len(self.entry_layers)] = [layer.output for layer in self.entry_layers]
+
+        def decode(structure: Any) -> Any:
+            return map_structure(lambda n: tensors[n.value] if isinstance(n, _Number) else n, structure)
+
+        self.nodes = []
+        for operation, args, kwargs, outputs in state["nodes"]:
+            node = Node(operation, tuple(decode(args)), decode(kwargs))
+            node.made(decode(outputs))
+            self.nodes.append(node)
+        self.inputs, self.outputs = decode(state["inputs"]), decode(state["outputs"])
+        self.entry = flatten(self.inputs)
+
+
+class _Number:
+    """A tensor's place in a copied graph."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
+def _symbol(shape: Any, dtype: str, name: str | None, mask: Any) -> KerasTensor:
+    made = KerasTensor(shape, dtype, name)
+    if mask is not None:
+        made._keras_mask = KerasTensor(mask, "bool")
+    return made
+
+
+def _input_layer(t: KerasTensor) -> InputLayer:
+    """The layer of an input; a new one for a tensor that other layers made."""
+    return getattr(t, "_input_layer", None) or InputLayer(batch_shape=t.shape, dtype=t.dtype)
+
+
+def _fit(x: Any, t: KerasTensor, name: str) -> Any:
+    """A value for an input, of its dtype and number of axes."""
+    x = to_tensor(x)
+    if len(x.shape) == len(t.shape) - 1 and t.shape[-1] == 1:
+        x = expand_dims(x, -1)
+    if len(x.shape) != len(t.shape) or any(
+        a is not None and b is not None and a != b for a, b in zip(t.shape[1:], x.shape[1:])
+    ):
+        raise ValueError(f"input {t.name!r} of model {name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}")
+    if x.dtype != t.dtype and not (x.dtype == "int64" and t.dtype in ("int32", "uint8")):  # no id wraps around
+        mask = getattr(x, "_keras_mask", None)
+        x = to_tensor(x, t.dtype)
+        x._keras_mask = mask
+    return x

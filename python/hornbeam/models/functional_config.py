@@ -15,11 +15,12 @@ from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_o
 
 
 def _key(model: Any, t: KerasTensor) -> list[Any]:
-    if any(t is e for e in model._entry):
-        layer = next(x for x in model._layers if getattr(x, "_tensor", None) is t)
-        return [layer.name, 0, 0]
+    graph = model._graph
+    for entry, layer in zip(graph.entry, graph.entry_layers):
+        if t is entry:
+            return [layer.name, 0, 0]
     node, index = t._keras_history
-    calls = [n for n in model._nodes if n.operation is node.operation]
+    calls = [n for n in graph.nodes if n.operation is node.operation]
     return [node.operation.name, next(i for i, n in enumerate(calls) if n is node), index]
 
 
@@ -46,10 +47,8 @@ def _encode(model: Any, x: Any) -> Any:
 def functional_config(model: Any) -> dict[str, Any]:
     """The config: name, layers with their calls, inputs and outputs."""
     layers = []
-    for layer in model._layers:
-        calls = [n for n in model._nodes if n.operation is layer]
-        if not calls and not hasattr(layer, "batch_shape"):
-            continue
+    for layer in model._graph.operations:
+        calls = [n for n in model._graph.nodes if n.operation is layer]
         entry = serialize_keras_object(layer)
         entry["name"] = layer.name
         entry["inbound_nodes"] = [
@@ -68,8 +67,8 @@ def functional_config(model: Any) -> dict[str, Any]:
         "name": model.name,
         "trainable": model.trainable,
         "layers": layers,
-        "input_layers": structure(model._inputs_structure),
-        "output_layers": structure(model._outputs_structure),
+        "input_layers": structure(model._graph.inputs),
+        "output_layers": structure(model._graph.outputs),
     }
 
 

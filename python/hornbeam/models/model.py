@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
-from hornbeam._tensor import KerasTensor, to_tensor
-from hornbeam._tree import flatten, map_structure, pack_like
-from hornbeam.layers.input import InputLayer
-from hornbeam.layers.layer import Layer
+from hornbeam._tree import flatten, map_structure
+from hornbeam.layers.layer import Layer, map_shape
+from hornbeam.models._functional_graph import Graph, OpLayer, infer
+from hornbeam.models.functional_config import functional_config, functional_from_config
 from hornbeam.training.trainer import Trainer
 
 
@@ -29,25 +30,40 @@ class Model(Trainer, Layer):
         (None, 2)
     """
 
+    _graph: Graph | None = None
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        if cls is Model and (len(args) >= 2 or ("inputs" in kwargs and "outputs" in kwargs)):
-            return Layer.__new__(Functional, *args, **kwargs)
-        return Layer.__new__(cls, *args, **kwargs)
+        return Layer.__new__(Functional if cls is Model and _are_functional(args, kwargs) else cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if type(self) is not Functional and isinstance(self, Model) and (len(args) == 2 or "outputs" in kwargs):
-            inputs, outputs = args if len(args) == 2 else (kwargs.pop("inputs"), kwargs.pop("outputs"))
-            Layer.__init__(self, **kwargs)
+        if _are_functional(args, kwargs):
+            given = dict(zip(("inputs", "outputs", "name"), args), **kwargs)
+            inputs, outputs = given.pop("inputs"), given.pop("outputs")
+            Layer.__init__(self, **given)
             self._trainer_init()
-            Functional._connect(self, inputs, outputs)  # type: ignore[arg-type]
-            return
-        Layer.__init__(self, *args, **kwargs)
-        self._trainer_init()
+            self._connect(inputs, outputs)
+        else:
+            Layer.__init__(self, *args, **kwargs)
+            self._trainer_init()
+
+    def _connect(self, inputs: Any, outputs: Any) -> None:
+        self._graph = Graph(inputs, outputs)
+        for layer in self.layers:
+            self._tracker.track(layer)
+        self.built = True
+
+    def _build_inside(self, input_shape: Any) -> str:
+        try:
+            infer(self, (map_shape(input_shape),), {})
+        except Exception as e:
+            return f"call() fails for input_shape={input_shape} with {type(e).__name__}: {e}"
+        return ""
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers directly inside."""
-        return [x for x in self._layers if isinstance(x, Layer)]
+        """The layers directly inside: of a functional model those of its graph, without ops, by depth."""
+        found: list[Any] = self._layers if self._graph is None else self._graph.operations
+        return [x for x in found if not isinstance(x, OpLayer)]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index.
@@ -64,21 +80,65 @@ class Model(Trainer, Layer):
                 return layer
         raise ValueError(f"there is no layer named {name!r}. Layers: {[layer.name for layer in self.layers]}")
 
+    def _its_graph(self) -> Graph:
+        if self._graph is None:
+            raise AttributeError(
+                f"model {self.name!r} has no symbolic inputs and outputs: it is not functional, or not built yet"
+            )
+        return self._graph
+
+    @property
+    def inputs(self) -> list[Any]:
+        """The symbolic inputs. Raises AttributeError when there is no graph of them."""
+        return flatten(self._its_graph().inputs)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """The symbolic outputs. Raises AttributeError when there is no graph of them."""
+        return flatten(self._its_graph().outputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input or inputs. Raises ValueError when there are none."""
+        return super().input if self._graph is None else self._graph.inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output or outputs. Raises ValueError when there are none."""
+        return super().output if self._graph is None else self._graph.outputs
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs."""
+        return [str(t.name) for t in self._its_graph().entry]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the layers that make the outputs. Raises AttributeError when there is no graph of them."""
+        outputs = flatten(self._its_graph().outputs)
+        return [t._keras_history[0].operation.name if t._keras_history else t.name for t in outputs]
+
+    def _can_call(self) -> bool:
+        return self._graph is not None or type(self).call is not Model.call
+
+    def _output_layer_names(self) -> list[str]:
+        return [] if self._graph is None else self.output_names
+
     @property
     def input_shape(self) -> Any:
         """Shape of the input, or a structure of shapes."""
-        return map_structure(lambda t: t.shape, self.input)
+        return _single(map_structure(lambda t: t.shape, self.input))
 
     @property
     def output_shape(self) -> Any:
         """Shape of the output, or a structure of shapes."""
-        return map_structure(lambda t: t.shape, self.output)
+        return _single(map_structure(lambda t: t.shape, self.output))
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """The computation of a functional model; override it in a subclass."""
-        if not hasattr(self, "_nodes"):
+        """Runs the graph of a functional model; override it in a subclass."""
+        if self._graph is None:
             raise NotImplementedError(f"model {type(self).__name__} must define call()")
-        return Functional._evaluate(self, inputs)  # type: ignore[arg-type]
+        return self._graph.run(inputs, self.name)
 
     def summary(
         self,
@@ -152,6 +212,19 @@ class Model(Trainer, Layer):
         return json.dumps(serialize_keras_object(self))
 
 
+    def get_config(self) -> dict[str, Any]:
+        if self._graph is not None and _takes_functional(type(self)):
+            return functional_config(self)
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """The model a config describes."""
+        if "input_layers" in config:
+            return functional_from_config(cls, config)
+        return super().from_config(config)
+
+
 class Functional(Model):
     """A model that is a graph of layer calls, made by ``Model(inputs, outputs)``.
 
@@ -162,126 +235,20 @@ class Functional(Model):
     """
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
-        Layer.__init__(self, name=name, **kwargs)
-        self._trainer_init()
-        self._connect(inputs, outputs)
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
-    def _connect(self, inputs: Any, outputs: Any) -> None:
-        for t in flatten(inputs):
-            if not isinstance(t, KerasTensor):
-                raise ValueError(f"a model's inputs must be symbolic (hb.Input). Received: {t!r}")
-        for t in flatten(outputs):
-            if not isinstance(t, KerasTensor):
-                raise ValueError(f"a model's outputs must come from layers called on symbolic tensors. Received: {t!r}")
-        entry = [t if hasattr(t, "_input_layer") else t for t in flatten(inputs)]
-        self._inputs_structure, self._outputs_structure = inputs, outputs
-        self._entry = entry
-        nodes: list[Any] = []
-        done: dict[int, bool] = {id(t): True for t in entry}
-        stack = [(t, False) for t in reversed(flatten(outputs))]
-        while stack:
-            t, expanded = stack.pop()
-            if id(t) in done and not expanded:
-                continue
-            if t._keras_history is None:
-                raise ValueError(f"the outputs depend on {t!r}, which is not among the model's inputs")
-            node = t._keras_history[0]
-            if expanded:
-                if not any(n is node for n in nodes):
-                    nodes.append(node)
-                for o in node.outputs:
-                    done[id(o)] = True
-                continue
-            stack.append((t, True))
-            stack += [(i, False) for i in reversed(node.inputs) if id(i) not in done]
-        self._nodes = nodes
-        for t in entry:
-            if hasattr(t, "_input_layer"):
-                self._track(t._input_layer)
-            else:
-                self._track(InputLayer(batch_shape=t.shape, dtype=t.dtype))
-        for node in nodes:
-            self._track(node.operation)
-        self.built = True
 
-    @property
-    def inputs(self) -> list[Any]:
-        """The symbolic inputs."""
-        return flatten(self._inputs_structure)
+def _are_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether these are the arguments of a functional model: ``inputs``, ``outputs`` and perhaps ``name``."""
+    return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or {"inputs", "outputs"} <= set(kwargs)
 
-    @property
-    def outputs(self) -> list[Any]:
-        """The symbolic outputs."""
-        return flatten(self._outputs_structure)
 
-    @property
-    def input(self) -> Any:
-        """The symbolic input or inputs."""
-        return self._inputs_structure
+def _takes_functional(cls: type) -> bool:
+    """Whether a model's constructor takes ``inputs`` and ``outputs``, rather than arguments of its own."""
+    names = list(inspect.signature(cls.__init__).parameters)[1:]  # type: ignore[misc]
+    return names[:2] in (["inputs", "outputs"], ["args", "kwargs"])
 
-    @property
-    def output(self) -> Any:
-        """The symbolic output or outputs."""
-        return self._outputs_structure
 
-    @property
-    def input_names(self) -> list[str]:
-        """Names of the inputs."""
-        return [t.name for t in self._entry]
-
-    @property
-    def output_names(self) -> list[str]:
-        """Names of the layers that make the outputs."""
-        return [t._keras_history[0].operation.name if t._keras_history else t.name for t in self.outputs]
-
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """Runs the graph."""
-        return self._evaluate(inputs)
-
-    def _evaluate(self, inputs: Any) -> Any:
-        if isinstance(inputs, dict) and not isinstance(self._inputs_structure, dict):
-            names = [t.name for t in self._entry]
-            missing = [n for n in names if n not in inputs]
-            if missing:
-                raise ValueError(f"model {self.name!r} takes inputs {names}. Received: {sorted(inputs)}")
-            given = [inputs[n] for n in names]
-        else:
-            given = flatten(inputs)
-        if len(given) != len(self._entry):
-            raise ValueError(f"model {self.name!r} takes {len(self._entry)} inputs. Received: {len(given)}")
-        values = {}
-        for t, x in zip(self._entry, given):
-            x = to_tensor(x)
-            if len(x.shape) == len(t.shape) - 1 and t.shape[-1] == 1:
-                from hornbeam.ops import expand_dims
-
-                x = expand_dims(x, -1)
-            if len(x.shape) != len(t.shape) or any(
-                a is not None and b is not None and a != b for a, b in zip(t.shape[1:], x.shape[1:])
-            ):
-                raise ValueError(
-                    f"input {t.name!r} of model {self.name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}"
-                )
-            if x.dtype != t.dtype and not (x.dtype == "int64" and t.dtype in ("int32", "uint8")):  # no id wraps around
-                mask = getattr(x, "_keras_mask", None)
-                x = to_tensor(x, t.dtype)
-                x._keras_mask = mask
-            values[id(t)] = x
-        for node in self._nodes:
-            for t, v in zip(node.outputs, node.run(values)):
-                values[id(t)] = v
-        return pack_like(self._outputs_structure, [values[id(t)] for t in self.outputs])
-
-    def get_config(self) -> dict[str, Any]:
-        from hornbeam.models.functional_config import functional_config
-
-        return functional_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """The model a config describes."""
-        from hornbeam.models.functional_config import functional_from_config
-
-        if "input_layers" not in config:
-            return cls(**config)
-        return functional_from_config(cls if cls is not Functional else Model, config)
+def _single(shapes: Any) -> Any:
+    one = isinstance(shapes, list) and len(shapes) == 1
+    return shapes[0] if one else shapes

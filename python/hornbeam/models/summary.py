@@ -26,13 +26,18 @@ def _human(size: int) -> str:
     return ""
 
 
+def _nodes(model: Any) -> list[Any]:
+    graph = getattr(model, "_graph", None)
+    return [] if graph is None else list(graph.nodes)
+
+
 def _shape(layer: Any, model: Any) -> str:
     if hasattr(layer, "batch_shape"):
         return str(tuple(layer.batch_shape))
     node = next(
         (
             n
-            for n in getattr(model, "_nodes", []) or getattr(getattr(model, "_functional", None), "_nodes", []) or []
+            for n in _nodes(model)
             if n.operation is layer
         ),
         None,
@@ -45,7 +50,7 @@ def _shape(layer: Any, model: Any) -> str:
 
 def _sources(layer: Any, model: Any) -> str:
     names = []
-    for node in getattr(model, "_nodes", []):
+    for node in _nodes(model):
         if node.operation is layer:
             for t in node.inputs:
                 history = t._keras_history
@@ -56,7 +61,7 @@ def _sources(layer: Any, model: Any) -> str:
 
 def summary_text(model: Any, line_length: int | None, expand_nested: bool, show_trainable: bool) -> str:
     """The table as text."""
-    functional = hasattr(model, "_nodes")
+    functional = model._graph is not None and not hasattr(model, "_stack")
     headers = (
         ["Layer (type)", "Output Shape", "Param #"]
         + (["Connected to"] if functional else [])
@@ -77,7 +82,7 @@ def summary_text(model: Any, line_length: int | None, expand_nested: bool, show_
             if expand_nested and hasattr(layer, "layers"):
                 add(layer, layer.layers, indent + "  ")
 
-    add(model, model.layers, "")
+    add(model, model._graph.operations if functional else model.layers, "")
     width = line_length or (108 if functional else 88)
     try:
         width = min(width, max(48, os.get_terminal_size().columns - 4))

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hornbeam import losses as losses_module
 from hornbeam import metrics as metrics_module
 from hornbeam import ops
+from hornbeam._names import to_snake_case
+from hornbeam._tensor import dims_of, to_tensor
+from hornbeam._trace import eager_scope
 from hornbeam._tree import flatten
+from hornbeam._variable import Variable
 from hornbeam.losses.loss import Loss, LossFunctionWrapper
-from hornbeam.metrics.metric import MeanMetricWrapper, Metric
+from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric
 
-_CHOSEN = ("accuracy", "acc", "Accuracy", "crossentropy", "ce")  # which one, the shapes say
+_CROSSENTROPY = ("crossentropy", "ce")  # which one, the shapes say
+_CHOSEN = ("accuracy", "acc", "Accuracy", *_CROSSENTROPY)
 
 
-def _loss(identifier: Any) -> Any:
-    if identifier is None or isinstance(identifier, Loss):
-        return identifier
-    found = losses_module.get(identifier)
-    return found if isinstance(found, Loss) else LossFunctionWrapper(found)
+def _make_loss(identifier: Any, y_true: Any, y_pred: Any) -> Loss:
+    """A loss from a name, a function, a config or an object, for these targets and predictions."""
+    if identifier in _CROSSENTROPY:
+        found = losses_module.get(_auto(identifier, y_true, y_pred))
+    else:
+        found = losses_module.get(identifier)
+    if isinstance(found, Loss):
+        return found
+    return LossFunctionWrapper(found, name=identifier if isinstance(identifier, str) else None)
 
 
 def _auto(name: str, y_true: Any, y_pred: Any) -> str:
@@ -42,17 +52,18 @@ def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     else:
         found = metrics_module.get(identifier)
     if isinstance(found, Metric):
+        found.name = name or found.name
         return found
-    metric = MeanMetricWrapper(found, name or getattr(found, "__name__", "metric"))
-    direction = "up" if "accuracy" in getattr(found, "__name__", "") else "down"
-    metric._direction = direction
+    metric = MeanMetricWrapper(found, name or to_snake_case(getattr(found, "__name__", type(found).__name__)))
+    metric._direction = "up" if "accuracy" in getattr(found, "__name__", "") else "down"
     return metric
 
 
 def check_identifiers(loss: Any, metrics: Any, weighted_metrics: Any) -> None:
     """Raises for names of losses or metrics that there are not."""
     for name in _names(loss):
-        losses_module.get(name)
+        if name not in _CROSSENTROPY:
+            losses_module.get(name)
     for name in [*_names(metrics), *_names(weighted_metrics)]:
         if name not in _CHOSEN:
             metrics_module.get(name)
@@ -66,7 +77,7 @@ def _names(value: Any) -> list[str]:
     return [name for item in value for name in _names(item)] if isinstance(value, (list, tuple)) else []
 
 
-def per_output(value: Any, names: list[str], what: str) -> list[Any]:
+def per_output(value: Any, names: list[str | None], what: str) -> list[Any]:
     """One entry for each output, from a single value, a list or a dict by output name."""
     n = len(names)
     if isinstance(value, dict):
@@ -75,82 +86,206 @@ def per_output(value: Any, names: list[str], what: str) -> list[Any]:
             raise ValueError(f"`{what}` names outputs {unknown} that the model does not have. Outputs: {names}")
         return [value.get(k) for k in names]
     if isinstance(value, (list, tuple)):
-        if n == 1 and what == "metrics":
-            return [list(value)]
         if len(value) != n:
             raise ValueError(f"`{what}` needs one entry for each of the {n} outputs. Received: {len(value)}")
         return list(value)
-    return [value] * n if what in ("loss", "metrics", "weighted_metrics") else [value]
+    return [value] * n
+
+
+class _OutputLoss:
+    """The loss of one output: its factor, and the mean that is logged when there are several."""
+
+    def __init__(self, index: int, loss: Loss, weight: float, tracker: Mean | None) -> None:
+        self.index, self.loss, self.weight, self.tracker = index, loss, weight, tracker
 
 
 class CompileLoss:
-    """The losses of all outputs, weighted and summed."""
+    """The losses of all outputs, weighted and summed.
 
-    def __init__(self, loss: Any, loss_weights: Any, names: list[str]) -> None:
-        self.losses = [_loss(x) for x in per_output(loss, names, "loss")]
-        weights = [1.0] * len(names) if loss_weights is None else per_output(loss_weights, names, "loss_weights")
-        self.weights = [1.0 if w is None else float(w) for w in weights]
-        self.names = names
+    Args:
+        loss: as for ``compile``.
+        loss_weights: likewise.
+    """
 
-    def __call__(self, y: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, list[Any]]:
-        ys, ps = self._align(y), flatten(y_pred)
+    def __init__(self, loss: Any, loss_weights: Any) -> None:
+        self._loss, self._weights = loss, loss_weights
+        self._parts: list[_OutputLoss] | None = None
+
+    @property
+    def metrics(self) -> list[Mean]:
+        """The means of the outputs' losses, without their factors, when there are several."""
+        return [p.tracker for p in self._parts or [] if p.tracker is not None]
+
+    def build(self, names: list[str | None], y: list[Any], y_pred: list[Any]) -> None:
+        """Makes the losses, for the first targets and predictions."""
+        losses = per_output(self._loss, names, "loss")
+        if self._weights is not None and len(names) > 1 and not isinstance(self._weights, (list, tuple, dict)):
+            raise ValueError(
+                f"`loss_weights` needs one factor for each of the {len(names)} outputs. "
+                f"Received: loss_weights={self._weights}"
+            )
+        weights = [1.0 if w is None else float(w) for w in per_output(self._weights, names, "loss_weights")]
+        order = [i for i, loss in enumerate(losses) if loss is not None]
+        if isinstance(self._loss, dict):
+            order.sort(key=lambda i: list(self._loss).index(names[i]))
+        parts = []
+        for i in order:
+            made = _make_loss(losses[i], y[i], y_pred[i])
+            tracker = Mean(name=f"{names[i] or made.name}_loss") if len(order) > 1 else None
+            parts.append(_OutputLoss(i, made, weights[i], tracker))
+        self._parts = parts
+
+    def __call__(self, names: list[str | None], y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """The weighted sum of the outputs' losses; their means take them in."""
+        ps = flatten(y_pred)
+        ys = self._targets(names, y)
         if len(ys) != len(ps):
             raise ValueError(f"the model has {len(ps)} outputs. Received: {len(ys)} targets")
-        ws = self._align(sample_weight) if isinstance(sample_weight, (list, tuple, dict)) else [sample_weight] * len(ps)
+        ws = align(names, sample_weight)
+        if self._parts is None:
+            with eager_scope():
+                self.build(names, ys, ps)
         total: Any = None
-        parts: list[Any] = []
-        for loss, weight, t, p, w in zip(self.losses, self.weights, ys, ps, ws):
-            if loss is None:
-                parts.append(None)
-                continue
-            value = loss(t, p, sample_weight=w)
-            parts.append(value)
-            value = value if weight == 1.0 else ops.multiply(value, weight)
+        for part in self._parts or []:
+            i = part.index
+            value = part.loss(ys[i], ps[i], sample_weight=ws[i])
+            if part.tracker is not None:
+                part.tracker.update_state(value, sample_weight=batch_size(ps[i]))
+            value = value if part.weight == 1.0 else ops.multiply(value, part.weight)
             total = value if total is None else ops.add(total, value)
         if total is None:
             raise ValueError("no loss to compute: compile(loss=...) is None for every output")
-        return total, parts
+        return total
 
-    def _align(self, y: Any) -> list[Any]:
-        if isinstance(y, dict):
-            return [y.get(n) for n in self.names]
-        return flatten(y)
+    def _targets(self, names: list[str | None], y: Any) -> list[Any]:
+        """One target for each output; there may be none for outputs without a loss."""
+        ys = [y.get(n) for n in names] if isinstance(y, dict) else flatten(y)
+        wanted = [loss is not None for loss in per_output(self._loss, names, "loss")]
+        if len(ys) < len(names) and len(ys) == sum(wanted):
+            given = iter(ys)
+            return [next(given) if one else None for one in wanted]
+        return ys
 
 
 class CompileMetrics:
-    """The metrics of all outputs."""
+    """The metrics of all outputs, as one: it is among ``model.metrics`` under the name "compile_metrics".
 
-    def __init__(self, metrics: Any, weighted: Any, names: list[str]) -> None:
-        self.names = names
-        self._plain = per_output(metrics, names, "metrics") if metrics is not None else [None] * len(names)
-        self._weighted = (
-            per_output(weighted, names, "weighted_metrics") if weighted is not None else [None] * len(names)
-        )
-        self.built: list[list[tuple[str, Metric, bool]]] | None = None
+    Args:
+        metrics: as for ``compile``.
+        weighted_metrics: likewise.
+        names_of: gives the names of a prediction's outputs, each a string or None.
+    """
 
-    def build(self, y: list[Any], y_pred: list[Any]) -> None:
-        """Makes the metrics, for the first targets and predictions."""
-        built = []
-        for name, plain, weighted, t, p in zip(self.names, self._plain, self._weighted, y, y_pred):
-            made = []
-            for group, is_weighted in ((plain, False), (weighted, True)):
-                for m in group if isinstance(group, (list, tuple)) else [group] if group is not None else []:
-                    if m is None or t is None:
+    name = "compile_metrics"
+
+    def __init__(self, metrics: Any, weighted_metrics: Any, names_of: Callable[[Any], list[str | None]]) -> None:
+        self._plain, self._weighted, self._names_of = metrics, weighted_metrics, names_of
+        self._built: list[tuple[str, int, Metric, bool]] | None = None  # log name, output, metric, whether weighted
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, those that take no weights first; none before the first batch."""
+        return [metric for _, _, metric, _ in self._built or []]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The metrics' state."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def _build(self, names: list[str | None], y: list[Any], y_pred: list[Any]) -> None:
+        built: list[tuple[str, int, Metric, bool]] = []
+        taken: dict[str, int] = {}
+
+        def unique(name: str) -> str:
+            n = taken.get(name, 0)
+            taken[name] = n + 1
+            return f"{name}_{n}" if n else name
+
+        for weighted, given, what in ((False, self._plain, "metrics"), (True, self._weighted, "weighted_metrics")):
+            for i, group in enumerate(_groups(given, names, what)):
+                for identifier in group:
+                    if identifier is None or y[i] is None:
                         continue
-                    metric = make_metric(m, t, p)
-                    key = m if isinstance(m, str) and type(metric) is MeanMetricWrapper else metric.name
-                    made.append((f"{name}_{key}" if len(self.names) > 1 else key, metric, is_weighted))
-            built.append(made)
-        self.built = built
+                    metric = make_metric(identifier, y[i], y_pred[i])
+                    prefix = f"{names[i]}_" if len(names) > 1 and names[i] else ""
+                    name = f"{prefix}{metric.name}"
+                    if weighted and name in taken:
+                        name = f"{prefix}weighted_{metric.name}"
+                    built.append((unique(name), i, metric, weighted))
+        self._built = built
 
-    def update(self, y: list[Any], y_pred: list[Any], sample_weight: list[Any]) -> None:
-        """Takes a batch in."""
-        if self.built is None:
-            self.build(y, y_pred)
-        for made, t, p, w in zip(self.built or [], y, y_pred, sample_weight):
-            for _, metric, weighted in made:
-                metric.update_state(t, p, sample_weight=w if weighted else None)
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes a batch of targets and predictions (structures of them for several outputs) in."""
+        names, ps = self._names_of(y_pred), flatten(y_pred)
+        ys = [y_true.get(n) for n in names] if isinstance(y_true, dict) else flatten(y_true)
+        if self._built is None:
+            with eager_scope():
+                self._build(names, ys, ps)
+        ws = align(names, sample_weight)
+        for _, i, metric, weighted in self._built or []:
+            metric.update_state(ys[i], ps[i], sample_weight=ws[i] if weighted else None)
+
+    def reset_state(self) -> None:
+        """Starts all metrics over."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def result(self) -> dict[str, Any]:
+        """The metrics' results by log name."""
+        return {name: metric.result() for name, metric in self.items()}
 
     def items(self) -> list[tuple[str, Metric]]:
         """Log names and metrics."""
-        return [(name, m) for made in self.built or [] for name, m, _ in made]
+        return [(name, metric) for name, _, metric, _ in self._built or []]
+
+
+def _groups(given: Any, names: list[str | None], what: str) -> list[list[Any]]:
+    """A list of metrics for each output; a single output takes them all."""
+    if given is None:
+        return [[] for _ in names]
+    if len(names) == 1 and isinstance(given, (list, tuple)):
+        return [flatten(list(given))]
+    return [list(m) if isinstance(m, (list, tuple)) else [m] for m in per_output(given, names, what)]
+
+
+class Compilation:
+    """What ``compile`` makes: the losses and metrics, their means, and what they were made from.
+
+    It is one object, and no part of the model: what it holds is not found among the model's layers, weights and metrics.
+
+    Args:
+        arguments: loss, loss_weights, metrics and weighted_metrics.
+        names_of: as for ``CompileMetrics``.
+    """
+
+    def __init__(self, arguments: dict[str, Any], names_of: Callable[[Any], list[str | None]]) -> None:
+        self.arguments = arguments
+        self.loss_tracker = Mean(name="loss")
+        loss, loss_weights, metrics, weighted = arguments.values()
+        self.loss = None if loss is None else CompileLoss(loss, loss_weights)
+        self.metrics = None
+        if metrics is not None or weighted is not None:
+            self.metrics = CompileMetrics(metrics, weighted, names_of)
+
+    def parts(self) -> list[Any]:
+        """The metrics: the loss' mean, those of ``compile`` as one, the means of the outputs' losses."""
+        return [
+            self.loss_tracker,
+            *([self.metrics] if self.metrics is not None else []),
+            *(self.loss.metrics if self.loss is not None else []),
+        ]
+
+
+def align(names: list[str | None], weights: Any) -> list[Any]:
+    """Sample weights for each output: from a dict by name, a list, or one for all."""
+    if isinstance(weights, dict):
+        return [weights.get(n) for n in names]
+    if isinstance(weights, (list, tuple)) and len(weights) > 1:
+        return list(weights)
+    return [weights[0] if isinstance(weights, (list, tuple)) else weights] * len(names)
+
+
+def batch_size(x: Any) -> Any:
+    """The number of samples in a tensor or a structure of them, as a float."""
+    leaf = next(i for i in flatten(x) if i is not None)
+    return to_tensor(dims_of(leaf)[0], "float32") if leaf.ndim else to_tensor(1.0)

@@ -9,15 +9,14 @@ from typing import Any
 
 from hornbeam import _core, ops, optimizers
 from hornbeam._programs import ProgramCache
-from hornbeam._tensor import Tensor, dims_of, to_tensor
-from hornbeam._trace import Trace, eager_scope
+from hornbeam._tensor import Tensor, to_tensor
+from hornbeam._trace import Trace
 from hornbeam._tree import flatten, map_structure, pack_like, signature
 from hornbeam._validation import positive_int
 from hornbeam._whole import all_or_nothing, one_at_a_time
 from hornbeam.function import Compiled, check_options
-from hornbeam.metrics.metric import Mean
 from hornbeam.training import data as sources
-from hornbeam.training.compile_utils import CompileLoss, CompileMetrics, check_identifiers
+from hornbeam.training.compile_utils import Compilation, CompileMetrics, batch_size, check_identifiers
 from hornbeam.training.nonfinite import check_gradients, finite
 
 _CHECKS_GRADIENTS = ("raise", "skip")  # Keras' TerminateOnNaN, "stop", looks at the loss
@@ -28,12 +27,10 @@ class Steps:
     signature of a batch and runs as one program."""
 
     _all_layers: Callable[[], Any]
-    _loss_tracker: Mean
-    _output_trackers: list[Mean]
-    _compile_args: dict[str, Any]
+    _check_begun: Callable[[], None]
+    _compilation: Compilation | None = None
 
     def _trainer_init(self) -> None:
-        self._compiled = False
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
         self.optimizer: Any = None
         self.loss: Any = None
@@ -74,6 +71,7 @@ class Steps:
         """
         if on_nonfinite not in (None, "raise", "skip"):
             raise ValueError(f"`on_nonfinite` must be None, 'raise' or 'skip'. Received: on_nonfinite={on_nonfinite!r}")
+        self._check_begun()
         check_options(threads=threads)
         found = optimizers.get(optimizer)
         check_identifiers(loss, metrics, weighted_metrics)
@@ -86,39 +84,43 @@ class Steps:
                 "metrics": metrics,
                 "weighted_metrics": weighted_metrics,
             }
-            self._set_untracked(_compile_args=arguments, _loss_tracker=Mean(name="loss"), _output_trackers=[])
+            self._compilation = Compilation(arguments, self._output_names_for)
             self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = (
                 run_eagerly,
                 positive_int("steps_per_execution", steps_per_execution),
                 on_nonfinite,
                 threads,
             )
-            self._compile_loss: Any = None
-            self._compile_metrics: Any = None
             self._forget_steps()
-            self._compiled = True
 
-    def _set_untracked(self, **attributes: Any) -> None:
-        for name, value in attributes.items():  # metrics that are not the model's own: the next compile() replaces them
-            object.__setattr__(self, name, value)
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._compilation is not None
+
+    _compiled = compiled
+
+    @property
+    def _compile_args(self) -> dict[str, Any]:
+        return self._compilation.arguments if self._compilation is not None else {}
 
     def _forget_steps(self) -> None:
         self._steps = {kind: ProgramCache() for kind in ("train", "test", "predict")}
 
     def _require_compiled(self) -> None:
-        if not self._compiled:
+        self._check_begun()
+        if self._compilation is None:
             raise ValueError("the model must be compiled first: call compile(optimizer, loss)")
 
-    def _output_names_for(self, y_pred: Any) -> list[str]:
-        leaves = flatten(y_pred)
+    def _output_names_for(self, y_pred: Any) -> list[str | None]:
+        """Names of the outputs: a dict's keys, or those of the layers that make them; None for what has none."""
         if isinstance(y_pred, dict):
             return sorted(y_pred)
-        names = getattr(self, "output_names", None)
-        return (
-            list(names)
-            if names is not None and len(names) == len(leaves)
-            else [f"output_{i}" for i in range(len(leaves))]
-        )
+        leaves, names = flatten(y_pred), self._output_layer_names()
+        return [None] * len(leaves) if len(names) != len(leaves) else list(names)
+
+    def _output_layer_names(self) -> list[str]:
+        return []
 
     # ---- the parts of a step, which a subclass may override ----
     def compute_loss(
@@ -126,18 +128,8 @@ class Steps:
     ) -> Any:
         """The scalar to minimize: the compiled losses, regularizers and ``add_loss`` values."""
         total = None
-        if self._compile_args["loss"] is not None:
-            if self._compile_loss is None:
-                names = self._output_names_for(y_pred)
-                found = CompileLoss(self._compile_args["loss"], self._compile_args["loss_weights"], names)
-                if len(names) > 1:
-                    with eager_scope():
-                        self._set_untracked(_output_trackers=[Mean(name=f"{n}_loss") for n in names])
-                self._compile_loss = found
-            total, parts = self._compile_loss(y, y_pred, sample_weight)
-            for tracker, part in zip(self._output_trackers, parts):
-                if part is not None:
-                    tracker.update_state(part, sample_weight=_batch_size(y_pred))
+        if self._compilation is not None and self._compilation.loss is not None:
+            total = self._compilation.loss(self._output_names_for(y_pred), y, y_pred, sample_weight)
         for extra in self.losses:  # type: ignore[attr-defined]
             extra = to_tensor(extra)
             total = extra if total is None else ops.add(total, ops.cast(extra, total.dtype))
@@ -147,53 +139,45 @@ class Steps:
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Takes a batch into the metrics and returns all results."""
-        args = self._compile_args
-        if args["metrics"] is not None or args["weighted_metrics"] is not None:
-            ps = flatten(y_pred)
-            names = self._output_names_for(y_pred)
-            ys = [y.get(n) for n in names] if isinstance(y, dict) else flatten(y)
-            if self._compile_metrics is None:
-                found = CompileMetrics(args["metrics"], args["weighted_metrics"], names)
-                with eager_scope():
-                    found.build([None if t is None else _Shaped(t) for t in ys], [_Shaped(p) for p in ps])
-                self._compile_metrics = found
-            ws = (
-                [sample_weight.get(n) for n in names]
-                if isinstance(sample_weight, dict)
-                else (list(sample_weight) if isinstance(sample_weight, (list, tuple)) else [sample_weight] * len(ps))
-            )
-            self._compile_metrics.update(ys, ps, ws)
+        if self._compilation is not None and self._compilation.metrics is not None:
+            self._compilation.metrics.update_state(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, Any]:
         """All metrics' results by log name."""
         out: dict[str, Any] = {}
-        for name, metric in self._metric_items():
+        for metric in self.metrics:
             value = metric.result()
-            if isinstance(value, dict):
-                out.update(value)
-            else:
-                out[name] = value
+            out.update(value if isinstance(value, dict) else {metric.name: value})
         return out
 
     def _metric_items(self) -> list[tuple[str, Any]]:
-        items = [("loss", self._loss_tracker)] if self._compiled else []
-        items += [(t.name, t) for t in getattr(self, "_output_trackers", [])]
-        if getattr(self, "_compile_metrics", None) is not None:
-            items += self._compile_metrics.items()
-        known = {id(m) for _, m in items}
-        items += [(m.name, m) for m in _layer_metrics(self) if id(m) not in known]
-        return items
+        """Log names and metrics."""
+        return [
+            item for m in self.metrics for item in (m.items() if isinstance(m, CompileMetrics) else [(m.name, m)])
+        ]
 
     @property
     def metrics(self) -> list[Any]:
-        """All metrics, the loss' mean first."""
-        return [m for _, m in self._metric_items()]
+        """All metrics: the loss' mean, those of ``compile`` as one, means of several outputs' losses, then those that the
+        model and its layers hold (a model among them keeps its own for itself)."""
+        found = list(self._compilation.parts()) if self._compilation is not None else []
+        found += self._metrics  # type: ignore[attr-defined]
+        for layer in self._all_layers():
+            if not isinstance(layer, Steps):
+                found += layer._metrics
+        return list({id(m): m for m in found}.values())
 
     @property
     def metrics_names(self) -> list[str]:
-        """Log names of all metrics."""
-        return [n for n, _ in self._metric_items()]
+        """Names of all metrics."""
+        return [m.name for m in self.metrics]
+
+    def _in_order(self, logs: dict[str, Any]) -> Any:
+        """The logs as a list, in the order of the metrics, then the others by name; one alone as it is."""
+        order = [m.name for x in self.metrics for m in (x.metrics if isinstance(x, CompileMetrics) else [x])]
+        names = [*(n for n in order if n in logs), *sorted(n for n in logs if n not in order)]
+        return logs[names[0]] if len(names) == 1 else [logs[n] for n in names]
 
     def reset_metrics(self) -> None:
         """Starts all metrics over."""
@@ -205,6 +189,10 @@ class Steps:
         takes = inspect.signature(self.compute_loss).parameters
         by_name = "training" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
         return self.compute_loss(x, y, y_pred, sample_weight, **({"training": training} if by_name else {}))
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        if self._compilation is not None:
+            self._compilation.loss_tracker.update_state(loss, sample_weight=batch_size(x))
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One training step, traced into a graph: forward, loss, gradients, update, metrics. Override it at will.
@@ -224,7 +212,7 @@ class Steps:
             loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             if self._on_nonfinite is not None:
                 loss = finite(loss)
-        self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
+        self._track_loss(loss, x)
         weights = self.trainable_variables  # type: ignore[attr-defined]
         if weights:
             gradients = tape.gradient(loss, weights)
@@ -238,7 +226,7 @@ class Steps:
         x, y, sample_weight = sources.unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)  # type: ignore[operator]
         loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
-        self._loss_tracker.update_state(loss, sample_weight=_batch_size(x))
+        self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def predict_step(self, data: Any) -> Any:
@@ -286,20 +274,21 @@ class Steps:
 
     def _build_eagerly(self, batch: Any) -> None:
         """Builds a model from its first batch's shapes, so that weights exist before the step is traced."""
-        if self.built and all(layer.built for layer in self._all_layers()):  # type: ignore[attr-defined]
+        if all(layer.built for layer in self._all_layers()):  # type: ignore[attr-defined]
             return
         x = sources.unpack_x_y_sample_weight(batch)[0]
-        if type(self).call.__qualname__ == "Model.call" and not hasattr(self, "_nodes"):  # type: ignore[attr-defined]
+        if not self._can_call():
             return  # a model that only trains: its train_step calls the parts
-        if getattr(self, "_functional", False) is None and not isinstance(x, (dict, list, tuple)):
-            self.build((None, *x.shape[1:]))  # type: ignore[attr-defined]
-            return
         with Trace() as trace:
             leaves = [
                 trace.input(f"x{i}", a.dtype.name, (_core.Dim("batch"), *a.shape[1:])) for i, a in enumerate(flatten(x))
             ]
             self(pack_like(x, leaves))  # type: ignore[operator]
         self._clear_losses()  # type: ignore[attr-defined]
+
+    def _can_call(self) -> bool:
+        """Whether the model itself has a computation."""
+        return True
 
     def _run_step(self, kind: str, batch: Any) -> Any:
         if getattr(self, "run_eagerly", False):
@@ -333,25 +322,3 @@ class Steps:
             raise
         finally:
             self._clear_losses()  # type: ignore[attr-defined]
-
-
-def _layer_metrics(model: Any) -> list[Any]:
-    """The metrics that layers, or the model itself, hold."""
-    found = [x for layer in model._all_layers() for x in layer._metrics]
-    own = {
-        id(m) for m in (getattr(model, "_loss_tracker", None), *getattr(model, "_output_trackers", [])) if m is not None
-    }
-    seen: set[int] = set()
-    return [m for m in found if id(m) not in own and not (id(m) in seen or seen.add(id(m)))]  # type: ignore[func-returns-value]
-
-
-class _Shaped:
-    """A stand-in with a tensor's shape and dtype, for choosing metrics."""
-
-    def __init__(self, t: Any) -> None:
-        self.shape, self.dtype = tuple(t.shape), t.dtype
-
-
-def _batch_size(x: Any) -> Any:
-    leaf = next(i for i in flatten(x) if i is not None)
-    return to_tensor(dims_of(leaf)[0], "float32") if leaf.ndim else to_tensor(1.0)

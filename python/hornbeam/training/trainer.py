@@ -290,15 +290,6 @@ class Trainer(Steps):
         """The outputs for one batch, as NumPy arrays."""
         return map_structure(np.asarray, self._run_step("predict", (sources.to_arrays("x", x),)))
 
-    def _in_order(self, logs: dict[str, Any]) -> Any:
-        """Logs as a list: the loss, losses of several outputs, the metrics as they were given; others by name. A single
-        one by itself."""
-        names = [name for name, _ in self._metric_items()]
-        if self._output_trackers:  # metrics of several outputs go by name
-            names = ["loss", *[t.name for t in self._output_trackers]]
-        values = [logs[n] for n in names if n in logs] + [v for n, v in sorted(logs.items()) if n not in names]
-        return values[0] if len(values) == 1 else values
-
 
 def _is_due(epoch: int, freq: Any) -> bool:
     """Whether to validate after this epoch, counted from 1."""

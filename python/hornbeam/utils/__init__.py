@@ -127,8 +127,8 @@ def pad_sequences(
 def model_to_dot(model: Any, show_shapes: bool = False, **_: Any) -> str:
     """The model's layers as Graphviz source."""
     lines = ["digraph model {", "  node [shape=record, fontsize=10];"]
-    nodes = getattr(model, "_nodes", None) or getattr(getattr(model, "_functional", None), "_nodes", [])
-    layers = [x for x in model._layers] or []
+    nodes = [] if model._graph is None else model._graph.nodes
+    layers = model._layers if model._graph is None else model._graph.operations
     for layer in layers:
         shape = ""
         if show_shapes and layer._inbound:
