@@ -129,9 +129,11 @@ class Trainer(Steps):
         size = None if batch_size is None else sources.batch_size_of(batch_size)
         if not isinstance(shuffle, (bool, np.bool_)) and shuffle != "batch":
             raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
+        if x is None:
+            raise ValueError(f"{caller} needs inputs. Received: x=None")
         if not sources.is_arrays(x):
             for name, value in (("y", y), ("sample_weight", sample_weight)):
-                if value is not None or x is None:
+                if value is not None:
                     raise ValueError(
                         f"`{name}` needs `x` to be arrays; other sources give it with each batch. Received: x of type "
                         f"{type(x).__name__}"
@@ -152,6 +154,8 @@ class Trainer(Steps):
         self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, add_history: bool = False
     ) -> CallbackList:
         """The callbacks that watch a loop."""
+        if isinstance(verbose, str) and verbose != "auto":
+            raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
         if isinstance(callbacks, CallbackList):
             if callbacks.model is None:
                 callbacks.set_model(self)
