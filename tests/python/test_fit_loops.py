@@ -151,7 +151,9 @@ def test_validation():
     def validated(**kwargs):
         return model().fit(X, Y, verbose=0, epochs=4, **kwargs).history["val_loss"]
 
-    assert validated(validation_data=batches(20), validation_steps=3) == losses([1, 2, 3], [1, 2, 4], [1, 2, 5], [1, 2, 6])
+    assert validated(validation_data=batches(20), validation_steps=3) == losses(
+        [1, 2, 3], [1, 2, 4], [1, 2, 5], [1, 2, 6]
+    )
     with pytest.warns(UserWarning, match="ran out of data after 2 of 3 batches"):
         assert validated(validation_data=batches(3)) == losses([1, 2, 3], *[[1, 2]] * 3)
     assert validated(validation_data=(X, Y), validation_steps=2, validation_batch_size=1) == losses(*[[1, 2]] * 4)
@@ -160,7 +162,8 @@ def test_validation():
 
 
 @pytest.mark.parametrize(
-    "freq,first,epochs", [(2, 0, [1, 3]), (2, 1, [1, 3]), (3, 1, [2]), ([1, 3], 0, [0, 2]), ((4,), 2, [3]), ([9], 0, [])]
+    "freq,first,epochs",
+    [(2, 0, [1, 3]), (2, 1, [1, 3]), (3, 1, [2]), ([1, 3], 0, [0, 2]), ((4,), 2, [3]), ([9], 0, [])],
 )
 def test_validation_freq_counts_epochs_from_1_wherever_training_begins(freq, first, epochs):
     logs = []
@@ -449,7 +452,12 @@ def test_overrides_of_compute_loss_with_and_without_training(kind):
 
     m = Own()
     m.compile(hb.optimizers.SGD(0.0), "mse")
-    train, test = {"positional": (3.5, 3.5), "keywords": (3.5, 3.5), "other names": (3.5, 7.0), "any": (91 / 6, 91 / 6)}[kind]
+    train, test = {
+        "positional": (3.5, 3.5),
+        "keywords": (3.5, 3.5),
+        "other names": (3.5, 7.0),
+        "any": (91 / 6, 91 / 6),
+    }[kind]
     h = m.fit(X, Y, verbose=0, validation_data=(X, Y)).history
     assert h == {"loss": [pytest.approx(train)], "val_loss": [pytest.approx(test)]}
 
@@ -466,7 +474,12 @@ def test_heads_with_masks_and_weights_together():
     rng = np.random.default_rng(0)
     w = {"steps": rng.random((4, 4)).astype("float32"), "whole": rng.random(4).astype("float32")}
     y = {"steps": np.zeros((4, 4, 1), "float32"), "whole": np.zeros((4, 1), "float32")}
-    m.compile(hb.optimizers.SGD(0.0), "mse", loss_weights={"whole": 0.5}, weighted_metrics={"steps": ["mae"], "whole": ["mae"]})
+    m.compile(
+        hb.optimizers.SGD(0.0),
+        "mse",
+        loss_weights={"whole": 0.5},
+        weighted_metrics={"steps": ["mae"], "whole": ["mae"]},
+    )
     logs = m.fit(ids, y, sample_weight=w, batch_size=4, verbose=0).history
     p, mask = table[ids, 0], (ids != 0).astype("float64")
     mean = (p * mask).sum(1) / mask.sum(1)
@@ -591,7 +604,9 @@ def test_tables(table, want):
 
 def test_tables_that_are_not_numbers():
     for column in (Column(["x", "y"], object, "city"), Column([1.0, None], object, "city")):
-        with pytest.raises(TypeError, match="`x` must be numeric, without missing values. Received: .* in column 'city'"):
+        with pytest.raises(
+            TypeError, match="`x` must be numeric, without missing values. Received: .* in column 'city'"
+        ):
             model().predict(Table(column), verbose=0)
     with pytest.raises(TypeError, match="`x` must be numeric. Received: column 'day' of dtype"):
         model().predict(Table(Column(["2020-01-01"], "datetime64[s]", "day")), verbose=0)

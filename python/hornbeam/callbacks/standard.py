@@ -157,14 +157,13 @@ class TerminateOnNaN(Callback):
         RuntimeError: with ``raise_error``, when the loss is not finite.
     """
 
-    _every_batch = False  # a loss that is no number stays so
-
     def __init__(self, raise_error: bool = False) -> None:
         super().__init__()
         self.raise_error = raise_error
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Has this fit's steps check the loss, unless the model has its own setting."""
+        self._every_batch = self.model._has_own_train_step  # else a mean that is no number stays so
         if self.model._on_nonfinite is None:
             self.model._on_nonfinite = "stop"
 

@@ -199,6 +199,8 @@ class ArrayFeed(Feed):
                     at = loop.run(at, stop, CHUNK_SECONDS)
                 logs = as_numbers(step.rebuild(loop.outputs))
             except ValueError as e:
+                if loop.at > at and not model._has_own_train_step:  # steps before it went well
+                    logs = as_numbers(model.get_metrics_result())
                 logs = model._logs_of_nonfinite(kind, e, logs)
                 at = loop.at + 1
             callbacks.end_batch(kind, begin + self.each - 1 if watched else at - first - 1, logs)

@@ -153,9 +153,7 @@ class Steps:
 
     def _metric_items(self) -> list[tuple[str, Any]]:
         """Log names and metrics."""
-        return [
-            item for m in self.metrics for item in (m.items() if isinstance(m, CompileMetrics) else [(m.name, m)])
-        ]
+        return [item for m in self.metrics for item in (m.items() if isinstance(m, CompileMetrics) else [(m.name, m)])]
 
     @property
     def metrics(self) -> list[Any]:
@@ -232,6 +230,10 @@ class Steps:
     def predict_step(self, data: Any) -> Any:
         """One prediction step, traced into a graph. Override it at will; ``data`` is as for ``train_step``."""
         return self(sources.unpack_x_y_sample_weight(data)[0], training=False)  # type: ignore[operator]
+
+    @property
+    def _has_own_train_step(self) -> bool:
+        return type(self).train_step is not Steps.train_step
 
     # ---- tracing ----
     def _step_for(self, kind: str, batch: Any) -> Compiled:
