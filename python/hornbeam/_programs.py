@@ -21,6 +21,9 @@ class ProgramCache:
         self._entries: OrderedDict[Any, Any] = OrderedDict()
         self._added = 0  # since memory was last counted
 
+    def __reduce__(self) -> Any:  # a copy has no programs: it compiles its own
+        return ProgramCache, (self._most,)
+
     def __len__(self) -> int:
         return len(self._entries)
 

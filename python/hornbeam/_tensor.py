@@ -86,6 +86,9 @@ class KerasTensor(TensorLike):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise TypeError("a symbolic KerasTensor has no value; build a Model from it and call predict()")
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_keras_history": None}  # which the graph of a model gives back to its copy's tensors
+
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
 

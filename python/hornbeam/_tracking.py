@@ -11,6 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, SupportsIndex
 
+from hornbeam._trace import Traced
+
+_PLAIN = (bool, int, float, str)
 Store = tuple[Callable[[Any], bool], list[Any]]
 
 
@@ -50,6 +53,8 @@ class Tracker:
 
     def track(self, value: Any) -> Any:
         """Takes in what ``value`` holds; returns it with its lists, dicts and sets replaced by ones that are watched."""
+        if value is None or isinstance(value, _PLAIN):
+            return value
         store = self._store(value)
         if store is not None:
             if not any(x is value for _, kept in self._stores for x in kept):
@@ -69,7 +74,7 @@ class Tracker:
 
     def untrack(self, value: Any, successor: Any = None) -> None:
         """Gives up what ``value`` holds and no attribute does; ``successor`` takes its position if it is of its kind."""
-        gone = [x for x in _leaves(value) if self._store(x) is not None]
+        gone = [x for x in _leaves(value) if not isinstance(x, _PLAIN) and self._store(x) is not None]
         if not gone:
             return
         held = {id(x) for v in self._attributes() for x in _leaves(v)}
@@ -87,6 +92,13 @@ class Tracker:
         for value in self._attributes():
             for collection in _collections(value):
                 collection._tracker = self
+
+
+def lasting(owner: Any, *without: str) -> dict[str, Any]:
+    """The attributes to copy or pickle: without these, and without those that hold values of a trace, which ends with it."""
+    return {
+        k: v for k, v in vars(owner).items() if k not in without and not any(isinstance(x, Traced) for x in _leaves(v))
+    }
 
 
 class _Watched:

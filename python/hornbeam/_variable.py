@@ -141,5 +141,11 @@ class Variable(HasValue):
     def __getitem__(self, key: Any) -> Any:
         return self.value[key]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_core": (self.name, self._core.numpy(), self.trainable)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _core=_core.Variable(*state["_core"]))
+
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

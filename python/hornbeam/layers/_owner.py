@@ -10,7 +10,7 @@ import numpy as np
 
 from hornbeam import config, constraints, initializers, regularizers
 from hornbeam._allowance import claim
-from hornbeam._tracking import Tracker
+from hornbeam._tracking import Tracker, lasting
 from hornbeam._tree import flatten
 from hornbeam._validation import fits_memory
 from hornbeam._variable import Variable
@@ -36,7 +36,15 @@ class WeightOwner:
     _losses: list[Any]
     _inbound: list[Any]  # calls on symbolic tensors
 
-    _stores = ("_trainable_variables", "_non_trainable_variables", "_layers", "_seeds", "_metrics", "_losses", "_inbound")
+    _stores = (
+        "_trainable_variables",
+        "_non_trainable_variables",
+        "_layers",
+        "_seeds",
+        "_metrics",
+        "_losses",
+        "_inbound",
+    )
     _untracked: frozenset[str] = frozenset(_stores) | {"_init_args", "_tracker"}  # attributes that are only kept
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -73,7 +81,7 @@ class WeightOwner:
     # ---- copies ----
     def __getstate__(self) -> dict[str, Any]:
         """The attributes, without calls on symbolic tensors: what a functional model keeps of them is its own."""
-        return {k: v for k, v in vars(self).items() if k not in ("_tracker", "_losses", "_inbound")}
+        return lasting(self, "_tracker", "_losses", "_inbound")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name in ("_losses", "_inbound"):  # a graph that was copied first has added its calls

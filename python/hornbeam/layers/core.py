@@ -191,6 +191,8 @@ class Embedding(Layer):
         ValueError: when an id is out of range, naming it.
     """
 
+    input_dtype = "int32"
+
     def __init__(
         self,
         input_dim: int,

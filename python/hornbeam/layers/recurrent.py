@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import ops, random
+from hornbeam import initializers, ops, random
 from hornbeam._tensor import KerasTensor, dims_of, emit, emit1, is_tensor
 from hornbeam._validation import unsupported
+from hornbeam._variable import Variable
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from hornbeam.saving.registry import deserialize_keras_object
@@ -27,6 +28,8 @@ class RNN(Layer):
     Input shape: ``(batch, steps, features)``. Output shape: ``(batch, units)``, or ``(batch, steps, units)``.
     A masked step leaves the states as they were.
     """
+
+    _untracked = Layer._untracked | {"_state_variables"}  # no weights: they are of the batches, not learnt
 
     def __init__(
         self,
@@ -65,8 +68,11 @@ class RNN(Layer):
                 raise ValueError(f"stateful layer {self.name!r} needs a fixed batch size: use Input(batch_shape=...)")
             sizes = self.cell.state_size if isinstance(self.cell.state_size, list) else [self.cell.state_size]
             self._state_variables = [
-                self.add_weight((shape[0], n), "zeros", trainable=False, name="state") for n in sizes
+                Variable(initializers.get("zeros"), (shape[0], n), self.dtype, trainable=False, name="rnn_state")
+                for n in sizes
             ]
+            for v in self._state_variables:
+                v._path = f"{self.name}/{v.name}"
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The input's mask, when sequences are returned."""

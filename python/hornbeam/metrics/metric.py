@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hornbeam import initializers, ops
 from hornbeam._allowance import claim
 from hornbeam._names import auto_name, to_snake_case
 from hornbeam._tensor import dims_of, to_tensor
+from hornbeam._tracking import Tracker, lasting
 from hornbeam._validation import fits_memory, unsupported
 from hornbeam._variable import Variable
 from hornbeam.losses.loss import check_shapes, fit_weight, reduce_weighted, same_rank
@@ -32,33 +34,73 @@ class Metric:
         if cls.__module__.startswith("hornbeam."):
             register_builtin(cls)
 
+    _variables: list[Variable]
+    _metrics: list[Metric]
+    _tracker: Tracker
+    _untracked = frozenset({"_variables", "_metrics", "_tracker"})
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        vars(self).update(_variables=[], _metrics=[])
+        self._start_tracking()
+        return self
+
+    def _start_tracking(self) -> None:
+        vars(self)["_tracker"] = Tracker(
+            self,
+            self._untracked,
+            (lambda x: isinstance(x, Variable), self._variables),
+            (lambda x: isinstance(x, Metric), self._metrics),
+        )
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        self._tracker.set(key, value)
+
+    def __delattr__(self, key: str) -> None:
+        self._tracker.delete(key)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return lasting(self, "_tracker")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start_tracking()
+        self._tracker.adopt()
+
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)  # state is not shared
+
+    def _check_begun(self) -> None:
+        """Raises RuntimeError where a subclass' constructor has not called the one above it."""
+        if "dtype" not in vars(self):
+            raise RuntimeError(
+                f"in metric {type(self).__name__!r}, super().__init__() was not called: it must be the first statement "
+                "of __init__()"
+            )
+
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or auto_name(to_snake_case(type(self).__name__))
         unsupported("dtype", dtype, None, "float32")
         self.dtype = "float32"
-        self._variables: list[Variable] = []
 
     def add_variable(
         self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
     ) -> Variable:
         """Makes a piece of state."""
+        self._check_begun()
         claim(f"{self.name}/{name or 'variable'}", tuple(shape), dtype or self.dtype)
         fits_memory(f"{self.name}/{name or 'variable'}", shape, dtype or self.dtype)
         v = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, False, name or "variable")
         v._path = f"{self.name}/{v.name}"
-        self._variables.append(v)
+        self._tracker.track(v)
         return v
 
     add_weight = add_variable
 
     @property
     def variables(self) -> list[Variable]:
-        """The state."""
-        out = list(self._variables)
-        for value in vars(self).values():
-            if isinstance(value, Metric):
-                out += value.variables
-        return out
+        """The state, and that of metrics inside."""
+        return [*self._variables, *(v for metric in self._metrics for v in metric.variables)]
 
     def reset_state(self) -> None:
         """Zeroes the state."""
@@ -74,6 +116,7 @@ class Metric:
         raise NotImplementedError(f"{type(self).__name__} must define result()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._check_begun()
         self.update_state(*args, **kwargs)
         return self.result()
 

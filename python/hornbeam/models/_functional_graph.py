@@ -224,7 +224,7 @@ class Graph:
         out = pack_like(self.outputs, [values[id(t)] for t in flatten(self.outputs)])
         return out[0] if isinstance(out, (list, tuple)) and len(out) == 1 else out
 
-    # ---- copies: tensors by number, for a chain of tensors and calls may be longer than Python's stack is deep ----
+    # ---- copies: calls name tensors by number, for a chain of calls may be longer than Python's stack is deep ----
     def __getstate__(self) -> dict[str, Any]:
         made = [*self.entry, *(t for n in self.nodes for t in n.outputs)]
         number = {id(t): i for i, t in enumerate(made)}
@@ -235,7 +235,7 @@ class Graph:
         return {
             "entry_layers": self.entry_layers,
             "operations": self.operations,
-            "tensors": [(t.shape, t.dtype, t.name, None if t._keras_mask is None else t._keras_mask.shape) for t in made],
+            "tensors": made,
             "nodes": [
                 (n.operation, encode(list(n.args)), encode(n.kwargs), encode(n.outputs_structure)) for n in self.nodes
             ],
@@ -245,8 +245,7 @@ class Graph:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.entry_layers, self.operations = state["entry_layers"], state["operations"]
-        tensors = [_symbol(*description) for description in state["tensors"]]
-        tensors[: len(self.entry_layers)] = [layer.output for layer in self.entry_layers]
+        tensors = state["tensors"]
 
         def decode(structure: Any) -> Any:
             return map_structure(lambda n: tensors[n.value] if isinstance(n, _Number) else n, structure)
@@ -267,13 +266,6 @@ class _Number:
         self.value = value
 
 
-def _symbol(shape: Any, dtype: str, name: str | None, mask: Any) -> KerasTensor:
-    made = KerasTensor(shape, dtype, name)
-    if mask is not None:
-        made._keras_mask = KerasTensor(mask, "bool")
-    return made
-
-
 def _input_layer(t: KerasTensor) -> InputLayer:
     """The layer of an input; a new one for a tensor that other layers made."""
     return getattr(t, "_input_layer", None) or InputLayer(batch_shape=t.shape, dtype=t.dtype)
@@ -287,7 +279,9 @@ def _fit(x: Any, t: KerasTensor, name: str) -> Any:
     if len(x.shape) != len(t.shape) or any(
         a is not None and b is not None and a != b for a, b in zip(t.shape[1:], x.shape[1:])
     ):
-        raise ValueError(f"input {t.name!r} of model {name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}")
+        raise ValueError(
+            f"input {t.name!r} of model {name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}"
+        )
     if x.dtype != t.dtype and not (x.dtype == "int64" and t.dtype in ("int32", "uint8")):  # no id wraps around
         mask = getattr(x, "_keras_mask", None)
         x = to_tensor(x, t.dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from hornbeam._tree import flatten, map_structure
+from hornbeam._tree import flatten
 from hornbeam.layers.layer import Layer, map_shape
 from hornbeam.models._functional_graph import Graph, OpLayer, infer
 from hornbeam.models.functional_config import functional_config, functional_from_config
@@ -126,13 +126,13 @@ class Model(Trainer, Layer):
 
     @property
     def input_shape(self) -> Any:
-        """Shape of the input, or a structure of shapes."""
-        return _single(map_structure(lambda t: t.shape, self.input))
+        """Shape of the input, or a list of shapes of several, in ``inputs``' order."""
+        return _shapes(self.input)
 
     @property
     def output_shape(self) -> Any:
-        """Shape of the output, or a structure of shapes."""
-        return _single(map_structure(lambda t: t.shape, self.output))
+        """Shape of the output, or a list of shapes of several, in ``outputs``' order."""
+        return _shapes(self.output)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Runs the graph of a functional model; override it in a subclass."""
@@ -211,7 +211,6 @@ class Model(Trainer, Layer):
 
         return json.dumps(serialize_keras_object(self))
 
-
     def get_config(self) -> dict[str, Any]:
         if self._graph is not None and _takes_functional(type(self)):
             return functional_config(self)
@@ -245,10 +244,10 @@ def _are_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def _takes_functional(cls: type) -> bool:
     """Whether a model's constructor takes ``inputs`` and ``outputs``, rather than arguments of its own."""
-    names = list(inspect.signature(cls.__init__).parameters)[1:]  # type: ignore[misc]
-    return names[:2] in (["inputs", "outputs"], ["args", "kwargs"])
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
+    return [p.name for p in own[:2]] == ["inputs", "outputs"] or any(p.kind is p.VAR_POSITIONAL for p in own[:1])
 
 
-def _single(shapes: Any) -> Any:
-    one = isinstance(shapes, list) and len(shapes) == 1
-    return shapes[0] if one else shapes
+def _shapes(tensors: Any) -> Any:
+    shapes = [t.shape for t in flatten(tensors)]
+    return shapes[0] if len(shapes) == 1 else shapes

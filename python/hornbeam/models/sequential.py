@@ -69,21 +69,30 @@ class Sequential(Model):
     def _rebuild(self) -> None:
         self._graph = None
         self.built = False
-        if self._stack and isinstance(self._stack[0], InputLayer) and len(self._stack) > 1:
-            self._connect_from(self._stack[0])
+        if len(self._stack) < 2:
+            return
+        first = self._stack[0]
+        if isinstance(first, Model) and first._graph is not None and len(first.inputs) == 1:
+            t = first.inputs[0]
+            self._stack.insert(0, InputLayer(batch_shape=t.shape, dtype=t.dtype))
+        if isinstance(self._stack[0], InputLayer):
+            self._join()
 
-    def _connect_from(self, first: InputLayer) -> None:
-        x = first.output
+    def _join(self) -> None:
+        """Makes the graph of a stack that begins with an Input."""
+        entry = x = self._stack[0].output
         for layer in self.layers:
             x = layer(x)
-        self._graph = Graph(first.output, x)
+        self._graph = Graph(entry, x)
         self.built = True
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights for inputs of this shape (with the batch's dimension)."""
         if self._graph is None and input_shape is not None and self._stack:
-            first = InputLayer(batch_shape=(None, *tuple(input_shape)[1:]), dtype=self._stack[0].input_dtype)
-            self._connect_from(first)
+            first = self._stack[0]
+            if not isinstance(first, InputLayer):
+                self._stack.insert(0, InputLayer(batch_shape=(None, *tuple(input_shape)[1:]), dtype=first.input_dtype))
+            self._join()
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Runs the layers in turn."""

@@ -35,11 +35,7 @@ def _shape(layer: Any, model: Any) -> str:
     if hasattr(layer, "batch_shape"):
         return str(tuple(layer.batch_shape))
     node = next(
-        (
-            n
-            for n in _nodes(model)
-            if n.operation is layer
-        ),
+        (n for n in _nodes(model) if n.operation is layer),
         None,
     ) or (layer._inbound[0] if layer._inbound else None)
     if node is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from hornbeam import _core, ops
 from hornbeam._tensor import emit1, to_tensor
 from hornbeam._trace import Traced, current_trace, eager_scope
+from hornbeam._tracking import lasting
 from hornbeam._tree import flatten
 from hornbeam._variable import Variable
 from hornbeam._whole import all_or_nothing, one_at_a_time
@@ -103,6 +105,7 @@ class Optimizer:
         self._slots: list[Variable] = []
         self._trainable: list[Variable] = []
         self._excluded: list[Any] = []
+        self._copied = False  # whether this is a copy that has not updated anything yet
         self._schedule: Any = None
         if isinstance(learning_rate, dict):
             learning_rate = deserialize_keras_object(learning_rate)
@@ -194,6 +197,27 @@ class Optimizer:
         _core.place_in_slab([v._core for v in self._trainable])
         _core.place_in_slab([v._core for v in self._slots])
 
+    # ---- copies ----
+    def __getstate__(self) -> dict[str, Any]:
+        return lasting(self, "_index")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _copied=state["built"])
+        self._index = {id(v): i for i, v in enumerate(self._trainable)}
+
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)  # state is not shared
+
+    def _adopt(self, variables: list[Variable]) -> None:
+        """Has a copy go on with these weights, if they have the shapes of those that it was built with; else begin anew."""
+        self._copied = False
+        if all(id(v) in self._index for v in variables):
+            return
+        if [v.shape for v in variables] == [v.shape for v in self._trainable]:
+            self._trainable, self._index = list(variables), {id(v): i for i, v in enumerate(variables)}
+        else:
+            self.built, self._slots = False, []
+
     def _get_variable_index(self, variable: Variable) -> int:
         return self._index[id(variable)]
 
@@ -238,9 +262,12 @@ class Optimizer:
             raise ValueError(
                 f"apply() needs one gradient for each variable. Received: {len(grads)} and {len(trainable_variables)}"
             )
-        if not self.built:
+        if not self.built or self._copied:
             with one_at_a_time(), eager_scope(), all_or_nothing(self):
-                self.build(list(trainable_variables))
+                if self._copied:
+                    self._adopt(trainable_variables)
+                if not self.built:
+                    self.build(list(trainable_variables))
                 self._finish_build()
         for v in trainable_variables:
             if id(v) not in self._index:

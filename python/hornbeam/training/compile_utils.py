@@ -115,8 +115,7 @@ class CompileLoss:
         """The means of the outputs' losses, without their factors, when there are several."""
         return [p.tracker for p in self._parts or [] if p.tracker is not None]
 
-    def build(self, names: list[str | None], y: list[Any], y_pred: list[Any]) -> None:
-        """Makes the losses, for the first targets and predictions."""
+    def _build(self, names: list[str | None], y: list[Any], y_pred: list[Any], by_key: bool) -> None:
         losses = per_output(self._loss, names, "loss")
         if self._weights is not None and len(names) > 1 and not isinstance(self._weights, (list, tuple, dict)):
             raise ValueError(
@@ -125,7 +124,7 @@ class CompileLoss:
             )
         weights = [1.0 if w is None else float(w) for w in per_output(self._weights, names, "loss_weights")]
         order = [i for i, loss in enumerate(losses) if loss is not None]
-        if isinstance(self._loss, dict):
+        if by_key and isinstance(self._loss, dict):
             order.sort(key=lambda i: list(self._loss).index(names[i]))
         parts = []
         for i in order:
@@ -143,7 +142,7 @@ class CompileLoss:
         ws = align(names, sample_weight)
         if self._parts is None:
             with eager_scope():
-                self.build(names, ys, ps)
+                self._build(names, ys, ps, isinstance(y_pred, dict))
         total: Any = None
         for part in self._parts or []:
             i = part.index
