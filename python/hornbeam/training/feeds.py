@@ -288,16 +288,13 @@ class BatchFeed(Feed):
         self._most = None if limit is None else -(-limit // self.each) * self.each * epochs
         self._stream: Iterator[Any] = iter(())
         self._kept: list[Any] = []
+        self._gave = False  # whether any batch came
         self.num_batches: int | None = None
         if isinstance(source, PyDataset):
             self.num_batches = source.num_batches
             if self.num_batches == 0:
                 raise ValueError("the data source gave no batches: its length is 0")
-        elif hasattr(source, "__next__"):
-            self._kept = list(itertools.islice(source, 2))
-            if not self._kept:
-                raise ValueError("the data source gave no batches")
-        elif hasattr(source, "__iter__"):
+        elif hasattr(source, "__iter__") or hasattr(source, "__next__"):
             self.num_batches = len(source) if hasattr(source, "__len__") else None
         else:
             raise TypeError(
@@ -319,8 +316,16 @@ class BatchFeed(Feed):
                 random.shuffle(order)
             self._order = iter(order)
         else:
-            items = itertools.chain(self._kept, self.source) if self._kept else iter(self.source)
+            items = self._read_once() if hasattr(self.source, "__next__") else iter(self.source)
             self._stream = read_ahead(itertools.islice(items, self._most))
+
+    def _read_once(self) -> Iterator[Any]:
+        """The batches that are kept, then those that the source has left."""
+        yield from list(self._kept)
+        for batch in self.source:
+            if len(self._kept) < 2:
+                self._kept.append(batch)
+            yield batch
 
     def _begin_epoch(self) -> None:
         if isinstance(self.source, PyDataset):  # which may change between epochs: nothing is read beyond one
@@ -336,15 +341,17 @@ class BatchFeed(Feed):
             told.on_epoch_end()
 
     def _take(self, n: int) -> list[Any]:
-        return [self._batch(b) for b in itertools.islice(self._stream, n)]
+        batches = [self._batch(b) for b in itertools.islice(self._stream, n)]
+        self._gave = self._gave or bool(batches)
+        return batches
 
     def _ran_out(self, done: int) -> None:
-        if self.steps is not None:
-            super()._ran_out(done)
-        elif done:
+        if not self._gave:
+            raise ValueError("the data source gave no batches")
+        if self.steps is None:
             self.num_batches = done  # this was all there is
         else:
-            raise ValueError("the data source gave no batches")
+            super()._ran_out(done)
         self.restart()
 
     def _batch(self, batch: Any) -> Any:
