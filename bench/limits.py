@@ -40,7 +40,7 @@ def main() -> None:
     for name in (*workloads.NAMES, *workloads.MORE):
         for mode in ("train", "infer"):
             model, x, y, batch = workloads.make(hb, name)
-            profile = hb.profile(model, x[:batch], y[:batch] if mode == "train" else None, batch_size=batch)
+            profile = hb.profile(model, x[:batch], y[:batch] if mode == "train" else None, batch_size=batch, verbose=0)
             limit = sum(row.flops for row in profile.rows) / peak * 1e3
             times = measured.get(f"{name} {mode} 1", {})
             ratio = models.best_ratio(times)

@@ -31,7 +31,6 @@ def profile(path: str, batch_size: int, trace: str | None) -> None:
 
     x = [draw(t) for t in model.inputs]
     result = profiling.profile(model, x[0] if len(x) == 1 else x, batch_size=batch_size)
-    print(result)
     if trace:
         result.chrome_trace(trace)
 

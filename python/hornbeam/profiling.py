@@ -13,6 +13,7 @@ import numpy as np
 from hornbeam import _core
 from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import positive_int
+from hornbeam.callbacks.progress import say
 from hornbeam.training import data as sources
 
 
@@ -47,7 +48,7 @@ def machine_peaks() -> tuple[float, float]:
 
 
 class Profile:
-    """The rows of a profiled step; ``print`` it for a table.
+    """The rows of a profiled step; as text, a table.
 
     Attributes:
         rows: one ``ProfileRow`` a node, in the order they run.
@@ -93,6 +94,9 @@ class Profile:
 
     __str__ = table
 
+    def __repr__(self) -> str:
+        return f"<Profile of {len(self.rows)} nodes, {self.seconds * 1e3:.3f} ms>"
+
     def chrome_trace(self, path: str | os.PathLike[str]) -> None:
         """Writes the step as a trace for chrome://tracing or Perfetto.
 
@@ -111,9 +115,15 @@ class Profile:
 
 
 def profile(
-    model: Any, x: Any, y: Any = None, sample_weight: Any = None, batch_size: int | None = None, repeats: int = 10
+    model: Any,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    repeats: int = 10,
+    verbose: int = 1,
 ) -> Profile:
-    """Times each node of a model's training step, or of its prediction.
+    """Times each node of a model's training step, or of its prediction, and prints the table.
 
     The step runs on one thread and leaves the weights, the optimizer's and the metrics' states as they were.
 
@@ -124,9 +134,10 @@ def profile(
         sample_weight: weights of the samples.
         batch_size: samples a step, None for all that are given, at most 32.
         repeats: runs to take the mean of.
+        verbose: 0 for silence.
 
     Returns:
-        A ``Profile``: print it, or look at its ``rows``.
+        A ``Profile``, with the ``rows`` of the table.
 
     Raises:
         ValueError: with ``y`` for a model that is not compiled, or without samples.
@@ -134,7 +145,7 @@ def profile(
     Example:
         >>> import hornbeam as hb
         >>> model = hb.Sequential([hb.Input((4,)), hb.layers.Dense(3)])
-        >>> p = profile(model, np.zeros((8, 4), "float32"))
+        >>> p = profile(model, np.zeros((8, 4), "float32"), verbose=0)
         >>> [r.op for r in p.rows]
         ['matmul']
     """
@@ -143,11 +154,13 @@ def profile(
     if n == 0:
         raise ValueError("profile() needs at least one sample. Received: an empty x")
     size = min(n, 32) if batch_size is None else min(n, positive_int("batch_size", batch_size))
-    batch = tuple(map_structure(lambda a: None if a is None else np.ascontiguousarray(a[:size]), a) for a in arrays)
+    arrays = [map_structure(lambda a: None if a is None else np.ascontiguousarray(a[:size]), a) for a in arrays]
     if y is not None:
         model._require_compiled()
-    step = model._step_for("train", batch) if y is not None else model._step_for("predict", batch[:1])
-    inputs = [a for a in flatten(batch if y is not None else batch[:1]) if a is not None]
+    kind, batch = ("train", arrays) if y is not None else ("predict", arrays[:1])
+    packed = sources.pack_x_y_sample_weight(*batch)
+    step = model._step_for(kind, packed)
+    inputs = [a for a in flatten(packed) if a is not None]
     state = step.graph.variables
     before = [v.numpy().copy() for v in state]
     try:
@@ -156,4 +169,7 @@ def profile(
     finally:
         for v, value in zip(state, before):
             v.assign(value)
-    return Profile([ProfileRow(*r) for r in rows], step.executable.stats([list(a.shape) for a in inputs]))
+    result = Profile([ProfileRow(*r) for r in rows], step.executable.stats([list(a.shape) for a in inputs]))
+    if verbose:
+        say(str(result))
+    return result

@@ -103,11 +103,15 @@ def test_layer(cls, kwargs, shape, out, weights):
     np.testing.assert_array_equal(np.asarray(twin(data)), eager)
     model = hb.Sequential([hb.Input(shape[1:]), layer])
     np.testing.assert_allclose(model.predict(data, verbose=0), eager, rtol=1e-5, atol=1e-6)
-    model.compile("sgd", "mse")
-    before = layer.get_weights()
-    model.fit(data, x(*out), verbose=0, batch_size=2)
+    before, y = layer.get_weights(), x(*out)
+    eagerly = hb.Sequential([hb.Input(shape[1:]), twin])
+    for m in (model, eagerly):
+        m.compile("sgd", "mse", run_eagerly=m is eagerly)
+        m.fit(data, y, verbose=0, batch_size=2, shuffle=False)
     if any(w.trainable for w in layer.weights):
         assert any(not np.array_equal(a, b) for a, b in zip(before, layer.get_weights()))
+        for a, b in zip(layer.get_weights(), twin.get_weights(), strict=True):
+            assert "dropout" in kwargs or np.allclose(a, b, rtol=1e-4, atol=1e-6), np.abs(a - b).max()
 
 
 def test_wrappers_and_merges():

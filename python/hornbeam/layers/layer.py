@@ -62,7 +62,10 @@ class Layer(WeightOwner):
         input_dim: int | None = None,
         batch_input_shape: Any = None,
         autocast: bool = True,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {next(iter(unknown))!r}")
         self.name = check_name(name or auto_name(to_snake_case(type(self).__name__)))
         self._trainable = bool(trainable)
         self._dtype = config.standardize_dtype(
@@ -136,6 +139,11 @@ class Layer(WeightOwner):
         return self._run(args, kwargs)
 
     def _convert(self, x: Any) -> Any:
+        if isinstance(x, (list, tuple)) and x and all(isinstance(i, (bool, int, float)) for i in flatten(x)):
+            raise ValueError(
+                f"layer {self.name!r} takes tensors and arrays. Received: nested lists of numbers; np.array() makes an array of "
+                "them"
+            )
         return map_structure(lambda t: t if t is None or isinstance(t, Variable) else to_tensor(t), x)
 
     def _maybe_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

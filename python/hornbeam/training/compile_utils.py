@@ -60,21 +60,20 @@ def make_metric(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
 
 
 def check_identifiers(loss: Any, metrics: Any, weighted_metrics: Any) -> None:
-    """Raises for names of losses or metrics that there are not."""
-    for name in _names(loss):
-        if name not in _CROSSENTROPY:
-            losses_module.get(name)
-    for name in [*_names(metrics), *_names(weighted_metrics)]:
-        if name not in _CHOSEN:
-            metrics_module.get(name)
+    """Raises for losses or metrics that there are not."""
+    for identifier in _identifiers(loss):
+        if not (isinstance(identifier, str) and identifier in _CROSSENTROPY):
+            losses_module.get(identifier)
+    for identifier in [*_identifiers(metrics), *_identifiers(weighted_metrics)]:
+        if not (isinstance(identifier, str) and identifier in _CHOSEN):
+            metrics_module.get(identifier)
 
 
-def _names(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
+def _identifiers(value: Any) -> list[Any]:
+    """The names, configs, functions and objects in a structure of them; instances of classes that are not callable too."""
     if isinstance(value, dict) and "class_name" not in value:
         value = list(value.values())
-    return [name for item in value for name in _names(item)] if isinstance(value, (list, tuple)) else []
+    return [i for item in value for i in _identifiers(item)] if isinstance(value, (list, tuple)) else [value]
 
 
 def per_output(value: Any, names: list[str | None], what: str) -> list[Any]:
@@ -147,6 +146,9 @@ class CompileLoss:
         total: Any = None
         for part in self._parts or []:
             i = part.index
+            if ys[i] is None:
+                output = f" of output {names[i]!r}" if len(names) > 1 else ""
+                raise ValueError(f"the loss{output} needs targets beside the inputs. Received: y=None")
             value = part.loss(ys[i], ps[i], sample_weight=ws[i])
             if part.tracker is not None:
                 part.tracker.update_state(value, sample_weight=batch_size(ps[i]))
@@ -286,5 +288,5 @@ def align(names: list[str | None], weights: Any) -> list[Any]:
 
 def batch_size(x: Any) -> Any:
     """The number of samples in a tensor or a structure of them, as a float."""
-    leaf = flatten(x)[0]
+    leaf = next(i for i in flatten(x) if i is not None)
     return to_tensor(dims_of(leaf)[0], "float32") if leaf.ndim else to_tensor(1.0)

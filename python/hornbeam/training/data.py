@@ -1,84 +1,101 @@
-"""Where batches come from: arrays, generators, PyDataset."""
+"""What data is made of: arrays, and how a step gets them."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator
+import numbers
 from typing import Any
 
 import numpy as np
 
+from hornbeam import config
 from hornbeam._tensor import Tensor, as_array, plain_array
 from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import integer, number, positive_int
-
-
-class PyDataset:
-    """Batches by index: override ``__len__`` and ``__getitem__``.
-
-    Args:
-        workers: accepted for compatibility; batches are prefetched on one thread.
-        use_multiprocessing: accepted for compatibility.
-        max_queue_size: how many batches are prefetched.
-    """
-
-    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
-        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
-
-    def __len__(self) -> int:
-        raise NotImplementedError("PyDataset needs __len__")
-
-    def __getitem__(self, index: int) -> Any:
-        raise NotImplementedError("PyDataset needs __getitem__")
-
-    @property
-    def num_batches(self) -> int:
-        """Batches in an epoch."""
-        return len(self)
-
-    def on_epoch_begin(self) -> None:
-        """Called before each epoch."""
-
-    def on_epoch_end(self) -> None:
-        """Called after each epoch."""
-
-
-Sequence = PyDataset
+from hornbeam.training.pipeline import PyDataset
 
 
 def is_arrays(x: Any) -> bool:
-    """Whether x is an array or a structure of arrays (rather than a source of batches)."""
+    """Whether x is an array or a structure of arrays (rather than a source of batches); numbers in lists are arrays."""
     if isinstance(x, PyDataset) or hasattr(x, "__next__"):
         return False
     leaves = flatten(x)
-    return bool(leaves) and all(
-        isinstance(i, (np.ndarray, Tensor)) or hasattr(i, "__array__") or isinstance(i, (int, float))
-        for i in leaves
-        if i is not None
-    )
+    return bool(leaves) and all(_is_array(i) or _is_scalar(i) for i in leaves if i is not None)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (np.ndarray, Tensor)) or hasattr(x, "__array__")
+
+
+def _is_scalar(x: Any) -> bool:
+    return isinstance(x, (numbers.Number, str, bytes, np.generic))
 
 
 def to_arrays(name: str, x: Any) -> Any:
-    """The structure with each leaf a NumPy array of a supported dtype."""
+    """The structure with each leaf a contiguous NumPy array of a supported dtype, floats as ``floatx``.
+
+    Lists and tuples of numbers, nested or not, are arrays. Tables and series of pandas become numbers by column, a series
+    one column, as in Keras.
+
+    Raises:
+        TypeError: for what is not numeric, missing values in a nullable column included.
+        ValueError: for scalars, and for nested lists of different lengths.
+    """
     if x is None:
         return None
-    if isinstance(x, list) and x and not hasattr(x[0], "__array__") and not isinstance(x[0], dict):
-        x = np.asarray(x)
+    return map_structure(lambda a: None if a is None else _to_array(name, a), _lists_to_arrays(name, x))
 
-    def convert(a: Any) -> Any:
-        a = a._array if isinstance(a, Tensor) else plain_array(a)
-        if a.dtype.kind in "OUSVMm":
-            raise TypeError(f"`{name}` must be numeric. Received: an array of dtype {a.dtype}")
-        if a.dtype.kind == "c":
-            raise TypeError(f"`{name}` must be real. Received: an array of dtype {a.dtype}")
-        if a.ndim == 0:
-            raise ValueError(f"`{name}` must have an axis of samples. Received: a scalar")
-        if a.dtype == np.float64:
-            a = a.astype("float32")
-        return np.ascontiguousarray(as_array(a))
 
-    return map_structure(convert, x)
+def _lists_to_arrays(name: str, x: Any) -> Any:
+    if isinstance(x, dict):
+        return {k: _lists_to_arrays(name, v) for k, v in x.items()}
+    if not isinstance(x, (list, tuple)):
+        return x
+    leaves = flatten(x)
+    if leaves and all(_is_scalar(i) for i in leaves):
+        try:
+            return np.asarray(x)
+        except ValueError as e:
+            raise ValueError(
+                f"`{name}` must be arrays, or lists that nest evenly. Received: lists of different lengths"
+            ) from e
+    items = [_lists_to_arrays(name, i) for i in x]
+    return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+
+
+def _to_array(name: str, x: Any) -> Any:
+    a = x._array if isinstance(x, Tensor) else _of_table(name, x) if hasattr(x, "iloc") else plain_array(x)
+    if a.dtype.kind in "OUSVMm":
+        raise TypeError(f"`{name}` must be numeric. Received: an array of dtype {a.dtype}")
+    if a.dtype.kind == "c":
+        raise TypeError(f"`{name}` must be real. Received: an array of dtype {a.dtype}")
+    if a.ndim == 0:
+        raise ValueError(f"`{name}` must have an axis of samples. Received: a scalar")
+    if a.dtype.kind == "f" and a.dtype != config.floatx():
+        a = a.astype(config.floatx())
+    return np.ascontiguousarray(as_array(a))
+
+
+def _of_table(name: str, table: Any) -> Any:
+    """A table or series of pandas as two axes of numbers: the dtype that holds all columns."""
+    if np.ndim(table) == 1:
+        return _of_column(name, table)[:, None]
+    columns = [_of_column(name, table.iloc[:, i]) for i in range(table.shape[1])]
+    return np.stack(columns, 1) if columns else np.zeros((len(table), 0), config.floatx())
+
+
+def _of_column(name: str, series: Any) -> Any:
+    a = np.asarray(series)
+    if a.dtype.kind == "O":  # nullable, or of several types
+        bad = [v for v in a if not isinstance(v, (numbers.Real, np.bool_))]
+        if bad:
+            raise TypeError(
+                f"`{name}` must be numeric, without missing values. Received: {bad[0]!r} in column {series.name!r} of dtype "
+                f"{series.dtype}"
+            )
+        a = np.asarray(a.tolist())
+    if a.dtype.kind not in "fiub":
+        raise TypeError(f"`{name}` must be numeric. Received: column {series.name!r} of dtype {series.dtype}")
+    return a
 
 
 def batch_size_of(value: Any) -> int:
@@ -99,19 +116,23 @@ def cardinality(*structures: Any) -> int:
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """``x``, ``(x,)``, ``(x, y)`` or ``(x, y, sample_weight)`` as three values."""
+    """``x``, ``(x,)``, ``(x, y)`` or ``(x, y, sample_weight)`` as three values, None where there is none.
+
+    Raises:
+        ValueError: for a tuple or list of another length.
+    """
     if not isinstance(data, (tuple, list)):
         return data, None, None
-    if isinstance(data, list):
-        data = tuple(data)
     if not 1 <= len(data) <= 3:
         raise ValueError(f"data must be x, (x,), (x, y) or (x, y, sample_weight). Received: {len(data)} elements")
-    return (*data, None, None)[:3]
+    return (*data, None, None)[:3]  # type: ignore[return-value]
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
-    """The reverse of ``unpack_x_y_sample_weight``."""
-    return (x, y, sample_weight) if sample_weight is not None else (x, y) if y is not None else (x,)
+    """What a step gets: ``(x, y, sample_weight)``, ``(x, y)``, or ``x`` alone, in a tuple where it is a list itself."""
+    if y is None:
+        return (x,) if isinstance(x, (tuple, list)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
 def class_weights(y: Any, class_weight: dict[int, float]) -> Any:
@@ -123,7 +144,7 @@ def class_weights(y: Any, class_weight: dict[int, float]) -> Any:
     y = np.asarray(y)
     if y.ndim > 1 and y.shape[-1] > 1:
         y = y.argmax(-1)
-    y = y.reshape(len(y), -1)[:, 0].astype("int64")
+    y = np.rint(y.reshape(len(y), -1)[:, 0]).astype("int64")
     out = np.ones(len(y), "float32")
     for c, w in class_weight.items():
         out[y == integer("class_weight", c)] = number("class_weight", w)
@@ -140,45 +161,3 @@ def split_validation(arrays: tuple[Any, ...], fraction: float) -> tuple[tuple[An
         tuple(map_structure(lambda a: a[:at], s) if s is not None else None for s in arrays),
         tuple(map_structure(lambda a: a[at:], s) if s is not None else None for s in arrays),
     )
-
-
-def prefetch(source: Iterator[Any], size: int = 4) -> Iterator[Any]:
-    """Reads ahead on one thread; an exception comes out where the batch would have. Without a thread to be had, it
-    reads when it is asked."""
-    q: queue.Queue[tuple[str, Any]] = queue.Queue(size)
-    stop = threading.Event()
-
-    def hand_over(what: str, item: Any) -> None:
-        while not stop.is_set():
-            try:
-                return q.put((what, item), timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for item in source:
-                hand_over("item", item)
-                if stop.is_set():
-                    return
-            hand_over("end", None)
-        except BaseException as e:  # noqa: BLE001 - handed to the reader
-            hand_over("error", e)
-
-    thread = threading.Thread(target=work, daemon=True, name="hornbeam-prefetch")
-    try:
-        thread.start()
-    except RuntimeError:
-        yield from source
-        return
-    try:
-        while True:
-            what, item = q.get()
-            if what == "end":
-                return
-            if what == "error":
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join(timeout=0.5)  # a source that is blocked is left alone

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
 from hornbeam import _core, ops, optimizers
 from hornbeam._programs import ProgramCache
-from hornbeam._tensor import Tensor, emit1, to_tensor
+from hornbeam._tensor import Tensor, to_tensor
 from hornbeam._trace import Trace
 from hornbeam._tree import flatten, map_structure, pack_like, signature
 from hornbeam._validation import positive_int
@@ -16,6 +18,9 @@ from hornbeam.autodiff import GradientTape
 from hornbeam.function import Compiled, check_options
 from hornbeam.training import data as sources
 from hornbeam.training.compile_utils import Compilation, CompileMetrics, batch_size, check_identifiers
+from hornbeam.training.nonfinite import check_gradients, finite
+
+_CHECKS_GRADIENTS = ("raise", "skip")  # Keras' TerminateOnNaN, "stop", looks at the loss
 
 
 class Steps:
@@ -27,7 +32,7 @@ class Steps:
     _compilation: Compilation | None = None
 
     def _trainer_init(self) -> None:
-        self.stop_training = False
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
         self.optimizer: Any = None
         self.loss: Any = None
         self.history: Any = None
@@ -61,8 +66,8 @@ class Steps:
             steps_per_execution: how many steps pass between batch callbacks.
             jit_compile: accepted for compatibility.
             auto_scale_loss: accepted for compatibility.
-            on_nonfinite: what a NaN or infinite loss does before any weight is changed: None (go on, as Keras),
-                "raise", or "skip" (leave this step out).
+            on_nonfinite: what a NaN or infinity in the loss, or in a gradient, does before any weight is changed: None
+                (go on, as Keras), "raise", or "skip" (leave this step out).
             threads: threads for this model's programs, 0 for HB_NUM_THREADS or all CPUs.
         """
         if on_nonfinite not in (None, "raise", "skip"):
@@ -178,31 +183,56 @@ class Steps:
         for m in self.metrics:
             m.reset_state()
 
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
+        """``compute_loss``, whether or not an override of it takes ``training``."""
+        takes = inspect.signature(self.compute_loss).parameters
+        by_name = "training" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
+        return self.compute_loss(x, y, y_pred, sample_weight, **({"training": training} if by_name else {}))
+
+    def _track_loss(self, loss: Any, x: Any) -> None:
+        if self._compilation is not None:
+            self._compilation.loss_tracker.update_state(loss, sample_weight=batch_size(x))
+
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One training step, traced into a graph: forward, loss, gradients, update, metrics. Override it at will."""
+        """One training step, traced into a graph: forward, loss, gradients, update, metrics. Override it at will.
+
+        Args:
+            data: ``(x, y)``, ``(x, y, sample_weight)``, ``x`` alone, or ``(x,)`` where it is a list; of a generator or
+                data set, what it gives. See ``hornbeam.utils.unpack_x_y_sample_weight``.
+
+        Returns:
+            The logs, by name.
+        """
         x, y, sample_weight = sources.unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)  # type: ignore[operator]
-            loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
+            loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             if self._on_nonfinite is not None:
-                loss = emit1("check_finite", [loss])
-        self._compilation.loss_tracker.update_state(loss, sample_weight=batch_size(x))  # type: ignore[union-attr]
+                loss = finite(loss)
+        self._track_loss(loss, x)
         weights = self.trainable_variables  # type: ignore[attr-defined]
         if weights:
-            self.optimizer.apply(tape.gradient(loss, weights), weights)
+            gradients = tape.gradient(loss, weights)
+            if self._on_nonfinite in _CHECKS_GRADIENTS:
+                check_gradients(gradients, weights)
+            self.optimizer.apply(gradients, weights)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """One evaluation step, traced into a graph. Override it at will."""
+        """One evaluation step, traced into a graph. Override it at will; ``data`` is as for ``train_step``."""
         x, y, sample_weight = sources.unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)  # type: ignore[operator]
-        loss = self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
-        self._compilation.loss_tracker.update_state(loss, sample_weight=batch_size(x))  # type: ignore[union-attr]
+        loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
+        self._track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def predict_step(self, data: Any) -> Any:
-        """One prediction step, traced into a graph. Override it at will."""
+        """One prediction step, traced into a graph. Override it at will; ``data`` is as for ``train_step``."""
         return self(sources.unpack_x_y_sample_weight(data)[0], training=False)  # type: ignore[operator]
+
+    @property
+    def _has_own_train_step(self) -> bool:
+        return type(self).train_step is not Steps.train_step
 
     # ---- tracing ----
     def _step_for(self, kind: str, batch: Any) -> Compiled:
@@ -218,12 +248,11 @@ class Steps:
         return step  # type: ignore[no-any-return]
 
     def _step_key(self, kind: str, batch: Any) -> Any:
+        checks = (self._on_nonfinite is not None, self._on_nonfinite in _CHECKS_GRADIENTS)
         return (
             signature(batch),
             tuple((a.dtype.name, a.shape[1:]) for a in flatten(batch) if a is not None),
-            (self._on_nonfinite is not None, *(v.trainable for v in self.variables))  # type: ignore[attr-defined]
-            if kind == "train"
-            else (),
+            (*checks, *(v.trainable for v in self.variables)) if kind == "train" else (),  # type: ignore[attr-defined]
             tuple(layer.trainable for layer in self._all_layers()),
         )
 
@@ -263,17 +292,23 @@ class Steps:
         return True
 
     def _run_step(self, kind: str, batch: Any) -> Any:
-        try:
-            if getattr(self, "run_eagerly", False):
-                return self._run_eagerly(kind, batch)
-            step = self._step_for(kind, batch)
-            return step.rebuild(step.executable.run([a for a in flatten(batch) if a is not None]))
-        except ValueError as e:
-            if kind == "train" and self._on_nonfinite in ("skip", "stop") and "[check_finite]" in str(e):
-                if self._on_nonfinite == "stop":
-                    self.stop_training = True
-                return {}
-            raise
+        if getattr(self, "run_eagerly", False):
+            return self._run_eagerly(kind, batch)
+        step = self._step_for(kind, batch)
+        return step.rebuild(step.executable.run([a for a in flatten(batch) if a is not None]))
+
+    def _logs_of_nonfinite(self, kind: str, error: ValueError, logs: dict[str, Any]) -> dict[str, Any]:
+        """The logs after a step that was stopped before it changed anything; ``logs`` are those before it.
+
+        Raises:
+            ValueError: the error, when it is another, or ``on_nonfinite`` is "raise".
+        """
+        if kind != "train" or self._on_nonfinite not in ("skip", "stop") or "[check_finite]" not in str(error):
+            raise error
+        if self._on_nonfinite == "stop":
+            self.stop_training = True
+            return {"loss": math.nan}
+        return logs or {"loss": math.nan}
 
     def _run_eagerly(self, kind: str, batch: Any) -> Any:
         """The step op by op. A loss that is no number leaves the state as it was, as a compiled step does."""

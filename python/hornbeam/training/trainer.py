@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import _core
 from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import integer, positive_int
-from hornbeam.callbacks.callback import CallbackList, History
+from hornbeam.callbacks.callback import History
+from hornbeam.callbacks.callback_list import CallbackList, as_numbers
 from hornbeam.training import data as sources
-from hornbeam.training.feeds import CHUNK_SECONDS, ArrayFeed, BatchFeed, batches_of, to_logs
+from hornbeam.training.feeds import ArrayFeed, BatchFeed
 from hornbeam.training.steps import Steps
 
 
@@ -36,27 +36,30 @@ class Trainer(Steps):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: Any = 1,
     ) -> History:
         """Trains the model.
 
         Args:
             x: arrays (a structure of them), a generator or a ``PyDataset`` of ``(x, y)`` or ``(x, y, sample_weight)``.
+                Batches of the latter are read ahead on a thread.
             y: targets, with arrays.
-            batch_size: samples a step, 32 by default; with arrays only.
+            batch_size: samples a step, with arrays only; None for 32, or for as many as ``steps_per_epoch`` asks for.
             epochs: the last epoch's number.
             verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch, "auto" for 1.
-            callbacks: a list of callbacks.
+            callbacks: a list of callbacks, or a ``CallbackList``, to which nothing is added then.
             validation_split: share of the last samples held out, before shuffling; with arrays only.
             validation_data: ``(x, y)``, ``(x, y, sample_weight)``, a generator or a ``PyDataset``.
-            shuffle: whether each epoch takes the samples in a new order; with arrays only.
+            shuffle: whether each epoch takes the samples, or the batches of a ``PyDataset``, in a new order; "batch" for
+                a new order within each batch of arrays.
             class_weight: a weight for each class.
-            sample_weight: a weight for each sample.
+            sample_weight: a weight for each sample, with arrays.
             initial_epoch: where to begin counting.
-            steps_per_epoch: how many batches an epoch has; needed for endless generators.
-            validation_steps: likewise for validation.
+            steps_per_epoch: how many batches an epoch has: the next goes on behind them, and begins again, with a
+                warning, where there are no more. Needed for endless sources.
+            validation_steps: how many batches a validation has, from the first.
             validation_batch_size: None for ``batch_size``.
-            validation_freq: validate every so many epochs.
+            validation_freq: validate after each epoch whose number, from 1, it divides; or a list of these numbers.
 
         Returns:
             The ``History``.
@@ -67,88 +70,107 @@ class Trainer(Steps):
             ValueError: when sizes disagree, there are no samples, or an argument is out of range.
         """
         self._require_compiled()
-        batch_size = sources.batch_size_of(batch_size)
-        val_size = batch_size if validation_batch_size is None else sources.batch_size_of(validation_batch_size)
         epochs, initial_epoch = integer("epochs", epochs, 0), integer("initial_epoch", initial_epoch, 0)
-        validation_freq = positive_int("validation_freq", validation_freq)
-        steps_per_epoch = None if steps_per_epoch is None else positive_int("steps_per_epoch", steps_per_epoch)
-        val_source: Any = None
-        if sources.is_arrays(x):
-            x, y, sample_weight = (
-                sources.to_arrays("x", x),
-                sources.to_arrays("y", y),
-                sources.to_arrays("sample_weight", sample_weight),
-            )
-            if sources.cardinality(x, y, sample_weight) == 0:
-                raise ValueError("fit() was given no samples")
-            if class_weight is not None:
-                if sample_weight is not None:
-                    raise ValueError("`class_weight` and `sample_weight` cannot be given together")
-                if len(flatten(y)) > 1:
-                    raise ValueError("`class_weight` needs a model with one output")
-                sample_weight = sources.class_weights(flatten(y)[0], class_weight)
-            if validation_split:
-                if not 0 < validation_split < 1:
-                    raise ValueError(
-                        f"`validation_split` must be in (0, 1). Received: validation_split={validation_split}"
-                    )
-                if validation_data is None:
-                    (x, y, sample_weight), val_source = sources.split_validation(
-                        (x, y, sample_weight), validation_split
-                    )
-            feed: Any = ArrayFeed(self, (x, y, sample_weight), batch_size, shuffle)
+        if isinstance(validation_freq, (list, tuple)):
+            validation_freq = [positive_int("validation_freq", i) for i in validation_freq]
         else:
-            if y is not None or validation_split or x is None:
-                raise ValueError(
-                    "`y` and `validation_split` need `x` to be arrays. Received: x of type " + type(x).__name__
-                )
-            feed = BatchFeed(self, x, steps_per_epoch, class_weight)
+            validation_freq = positive_int("validation_freq", validation_freq)
+        passes = max(0, epochs - initial_epoch)
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = _split((x, y, sample_weight), validation_split)
+        feed = self._feed(
+            "fit", x, y, sample_weight, batch_size, steps_per_epoch, "steps_per_epoch", shuffle, class_weight, passes
+        )
+        val_feed: Any = None
         if validation_data is not None:
-            val_source = validation_data
-        steps = feed.steps if steps_per_epoch is None else steps_per_epoch
-        history = CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps})
+            val_size = batch_size if validation_batch_size is None else validation_batch_size
+            data = sources.unpack_x_y_sample_weight(validation_data)
+            val_feed = self._feed("validation", *data, val_size, validation_steps, "validation_steps")
+        watch = self._watch(callbacks, verbose, epochs, feed.steps, add_history=True)
         self.stop_training = False
         on_nonfinite = self._on_nonfinite  # a callback may set it, for this fit
         try:
             logs: dict[str, Any] = {}
-            history.on_train_begin()
+            watch.on_train_begin()
             for epoch in range(initial_epoch, epochs):
                 self.reset_metrics()
-                history.on_epoch_begin(epoch)
-                logs = feed.epoch("train", epoch, history, steps_per_epoch)
-                if val_source is not None and (epoch + 1 - initial_epoch) % validation_freq == 0:
-                    val = self._evaluate_source(val_source, val_size, validation_steps, history)
-                    logs.update({f"val_{k}": v for k, v in val.items()})
-                history.on_epoch_end(epoch, logs)
+                watch.on_epoch_begin(epoch)
+                logs = feed.epoch("train", watch) or as_numbers(self.get_metrics_result())
+                if val_feed is not None and _is_due(epoch + 1, validation_freq):
+                    logs.update({f"val_{k}": v for k, v in self._test_pass(val_feed, watch).items()})
+                watch.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
             if self.optimizer.use_ema and epochs > initial_epoch:
                 self.optimizer.finalize_variable_values()
-            history.on_train_end(logs)
+            watch.on_train_end(logs)
         finally:
             self._on_nonfinite = on_nonfinite
-        self.history = history.history
-        return history.history
+            feed.close()
+            if val_feed is not None:
+                val_feed.close()
+        return self.history  # type: ignore[no-any-return]
+
+    def _feed(
+        self,
+        caller: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: Any,
+        steps: Any,
+        steps_name: str = "steps",
+        shuffle: Any = False,
+        class_weight: Any = None,
+        epochs: int = 1,
+    ) -> Any:
+        """The batches of what ``fit``, ``evaluate`` or ``predict`` was given."""
+        limit = None if steps is None else positive_int(steps_name, steps)
+        size = None if batch_size is None else sources.batch_size_of(batch_size)
+        if not isinstance(shuffle, (bool, np.bool_)) and shuffle != "batch":
+            raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
+        if x is None:
+            raise ValueError(f"{caller} needs inputs. Received: x=None")
+        if not sources.is_arrays(x):
+            for name, value in (("y", y), ("sample_weight", sample_weight)):
+                if value is not None:
+                    raise ValueError(
+                        f"`{name}` needs `x` to be arrays; other sources give it with each batch. Received: x of type "
+                        f"{type(x).__name__}"
+                    )
+            return BatchFeed(self, limit, x, class_weight, bool(shuffle), epochs)
+        x, y = sources.to_arrays("x", x), sources.to_arrays("y", y)
+        sample_weight = sources.to_arrays("sample_weight", sample_weight)
+        n = sources.cardinality(x, y, sample_weight)
+        if n == 0 and caller != "predict":
+            raise ValueError(f"{caller} was given no samples")
+        if class_weight is not None:
+            sample_weight = _weights_of_classes(y, sample_weight, class_weight)
+        if size is None:
+            size = sources.batch_size_of(None) if limit is None else -(-n // limit)
+        return ArrayFeed(self, limit, x, y, sample_weight, max(size, 1), shuffle)
+
+    def _watch(
+        self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, add_history: bool = False
+    ) -> CallbackList:
+        """The callbacks that watch a loop."""
+        if isinstance(verbose, str) and verbose != "auto":
+            raise ValueError(f"`verbose` must be 'auto', 0, 1 or 2. Received: verbose={verbose!r}")
+        if isinstance(callbacks, CallbackList):
+            if callbacks.model is None:
+                callbacks.set_model(self)
+            return callbacks
+        return CallbackList(callbacks, add_history, bool(verbose), self, verbose=verbose, epochs=epochs, steps=steps)
 
     # ---- evaluate, predict ----
-    def _evaluate_source(
-        self, source: Any, batch_size: int | None, steps: int | None, callbacks: CallbackList
-    ) -> dict[str, float]:
-        if isinstance(source, (tuple, list)) and not hasattr(source, "__next__"):
-            arrays = tuple(
-                sources.to_arrays(n, a)
-                for n, a in zip(("x", "y", "sample_weight"), sources.unpack_x_y_sample_weight(tuple(source)))
-            )
-            if sources.cardinality(*arrays) == 0:
-                raise ValueError("there are no samples to evaluate on")
-            feed: Any = ArrayFeed(self, arrays, sources.batch_size_of(batch_size), False)
-        else:
-            feed = BatchFeed(self, source, steps, None)
+    def _test_pass(self, feed: Any, watch: CallbackList) -> dict[str, Any]:
+        feed.restart()
+        self.stop_evaluating = False
+        watch.on_test_begin()
         self.reset_metrics()
-        callbacks.on_test_begin()
-        logs: dict[str, Any] = feed.epoch("test", 0, callbacks, steps)
-        callbacks.on_test_end(logs)
-        return logs
+        logs = feed.epoch("test", watch) or as_numbers(self.get_metrics_result())
+        watch.on_test_end(logs)
+        return logs  # type: ignore[no-any-return]
 
     def evaluate(
         self,
@@ -166,23 +188,26 @@ class Trainer(Steps):
         Args:
             x: as for ``fit``.
             y: targets, with arrays.
-            batch_size: 32 by default.
+            batch_size: samples a step, with arrays only; None for 32, or for as many as ``steps`` asks for.
             verbose: 0 for silence, else a progress bar.
-            sample_weight: a weight for each sample.
-            steps: how many batches of a generator.
-            callbacks: a list of callbacks.
+            sample_weight: a weight for each sample, with arrays.
+            steps: how many batches, None for all.
+            callbacks: as for ``fit``. One may set ``model.stop_evaluating``.
             return_dict: whether to return a dict by name.
 
         Returns:
-            The loss, or a list of the loss and the metrics.
+            The loss, or a list of the loss and the metrics in the order in which ``compile`` got them.
+
+        Raises:
+            ValueError: as for ``fit``.
         """
         self._require_compiled()
-        source = (x, y, sample_weight) if sources.is_arrays(x) else x
-        watch = CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": None}, history=False)
-        logs = self._evaluate_source(source, batch_size, steps, watch)
-        if return_dict:
-            return logs
-        return self._in_order(logs)
+        feed = self._feed("evaluate", x, y, sample_weight, batch_size, steps)
+        try:
+            logs = self._test_pass(feed, self._watch(callbacks, verbose, 1, feed.steps))
+        finally:
+            feed.close()
+        return logs if return_dict else self._in_order(logs)
 
     def predict(
         self,
@@ -199,83 +224,95 @@ class Trainer(Steps):
 
         Args:
             x: arrays, a generator or a ``PyDataset``; no samples give an empty output.
-            batch_size: 32 by default.
+            batch_size: samples a step, with arrays only; None for 32, or for as many as ``steps`` asks for.
             verbose: 0 for silence, else a progress bar.
-            steps: how many batches of a generator.
-            callbacks: a list of callbacks.
-        """
-        watch = CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": None}, history=False)
-        if sources.is_arrays(x):
-            x = sources.to_arrays("x", x)
-            size = sources.batch_size_of(batch_size)
-            watch.on_predict_begin()
-            out = self._predict_arrays(x, size)
-            watch.on_predict_end()
-            return out
-        watch.on_predict_begin()
-        parts = []
-        for i, batch in enumerate(batches_of(x, steps)):
-            watch.on_predict_batch_begin(i)
-            data = sources.to_arrays("x", sources.unpack_x_y_sample_weight(batch)[0])
-            parts.append(map_structure(np.asarray, self._run_step("predict", (data,))))
-            watch.on_predict_batch_end(i)
-        watch.on_predict_end()
-        if not parts:
-            raise ValueError("predict() was given no batches")
-        return map_structure(lambda *a: np.concatenate(a), *parts)
+            steps: how many batches, None for all.
+            callbacks: as for ``fit``. Those with hooks of batches get the ``outputs`` of each in ``logs``; one may set
+                ``model.stop_predicting``.
 
-    def _predict_arrays(self, x: Any, size: int) -> Any:
-        n = sources.cardinality(x)
-        if n == 0 or getattr(self, "run_eagerly", False):
-            return map_structure(np.asarray, self._run_step("predict", (x,)))
-        step = self._step_for("predict", (x,))
-        arrays = flatten(x)
-        first = step.executable.run([a[: min(size, n)] for a in arrays])
-        if not all(o.ndim and o.shape[0] == min(size, n) for o in first) or n <= size:
-            if n <= size:
-                return map_structure(np.asarray, step.rebuild(first))
-            parts = [first] + [step.executable.run([a[i : i + size] for a in arrays]) for i in range(size, n, size)]
-            return map_structure(np.asarray, step.rebuild([np.concatenate(p) for p in zip(*parts)]))
-        out = [np.empty((n, *o.shape[1:]), o.dtype) for o in first]
-        for o, f in zip(out, first):
-            o[:size] = f
-        loop = _core.BatchLoop(step.executable, arrays, size)
-        loop.collect(out)
-        at = 1
-        while at < loop.steps:
-            at = loop.run(at, loop.steps, CHUNK_SECONDS)
-        return map_structure(np.asarray, step.rebuild(out))
+        Raises:
+            ValueError: when sizes disagree, a source gives no batches, or an argument is out of range.
+        """
+        feed = self._feed("predict", x, None, None, batch_size, steps)
+        watch = self._watch(callbacks, verbose, 1, feed.steps)
+        self.stop_predicting = False
+        watch.on_predict_begin()
+        try:
+            out = feed.outputs(watch)
+        finally:
+            feed.close()
+        watch.on_predict_end()
+        return out
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One training step on one batch; returns the loss and metrics so far."""
+        """One training step on one batch.
+
+        Args:
+            x: arrays.
+            y: targets.
+            sample_weight: a weight for each sample.
+            class_weight: a weight for each class.
+            return_dict: whether to return a dict by name.
+
+        Returns:
+            The loss and metrics of this batch, as ``evaluate`` returns them.
+        """
+        return self._on_batch("train", (x, y, sample_weight), class_weight, return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """One evaluation step on one batch.
+
+        Args:
+            x: arrays.
+            y: targets.
+            sample_weight: a weight for each sample.
+            return_dict: whether to return a dict by name.
+
+        Returns:
+            The loss and metrics of this batch, as ``evaluate`` returns them.
+        """
+        return self._on_batch("test", (x, y, sample_weight), None, return_dict)
+
+    def _on_batch(self, kind: str, batch: tuple[Any, Any, Any], class_weight: Any, return_dict: bool) -> Any:
         self._require_compiled()
         x, y, sample_weight = (
-            sources.to_arrays("x", x),
-            sources.to_arrays("y", y),
-            sources.to_arrays("sample_weight", sample_weight),
+            sources.to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), batch, strict=True)
         )
         sources.cardinality(x, y, sample_weight)
         if class_weight is not None:
-            sample_weight = sources.class_weights(y, class_weight)
-        return self._logs(self._run_step("train", (x, y, sample_weight)), return_dict)
-
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """One evaluation step on one batch; returns the loss and metrics so far."""
-        self._require_compiled()
-        x, y, sample_weight = (
-            sources.to_arrays("x", x),
-            sources.to_arrays("y", y),
-            sources.to_arrays("sample_weight", sample_weight),
-        )
-        sources.cardinality(x, y, sample_weight)
-        return self._logs(self._run_step("test", (x, y, sample_weight)), return_dict)
+            sample_weight = _weights_of_classes(y, sample_weight, class_weight)
+        self.reset_metrics()
+        try:
+            logs = as_numbers(self._run_step(kind, (x, y, sample_weight)))
+        except ValueError as e:
+            logs = self._logs_of_nonfinite(kind, e, {})
+        return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch."""
+        """The outputs for one batch, as NumPy arrays."""
         return map_structure(np.asarray, self._run_step("predict", (sources.to_arrays("x", x),)))
 
-    def _logs(self, out: Any, return_dict: bool) -> Any:
-        logs = to_logs(out)
-        return logs if return_dict else self._in_order(logs)
+
+def _is_due(epoch: int, freq: Any) -> bool:
+    """Whether to validate after this epoch, counted from 1."""
+    return epoch in freq if isinstance(freq, list) else epoch % freq == 0
+
+
+def _split(data: tuple[Any, Any, Any], fraction: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Arrays to train on, and to validate on."""
+    if not sources.is_arrays(data[0]):
+        raise ValueError(f"`validation_split` needs `x` to be arrays. Received: x of type {type(data[0]).__name__}")
+    if not 0 < fraction < 1:
+        raise ValueError(f"`validation_split` must be in (0, 1). Received: validation_split={fraction}")
+    arrays = tuple(sources.to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), data, strict=True))
+    return sources.split_validation(arrays, fraction)
+
+
+def _weights_of_classes(y: Any, sample_weight: Any, class_weight: Any) -> Any:
+    if sample_weight is not None:
+        raise ValueError("`class_weight` and `sample_weight` cannot be given together")
+    if len(flatten(y)) > 1:
+        raise ValueError("`class_weight` needs a model with one output")
+    return sources.class_weights(flatten(y)[0], class_weight)

@@ -11,12 +11,8 @@ import numpy as np
 from hornbeam._names import clear_names
 from hornbeam._validation import choice, fits_memory, integer
 from hornbeam.saving.registry import register_keras_serializable  # noqa: F401
-from hornbeam.training.data import (  # noqa: F401
-    PyDataset,
-    Sequence,
-    pack_x_y_sample_weight,
-    unpack_x_y_sample_weight,
-)
+from hornbeam.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight  # noqa: F401
+from hornbeam.training.pipeline import PyDataset, Sequence  # noqa: F401
 
 
 def set_random_seed(seed: int) -> None:
