@@ -130,10 +130,11 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return text
 
 
-def channels_last(data_format: Any) -> None:
-    """Refuses every other layout of images."""
+def channels_last(data_format: Any) -> str:
+    """The layout of images: "channels_last", for None too. Refuses every other."""
     if not (data_format is None or (isinstance(data_format, str) and data_format == "channels_last")):
         raise ValueError(f"`data_format` must be 'channels_last'. Received: data_format={data_format!r}")
+    return "channels_last"
 
 
 def unsupported(name: str, value: Any, *allowed: Any) -> None:

@@ -57,6 +57,7 @@ class MultiHeadAttention(Layer):
     bias_initializer: Any
     kernel_regularizer: Any
     bias_regularizer: Any
+    _not_attributes = ("output_shape",)
 
     def __init__(
         self,
@@ -83,13 +84,14 @@ class MultiHeadAttention(Layer):
             raise ValueError(f"`output_shape` must be one size. Received: output_shape={output_shape}")
         self.output_size = positive_int("output_shape", sizes[0]) if sizes else None
         unsupported("attention_axes", attention_axes, None)
+        self.attention_axes = None
         self._take(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             kernel_regularizer=kernel_regularizer,
             bias_regularizer=bias_regularizer,
         )
-        self.seed_generator = random.SeedGenerator(seed)
+        self.seed, self.seed_generator = seed, random.SeedGenerator(seed)
         self.supports_masking = True
 
     def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
@@ -164,10 +166,8 @@ class MultiHeadAttention(Layer):
         """The query's mask."""
         return previous_mask
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config["output_shape"] = self.output_size
-        return config
+    def _attributes(self, known: type) -> dict[str, Any]:
+        return {**super()._attributes(known), "output_shape": self.output_size}
 
 
 def _fresh(initializer: Any) -> Any:
@@ -215,7 +215,7 @@ class Attention(Layer):
         super().__init__(**kwargs)
         self.use_scale, self.dropout = use_scale, fraction("dropout", dropout)
         self.score_mode = choice("score_mode", score_mode, ("dot", "concat"))
-        self.seed_generator = random.SeedGenerator(seed)
+        self.seed, self.seed_generator = seed, random.SeedGenerator(seed)
 
     def build(self, input_shape: Any) -> None:
         """Makes the factor."""
@@ -267,6 +267,8 @@ class AdditiveAttention(Attention):
         dropout: fraction of the weights dropped while training.
     """
 
+    _not_attributes = ("score_mode",)
+
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
 
@@ -278,6 +280,3 @@ class AdditiveAttention(Attention):
     def _scores(self, q: Any, k: Any) -> Any:
         s = ops.tanh(ops.add(ops.expand_dims(q, -2), ops.expand_dims(k, -3)))
         return ops.sum(s if self.scale is None else ops.multiply(s, self.scale), axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "use_scale": self.use_scale, "dropout": self.dropout}

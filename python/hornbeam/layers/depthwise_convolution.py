@@ -8,8 +8,12 @@ from hornbeam import ops
 from hornbeam._validation import positive_int
 from hornbeam.layers.convolution import _Conv
 
+_KERNEL = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")  # of other names here
+
 
 class _DepthwiseConv(_Conv):
+    _not_attributes = ("filters", "groups", *_KERNEL)
+
     def __init__(
         self,
         kernel_size: Any,
@@ -37,20 +41,22 @@ class _DepthwiseConv(_Conv):
             1,
             activation,
             use_bias,
-            depthwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            bias_regularizer,
-            kernel_constraint=depthwise_constraint,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
             **kwargs,
         )
         self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
+        self._take(
+            depthwise_initializer=depthwise_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            depthwise_constraint=depthwise_constraint,
+        )
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel ``(window..., channels, depth_multiplier)`` and the bias."""
         channels = self._channels(input_shape)
         self.filters = channels * self.depth_multiplier
-        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier))
+        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
         self.bias = self._weight("bias", (self.filters,)) if self.use_bias else None
 
     def call(self, inputs: Any) -> Any:
@@ -133,6 +139,8 @@ class DepthwiseConv2D(_DepthwiseConv):
 
 
 class _SeparableConv(_Conv):
+    _not_attributes = ("groups", *_KERNEL)
+
     def __init__(
         self,
         filters: int,

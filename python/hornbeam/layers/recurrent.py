@@ -190,6 +190,7 @@ class RNN(Layer):
 
 class _CellRNN(RNN):
     cell_class: Any = None
+    _not_attributes = ("cell",)
     _own = (
         "return_sequences",
         "return_state",
@@ -218,24 +219,8 @@ class _CellRNN(RNN):
         super().__init__(cell, **mine)
         self.units = cell.units
 
-    def get_config(self) -> dict[str, Any]:
-        config = {**self.cell.get_config()}
-        config.update(
-            {
-                k: getattr(self, k)
-                for k in (
-                    "name",
-                    "trainable",
-                    "return_sequences",
-                    "return_state",
-                    "go_backwards",
-                    "stateful",
-                    "unroll",
-                    "zero_output_for_mask",
-                )
-            }
-        )
-        return config
+    def _attributes(self, known: type) -> dict[str, Any]:
+        return {**self.cell._attributes(type(self.cell)), **super()._attributes(known)}
 
     @property
     def activation(self) -> Any:

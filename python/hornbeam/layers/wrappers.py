@@ -35,6 +35,8 @@ class Bidirectional(Wrapper):
         backward_layer: None for a copy of the forward one.
     """
 
+    _not_attributes = ("weights",)
+
     def __init__(
         self,
         layer: Any,
@@ -90,14 +92,6 @@ class Bidirectional(Wrapper):
         else:
             return [a, b, *states]
         return [out, *states] if states else out
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "layer": self.forward_layer,
-            "merge_mode": self.merge_mode,
-            "backward_layer": self.backward_layer,
-        }
 
 
 class TimeDistributed(Wrapper):

@@ -8,10 +8,11 @@ from hornbeam._tensor import KerasTensor, to_tensor
 from hornbeam._tree import flatten, map_structure, pack_like
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer
+from hornbeam.models._saved import Saved
 from hornbeam.training.trainer import Trainer
 
 
-class Model(Trainer, Layer):
+class Model(Saved, Trainer, Layer):
     """Layers that train together.
 
     ``Model(inputs, outputs)`` makes a functional model; a subclass with a ``call`` makes any other.
@@ -103,53 +104,6 @@ class Model(Trainer, Layer):
 
         text = summary_text(self, line_length, expand_nested, show_trainable)
         (print_fn or print)(text)
-
-    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, sample: Any = None) -> None:
-        """Writes the model to one file: config, weights, optimizer state and compiled programs.
-
-        Args:
-            filepath: a path ending in ".hornbeam".
-            overwrite: False: raise when the file exists.
-            zipped: accepted for compatibility.
-            sample: ``(x, y)`` to trace the training step of a model that has not trained yet.
-
-        Raises:
-            OSError: when the file cannot be written; an old file is left as it was.
-        """
-        from hornbeam.saving.model_file import save_model
-
-        save_model(self, filepath, overwrite=overwrite, sample=sample)
-
-    def export(self, filepath: Any, sample: Any = None, **_: Any) -> None:
-        """Writes the programs and weights for native use, without the Python config (see ``save``)."""
-        from hornbeam.saving.model_file import save_model
-
-        save_model(self, filepath, config=False, sample=sample)
-
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the weights alone, in the safetensors layout (see ``save``)."""
-        from hornbeam.saving.model_file import save_weights
-
-        save_weights(self, filepath, overwrite)
-
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
-        """Reads weights that ``save_weights`` or ``save`` wrote.
-
-        Raises:
-            FormatError: when the file is damaged.
-            ValueError: when shapes differ (all are listed); then nothing is changed.
-        """
-        from hornbeam.saving.model_file import load_weights
-
-        load_weights(self, filepath, skip_mismatch)
-
-    def to_json(self) -> str:
-        """The config as JSON."""
-        import json
-
-        from hornbeam.saving.registry import serialize_keras_object
-
-        return json.dumps(serialize_keras_object(self))
 
 
 class Functional(Model):
@@ -271,17 +225,3 @@ class Functional(Model):
             for t, v in zip(node.outputs, node.run(values)):
                 values[id(t)] = v
         return pack_like(self._outputs_structure, [values[id(t)] for t in self.outputs])
-
-    def get_config(self) -> dict[str, Any]:
-        from hornbeam.models.functional_config import functional_config
-
-        return functional_config(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """The model a config describes."""
-        from hornbeam.models.functional_config import functional_from_config
-
-        if "input_layers" not in config:
-            return cls(**config)
-        return functional_from_config(cls if cls is not Functional else Model, config)

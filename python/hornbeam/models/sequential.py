@@ -9,8 +9,10 @@ from hornbeam._tree import flatten
 from hornbeam._whole import all_or_nothing
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer
+from hornbeam.models.functional_config import made_of
 from hornbeam.models.model import Functional, Model
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
+from hornbeam.saving.custom_objects import CustomObjectScope
+from hornbeam.saving.registry import serialize_keras_object
 
 
 class Sequential(Model):
@@ -144,7 +146,10 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """The model a config describes."""
-        model = cls([deserialize_keras_object(c) for c in config["layers"]], name=config.get("name"))
+        if "layers" not in config:  # a class whose constructor takes something else
+            return super().from_config(config, custom_objects)
+        with CustomObjectScope(custom_objects):
+            model = cls([made_of(c) for c in config["layers"]], name=config.get("name"))
         if model._functional is None and config.get("build_input_shape"):
             model.build(config["build_input_shape"])
         if config.get("trainable") is False:
