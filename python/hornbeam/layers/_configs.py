@@ -11,7 +11,13 @@ from hornbeam import activations
 from hornbeam._core import Dim
 from hornbeam._tensor import KerasTensor
 from hornbeam._tree import flatten, map_structure
-from hornbeam.saving.registry import argument_names, deserialize_keras_object, is_builtin, serialize_keras_object
+from hornbeam.saving.registry import (
+    argument_names,
+    constructor_is_ours,
+    deserialize_keras_object,
+    is_builtin,
+    serialize_keras_object,
+)
 
 _EXAMPLE = """
 
@@ -42,7 +48,7 @@ class Configured:
         """
         cls = type(self)
         known = next(c for c in cls.__mro__ if is_builtin(c))  # the class of this package that it derives from
-        if _is_ours(cls.get_config) and cls.__init__ is not known.__init__:
+        if _is_ours(cls.get_config) and not constructor_is_ours(cls):
             return self._arguments()
         out: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
         if self.activity_regularizer is not None and "activity_regularizer" not in self._not_attributes:
@@ -77,7 +83,10 @@ class Configured:
                 del out["name"]
             if not self._trainable and (others or any(p.name == "trainable" for p in parameters)):
                 out["trainable"] = False
-            return {k: serialize_keras_object(v) for k, v in out.items()}
+            found = {k: serialize_keras_object(v) for k, v in out.items()}
+            if any(leaf == "__lambda__" for leaf in flatten(found)):
+                raise TypeError("a lambda is Python code")
+            return found
         except TypeError as e:
             raise NotImplementedError(
                 f"{cls.__name__} was made with arguments that a config cannot hold: {e}. It must say in get_config() what "

@@ -14,7 +14,7 @@ from hornbeam.models._stored import stored_programs
 from hornbeam.models.functional_config import functional_config, functional_from_config
 from hornbeam.saving import model_file
 from hornbeam.saving.custom_objects import CustomObjectScope
-from hornbeam.saving.registry import deserialize_keras_object, is_builtin, serialize_keras_object
+from hornbeam.saving.registry import constructor_is_ours, deserialize_keras_object, serialize_keras_object
 from hornbeam.training.steps import Steps
 
 # The arguments of compile() that a config holds, with what names mean in one that says no module.
@@ -137,6 +137,4 @@ class Saved:
 
 def _takes_graphs(cls: type) -> bool:
     """Whether a model's constructor takes inputs and outputs, as those of this package do."""
-    if is_builtin(next(c for c in cls.__mro__ if "__init__" in vars(c))):
-        return True
-    return list(inspect.signature(cls).parameters)[:2] == ["inputs", "outputs"]
+    return constructor_is_ours(cls) or list(inspect.signature(cls).parameters)[:2] == ["inputs", "outputs"]

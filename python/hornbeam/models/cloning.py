@@ -11,7 +11,11 @@ from hornbeam.saving.registry import deserialize_keras_object
 
 
 def clone_model(
-    model: Any, input_tensors: Any = None, clone_function: Any = None, call_function: Any = None, recursive: bool = False
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Any = None,
+    call_function: Any = None,
+    recursive: bool = False,
 ) -> Any:
     """A new model of the same architecture, with freshly initialized weights. It is not compiled.
 

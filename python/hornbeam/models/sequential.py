@@ -12,7 +12,7 @@ from hornbeam.layers.layer import Layer
 from hornbeam.models.functional_config import made_of
 from hornbeam.models.model import Functional, Model
 from hornbeam.saving.custom_objects import CustomObjectScope
-from hornbeam.saving.registry import serialize_keras_object
+from hornbeam.saving.registry import constructor_is_ours, serialize_keras_object
 
 
 class Sequential(Model):
@@ -134,6 +134,11 @@ class Sequential(Model):
         return [self._stack[-1].name]
 
     def get_config(self) -> dict[str, Any]:
+        if not constructor_is_ours(type(self)):
+            try:
+                return super().get_config()
+            except NotImplementedError:  # then without its arguments: layers are added to a new one
+                pass
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
@@ -146,10 +151,13 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """The model a config describes."""
-        if "layers" not in config:  # a class whose constructor takes something else
+        if not constructor_is_ours(cls) and "trainable" not in config:
             return super().from_config(config, custom_objects)
         with CustomObjectScope(custom_objects):
-            model = cls([made_of(c) for c in config["layers"]], name=config.get("name"))
+            model = cls(name=config.get("name"))
+            for entry in config["layers"]:
+                model.add(made_of(entry), rebuild=False)
+            model._rebuild()
         if model._functional is None and config.get("build_input_shape"):
             model.build(config["build_input_shape"])
         if config.get("trainable") is False:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,6 @@ def is_builtin(cls: Any) -> bool:
     return _classes.get((public_module(cls), cls.__name__)) is cls
 
 
-@functools.lru_cache(maxsize=1024)
 def argument_names(cls: type, below: type = object) -> tuple[str, ...]:
     """The arguments of a class' constructor: its own, and those of the bases below one that it passes others on to."""
     names: dict[str, None] = {}
@@ -53,6 +52,11 @@ def argument_names(cls: type, below: type = object) -> tuple[str, ...]:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return tuple(names)
+
+
+def constructor_is_ours(cls: type) -> bool:
+    """Whether a class, perhaps of the user's, is made by a constructor of this package."""
+    return is_builtin(next(c for c in cls.__mro__ if "__init__" in vars(c)))
 
 
 # ---- to configs ----
@@ -176,7 +180,7 @@ def deserialize_keras_object(
     return made
 
 
-_VALUES = {  # configs of what is no object of a registered class
+_VALUES: dict[str, Callable[[Any], Any]] = {  # configs of what is no object of a registered class
     "__numpy__": lambda c: np.asarray(c["value"], _dtype(c["dtype"])),
     "__tensor__": lambda c: np.asarray(c["value"], _dtype(c["dtype"])),
     "__bytes__": lambda c: c["value"].encode("utf-8"),
@@ -194,7 +198,7 @@ def _no_lambda() -> Any:
 
 
 def _dtype(name: Any) -> np.dtype[Any]:
-    dtype = np.dtype(name)
+    dtype: np.dtype[Any] = np.dtype(name)
     if dtype.kind not in "biuf":
         raise ValueError(f"an array's dtype must be a number's. Received: dtype={name!r}")
     return dtype

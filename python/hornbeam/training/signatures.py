@@ -43,7 +43,10 @@ def encode(batch: Any) -> Any:
         return {"dict": {k: encode(v) for k, v in batch.items()}}
     if isinstance(batch, (tuple, list)):
         return {"tuple" if isinstance(batch, tuple) else "list": [encode(v) for v in batch]}
-    return {"dtype": batch.dtype.name, "shape": ["batch", *(d if isinstance(d, int) else str(d) for d in batch.shape[1:])]}
+    return {
+        "dtype": batch.dtype.name,
+        "shape": ["batch", *(d if isinstance(d, int) else str(d) for d in batch.shape[1:])],
+    }
 
 
 def decode(x: Any) -> Any:
