@@ -137,6 +137,13 @@ def channels_last(data_format: Any) -> str:
     return "channels_last"
 
 
+def no_arguments(owner: Any, given: dict[str, Any], *names: str) -> None:
+    """Refuses arguments that a base class has and this one has not."""
+    for name in names:
+        if name in given:
+            raise TypeError(f"{type(owner).__name__} got an unexpected keyword argument {name!r}")
+
+
 def unsupported(name: str, value: Any, *allowed: Any) -> None:
     """Refuses an argument of Keras' that is not here, unless it asks for what happens anyway."""
     if not any(value is a or (type(value) is type(a) and value == a) for a in allowed):

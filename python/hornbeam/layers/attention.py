@@ -7,7 +7,7 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam._tensor import dims_of
-from hornbeam._validation import choice, fraction, ints, positive_int, unsupported
+from hornbeam._validation import choice, fraction, ints, no_arguments, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
 
@@ -270,6 +270,7 @@ class AdditiveAttention(Attention):
     _not_attributes = ("score_mode",)
 
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+        no_arguments(self, kwargs, "score_mode")
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
 
     def build(self, input_shape: Any) -> None:

@@ -202,6 +202,8 @@ class Conv3D(_Conv):
 
 
 class _ConvTranspose(_Conv):
+    _not_attributes = ("groups",)
+
     def __init__(
         self,
         filters: int,

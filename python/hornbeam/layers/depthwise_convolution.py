@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._validation import positive_int
+from hornbeam._validation import no_arguments, positive_int
 from hornbeam.layers.convolution import _Conv
 
 _KERNEL = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")  # of other names here
@@ -31,6 +31,7 @@ class _DepthwiseConv(_Conv):
         depthwise_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        no_arguments(self, kwargs, *_KERNEL)
         super().__init__(
             1,
             kernel_size,
@@ -158,8 +159,13 @@ class _SeparableConv(_Conv):
         depthwise_regularizer: Any = None,
         pointwise_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        no_arguments(self, kwargs, *_KERNEL)
         super().__init__(
             filters,
             kernel_size,
@@ -172,6 +178,8 @@ class _SeparableConv(_Conv):
             use_bias,
             bias_initializer=bias_initializer,
             bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
         self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
@@ -180,6 +188,8 @@ class _SeparableConv(_Conv):
             pointwise_initializer=pointwise_initializer,
             depthwise_regularizer=depthwise_regularizer,
             pointwise_regularizer=pointwise_regularizer,
+            depthwise_constraint=depthwise_constraint,
+            pointwise_constraint=pointwise_constraint,
         )
 
     def build(self, input_shape: Any) -> None:
@@ -222,9 +232,10 @@ class SeparableConv1D(_SeparableConv):
         depth_multiplier: channels between the two convolutions for each input channel.
         activation: a name or a function; None for linear.
         use_bias: whether there is a bias.
-        depthwise_initializer, depthwise_regularizer: of the kernel ``(window..., channels, depth_multiplier)``.
-        pointwise_initializer, pointwise_regularizer: of the kernel that mixes the channels.
-        bias_initializer, bias_regularizer: of the bias.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of the kernel ``(window..., channels,
+            depth_multiplier)``.
+        pointwise_initializer, pointwise_regularizer, pointwise_constraint: of the kernel that mixes the channels.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
 
     Input shape:
         ``(batch, steps, channels)``.
@@ -259,9 +270,10 @@ class SeparableConv2D(_SeparableConv):
         depth_multiplier: channels between the two convolutions for each input channel.
         activation: a name or a function; None for linear.
         use_bias: whether there is a bias.
-        depthwise_initializer, depthwise_regularizer: of the kernel ``(window..., channels, depth_multiplier)``.
-        pointwise_initializer, pointwise_regularizer: of the kernel that mixes the channels.
-        bias_initializer, bias_regularizer: of the bias.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of the kernel ``(window..., channels,
+            depth_multiplier)``.
+        pointwise_initializer, pointwise_regularizer, pointwise_constraint: of the kernel that mixes the channels.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
 
     Input shape:
         ``(batch, rows, columns, channels)``.

@@ -81,7 +81,7 @@ class Layer(Configured, WeightOwner):
             dtype.name if hasattr(dtype, "name") and not isinstance(dtype, np.dtype) else dtype
         )
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.supports_masking = False
+        self.supports_masking, self.autocast = False, bool(autocast)
         self._fixed: tuple[int | None, dict[int, int]] | None = None
         self._inbound: list[Any] = []
         if input_dim is not None:

@@ -202,6 +202,7 @@ class _CellRNN(RNN):
         "trainable",
         "dtype",
         "activity_regularizer",
+        "autocast",
         "input_shape",
         "batch_input_shape",
         "input_dim",
