@@ -212,7 +212,14 @@ def arguments(cls):
         return argument_names(cls)
     cell = getattr(cls, "cell_class", None)
     names = dict.fromkeys((*argument_names(cls, L.Layer), *(argument_names(cell, L.Layer) if cell else ())))
-    return (*(n for n in names if n != "cell" or not cell), "name", "trainable", "dtype", "activity_regularizer", "autocast")
+    return (
+        *(n for n in names if n != "cell" or not cell),
+        "name",
+        "trainable",
+        "dtype",
+        "activity_regularizer",
+        "autocast",
+    )
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda c: f"{c.__module__.split('.')[1]}.{c.__name__}")
@@ -232,7 +239,9 @@ def test_every_argument_shows(cls):
             continue
         config = serialize_keras_object(made)["config"]
         other = {k: v for k, v in config.items() if k != "name" or name == "name"}
-        assert other != {k: v for k, v in plain.items() if k in other}, f"{cls.__name__}({name}={value!r}) does not show"
+        assert other != {k: v for k, v in plain.items() if k in other}, (
+            f"{cls.__name__}({name}={value!r}) does not show"
+        )
         stored = json.loads(json.dumps(serialize_keras_object(made)))
         again = json.loads(json.dumps(serialize_keras_object(deserialize_keras_object(stored))))
         assert again == stored, f"{cls.__name__}({name}={value!r})"

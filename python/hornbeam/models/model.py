@@ -224,4 +224,4 @@ class Functional(Model):
         for node in self._nodes:
             for t, v in zip(node.outputs, node.run(values)):
                 values[id(t)] = v
-        return pack_like(self._outputs_structure, [values[id(t)] for t in self.outputs])
+        return pack_like(self._outputs_structure, [values[id(t)] for t in flatten(self._outputs_structure)])

@@ -16,6 +16,7 @@ from hornbeam._allowance import allowance
 from hornbeam._validation import unsupported
 from hornbeam.saving.custom_objects import CustomObjectScope
 from hornbeam.saving.registry import deserialize_keras_object, is_a, serialize_keras_object
+from hornbeam.training.signatures import decode
 
 _FLOATS = {"float16", "float32", "float64"}
 _SUFFIX = b".hornbeam"
@@ -205,7 +206,8 @@ def load_model(
         if compile and body.get("compile"):
             state = [(n[len(_OPTIMIZER) :], v) for n, v in variables[count:] if n.startswith(_OPTIMIZER)]
             _compile(model, body["compile"], custom_objects, state)
-        model._signatures = _parse(metadata["signature"]).get("batches", {})
+        batches = _parse(metadata["signature"]).get("batches", {})
+        model._signatures = {kind: decode(batch) for kind, batch in batches.items()}
     return model
 
 
