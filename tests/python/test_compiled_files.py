@@ -131,6 +131,7 @@ def test_unknown_dimensions_stay_unknown(tmp_path):
     model.compile("sgd", "mse")
     x, y = R.random((4, 5, 3), "float32"), R.random((4, 5, 2), "float32")
     model.fit(x, y, verbose=0)
+    model.reset_metrics()
     model.save(tmp_path / "m")
     graphs, signature = functions(tmp_path / "m")
     assert signature["batches"]["predict"]["tuple"][0]["shape"] == ["batch", "d0", 3]
