@@ -122,11 +122,25 @@ class Saved:
         model_file.save_model(self, filepath, config=False, sample=sample)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the weights alone, in the safetensors layout (see ``save``)."""
+        """Writes the weights alone.
+
+        Args:
+            filepath: a path ending in ".weights.h5", for a file as Keras' (HDF5), or in ".hornbeam" or no suffix, for one in
+                the safetensors layout (see ``save``).
+            overwrite: False: raise when the file exists.
+
+        Raises:
+            ValueError: for a path whose suffix is another format's.
+            OSError: when the file cannot be written; an old file is left as it was.
+        """
         model_file.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
-        """Reads weights that ``save_weights`` or ``save`` wrote.
+        """Reads weights that ``save_weights`` or ``save`` wrote, or Keras' ``save_weights``.
+
+        Args:
+            filepath: the file; one that ends in ".weights.h5" is read as Keras'.
+            skip_mismatch: whether to leave out weights that do not fit.
 
         Raises:
             FormatError: when the file is damaged.

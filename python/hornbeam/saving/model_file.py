@@ -14,6 +14,7 @@ import numpy as np
 from hornbeam import _core
 from hornbeam._allowance import allowance
 from hornbeam._validation import unsupported
+from hornbeam.saving import keras_weights
 from hornbeam.saving.custom_objects import CustomObjectScope
 from hornbeam.saving.registry import deserialize_keras_object, is_a, serialize_keras_object
 from hornbeam.training.signatures import decode
@@ -46,13 +47,13 @@ def _model_variables(model: Any) -> list[tuple[str, Any]]:
     return _named([(v.path, v) for v in model.variables])
 
 
-def _new_path(filepath: Any, overwrite: bool) -> bytes:
+def _new_path(filepath: Any, overwrite: bool, *others: bytes) -> bytes:
     path = os.fsencode(filepath)
-    suffix = os.path.splitext(path)[1]
-    if suffix not in (b"", _SUFFIX):
+    if os.path.splitext(path)[1] not in (b"", _SUFFIX) and not path.endswith(others):
+        known = " or ".join(repr(os.fsdecode(s)) for s in (_SUFFIX, *others))
         raise ValueError(
-            f"`filepath` must end in {os.fsdecode(_SUFFIX)!r} or in no suffix: other formats than Hornbeam's own are not "
-            f"written. Received: filepath={os.fsdecode(path)!r}"
+            f"`filepath` must end in {known} or in no suffix: other formats are not written. Received: "
+            f"filepath={os.fsdecode(path)!r}"
         )
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{os.fsdecode(path)} exists and overwrite=False")
@@ -270,7 +271,10 @@ def _restore(wanted: list[tuple[str, Any, Any]], skip: bool = False) -> None:
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     """Writes the weights alone (see ``Model.save_weights``)."""
-    path = _new_path(filepath, overwrite)
+    path = _new_path(filepath, overwrite, keras_weights.SUFFIX)
+    if path.endswith(keras_weights.SUFFIX):
+        keras_weights.write(model, path)
+        return
     variables = [(n, v._core) for n, v in _named([(f"{i}/{v.path}", v) for i, v in enumerate(model.weights)])]
     _core.write_model(path, {"kind": _WEIGHTS}, variables, {})
 
@@ -278,6 +282,10 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
     """Reads weights, by position (see ``Model.load_weights``)."""
     path = os.fsencode(filepath)
+    if path.endswith(keras_weights.SUFFIX):
+        wanted = keras_weights.read(model, path)
+        _restore(wanted, skip_mismatch)
+        return
     metadata, variables = _read(path)
     if metadata.get("kind") == _WEIGHTS:
         own = [(v.path, v) for v in model.weights]
