@@ -238,6 +238,8 @@ def test_other_formats_are_not_written_under_their_names(tmp_path):
     model = model_of()
     for name in ("m.h5", "m.weights.h5", "m.keras", "m.hdf5", "m.onnx", "m.pt", "m.hornbeam.gz", "m.v2"):
         for save in (model.save, model.save_weights, model.export):
+            if save == model.save_weights and name == "m.weights.h5":
+                continue  # which is HDF5 then
             with pytest.raises(ValueError, match=r"must end in '\.hornbeam'.*" + name):
                 save(tmp_path / name)
     assert not list(tmp_path.iterdir())

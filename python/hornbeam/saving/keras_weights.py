@@ -38,10 +38,10 @@ def _visit(layer: Any, path: str, out: dict[str, Any], seen: set[int]) -> None:
     seen.add(id(layer))
     own = sorted(layer._weights, key=lambda w: not w.trainable)
     out.update((f"{path}vars/{i}", w) for i, w in enumerate(own))
-    if hasattr(layer, "_nodes") or is_a(layer, "Sequential"):
-        _visit_all(layer.layers, f"{path}layers/", out, seen)
-    for name in sorted(vars(layer).keys() - _INTERNAL, key=lambda n: (n.startswith("_"), n)):
-        _visit_value(vars(layer)[name], f"{path}{name}/", out, seen)
+    names = vars(layer).keys() - _INTERNAL | ({"layers"} if is_a(layer, "Model") else set())
+    first = "layers" if hasattr(layer, "_nodes") or is_a(layer, "Sequential") else ""
+    for name in sorted(names, key=lambda n: (n != first, n.startswith("_"), n)):
+        _visit_value(getattr(layer, name), f"{path}{name}/", out, seen)
 
 
 def _visit_value(value: Any, path: str, out: dict[str, Any], seen: set[int]) -> None:
