@@ -1,6 +1,9 @@
 """Files of compiled models: every loss, metric, optimizer and schedule comes back, and steps are stored as they are known."""
 
 import json
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -262,3 +265,40 @@ def test_variables_find_their_values_by_name(tmp_path):
         np.testing.assert_array_equal(a, b)
     for a, b in zip(twin.optimizer.variables, model.optimizer.variables, strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+# ---- files of other processes and versions ----
+FRESH = """
+import sys, numpy as np, hornbeam as hb
+model = hb.load_model(sys.argv[1])
+assert np.array_equal(model.predict(np.ones((2, 4), "float32"), verbose=0), np.load(sys.argv[2]))
+"""
+
+
+def test_a_process_that_has_made_no_model_yet_loads_one(tmp_path):
+    i = hb.Input((4,))
+    model = hb.Model(i, L.Dense(2)(hb.ops.tanh(i * 2.0 - 1.0)))
+    model.save(tmp_path / "m.hornbeam")
+    np.save(tmp_path / "y.npy", model.predict(np.ones((2, 4), "float32"), verbose=0))
+    subprocess.run([sys.executable, "-c", FRESH, tmp_path / "m.hornbeam", tmp_path / "y.npy"], check=True, timeout=300)
+
+
+def test_configs_that_say_no_modules_and_no_builds():
+    """What the version before configs in Keras' form wrote, of 20 kinds of layers, compiled and trained for a step."""
+    path = os.path.join(os.path.dirname(__file__), "old_files", "configs.hornbeam")
+    model = hb.load_model(path)
+    _, variables, _ = _core.read_model(path)
+    stored = {n: v.numpy() for n, v in variables}
+    own = {v.path: v.numpy() for v in model.variables if v.name != "seed_generator_state"}
+    assert len(own) > 30
+    for name, value in own.items():
+        np.testing.assert_array_equal(value, stored[name])
+    assert int(model.optimizer.iterations.numpy()) == 1 and isinstance(model.optimizer._schedule, S.CosineDecay)
+    for v in model.optimizer.variables:
+        np.testing.assert_array_equal(v.numpy(), stored[f"optimizer/{v.path}"])
+    assert model.get_compile_config()["loss"][1] == "mse" and model.loss[0] is hb.losses.mean_absolute_error
+    metrics = model.get_compile_config()["metrics"]
+    assert metrics[0][0] == "mae"
+    assert metrics[0][1]["module"] == "hornbeam.metrics" and metrics[0][1]["class_name"] == "MeanAbsoluteError"
+    x = [np.random.default_rng(0).standard_normal((4, 6, 3)).astype("float32"), np.arange(24).reshape(4, 6) % 5]
+    assert [p.shape for p in model.predict(x, verbose=0)] == [(4, 2), (4, 3)]

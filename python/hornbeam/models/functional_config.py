@@ -12,6 +12,7 @@ from hornbeam._tensor import KerasTensor, Tensor
 from hornbeam._tree import flatten
 from hornbeam.config import standardize_dtype
 from hornbeam.layers.layer import Layer
+from hornbeam.models import _functional_graph  # noqa: F401  (its layers of ops stand in configs)
 from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
 
 
