@@ -130,10 +130,18 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return text
 
 
-def channels_last(data_format: Any) -> None:
-    """Refuses every other layout of images."""
+def channels_last(data_format: Any) -> str:
+    """The layout of images: "channels_last", for None too. Refuses every other."""
     if not (data_format is None or (isinstance(data_format, str) and data_format == "channels_last")):
         raise ValueError(f"`data_format` must be 'channels_last'. Received: data_format={data_format!r}")
+    return "channels_last"
+
+
+def no_arguments(owner: Any, given: dict[str, Any], *names: str) -> None:
+    """Refuses arguments that a base class has and this one has not."""
+    for name in names:
+        if name in given:
+            raise TypeError(f"{type(owner).__name__} got an unexpected keyword argument {name!r}")
 
 
 def unsupported(name: str, value: Any, *allowed: Any) -> None:

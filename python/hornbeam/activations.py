@@ -26,7 +26,7 @@ from hornbeam.ops.activations import (
 from hornbeam.ops.activations import gelu as _gelu
 from hornbeam.ops.math import exp, less, minimum, multiply, sigmoid, softplus, subtract, tanh, where
 from hornbeam.ops.math import relu as _relu
-from hornbeam.saving.registry import lookup
+from hornbeam.saving.registry import lookup, serialize_keras_object
 
 exponential = exp
 swish = silu
@@ -84,6 +84,7 @@ _TABLE: dict[str, Callable[..., Any]] = {
         softplus,
         softsign,
         tanh,
+        threshold,
     )
 }
 _TABLE.update(exponential=exponential, swish=silu, hard_swish=hard_silu)
@@ -103,11 +104,12 @@ def get(identifier: Any) -> Callable[..., Any]:
 
 def serialize(activation: Any) -> Any:
     """The name of an activation, or its config."""
-    from hornbeam.saving.registry import serialize_keras_object
-
     return _REVERSE.get(activation) if activation in _REVERSE else serialize_keras_object(activation)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Callable[..., Any]:
+    """The activation that a config or a name stands for, perhaps among custom objects by name."""
+    return lookup("activation", config, _TABLE, custom_objects)  # type: ignore[no-any-return]
 
-__all__ = [*_TABLE, "get", "serialize", "deserialize", "threshold"]
+
+__all__ = [*_TABLE, "get", "serialize", "deserialize"]

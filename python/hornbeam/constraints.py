@@ -8,7 +8,7 @@ from hornbeam import config
 from hornbeam._validation import axes, fraction, number
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
-from hornbeam.saving.registry import lookup, register_builtin
+from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_object
 
 
 class Constraint:
@@ -121,9 +121,9 @@ def get(identifier: Any) -> Any:
 
 def serialize(constraint: Any) -> Any:
     """Its config."""
-    from hornbeam.saving.registry import serialize_keras_object
-
     return serialize_keras_object(constraint)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The constraint that a config or a name stands for, perhaps among custom objects by name."""
+    return lookup("constraint", config, _TABLE, custom_objects)

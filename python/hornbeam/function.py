@@ -22,6 +22,8 @@ from hornbeam._whole import one_at_a_time
 class Compiled:
     """A traced function: its program, and how to rebuild its result."""
 
+    batch: Any = None  # of a model's step: its signature
+
     def __init__(
         self,
         fn: Callable[..., Any],

@@ -10,7 +10,12 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam._validation import choice, integer, number
-from hornbeam.saving.registry import lookup, register_builtin
+from hornbeam.saving.registry import (
+    deserialize_keras_object,
+    lookup,
+    register_builtin,
+    serialize_keras_object,
+)
 
 
 class Initializer:
@@ -28,7 +33,7 @@ class Initializer:
     def from_config(cls, config: dict[str, Any]) -> Initializer:
         """The initializer a config describes."""
         known = {k: v for k, v in config.items() if k not in ("input_axes", "output_axes")}
-        return cls(**known)
+        return cls(**deserialize_keras_object(known))
 
     def clone(self) -> Initializer:
         """A new one with the same config."""
@@ -47,7 +52,7 @@ class _Random(Initializer):
         return np.random.Generator(np.random.Philox(self._random_seed % 2**64))
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed}
+        return {"seed": serialize_keras_object(self.seed)}
 
 
 def _dtype(dtype: Any) -> str:
@@ -85,7 +90,7 @@ class Constant(Initializer):
         return np.broadcast_to(np.asarray(self.value, _dtype(dtype)), tuple(shape)).copy()
 
     def get_config(self) -> dict[str, Any]:
-        return {"value": self.value}
+        return {"value": serialize_keras_object(self.value)}
 
 
 @register_builtin
@@ -390,7 +395,9 @@ _TABLE = {
         "lecun_normal",
     )
 }
-_TABLE.update({cls.__name__: cls for cls in list(_TABLE.values())}, uniform=RandomUniform, normal=RandomNormal)
+_TABLE.update({cls.__name__: cls for cls in list(_TABLE.values())})
+_TABLE.update(uniform=RandomUniform, normal=RandomNormal, one=Ones, zero=Zeros)
+_TABLE.update(IdentityInitializer=Identity, OrthogonalInitializer=Orthogonal)
 
 
 def get(identifier: Any) -> Any:
@@ -407,9 +414,9 @@ def get(identifier: Any) -> Any:
 
 def serialize(initializer: Any) -> Any:
     """Its config."""
-    from hornbeam.saving.registry import serialize_keras_object
-
     return serialize_keras_object(initializer)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The initializer that a config or a name stands for, perhaps among custom objects by name."""
+    return lookup("initializer", config, _TABLE, custom_objects)

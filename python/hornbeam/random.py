@@ -19,8 +19,10 @@ from hornbeam._variable import Variable
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing, reductions
 from hornbeam.ops import math as m
+from hornbeam.saving.registry import register_builtin
 
 
+@register_builtin
 class SeedGenerator:
     """A stream of seeds whose counter is a variable, so that each step of a compiled program draws new numbers.
 
@@ -43,6 +45,11 @@ class SeedGenerator:
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"seed": self._initial_seed}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SeedGenerator:
+        """A new stream from its beginning."""
+        return cls(**config)
 
 
 _global_seed = 0

@@ -8,7 +8,7 @@ from hornbeam._validation import choice, number
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, reductions
 from hornbeam.ops import math as m
-from hornbeam.saving.registry import lookup, register_builtin
+from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_object
 
 
 class Regularizer:
@@ -114,6 +114,8 @@ _TABLE = {
     "L1": L1,
     "L2": L2,
     "L1L2": L1L2,
+    "l1l2": L1L2,
+    "OrthogonalRegularizer": OrthogonalRegularizer,
     "orthogonal_regularizer": OrthogonalRegularizer,
 }
 
@@ -125,9 +127,9 @@ def get(identifier: Any) -> Any:
 
 def serialize(regularizer: Any) -> Any:
     """Its config."""
-    from hornbeam.saving.registry import serialize_keras_object
-
     return serialize_keras_object(regularizer)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The regularizer that a config or a name stands for, perhaps among custom objects by name."""
+    return lookup("regularizer", config, _TABLE, custom_objects)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hornbeam import ops, random, regularizers
 from hornbeam._tensor import dims_of, is_tensor, to_tensor
-from hornbeam._validation import choice, fraction, ints, positive_int, unsupported
+from hornbeam._validation import choice, fraction, ints, no_arguments, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
 
@@ -63,6 +63,7 @@ class MultiHeadAttention(Layer):
     bias_regularizer: Any
     kernel_constraint: Any
     bias_constraint: Any
+    _not_attributes = ("output_shape",)
 
     def __init__(
         self,
@@ -92,6 +93,7 @@ class MultiHeadAttention(Layer):
             raise ValueError(f"`output_shape` must be one size. Received: output_shape={output_shape}")
         self.output_size = positive_int("output_shape", sizes[0]) if sizes else None
         unsupported("attention_axes", attention_axes, None)
+        self.attention_axes = None
         self._take(
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
@@ -101,8 +103,7 @@ class MultiHeadAttention(Layer):
             bias_constraint=bias_constraint,
         )
         self._projection_regularizer = regularizers.get(activity_regularizer)
-        self.seed = seed
-        self.seed_generator = random.SeedGenerator(seed)
+        self.seed, self.seed_generator = seed, random.SeedGenerator(seed)
         self.supports_masking = True
 
     def build(self, query_shape: Any, value_shape: Any = None, key_shape: Any = None) -> None:
@@ -179,11 +180,9 @@ class MultiHeadAttention(Layer):
         """The query's mask."""
         return previous_mask
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config["output_shape"] = self.output_size
-        config["activity_regularizer"] = regularizers.serialize(self._projection_regularizer)
-        return config
+    def _attributes(self, known: type) -> dict[str, Any]:
+        own = {"output_shape": self.output_size, "activity_regularizer": self._projection_regularizer}
+        return {**super()._attributes(known), **own}
 
 
 def _for_heads(mask: Any) -> Any:
@@ -247,8 +246,7 @@ class Attention(Layer):
         super().__init__(**kwargs)
         self.use_scale, self.dropout = use_scale, fraction("dropout", dropout)
         self.score_mode = choice("score_mode", score_mode, ("dot", "concat"))
-        self.seed = seed
-        self.seed_generator = random.SeedGenerator(seed)
+        self.seed, self.seed_generator = seed, random.SeedGenerator(seed)
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -311,7 +309,10 @@ class AdditiveAttention(Attention):
         dropout: fraction of the weights dropped while training.
     """
 
+    _not_attributes = ("score_mode",)
+
     def __init__(self, use_scale: bool = True, dropout: float = 0.0, **kwargs: Any) -> None:
+        no_arguments(self, kwargs, "score_mode")
         super().__init__(use_scale=use_scale, dropout=dropout, **kwargs)
 
     def build(self, input_shape: Any) -> None:
@@ -322,6 +323,3 @@ class AdditiveAttention(Attention):
     def _scores(self, q: Any, k: Any) -> Any:
         s = ops.tanh(ops.add(ops.expand_dims(q, -2), ops.expand_dims(k, -3)))
         return ops.sum(s if self.scale is None else ops.multiply(s, self.scale), axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "use_scale": self.use_scale, "dropout": self.dropout}

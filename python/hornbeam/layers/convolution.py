@@ -53,7 +53,7 @@ class _Conv(Layer):
     def _geometry(
         self, kernel_size: Any, strides: Any, padding: str, data_format: str | None, dilation_rate: Any
     ) -> None:
-        channels_last(data_format)
+        self.data_format = channels_last(data_format)
         self.kernel_size = int_tuple("kernel_size", kernel_size, self.rank)
         self.strides = int_tuple("strides", strides, self.rank)
         self.dilation_rate = int_tuple("dilation_rate", dilation_rate, self.rank)
@@ -202,6 +202,8 @@ class Conv3D(_Conv):
 
 
 class _ConvTranspose(_Conv):
+    _not_attributes = ("groups",)
+
     def __init__(
         self,
         filters: int,

@@ -98,6 +98,8 @@ class EinsumDense(Layer):
         bias_initializer, bias_regularizer, bias_constraint: of the bias.
     """
 
+    _not_attributes = ("output_shape",)
+
     def __init__(
         self,
         equation: str,
@@ -160,10 +162,8 @@ class EinsumDense(Layer):
         y = ops.einsum(self.equation, inputs, self.kernel)
         return self.activation(y if self.bias is None else ops.add(y, self.bias))
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config["output_shape"] = self.partial_output_shape
-        return config
+    def _attributes(self, known: type) -> dict[str, Any]:
+        return {**super()._attributes(known), "output_shape": self.partial_output_shape}
 
 
 def _einsum_terms(equation: str, bias_axes: str | None) -> tuple[str, str, str]:
@@ -197,6 +197,7 @@ class Embedding(Layer):
     """
 
     input_dtype = "int32"
+    _not_attributes = ("weights",)
 
     def __init__(
         self,
@@ -254,7 +255,7 @@ class Identity(Layer):
 
 
 class Lambda(Layer):
-    """A Python function as a layer. It travels in files as graph; it cannot be rebuilt from a config.
+    """A Python function as a layer. It travels in files as graph; a config can name it, unless it is a lambda.
 
     Args:
         function: takes the input, returns tensors; it is given ``mask`` and ``training`` where it has such parameters.
@@ -272,7 +273,7 @@ class Lambda(Layer):
                 "a Lambda layer cannot be rebuilt from a config: its function is Python code. Use a Layer subclass "
                 f"registered with register_keras_serializable. Received: function={function!r}"
             )
-        self.function, self.mask, self.arguments = function, mask, arguments or {}
+        self.function, self.output_shape, self.mask, self.arguments = function, output_shape, mask, arguments or {}
         self._context = _parameter_names(function) - set(self.arguments)
         self.supports_masking = True
 
@@ -285,8 +286,9 @@ class Lambda(Layer):
         known = {"mask": mask, "training": training}
         return self.function(inputs, **self.arguments, **{k: v for k, v in known.items() if k in self._context})
 
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "function": f"<python function {getattr(self.function, '__name__', '?')}>"}
+    def _attributes(self, known: type) -> dict[str, Any]:
+        functions = {"function": self.function, "mask": self.mask}  # so that a copy can be made of a lambda too
+        return {**super()._attributes(known), **functions}
 
 
 def _parameter_names(function: Any) -> set[str]:
@@ -344,6 +346,8 @@ class ActivityRegularization(Layer):
         l2: factor of the squares.
     """
 
+    _not_attributes = ("activity_regularizer",)  # made of l1 and l2
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
         self.l1, self.l2 = l1, l2
@@ -352,6 +356,3 @@ class ActivityRegularization(Layer):
     def call(self, inputs: Any) -> Any:
         """The input."""
         return inputs
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "l1": self.l1, "l2": self.l2}

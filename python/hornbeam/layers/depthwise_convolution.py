@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._validation import positive_int
+from hornbeam._validation import no_arguments, positive_int
 from hornbeam.layers.convolution import _Conv
+
+_KERNEL = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")  # of other names here
 
 
 class _DepthwiseConv(_Conv):
+    _not_attributes = ("filters", "groups", *_KERNEL)
+
     def __init__(
         self,
         kernel_size: Any,
@@ -29,6 +33,7 @@ class _DepthwiseConv(_Conv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        no_arguments(self, kwargs, *_KERNEL)
         super().__init__(
             1,
             kernel_size,
@@ -39,22 +44,24 @@ class _DepthwiseConv(_Conv):
             1,
             activation,
             use_bias,
-            depthwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            depthwise_constraint,
-            bias_constraint,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
         self.depth_multiplier = positive_int("depth_multiplier", depth_multiplier)
+        self._take(
+            depthwise_initializer=depthwise_initializer,
+            depthwise_regularizer=depthwise_regularizer,
+            depthwise_constraint=depthwise_constraint,
+        )
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernel ``(window..., channels, depth_multiplier)`` and the bias."""
         channels = self._channels(input_shape)
         self.filters = channels * self.depth_multiplier
-        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier))
+        self.kernel = self._weight("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
         self.bias = self._weight("bias", (self.filters,)) if self.use_bias else None
 
     def call(self, inputs: Any) -> Any:
@@ -137,6 +144,8 @@ class DepthwiseConv2D(_DepthwiseConv):
 
 
 class _SeparableConv(_Conv):
+    _not_attributes = ("groups", *_KERNEL)
+
     def __init__(
         self,
         filters: int,
@@ -160,6 +169,7 @@ class _SeparableConv(_Conv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        no_arguments(self, kwargs, *_KERNEL)
         super().__init__(
             filters,
             kernel_size,
@@ -226,9 +236,10 @@ class SeparableConv1D(_SeparableConv):
         depth_multiplier: channels between the two convolutions for each input channel.
         activation: a name or a function; None for linear.
         use_bias: whether there is a bias.
-        depthwise_initializer, depthwise_regularizer: of the kernel ``(window..., channels, depth_multiplier)``.
-        pointwise_initializer, pointwise_regularizer: of the kernel that mixes the channels.
-        bias_initializer, bias_regularizer: of the bias.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of the kernel ``(window..., channels,
+            depth_multiplier)``.
+        pointwise_initializer, pointwise_regularizer, pointwise_constraint: of the kernel that mixes the channels.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
 
     Input shape:
         ``(batch, steps, channels)``.
@@ -263,9 +274,10 @@ class SeparableConv2D(_SeparableConv):
         depth_multiplier: channels between the two convolutions for each input channel.
         activation: a name or a function; None for linear.
         use_bias: whether there is a bias.
-        depthwise_initializer, depthwise_regularizer: of the kernel ``(window..., channels, depth_multiplier)``.
-        pointwise_initializer, pointwise_regularizer: of the kernel that mixes the channels.
-        bias_initializer, bias_regularizer: of the bias.
+        depthwise_initializer, depthwise_regularizer, depthwise_constraint: of the kernel ``(window..., channels,
+            depth_multiplier)``.
+        pointwise_initializer, pointwise_regularizer, pointwise_constraint: of the kernel that mixes the channels.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
 
     Input shape:
         ``(batch, rows, columns, channels)``.

@@ -18,12 +18,14 @@ from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import optional_dims
 from hornbeam._variable import Variable
 from hornbeam._whole import all_or_nothing, one_at_a_time
+from hornbeam.layers._configs import Configured, map_shape
 from hornbeam.layers._owner import WeightOwner
 from hornbeam.ops.math import maximum
 from hornbeam.saving.registry import register_builtin
 
 
-class Layer(WeightOwner):
+@register_builtin
+class Layer(Configured, WeightOwner):
     """A piece of a model: weights made by ``build``, used by ``call``.
 
     Args:
@@ -33,7 +35,7 @@ class Layer(WeightOwner):
         activity_regularizer: a penalty on its output, added to the loss.
 
     Subclasses define ``call`` in terms of ``hb.ops`` or other layers, make weights with ``add_weight`` in ``build`` (or in
-    the constructor), and return the constructor's arguments from ``get_config``.
+    the constructor), and return what they are made of from ``get_config``.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -72,7 +74,7 @@ class Layer(WeightOwner):
             dtype.name if hasattr(dtype, "name") and not isinstance(dtype, np.dtype) else dtype
         )
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.supports_masking = False
+        self.supports_masking, self.autocast = False, bool(autocast)
         self._fixed: tuple[int | None, dict[int, int]] | None = None
         if input_dim is not None:
             input_shape = (input_dim,)
@@ -150,9 +152,7 @@ class Layer(WeightOwner):
         if self.built:
             return
         shapes = [
-            map_structure(lambda t: tuple(t.shape) if t is not None else None, a)
-            for a in args
-            if any(isinstance(t, (TensorLike, Variable)) for t in flatten(a))
+            map_structure(lambda t: tuple(t.shape) if t is not None else None, a) for a in args if _holds_tensors(a)
         ]
         if not shapes:
             shapes = [
@@ -165,12 +165,15 @@ class Layer(WeightOwner):
             for p in inspect.signature(self.build).parameters.values()
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
+        given = [a for a in [*args, *kwargs.values()] if _holds_tensors(a)]
         if type(self).build is Layer.build:  # the layers inside are built when `call` comes to them
             self.built = True
+            self._note_build(given, [p.name for p in wanted])
             return
         with one_at_a_time(), eager_scope():
             if not self.built:
                 self.build(*shapes[: max(1, len(wanted))])
+                self._note_build(given, [p.name for p in wanted])
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         accepts = _call_parameters(type(self))
@@ -234,35 +237,6 @@ class Layer(WeightOwner):
 
         return infer(self, args, kwargs)
 
-    # ---- configs ----
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments; a subclass that defines its own constructor adds its own."""
-        out: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
-        if self.activity_regularizer is not None:
-            out["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        builtin = type(self).__module__.startswith("hornbeam.")
-        if (builtin or type(self).get_config is Layer.get_config) and type(self).__init__ is not Layer.__init__:
-            args, kwargs = self._init_args  # type: ignore[attr-defined]
-            bound = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
-            bound.apply_defaults()
-            given = {**bound.arguments, **bound.arguments.get("kwargs", {})}
-            out.update(
-                {
-                    k: v
-                    for k, v in given.items()
-                    if k not in ("self", "kwargs", "args", "name", "weights", "input_shape")
-                }
-            )
-        return out
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """A new layer (with new weights) from a config."""
-        try:
-            return cls(**config)
-        except TypeError as e:
-            raise TypeError(f"cannot make a {cls.__name__} from its config: {e}. Received: config={config}") from e
-
     @property
     def input(self) -> Any:
         """The symbolic input of the first call. Raises ValueError when there was none."""
@@ -282,15 +256,6 @@ class Layer(WeightOwner):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def map_shape(shape: Any) -> Any:
-    """Symbolic tensors for a shape or a structure of shapes."""
-    if isinstance(shape, (tuple, list)) and all(d is None or hasattr(d, "__index__") for d in shape):
-        return KerasTensor(tuple(shape))
-    if isinstance(shape, dict):
-        return {k: map_shape(v) for k, v in shape.items()}
-    return [map_shape(v) for v in shape]
-
-
 def _whole(build: Any) -> Any:
     """``build``, which marks the layer as built, and leaves it and those inside as they were when it fails."""
 
@@ -300,8 +265,15 @@ def _whole(build: Any) -> Any:
         with all_or_nothing(*self._all_layers()):
             build(self, *args, **kwargs)
             self.built = True
+            shapes = [s for s in [*args, *kwargs.values()] if s is not None]
+            if shapes:
+                self._note_build(shapes, list(inspect.signature(build).parameters)[1:])
 
     return run
+
+
+def _holds_tensors(x: Any) -> bool:
+    return any(isinstance(t, (TensorLike, Variable)) for t in flatten(x))
 
 
 _signatures: dict[type, set[str]] = {}

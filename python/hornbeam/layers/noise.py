@@ -55,11 +55,10 @@ class SpatialDropout1D(Dropout):
         seed: None for a fresh one.
     """
 
+    _not_attributes = ("noise_shape",)
+
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(rate, (None, 1, None), seed, **kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "rate": self.rate, "seed": self.seed}
 
 
 class SpatialDropout2D(Dropout):
@@ -70,11 +69,10 @@ class SpatialDropout2D(Dropout):
         seed: None for a fresh one.
     """
 
+    _not_attributes = ("noise_shape",)
+
     def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(rate, (None, 1, 1, None), seed, **kwargs)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "rate": self.rate, "seed": self.seed}
 
 
 class GaussianNoise(_Noise):

@@ -57,7 +57,7 @@ class BatchNormalization(Layer):
             fraction("momentum", momentum),
             _epsilon(epsilon),
         )
-        self.center, self.scale = center, scale
+        self.center, self.scale, self.synchronized = center, scale, bool(synchronized)
         self._take(
             beta_initializer=beta_initializer,
             gamma_initializer=gamma_initializer,

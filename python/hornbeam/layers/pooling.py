@@ -24,7 +24,7 @@ class _Pool(Layer):
         self.pool_size = int_tuple("pool_size", pool_size, self.rank)
         self.strides = self.pool_size if strides is None else int_tuple("strides", strides, self.rank)
         self.padding = choice("padding", padding, ("valid", "same"))
-        channels_last(data_format)
+        self.data_format = channels_last(data_format)
 
     def call(self, inputs: Any) -> Any:
         """The pooled input."""
@@ -38,7 +38,7 @@ class _GlobalPool(Layer):
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        channels_last(data_format)
+        self.data_format = channels_last(data_format)
         self.keepdims = keepdims
 
     def call(self, inputs: Any) -> Any:

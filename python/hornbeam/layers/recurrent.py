@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hornbeam import initializers, ops, random, regularizers
+from hornbeam import initializers, ops, random
 from hornbeam._tensor import dims_of, emit, emit1
 from hornbeam._tree import flatten, pack_like
 from hornbeam._validation import unsupported
@@ -236,6 +236,7 @@ def _held_masks(cell: Any, batch: Any, drops: bool) -> Iterator[None]:
 
 class _CellRNN(RNN):
     cell_class: Any = None
+    _not_attributes = ("cell",)
     _own = (
         "return_sequences",
         "return_state",
@@ -247,6 +248,7 @@ class _CellRNN(RNN):
         "trainable",
         "dtype",
         "activity_regularizer",
+        "autocast",
         "input_shape",
         "batch_input_shape",
         "input_dim",
@@ -264,24 +266,8 @@ class _CellRNN(RNN):
         super().__init__(cell, **mine)
         self.units = cell.units
 
-    def get_config(self) -> dict[str, Any]:
-        config = {**self.cell.get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
-        config.update(
-            {
-                k: getattr(self, k)
-                for k in (
-                    "name",
-                    "trainable",
-                    "return_sequences",
-                    "return_state",
-                    "go_backwards",
-                    "stateful",
-                    "unroll",
-                    "zero_output_for_mask",
-                )
-            }
-        )
-        return config
+    def _attributes(self, known: type) -> dict[str, Any]:
+        return {**self.cell._attributes(type(self.cell)), **super()._attributes(known)}
 
     @property
     def activation(self) -> Any:

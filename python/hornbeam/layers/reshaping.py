@@ -20,8 +20,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        channels_last(data_format)
-        self.data_format = data_format
+        self.data_format = channels_last(data_format)
 
     def call(self, inputs: Any) -> Any:
         """The flattened input."""
@@ -102,7 +101,7 @@ class _Padding(Layer):
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        channels_last(data_format)
+        self.data_format = channels_last(data_format)
         self.padding = _pairs("padding", padding, self.rank)
 
     def call(self, inputs: Any) -> Any:
@@ -144,7 +143,7 @@ class _Cropping(Layer):
 
     def __init__(self, cropping: Any = 1, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        channels_last(data_format)
+        self.data_format = channels_last(data_format)
         self.cropping = _pairs("cropping", cropping, self.rank)
 
     def call(self, inputs: Any) -> Any:
@@ -226,7 +225,7 @@ class UpSampling2D(Layer):
         self, size: Any = 2, data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        channels_last(data_format)
+        self.data_format = channels_last(data_format)
         self.size = int_tuple("size", size, 2)
         self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
 
@@ -249,7 +248,7 @@ class UpSampling3D(Layer):
 
     def __init__(self, size: Any = 2, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        channels_last(data_format)
+        self.data_format = channels_last(data_format)
         self.size = int_tuple("size", size, 3)
 
     def call(self, inputs: Any) -> Any:

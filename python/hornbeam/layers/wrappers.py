@@ -69,6 +69,8 @@ class Bidirectional(Layer):
         ValueError: when both layers go the same way, or return different things.
     """
 
+    _not_attributes = ("weights",)
+
     def __init__(
         self,
         layer: Any,
@@ -163,14 +165,6 @@ class Bidirectional(Layer):
         else:
             out = ops.multiply(ops.add(a, b), 0.5 if self.merge_mode == "ave" else 1.0)
         return [out, *states] if states else out
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "layer": serialize_keras_object(self.forward_layer),
-            "merge_mode": self.merge_mode,
-            "backward_layer": serialize_keras_object(self.backward_layer),
-        }
 
 
 class TimeDistributed(Wrapper):

@@ -10,7 +10,7 @@ from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._tree import map_structure
 from hornbeam._validation import choice, unsupported
 from hornbeam.ops.math import shape_product
-from hornbeam.saving.registry import register_builtin
+from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
 _REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 
@@ -148,8 +148,10 @@ class LossFunctionWrapper(Loss):
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(self._fn_kwargs)
-        if type(self) is LossFunctionWrapper:
-            config["fn"] = self.fn
-        return config
+        config = {**super().get_config(), **self._fn_kwargs}
+        return {**config, "fn": serialize_keras_object(self.fn)} if type(self) is LossFunctionWrapper else config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Loss:
+        """The loss a config describes."""
+        return cls(**{k: deserialize_keras_object(v) for k, v in config.items()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from hornbeam._names import to_snake_case
 from hornbeam.losses import functions as _f
 from hornbeam.losses.functions import *  # noqa: F403
 from hornbeam.metrics import accuracy as _a
@@ -38,6 +39,7 @@ _TABLE.update(
         if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")
     }
 )
+_TABLE.update({to_snake_case(n): c for n, c in list(_TABLE.items()) if to_snake_case(n) not in _TABLE})
 
 
 def get(identifier: Any) -> Any:
@@ -50,4 +52,6 @@ def serialize(metric: Any) -> Any:
     return serialize_keras_object(metric)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The metric that a config or a name stands for, perhaps among custom objects by name."""
+    return lookup("metric", config, _TABLE, custom_objects)

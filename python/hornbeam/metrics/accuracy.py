@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from hornbeam import ops
@@ -120,6 +121,7 @@ class _Accuracy(MeanMetricWrapper):
     def __init__(self, name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         fn = type(self).__dict__.get("_function") or self._function
         fn = getattr(fn, "__func__", fn)
+        inspect.signature(fn).bind(None, None, **kwargs)
         super().__init__(fn, name or fn.__name__, dtype, **kwargs)
         self._direction = "up"
 

@@ -14,7 +14,7 @@ from hornbeam._validation import fits_memory, unsupported
 from hornbeam._variable import Variable
 from hornbeam.losses.loss import check_shapes, fit_weight, reduce_weighted, same_rank
 from hornbeam.ops.math import shape_product, to_float
-from hornbeam.saving.registry import register_builtin
+from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
 
 class Metric:
@@ -215,9 +215,12 @@ class MeanMetricWrapper(Mean):
 
     def get_config(self) -> dict[str, Any]:
         config = {"name": self.name, **self._fn_kwargs}
-        if type(self) is MeanMetricWrapper:
-            config["fn"] = self._fn
-        return config
+        return {**config, "fn": serialize_keras_object(self._fn)} if type(self) is MeanMetricWrapper else config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Metric:
+        """The metric a config describes."""
+        return cls(**{k: deserialize_keras_object(v) for k, v in config.items()})
 
 
 def alike(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:

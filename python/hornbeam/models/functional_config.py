@@ -11,6 +11,8 @@ from hornbeam import _core
 from hornbeam._tensor import KerasTensor, Tensor
 from hornbeam._tree import flatten
 from hornbeam.config import standardize_dtype
+from hornbeam.layers.layer import Layer
+from hornbeam.models import _functional_graph  # noqa: F401  (its layers of ops stand in configs)
 from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
 
 
@@ -72,6 +74,14 @@ def functional_config(model: Any) -> dict[str, Any]:
     }
 
 
+def made_of(entry: dict[str, Any]) -> Any:
+    """The layer of an entry, which the calls will build; an entry may hold it already."""
+    if isinstance(entry.get("layer"), Layer):
+        return entry["layer"]
+    parts = ("module", "class_name", "config", "registered_name", "compile_config")
+    return deserialize_keras_object({k: entry[k] for k in parts if k in entry})
+
+
 def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
     """The model such a config describes."""
     made: dict[str, Any] = {}
@@ -80,9 +90,7 @@ def functional_from_config(cls: Any, config: dict[str, Any]) -> Any:
     for entry in config["layers"]:
         if entry["name"] in made:
             raise ValueError(f"two layers of the config are named {entry['name']!r}")
-        layer = deserialize_keras_object(
-            {k: entry[k] for k in ("class_name", "config", "registered_name") if k in entry}
-        )
+        layer = made_of(entry)
         made[entry["name"]] = layer
         if hasattr(layer, "batch_shape"):
             tensors[(entry["name"], 0, 0)] = layer.output

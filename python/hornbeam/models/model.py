@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from hornbeam._tree import flatten
 from hornbeam.layers.layer import Layer, map_shape
 from hornbeam.models._functional_graph import Graph, OpLayer, infer
-from hornbeam.models.functional_config import functional_config, functional_from_config
+from hornbeam.models._saved import Saved
 from hornbeam.training.trainer import Trainer
 
 
-class Model(Trainer, Layer):
+class Model(Saved, Trainer, Layer):
     """Layers that train together.
 
     ``Model(inputs, outputs)`` makes a functional model; a subclass with a ``call`` makes any other.
@@ -164,65 +163,6 @@ class Model(Trainer, Layer):
         text = summary_text(self, line_length, expand_nested, show_trainable)
         (print_fn or print)(text)
 
-    def save(self, filepath: Any, overwrite: bool = True, zipped: Any = None, sample: Any = None) -> None:
-        """Writes the model to one file: config, weights, optimizer state and compiled programs.
-
-        Args:
-            filepath: a path ending in ".hornbeam".
-            overwrite: False: raise when the file exists.
-            zipped: accepted for compatibility.
-            sample: ``(x, y)`` to trace the training step of a model that has not trained yet.
-
-        Raises:
-            OSError: when the file cannot be written; an old file is left as it was.
-        """
-        from hornbeam.saving.model_file import save_model
-
-        save_model(self, filepath, overwrite=overwrite, sample=sample)
-
-    def export(self, filepath: Any, sample: Any = None, **_: Any) -> None:
-        """Writes the programs and weights for native use, without the Python config (see ``save``)."""
-        from hornbeam.saving.model_file import save_model
-
-        save_model(self, filepath, config=False, sample=sample)
-
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Writes the weights alone, in the safetensors layout (see ``save``)."""
-        from hornbeam.saving.model_file import save_weights
-
-        save_weights(self, filepath, overwrite)
-
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:
-        """Reads weights that ``save_weights`` or ``save`` wrote.
-
-        Raises:
-            FormatError: when the file is damaged.
-            ValueError: when shapes differ (all are listed); then nothing is changed.
-        """
-        from hornbeam.saving.model_file import load_weights
-
-        load_weights(self, filepath, skip_mismatch)
-
-    def to_json(self) -> str:
-        """The config as JSON."""
-        import json
-
-        from hornbeam.saving.registry import serialize_keras_object
-
-        return json.dumps(serialize_keras_object(self))
-
-    def get_config(self) -> dict[str, Any]:
-        if self._graph is not None and _takes_functional(type(self)):
-            return functional_config(self)
-        return super().get_config()
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """The model a config describes."""
-        if "input_layers" in config:
-            return functional_from_config(cls, config)
-        return super().from_config(config)
-
 
 class Functional(Model):
     """A model that is a graph of layer calls, made by ``Model(inputs, outputs)``.
@@ -240,12 +180,6 @@ class Functional(Model):
 def _are_functional(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether these are the arguments of a functional model: ``inputs``, ``outputs`` and perhaps ``name``."""
     return len(args) >= 2 or (len(args) == 1 and "outputs" in kwargs) or {"inputs", "outputs"} <= set(kwargs)
-
-
-def _takes_functional(cls: type) -> bool:
-    """Whether a model's constructor takes ``inputs`` and ``outputs``, rather than arguments of its own."""
-    own = list(inspect.signature(cls.__init__).parameters.values())[1:]  # type: ignore[misc]
-    return [p.name for p in own[:2]] == ["inputs", "outputs"] or any(p.kind is p.VAR_POSITIONAL for p in own[:1])
 
 
 def _shapes(tensors: Any) -> Any:

@@ -10,8 +10,10 @@ from hornbeam._whole import all_or_nothing
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer
 from hornbeam.models._functional_graph import Graph
+from hornbeam.models.functional_config import made_of
 from hornbeam.models.model import Model
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
+from hornbeam.saving.custom_objects import CustomObjectScope
+from hornbeam.saving.registry import constructor_is_ours, serialize_keras_object
 
 
 class Sequential(Model):
@@ -112,6 +114,11 @@ class Sequential(Model):
         return [x for x in self._stack if not isinstance(x, InputLayer)]
 
     def get_config(self) -> dict[str, Any]:
+        if not constructor_is_ours(type(self)):
+            try:
+                return super().get_config()
+            except NotImplementedError:  # then without its arguments: layers are added to a new one
+                pass
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
@@ -124,7 +131,13 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """The model a config describes."""
-        model = cls([deserialize_keras_object(c) for c in config["layers"]], name=config.get("name"))
+        if not constructor_is_ours(cls) and "trainable" not in config:
+            return super().from_config(config, custom_objects)
+        with CustomObjectScope(custom_objects):
+            model = cls(name=config.get("name"))
+            for entry in config["layers"]:
+                model.add(made_of(entry), rebuild=False)
+            model._rebuild()
         if model._graph is None and config.get("build_input_shape"):
             model.build(config["build_input_shape"])
         if config.get("trainable") is False:

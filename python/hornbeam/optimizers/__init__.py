@@ -23,4 +23,6 @@ def serialize(optimizer: Any) -> Any:
     return serialize_keras_object(optimizer)
 
 
-deserialize = get
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The optimizer that a config or a name stands for, perhaps among custom objects by name."""
+    return lookup("optimizer", config, _TABLE, custom_objects)

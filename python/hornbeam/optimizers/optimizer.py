@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import inspect
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,12 @@ from hornbeam._tree import flatten
 from hornbeam._variable import Variable
 from hornbeam._whole import all_or_nothing, one_at_a_time
 from hornbeam.optimizers.schedules import LearningRateSchedule
-from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
+from hornbeam.saving.registry import (
+    argument_names,
+    deserialize_keras_object,
+    register_builtin,
+    serialize_keras_object,
+)
 
 
 def _whole(build: Any) -> Any:
@@ -364,22 +368,12 @@ class Optimizer:
     # ---- configs ----
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        names = [
-            n
-            for c in type(self).__mro__
-            if "__init__" in vars(c)
-            for n in inspect.signature(vars(c)["__init__"]).parameters
-        ]
-        out = {
-            n: getattr(self, n)
-            for n in dict.fromkeys(names)
-            if n not in ("self", "kwargs", "args", "learning_rate") and hasattr(self, n)
-        }
         rate = self._schedule if self._rate is None else float(self._rate.numpy())
+        others = [n for n in argument_names(type(self)) if n not in ("name", "learning_rate") and hasattr(self, n)]
         return {
             "name": self.name,
             "learning_rate": serialize_keras_object(rate),
-            **{k: v for k, v in out.items() if k != "name"},
+            **{n: serialize_keras_object(getattr(self, n)) for n in others},
         }
 
     @classmethod

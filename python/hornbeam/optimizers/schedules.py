@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from typing import Any
 
 from hornbeam import ops
-from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
+from hornbeam.saving.registry import (
+    argument_names,
+    deserialize_keras_object,
+    register_builtin,
+    serialize_keras_object,
+)
 
 
 class LearningRateSchedule:
@@ -23,9 +27,16 @@ class LearningRateSchedule:
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        names = [n for n in inspect.signature(type(self).__init__).parameters if n != "self"]
-        return {n: getattr(self, n) for n in names if hasattr(self, n)}
+        """The constructor's arguments.
+
+        Raises:
+            NotImplementedError: when an argument is not kept as an attribute of its name.
+        """
+        names = argument_names(type(self))
+        missing = [n for n in names if not hasattr(self, n)]
+        if missing:
+            raise NotImplementedError(f"{type(self).__name__} must define get_config(): it keeps no {missing}")
+        return {n: getattr(self, n) for n in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:

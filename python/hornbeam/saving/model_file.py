@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,10 +13,15 @@ import numpy as np
 
 from hornbeam import _core
 from hornbeam._allowance import allowance
-from hornbeam._tree import flatten
+from hornbeam._validation import unsupported
+from hornbeam.saving import keras_weights
+from hornbeam.saving.custom_objects import CustomObjectScope
 from hornbeam.saving.registry import deserialize_keras_object, is_a, serialize_keras_object
+from hornbeam.training.signatures import decode
 
 _FLOATS = {"float16", "float32", "float64"}
+_SUFFIX = b".hornbeam"
+_OPTIMIZER = "optimizer/"  # begins the names of its variables
 _WEIGHTS = "weights"  # the metadata's "kind" of a file of save_weights; a model's file has none
 
 
@@ -41,62 +47,54 @@ def _model_variables(model: Any) -> list[tuple[str, Any]]:
     return _named([(v.path, v) for v in model.variables])
 
 
-def _new_path(filepath: Any, overwrite: bool) -> bytes:
+def _new_path(filepath: Any, overwrite: bool, *others: bytes) -> bytes:
     path = os.fsencode(filepath)
+    if os.path.splitext(path)[1] not in (b"", _SUFFIX) and not path.endswith(others):
+        known = " or ".join(repr(os.fsdecode(s)) for s in (_SUFFIX, *others))
+        raise ValueError(
+            f"`filepath` must end in {known} or in no suffix: other formats are not written. Received: "
+            f"filepath={os.fsdecode(path)!r}"
+        )
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{os.fsdecode(path)} exists and overwrite=False")
     return path
 
 
-def _functions(model: Any, sample: Any) -> dict[str, Any]:
-    functions: dict[str, Any] = {}
-    steps = {kind: programs.last() for kind, programs in model._steps.items() if len(programs)}
-    if sample is not None and model._compiled and "train" not in steps:
-        from hornbeam.training import data
-
-        x, y, w = data.unpack_x_y_sample_weight(sample)
-        batch = tuple(data.to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", w)))
-        steps["train"] = model._step_for("train", batch)
-    if "predict" not in steps:
-        try:
-            inputs = flatten(model.input)
-            arrays = [np.zeros((1, *(d if d is not None else 1 for d in t.shape[1:])), t.dtype) for t in inputs]
-            known = all(d is not None for t in inputs for d in t.shape[1:])
-        except ValueError:
-            known = False
-        if known:
-            steps["predict"] = model._step_for("predict", (arrays if len(arrays) > 1 else arrays[0],))
-    for kind in ("predict", "train"):
-        if kind in steps and steps[kind].graph.output_names:  # a file's functions return something
-            functions[kind] = steps[kind]
-    return functions
-
-
-def save_model(model: Any, filepath: Any, overwrite: bool = True, config: bool = True, sample: Any = None) -> None:
+def save_model(
+    model: Any, filepath: Any, overwrite: bool = True, zipped: Any = None, config: bool = True, sample: Any = None
+) -> None:
     """Writes a model to one file: config, weights, optimizer state and compiled programs.
+
+    A program for prediction is always among them where the inputs are known. The training step is when the model was
+    trained, or came from a file with one, or with a ``sample``. The file's signature says why one is missing; ``export``,
+    which is for native programs, warns.
 
     Args:
         model: a built model.
-        filepath: a path ending in ".hornbeam".
+        filepath: a path ending in ".hornbeam", or in no suffix.
         overwrite: False: raise when the file exists.
+        zipped: only None or True, for one file.
         config: whether ``load_model`` shall be able to make the model again; False leaves what native programs need.
-        sample: ``(x, y)`` to trace the training step of a model that has not trained yet.
+        sample: ``(x, y)`` to trace the training step with.
 
     Raises:
         FileExistsError: when the file exists and ``overwrite`` is False.
-        ValueError: when the model has no weights yet.
+        NotImplementedError: when a config cannot hold what the model was made with; ``config=False`` leaves it out.
+        ValueError: when the model has no weights yet, or for a path whose suffix is another format's.
         OSError: when the file cannot be written; an old file is left as it was.
     """
     path = _new_path(filepath, overwrite)
+    unsupported("zipped", zipped, None, True)
     if not model.built and not model.weights:
         raise ValueError(f"model {model.name!r} has no weights yet: call it on data, or build it, before saving")
-    functions = _functions(model, sample)
+    body = _config(model) if config else None
+    functions, missing = model._stored_programs(sample)
     metrics = [v for _, m in model._metric_items() for v in m.variables]
     optimizer = model.optimizer
     own = _model_variables(model)
     named = list(own)
     if optimizer is not None:
-        named += [(f"optimizer/{v.path}", v) for v in optimizer.variables]
+        named += [(f"{_OPTIMIZER}{v.path}", v) for v in optimizer.variables]
     named += [(f"metrics/{v.path}", v) for v in metrics]
     known = {id(v._core) for _, v in named}
     others = [c for step in functions.values() for c in step.graph.variables if id(c) not in known]
@@ -114,24 +112,21 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, config: bool =
         "metric_state": [names[id(v._core)] for v in metrics],
         "learning_rate": names[id(rate._core)] if rate is not None else "",
         "model_variables": len(own),
+        "batches": {k: s.batch for k, s in functions.items()},
+        "missing": missing,
     }
     metadata = {"signature": json.dumps(signature)}
-    if config:
-        body: dict[str, Any] = {"model": serialize_keras_object(model)}
-        if model._compiled:
-            body["compile"] = {
-                "optimizer": serialize_keras_object(optimizer),
-                **{k: _plain(v) for k, v in model._compile_args.items()},
-            }
+    if body is not None:
         metadata["config"] = json.dumps(body)
     _core.write_model(path, metadata, variables, {k: s.graph for k, s in functions.items()})
+    for kind, why in missing.items() if not config else ():
+        warnings.warn(f"{os.fsdecode(path)} holds no program to {kind}, for native use: {why}", stacklevel=3)
 
 
-def _plain(value: Any) -> Any:
-    try:
-        return serialize_keras_object(value)
-    except TypeError:
-        return None
+def _config(model: Any) -> dict[str, Any]:
+    described = serialize_keras_object(model)
+    compiled = described.pop("compile_config", None)
+    return {"model": described} if compiled is None else {"model": described, "compile": compiled}
 
 
 @contextmanager
@@ -199,7 +194,6 @@ def load_model(
         model = deserialize_keras_object(body["model"], custom_objects)
         if not is_a(model, "Model"):
             raise TypeError(f"`model` must be a model. Received: {type(model).__name__}")
-        # Layers inside wrappers may get other automatic names, so weights are matched by position.
         count = _count_model_variables(metadata, variables)
         own = _model_variables(model)
         if len(own) != count:
@@ -209,30 +203,46 @@ def load_model(
                 else ". A model that makes them when it is first called can be called, and load_weights() used"
             )
             raise ValueError(f"it holds {count} weights where its config makes {len(own)}{late}")
-        _restore([(n, v, stored) for (n, v), (_, stored) in zip(own, variables)])
+        _restore([(n, v, stored) for (n, v), stored in zip(own, _in_order(own, variables[:count]))])
         if compile and body.get("compile"):
-            state = [v for n, v in variables[count:] if n.startswith("optimizer/")]
+            state = [(n[len(_OPTIMIZER) :], v) for n, v in variables[count:] if n.startswith(_OPTIMIZER)]
             _compile(model, body["compile"], custom_objects, state)
+        batches = _parse(metadata["signature"]).get("batches", {})
+        model._signatures = {kind: decode(batch) for kind, batch in batches.items()}
     return model
 
 
-def _compile(model: Any, config: dict[str, Any], custom_objects: dict[str, Any] | None, state: list[Any]) -> None:
+def _compile(model: Any, config: Any, custom_objects: dict[str, Any] | None, state: list[Any]) -> None:
     """Compiles a model as it was, with its optimizer's state."""
-    optimizer = deserialize_keras_object(config["optimizer"], custom_objects)
-    if optimizer is not None and not is_a(optimizer, "Optimizer"):
-        raise TypeError(f"`optimizer` must be an optimizer. Received: {type(optimizer).__name__}")
-    args = {
-        k: deserialize_keras_object(config.get(k), custom_objects)
-        for k in ("loss", "loss_weights", "metrics", "weighted_metrics")
-    }
-    model.compile(optimizer=optimizer, **args)
+    if not isinstance(config, dict):
+        raise TypeError(f"`compile` must be a dict. Received: {type(config).__name__}")
+    with CustomObjectScope(custom_objects):
+        model.compile_from_config(config)
+    optimizer = model.optimizer
     if optimizer is None:
         return
+    if not is_a(optimizer, "Optimizer"):
+        raise TypeError(f"`optimizer` must be an optimizer. Received: {type(optimizer).__name__}")
     if model.trainable_variables and len(state) > len(optimizer.variables):
         optimizer.build(model.trainable_variables)
         optimizer._finish_build()
-    if len(optimizer.variables) == len(state):
-        _restore([(v.path, v, stored) for v, stored in zip(optimizer.variables, state)])
+    own = _named([(v.path, v) for v in optimizer.variables])
+    if len(own) == len(state):
+        _restore([(n, v, stored) for (n, v), stored in zip(own, _in_order(own, state))])
+    elif state:
+        warnings.warn(
+            f"the file holds {len(state)} variables of the optimizer, which makes {len(own)} here: it starts afresh",
+            stacklevel=3,
+        )
+
+
+def _in_order(own: list[tuple[str, Any]], stored: list[tuple[str, Any]]) -> list[Any]:
+    """What is stored for each variable: by name where the names are the same, else by position, for layers inside others
+    may get other automatic names."""
+    by_name = dict(stored)
+    if by_name.keys() == {n for n, _ in own}:
+        return [by_name[n] for n, _ in own]
+    return [v for _, v in stored]
 
 
 def _restore(wanted: list[tuple[str, Any, Any]], skip: bool = False) -> None:
@@ -261,7 +271,10 @@ def _restore(wanted: list[tuple[str, Any, Any]], skip: bool = False) -> None:
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
     """Writes the weights alone (see ``Model.save_weights``)."""
-    path = _new_path(filepath, overwrite)
+    path = _new_path(filepath, overwrite, keras_weights.SUFFIX)
+    if path.endswith(keras_weights.SUFFIX):
+        keras_weights.write(model, path)
+        return
     variables = [(n, v._core) for n, v in _named([(f"{i}/{v.path}", v) for i, v in enumerate(model.weights)])]
     _core.write_model(path, {"kind": _WEIGHTS}, variables, {})
 
@@ -269,6 +282,10 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
     """Reads weights, by position (see ``Model.load_weights``)."""
     path = os.fsencode(filepath)
+    if path.endswith(keras_weights.SUFFIX):
+        wanted = keras_weights.read(model, path)
+        _restore(wanted, skip_mismatch)
+        return
     metadata, variables = _read(path)
     if metadata.get("kind") == _WEIGHTS:
         own = [(v.path, v) for v in model.weights]

@@ -19,6 +19,7 @@ from hornbeam.function import Compiled, check_options
 from hornbeam.training import data as sources
 from hornbeam.training.compile_utils import Compilation, CompileMetrics, batch_size, check_identifiers
 from hornbeam.training.nonfinite import check_gradients, finite
+from hornbeam.training.signatures import encode, input_names
 
 _CHECKS_GRADIENTS = ("raise", "skip")  # Keras' TerminateOnNaN, "stop", looks at the loss
 
@@ -271,7 +272,11 @@ class Steps:
             self._clear_losses()  # type: ignore[attr-defined]
             return out
 
-        return Compiled(call, [None] * len(present), specs, threads=getattr(self, "_threads", 0))
+        step = Compiled(
+            call, [None] * len(present), specs, input_names(self, batch), threads=getattr(self, "_threads", 0)
+        )
+        step.batch = encode(batch)  # what a file says of it
+        return step
 
     def _build_eagerly(self, batch: Any) -> None:
         """Builds a model from its first batch's shapes, so that weights exist before the step is traced."""

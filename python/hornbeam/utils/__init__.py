@@ -10,7 +10,15 @@ import numpy as np
 
 from hornbeam._names import clear_names
 from hornbeam._validation import choice, fits_memory, integer
-from hornbeam.saving.registry import register_keras_serializable  # noqa: F401
+from hornbeam.saving.custom_objects import (  # noqa: F401
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object  # noqa: F401
 from hornbeam.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight  # noqa: F401
 from hornbeam.training.pipeline import PyDataset, Sequence  # noqa: F401
 
