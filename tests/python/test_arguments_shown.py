@@ -257,7 +257,7 @@ def test_no_unknown_argument_is_taken(cls):
         make(cls, no_such_argument=1)
 
 
-CALLBACKS = classes(hb.callbacks, hb.callbacks.Callback)
+CALLBACKS = [c for c in classes(hb.callbacks, hb.callbacks.Callback) if c is not hb.callbacks.CallbackList]
 
 
 @pytest.mark.parametrize("cls", CALLBACKS, ids=lambda c: c.__name__)
@@ -266,7 +266,7 @@ def test_every_argument_of_a_callback_is_kept(cls):
     names = [n for n in argument_names(cls) if n != "hooks"]
     plain = vars(make(cls))
     for name in names:
-        value = other_value(cls, name, known[name])
+        value = sorted if name.startswith("on_") else other_value(cls, name, known[name])
         try:
             kept = vars(make(cls, **{name: value}))
         except (TypeError, ValueError) as e:

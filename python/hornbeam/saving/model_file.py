@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -203,17 +203,22 @@ def load_model(
                 else ". A model that makes them when it is first called can be called, and load_weights() used"
             )
             raise ValueError(f"it holds {count} weights where its config makes {len(own)}{late}")
-        _restore([(n, v, stored) for (n, v), stored in zip(own, _in_order(own, variables[:count]))])
+        layers = _names_in(body["model"])
+        order = _in_order(own, variables[:count], lambda n: n.split("/")[0] in layers)
+        _restore([(n, v, stored) for (n, v), stored in zip(own, order)])
         if compile and body.get("compile"):
             state = [(n[len(_OPTIMIZER) :], v) for n, v in variables[count:] if n.startswith(_OPTIMIZER)]
-            _compile(model, body["compile"], custom_objects, state)
+            slots = tuple(f"{n.replace('/', '_')}_" for n, _ in own if n.split("/")[0] in layers)
+            _compile(model, body["compile"], custom_objects, state, slots)
         batches = _parse(metadata["signature"]).get("batches", {})
         model._signatures = {kind: decode(batch) for kind, batch in batches.items()}
     return model
 
 
-def _compile(model: Any, config: Any, custom_objects: dict[str, Any] | None, state: list[Any]) -> None:
-    """Compiles a model as it was, with its optimizer's state."""
+def _compile(
+    model: Any, config: Any, custom_objects: dict[str, Any] | None, state: list[Any], slots: tuple[str, ...]
+) -> None:
+    """Compiles a model as it was, with its optimizer's state; names of slots that begin so are sure."""
     if not isinstance(config, dict):
         raise TypeError(f"`compile` must be a dict. Received: {type(config).__name__}")
     with CustomObjectScope(custom_objects):
@@ -228,7 +233,8 @@ def _compile(model: Any, config: Any, custom_objects: dict[str, Any] | None, sta
         optimizer._finish_build()
     own = _named([(v.path, v) for v in optimizer.variables])
     if len(own) == len(state):
-        _restore([(n, v, stored) for (n, v), stored in zip(own, _in_order(own, state))])
+        order = _in_order(own, state, lambda n: n.split("/")[-1].startswith(slots))
+        _restore([(n, v, stored) for (n, v), stored in zip(own, order)])
     elif state:
         warnings.warn(
             f"the file holds {len(state)} variables of the optimizer, which makes {len(own)} here: it starts afresh",
@@ -236,13 +242,24 @@ def _compile(model: Any, config: Any, custom_objects: dict[str, Any] | None, sta
         )
 
 
-def _in_order(own: list[tuple[str, Any]], stored: list[tuple[str, Any]]) -> list[Any]:
-    """What is stored for each variable: by name where the names are the same, else by position, for layers inside others
-    may get other automatic names."""
-    by_name = dict(stored)
-    if by_name.keys() == {n for n, _ in own}:
-        return [by_name[n] for n, _ in own]
-    return [v for _, v in stored]
+def _in_order(own: list[tuple[str, Any]], stored: list[tuple[str, Any]], sure: Callable[[str], bool]) -> list[Any]:
+    """What is stored for each variable: by name where names are sure, else by position, for the layers that others make
+    for themselves get automatic names, which may be other ones here, or each other's."""
+    names, by_name = {n for n, _ in own}, dict(stored)
+    twice = {n.split("#")[0] for n in names | by_name.keys() if "#" in n}
+    found = {n for n in names & by_name.keys() if sure(n) and n not in twice and "#" not in n}
+    others = iter([v for n, v in stored if n not in found])
+    return [by_name[n] if n in found else next(others) for n, _ in own]
+
+
+def _names_in(config: Any) -> set[str]:
+    """All that a config gives a name."""
+    if isinstance(config, (list, tuple)):
+        return set().union(*(_names_in(v) for v in config))
+    if not isinstance(config, dict):
+        return set()
+    own = {config["name"]} if isinstance(config.get("name"), str) else set()
+    return own.union(*(_names_in(v) for v in config.values()))
 
 
 def _restore(wanted: list[tuple[str, Any, Any]], skip: bool = False) -> None:
