@@ -1,0 +1,107 @@
+"""What a library answers to the calls of ``op_calls``: run as ``op_answers.py keras|hornbeam FIRST COUNT FILE``."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import sys
+import warnings
+
+import numpy as np
+from op_calls import call
+
+
+def arrays_of(x):
+    """The arrays of a call in order."""
+    if isinstance(x, np.ndarray):
+        return [x]
+    if isinstance(x, dict):
+        x = [x[k] for k in sorted(x)]
+    return [a for i in x for a in arrays_of(i)] if isinstance(x, (list, tuple)) else []
+
+
+def filled(x, values):
+    """The structure with its arrays replaced by the iterator's values."""
+    if isinstance(x, np.ndarray):
+        return next(values)
+    if isinstance(x, dict):
+        new = {k: filled(x[k], values) for k in sorted(x)}
+        return {k: new[k] for k in x}
+    return type(x)(filled(i, values) for i in x) if isinstance(x, (list, tuple)) else x
+
+
+def flat(x):
+    if isinstance(x, (list, tuple)):
+        return [i for y in x for i in flat(y)]
+    return [x]
+
+
+class Library:
+    """Keras (on JAX) or hornbeam, by the same calls."""
+
+    def __init__(self, name):
+        self.name, self.module = name, importlib.import_module(name)
+        if name == "keras":
+            self.jax = importlib.import_module("jax")
+
+    def answer(self, op, args, kwargs, way):
+        """Outputs as ``(dtype, shape, array)``, or the type of what was raised."""
+        fn = getattr(self.module.ops, op)
+        arrays = arrays_of([args, kwargs])
+
+        def run(values):
+            a, k = filled([args, kwargs], iter(values))
+            return flat(fn(*a, **k))
+
+        try:
+            return [self.described(t) for t in getattr(self, way)(run, arrays)]
+        except Exception as e:  # noqa: BLE001: any refusal is an answer
+            return f"{type(e).__name__}: {e}"
+
+    def eager(self, run, arrays):
+        return run([self.module.ops.convert_to_tensor(a) for a in arrays])
+
+    def symbolic(self, run, arrays):
+        if not arrays or any(a.ndim == 0 or a.shape[0] != arrays[0].shape[0] for a in arrays):
+            return self.eager(run, arrays)
+        inputs = [self.module.Input(batch_shape=(None, *a.shape[1:]), dtype=a.dtype.name) for a in arrays]
+        outputs = run(inputs)
+        return flat(self.module.Model(inputs, outputs)(list(arrays)))
+
+    def gradient(self, run, arrays):
+        at = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
+        if not at:
+            return self.eager(run, arrays)
+        ops = self.module.ops
+
+        def total(*given):
+            values = list(map(ops.convert_to_tensor, arrays))
+            for i, v in zip(at, given):
+                values[i] = v
+            terms = []
+            for n, y in enumerate(run(values)):
+                if "float" in str(y.dtype):
+                    weights = np.cos(np.arange(np.prod(y.shape, dtype=int)) + n).reshape(y.shape).astype("float32")
+                    terms.append(ops.sum(ops.cast(y, "float32") * weights))
+            return sum(terms) if terms else ops.sum(ops.cast(given[0], "float32")) * 0.0
+
+        given = [arrays[i] for i in at]
+        if self.name == "keras":
+            return self.jax.grad(total, tuple(range(len(at))))(*map(ops.convert_to_tensor, given))
+        return self.module.grad(total, tuple(range(len(at))))(*given)
+
+    def described(self, t):
+        dtype = str(getattr(t, "dtype", type(t).__name__))
+        return dtype, tuple(np.shape(t)), np.asarray(self.module.ops.convert_to_numpy(t))
+
+
+def main():
+    name, first, count, path = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    warnings.filterwarnings("ignore")
+    library = Library(name)
+    with open(path, "wb") as f:
+        pickle.dump({seed: library.answer(*call(seed)) for seed in range(first, first + count)}, f)
+
+
+if __name__ == "__main__":
+    main()
