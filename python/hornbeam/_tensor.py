@@ -16,7 +16,6 @@ from hornbeam._programs import ProgramCache
 from hornbeam._trace import Traced, _state
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
-_HALVES = ("float16", "bfloat16")
 _CARRIERS = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}  # what programs hold them in
 _PLACES = ("argmax", "argmin", "argsort", "nonzero")  # ops whose ints are positions, whatever their inputs are
 
@@ -130,6 +129,11 @@ class KerasTensor(TensorLike):
         return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
 
 
+def is_float(dtype: str) -> bool:
+    """Whether a dtype's name is a float's."""
+    return dtype in _FLOATS
+
+
 def is_tensor(x: Any) -> bool:
     """Whether ``x`` is a tensor of any kind (not a variable or an array)."""
     return isinstance(x, TensorLike)
@@ -142,9 +146,7 @@ def plain_array(x: Any) -> Any:
     return np.asarray(x)
 
 
-_INTEGERS = {
-    t: (int(np.iinfo(t).min), int(np.iinfo(t).max)) for t in ("uint8", "int32", "int64", *_CARRIERS)
-}
+_INTEGERS = {t: (int(np.iinfo(t).min), int(np.iinfo(t).max)) for t in ("uint8", "int32", "int64", *_CARRIERS)}
 
 
 def _check_held(low: int, high: int, dtype: str) -> None:
@@ -245,6 +247,11 @@ def _run_eager(op: str, inputs: list[Any], dtypes: list[str], attrs: dict[str, A
     return [Tensor(a, d) if d == "bfloat16" else Tensor(a) for a, d in zip(arrays, entry.dtypes)]
 
 
+def dtype_name(x: Any) -> str:
+    """The dtype of a tensor or array; of anything else, none."""
+    return str(getattr(x, "dtype", ""))
+
+
 class _EagerProgram(NamedTuple):
     executable: Any
     dtypes: list[str]
@@ -274,8 +281,12 @@ def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
         arrays = [as_array(x) for x in inputs]
         dtypes = [x.dtype if isinstance(x, Tensor) and x._bfloat16 else a.dtype.name for x, a in zip(inputs, arrays)]
         outputs = _narrowed(op, inputs, _run_eager(op, arrays, dtypes, attrs))
-        for tape in _state.tapes:
-            tape._record(op, inputs, attrs, outputs)
+        if _state.tapes:
+            if attrs.get("dtype") == "bfloat16":
+                attrs = {**attrs, "dtype": "float32"}  # a tape differentiates what it holds in wide numbers
+            recorded = [Tensor(a) if d in _CARRIERS else x for x, a, d in zip(inputs, arrays, map(dtype_name, inputs))]
+            for tape in _state.tapes:
+                tape._record(op, recorded, attrs, outputs)
         return outputs
     values = [trace.value_of(x) if isinstance(x, Traced) else add_constant(trace.graph, x) for x in inputs]
     return [trace.wrap(v) for v in trace.graph.add(op, values, attrs)]

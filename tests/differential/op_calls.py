@@ -171,7 +171,11 @@ def shaped(r, op):
     if op == "expand_dims":
         return [x], {"axis": int(r.integers(-rank - 1, rank + 1))}
     if op == "squeeze":
-        x = x.reshape([1 if i == rank // 2 else d for i, d in enumerate(x.shape)]) if x.shape[rank // 2] == 1 else x[None]
+        x = (
+            x.reshape([1 if i == rank // 2 else d for i, d in enumerate(x.shape)])
+            if x.shape[rank // 2] == 1
+            else x[None]
+        )
         return [x], {"axis": pick(r, None, x.shape.index(1))}
     if op == "transpose":
         return [x], {"axes": pick(r, None, tuple(int(i) for i in r.permutation(rank)))}

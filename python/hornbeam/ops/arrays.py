@@ -423,7 +423,9 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     counts = _check.dims("repeats", repeats)
     if len(counts) > 1:
         if len(counts) != sizes[axis] or not builtins.all(isinstance(c, int) for c in counts):
-            raise ValueError(f"`repeats` must be an int for each of {sizes[axis]} elements. Received: repeats={repeats}")
+            raise ValueError(
+                f"`repeats` must be an int for each of {sizes[axis]} elements. Received: repeats={repeats}"
+            )
         _check.fits_memory("a repeated axis", [builtins.sum(counts)], "int64")
         ids = to_tensor(np.repeat(np.arange(len(counts), dtype="int32"), counts))
         return moveaxis(emit1("gather", [moveaxis(x, axis, 0), ids]), 0, axis)
@@ -467,7 +469,9 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), list(dims_of(x)))
     axes = [_check.axis_in(a, x.ndim) for a in _check.ints("axis", axis)]
-    shifts = [shift] * len(axes) if getattr(shift, "ndim", 0) == 0 and not isinstance(shift, (list, tuple)) else list(shift)  # type: ignore[arg-type]
+    shifts = (
+        [shift] * len(axes) if getattr(shift, "ndim", 0) == 0 and not isinstance(shift, (list, tuple)) else list(shift)
+    )  # type: ignore[arg-type]
     if len(shifts) == 1 < len(axes) or len(axes) == 1 < len(shifts):
         shifts, axes = shifts * builtins.max(1, len(axes)), axes * len(shifts)
     if len(shifts) != len(axes):

@@ -293,7 +293,9 @@ def diag(x: Any, k: int = 0) -> Any:
     up, down = max(k, 0), max(-k, 0)
     if x.ndim == 1:
         n = dims_of(x)[0] + up + down
-        column = emit1("pad", [x], low=[0], high=[up + down])  # of row i, the element i - down of x; of column i, i - up
+        column = emit1(
+            "pad", [x], low=[0], high=[up + down]
+        )  # of row i, the element i - down of x; of column i, i - up
         r = emit1("iota", [], shape=[n, 1], axis=0, dtype="int32")
         c = emit1("iota", [], shape=[1, n], axis=1, dtype="int32")
         placed = reshape(column, [n, 1] if k >= 0 else [1, n])

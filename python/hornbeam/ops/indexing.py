@@ -14,7 +14,7 @@ from hornbeam.ops import math as m
 from hornbeam.ops import reductions
 from hornbeam.ops.arrays import _slice_axis, concatenate, expand_dims, moveaxis, ravel, reshape
 from hornbeam.ops.creation import arange
-from hornbeam.ops.selection import _ids, _joint_ids, get_item
+from hornbeam.ops.selection import _joint_ids, get_item
 
 
 def _rows_of(indices: Any, sizes: list[Any]) -> tuple[Any, Any, list[Any]]:
@@ -93,8 +93,7 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: b
 
     Args:
         data: ``(rows, ...)``.
-        segment_ids: ints ``(rows,)``, in any order; rows with an id outside [0, num_segments) are left out, negative
-            ids count from the end.
+        segment_ids: ints ``(rows,)``, in any order; rows with an id outside [0, num_segments) are left out.
         num_segments: how many there are; None, for eager ids, for one more than the largest.
         sorted: accepted for compatibility.
     """
@@ -103,7 +102,6 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: b
         a = np.asarray(ids)
         num_segments = int(a.max()) + 1 if a.size else 0
     rows = _check.dims("num_segments", num_segments)[0]
-    ids = _ids(ids, rows)
     size = to_tensor(rows, ids.dtype)
     known = m.logical_and(m.greater_equal(ids, 0), m.less(ids, size))
     y = emit1("scatter_add", [m.where(known, ids, size), x], rows=[rows + 1])

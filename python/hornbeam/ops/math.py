@@ -263,7 +263,9 @@ def bits_inverted(x: Any) -> Any:
     x = to_tensor(x)
     if x.dtype in _FLOATS or x.dtype == "bool":
         return logical_not(x)
-    return subtract(-1, x) if x.dtype not in ("uint8", "uint16", "uint32") else subtract(2 ** (8 * _BYTES[x.dtype]) - 1, x)
+    return (
+        subtract(-1, x) if x.dtype not in ("uint8", "uint16", "uint32") else subtract(2 ** (8 * _BYTES[x.dtype]) - 1, x)
+    )
 
 
 _BYTES = {"uint8": 1, "uint16": 2, "uint32": 4}

@@ -68,8 +68,12 @@ def _full_keys(given: list[Any], x: Any) -> list[Any]:
             except TypeError as e:
                 raise IndexError(f"an index must be an int, a slice, ..., None or an array. Received: {k!r}") from e
     real = builtins.sum(1 for k in keys if k is not None and k is not Ellipsis)
-    if real > x.ndim or builtins.sum(1 for k in keys if k is Ellipsis) > 1:
-        raise IndexError(f"too many indices for shape {tuple(x.shape)}. Received: {given}")
+    if real > x.ndim:
+        raise IndexError(
+            f"index out of range: a tensor of shape {tuple(x.shape)} takes {x.ndim} indices. Received: {given}"
+        )
+    if builtins.sum(1 for k in keys if k is Ellipsis) > 1:
+        raise IndexError(f"an index can only have a single ellipsis ('...'). Received: {given}")
     at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
     keys[at : at + 1] = [builtins.slice(None)] * (x.ndim - real)
     return keys
@@ -80,7 +84,9 @@ def _index_tensors(k: Any) -> list[Any]:
     t = to_tensor(np.zeros(0, "int32") if isinstance(k, list) and not k else k)
     if t.dtype == "bool":
         if isinstance(t, Traced):
-            raise IndexError("a mask picks as many elements as it holds, which a compiled step cannot know: use ops.where")
+            raise IndexError(
+                "a mask picks as many elements as it holds, which a compiled step cannot know: use ops.where"
+            )
         if t.ndim == 0:
             raise IndexError("a single bool is no index")
         return [to_tensor(i.astype("int32")) for i in np.nonzero(np.asarray(t))]
