@@ -38,7 +38,7 @@ class Tensor(TensorLike):
     def __init__(self, array: Any, dtype: str | None = None) -> None:
         self._bfloat16 = dtype == "bfloat16"
         if self._bfloat16:
-            self._array = _as_bfloat16(array)
+            self._array: Any = _as_bfloat16(array)
         else:
             self._array = np.asarray(array) if dtype is None else np.asarray(array, dtype=dtype)
 

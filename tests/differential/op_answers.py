@@ -93,7 +93,8 @@ class Library:
         given = [arrays[i] for i in at]
         if self.name == "keras":
             return self.jax.grad(total, tuple(range(len(at))))(*map(ops.convert_to_tensor, given))
-        return self.module.grad(total, tuple(range(len(at))))(*given)
+        found = self.module.grad(total, tuple(range(len(at))))(*given)
+        return [ops.broadcast_to(d, x.shape) for d, x in zip(found, given)]
 
     def described(self, t):
         dtype = str(getattr(t, "dtype", type(t).__name__))

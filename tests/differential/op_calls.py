@@ -205,7 +205,7 @@ def shaped(r, op):
     if op == "split":
         axis = one_axis(r, rank)
         n = x.shape[axis]
-        return [x], {"indices_or_sections": pick(r, n or 1, 1, [1], [0, 2], [-1], [5]), "axis": axis}
+        return [x], {"indices_or_sections": pick(r, n or 1, 1, [n // 2], [0, n]), "axis": axis}
     if op == "unstack":
         return [x], {"axis": one_axis(r, rank)}
     raise KeyError(op)
@@ -462,7 +462,7 @@ def g_convolution(r, op):
     window = tuple(int(i) for i in r.integers(1, 4, n))
     strides, padding = int(r.integers(1, 3)), pick(r, "valid", "same")
     if op in ("max_pool", "average_pool"):
-        return [x], {"pool_size": window, "strides": pick(r, None, strides), "padding": padding}
+        return [x], {"pool_size": window, "strides": strides, "padding": padding}
     kwargs = {"strides": strides, "padding": padding}
     if strides == 1 and r.random() < 0.3:
         kwargs["dilation_rate"] = 2

@@ -149,7 +149,9 @@ def infer(layer: Layer, args: Any, kwargs: Any) -> Any:
 
 def record_layer(layer: Layer, args: Any, kwargs: Any) -> Any:
     """Calls a layer on symbolic tensors: infers the outputs and remembers the call."""
-    node = Node(layer, args, {k: v for k, v in kwargs.items() if v is not None})
+    if not isinstance(layer, FunctionLayer):  # to a layer, None is not given; to a function it may mean something
+        kwargs = {k: v for k, v in kwargs.items() if v is not None}
+    node = Node(layer, args, kwargs)
     node.outputs_structure = infer(layer, args, node.kwargs)
     node.outputs = flatten(node.outputs_structure)
     for i, t in enumerate(node.outputs):
@@ -172,6 +174,6 @@ def record_function(name: str, args: Any, kwargs: Any) -> Any:
     layer = FunctionLayer(name)
     layer.built = True
     if name == "get_item":
-        x, key = [*args, *kwargs.values()]
-        args, kwargs = (x, _encoded_key(key)), {}
+        given = [*args, *kwargs.values()]
+        args, kwargs = (given[0], _encoded_key(given[1])), {}
     return record_layer(layer, tuple(args), kwargs)

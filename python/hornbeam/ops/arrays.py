@@ -469,11 +469,9 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), list(dims_of(x)))
     axes = [_check.axis_in(a, x.ndim) for a in _check.ints("axis", axis)]
-    shifts = (
-        [shift] * len(axes) if getattr(shift, "ndim", 0) == 0 and not isinstance(shift, (list, tuple)) else list(shift)
-    )  # type: ignore[arg-type]
-    if len(shifts) == 1 < len(axes) or len(axes) == 1 < len(shifts):
-        shifts, axes = shifts * builtins.max(1, len(axes)), axes * len(shifts)
+    shifts = list(shift) if isinstance(shift, (list, tuple, np.ndarray)) else [shift]
+    if len(shifts) != len(axes) and 1 in (len(shifts), len(axes)):
+        shifts, axes = shifts * len(axes), axes * len(shifts)
     if len(shifts) != len(axes):
         raise ValueError(f"`shift` must have a number for each axis. Received: shift={shift}, axis={axis}")
     for by, a in zip(shifts, axes):

@@ -229,7 +229,7 @@ def slice(inputs: Any, start_indices: Sequence[Any], shape: Sequence[Any]) -> An
     """
     x = to_tensor(inputs)
     starts = _starts("start_indices", start_indices, x.ndim)
-    given = [shape] if isinstance(shape, _core.Dim) or hasattr(shape, "__index__") else list(shape)
+    given: list[Any] = list(shape)
     sizes = [
         d if isinstance(d, _core.Dim) else n - s if _check.integer("shape", d, -1) == -1 else d
         for s, n, d in zip(starts, dims_of(x), given)
