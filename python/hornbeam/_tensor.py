@@ -6,6 +6,7 @@ it appends to the graph, on symbolic tensors it records a node of a functional m
 
 from __future__ import annotations
 
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class Tensor(TensorLike):
     @property
     def shape(self) -> Shape:  # type: ignore[override]
         """Dimensions as ints."""
-        return self._array.shape
+        return tuple(self._array.shape)
 
     @property
     def dtype(self) -> str:  # type: ignore[override]
@@ -78,7 +79,7 @@ class Tensor(TensorLike):
         return int(self._array.item())
 
     def __index__(self) -> int:
-        return self._array.__index__()
+        return operator.index(self._array)
 
     def __bool__(self) -> bool:
         return bool(self._array)

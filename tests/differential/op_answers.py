@@ -8,7 +8,7 @@ import sys
 import warnings
 
 import numpy as np
-from op_calls import call
+from op_calls import BINARY, call
 
 
 def arrays_of(x):
@@ -36,6 +36,20 @@ def flat(x):
     return [x]
 
 
+# Ops whose arrays share an axis of samples; of the others, the first array alone is symbolic.
+JOINT = {
+    *BINARY,
+    "where",
+    "dot_product_attention",
+    "in_top_k",
+    "concatenate",
+    "stack",
+    "hstack",
+    "vstack",
+    "slice_update",
+}
+
+
 class Library:
     """Keras (on JAX) or hornbeam, by the same calls."""
 
@@ -59,6 +73,8 @@ class Library:
             return flat(fn(*a, **k))
 
         try:
+            if way == "symbolic":
+                return [self.described(t) for t in self.symbolic(run, arrays, op in JOINT)]
             return [self.described(t) for t in getattr(self, way)(run, arrays)]
         except Exception as e:  # any refusal is an answer
             return f"{type(e).__name__}: {e}"
@@ -66,21 +82,23 @@ class Library:
     def eager(self, run, arrays):
         return run([self.module.ops.convert_to_tensor(a) for a in arrays])
 
-    def symbolic(self, run, arrays):
-        if not arrays or any(a.ndim == 0 or a.shape[0] != arrays[0].shape[0] for a in arrays):
+    def symbolic(self, run, arrays, joint):
+        free = arrays if joint else arrays[:1]
+        if not free or any(a.ndim == 0 or a.shape[0] != free[0].shape[0] for a in free):
             return self.eager(run, arrays)
-        inputs = [self.module.Input(batch_shape=(None, *a.shape[1:]), dtype=a.dtype.name) for a in arrays]
-        outputs = run(inputs)
-        return flat(self.module.Model(inputs, outputs)(list(arrays)))
+        inputs = [self.module.Input(batch_shape=(None, *a.shape[1:]), dtype=a.dtype.name) for a in free]
+        outputs = run([*inputs, *map(self.module.ops.convert_to_tensor, arrays[len(free) :])])
+        return flat(self.module.Model(inputs, outputs)(list(free)))
 
     def gradient(self, run, arrays):
         at = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
         if not at:
             return self.eager(run, arrays)
         ops = self.module.ops
+        fixed = list(map(ops.convert_to_tensor, arrays))
 
         def total(*given):
-            values = list(map(ops.convert_to_tensor, arrays))
+            values = list(fixed)
             for i, v in zip(at, given):
                 values[i] = v
             terms = []

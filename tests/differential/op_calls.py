@@ -199,7 +199,7 @@ def shaped(r, op):
         axis = axis_of(r, rank, several=0)
         n = x.size if axis is None else x.shape[axis]
         counts = np.asarray(r.integers(0, 3, n)).tolist()
-        return [x, pick(r, 2, 3, counts if n > 1 else 2)], {"axis": axis}
+        return [x, pick(r, 2, 3, np.asarray(counts, "int32") if n > 1 else 2)], {"axis": axis}
     if op == "broadcast_to":
         return [x, (2, *x.shape)], {}
     if op == "split":
@@ -426,7 +426,7 @@ def g_layer_normalization(r, op):
 
 def g_batch_normalization(r, op):
     x = float_array(r, shape_of(r, 2, 3, 0), 0, "float32")
-    axis = one_axis(r, x.ndim)
+    axis = pick(r, -1, 1, x.ndim - 1)
     n = (x.shape[axis],)
     mean, variance, offset, scale = (float_array(r, n, 0, "float32") for _ in range(4))
     return [x, mean, np.abs(variance)], {"axis": axis, "offset": offset, "scale": pick(r, None, scale)}

@@ -46,6 +46,7 @@ class OpLayer(Layer):
 
     def __init__(self, op: str, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(name=kwargs.pop("name", None) or auto_name(op), **kwargs)
+        self.autocast = False
         self.op = op
         self.attrs = dict(attrs or {})
         self.supports_masking = True
@@ -65,6 +66,7 @@ class FunctionLayer(Layer):
 
     def __init__(self, function: str, **kwargs: Any) -> None:
         super().__init__(name=kwargs.pop("name", None) or auto_name(function), **kwargs)
+        self.autocast = False
         self.function = function
         self._op = getattr(ops, function)
 

@@ -195,6 +195,7 @@ class Functional(Model):
             stack.append((t, True))
             stack += [(i, False) for i in reversed(node.inputs) if id(i) not in done]
         self._nodes = nodes
+        self.autocast = False  # inputs take the dtype of the symbolic ones
         for t in entry:
             if hasattr(t, "_input_layer"):
                 self._track(t._input_layer)

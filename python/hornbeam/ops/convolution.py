@@ -68,6 +68,8 @@ def conv(
             f"inputs.shape={tuple(x.shape)}"
         )
     st, di = _check.int_tuple("strides", strides, n), _check.int_tuple("dilation_rate", dilation_rate, n)
+    if None in k.shape[:n]:
+        raise ValueError(f"`kernel` must have windows of known size. Received: kernel.shape={tuple(k.shape)}")
     window = [(int(w) - 1) * d + 1 for w, d in zip(k.shape[:n], di)]
     lo, hi = _paddings(x, window, st, padding)
     channels, per_group = x.shape[-1], k.shape[-2]
