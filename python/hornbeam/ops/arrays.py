@@ -344,10 +344,15 @@ def _smaller(a: Any, b: Any) -> Any:
 
 
 def _bound(k: Any, n: Any) -> Any:
-    """Where a slice's bound ``k``, which may count from the end, lies on an axis of size ``n``."""
+    """Where a slice's bound ``k``, which may count from the end, lies on an axis of size ``n``.
+
+    An axis of unknown size is taken to have an element, so that ``x[:1]`` is known to be one and broadcasts.
+    """
     if isinstance(k, _core.Dim):
         return k if isinstance(n, _core.Dim) and k == n else _smaller(k, n)
     k = _check.integer("a slice's bound", k)
+    if not isinstance(n, int) and k in (-1, 1):
+        return k if k > 0 else n + k
     if k >= 0:
         return _smaller(k, n)
     return builtins.max(0, n + k) if isinstance(n, int) else n - _smaller(-k, n)
