@@ -179,7 +179,8 @@ def hard_tanh(x: Any) -> Any:
     Returns:
         A tensor of x's shape; ints stay ints.
     """
-    return m.clip(x, -1, 1)
+    x = m.minimum(x, 1)
+    return x if x.dtype.startswith("u") else m.maximum(x, -1)
 
 
 def log_sigmoid(x: Any) -> Any:
