@@ -2,9 +2,10 @@
 
 import json
 
-import hornbeam as hb
 import numpy as np
 import pytest
+
+import hornbeam as hb
 from hornbeam import ops
 
 X = np.arange(4 * 5 * 3, dtype="float32").reshape(4, 5, 3)

@@ -1,8 +1,9 @@
 """Dtypes of ops' results as Keras 3.15 has them; halves, narrow ints, and Python's view of tensors."""
 
-import hornbeam as hb
 import numpy as np
 import pytest
+
+import hornbeam as hb
 from hornbeam import ops
 
 # What Keras gives for ones of each dtype, written down from it (JAX; 64 bits left out).
