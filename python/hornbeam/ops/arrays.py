@@ -85,7 +85,7 @@ def reshape(x: Any, newshape: Sequence[Any]) -> Any:
     x = to_tensor(x)
     single = hasattr(newshape, "__index__") or isinstance(newshape, _core.Dim)
     sizes: Any = [newshape] if single and getattr(newshape, "ndim", 0) == 0 else newshape
-    shape = [d if isinstance(d, _core.Dim) else -1 if d is None else _check.integer("newshape", d, -1) for d in sizes]
+    shape = [d if isinstance(d, _core.Dim) else -1 if d is None else _check.integer("newshape", d) for d in sizes]
     return emit1("reshape", [x], shape=shape)
 
 
@@ -474,7 +474,8 @@ def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = 
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), list(dims_of(x)))
     axes = [_check.axis_in(a, x.ndim) for a in _check.ints("axis", axis)]
-    shifts = list(shift) if isinstance(shift, (list, tuple, np.ndarray)) else [shift]
+    single = not isinstance(shift, (list, tuple, np.ndarray)) or np.ndim(shift) == 0
+    shifts: list[Any] = [shift] if single else list(shift)  # type: ignore[arg-type]
     if len(shifts) != len(axes) and 1 in (len(shifts), len(axes)):
         shifts, axes = shifts * len(axes), axes * len(shifts)
     if len(shifts) != len(axes):

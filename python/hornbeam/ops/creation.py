@@ -12,6 +12,7 @@ import numpy as np
 from hornbeam import _core, config
 from hornbeam import _validation as _check
 from hornbeam._tensor import _FLOATS, Tensor, dims_of, emit1, to_tensor
+from hornbeam._variable import Variable
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import _smaller, broadcast_to, is_tensor, moveaxis, reshape
 
@@ -84,6 +85,9 @@ def linspace(
     n = _check.dims("num", num)[0]
     dtype = config.standardize_dtype(dtype)
     exact = "float64" if dtype in ("float64", "int32", "int64", "uint32") else "float32"
+    for name, v in (("start", start), ("stop", stop)):
+        if not (is_tensor(v) or isinstance(v, (Variable, np.ndarray, list, tuple, _core.Dim))):
+            _check.number(name, v)
     first, last = (to_tensor(v, exact) for v in (start, stop))
     first, last = m._unify(first, last)
     steps = n - 1 if endpoint else n

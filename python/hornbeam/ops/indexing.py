@@ -72,7 +72,7 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
     if reduction == "add":
         return m.add(x, scatter(indices, u, list(dims_of(x))))
     flat, rows, rest = _rows_of(indices, list(dims_of(x)))
-    flat = reshape(flat, [-1])
+    flat = emit1("gather", [arange(rows, dtype="int64"), reshape(flat, [-1])])  # names what is out of range
     u = reshape(u, [*dims_of(flat), *rest])
     order = argsort(flat)  # stable: of a row's updates, the last comes last
     flat, u = emit1("gather", [flat, order]), emit1("gather", [u, order])
@@ -102,6 +102,8 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: b
         a = np.asarray(ids)
         num_segments = int(a.max()) + 1 if a.size else 0
     rows = _check.dims("num_segments", num_segments)[0]
+    if isinstance(rows, int) and rows >= 2**31:
+        ids = to_tensor(ids, "int64")
     size = to_tensor(rows, ids.dtype)
     known = m.logical_and(m.greater_equal(ids, 0), m.less(ids, size))
     y = emit1("scatter_add", [m.where(known, ids, size), x], rows=[rows + 1])

@@ -84,8 +84,9 @@ def _index_tensors(k: Any) -> list[Any]:
     t = to_tensor(np.zeros(0, "int32") if isinstance(k, list) and not k else k)
     if t.dtype == "bool":
         if isinstance(t, Traced):
-            raise IndexError(
-                "a mask picks as many elements as it holds, which a compiled step cannot know: use ops.where"
+            raise TypeError(
+                "indices must be ints. Received: bools, which pick as many elements as hold: a compiled step cannot know "
+                "how many; use ops.where"
             )
         if t.ndim == 0:
             raise IndexError("a single bool is no index")
@@ -328,7 +329,12 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
 
 def _held_value(value: Any, dtype: str) -> float:
     """A padding that elements of ``dtype`` can be: ints and bools take the nearest."""
-    v = float(np.asarray(value))
+    if isinstance(value, (bool, np.bool_, str)) or np.ndim(value) > 0:
+        raise TypeError(f"`constant_values` must be a number. Received: constant_values={value!r}")
+    try:
+        v = float(value)
+    except OverflowError as e:
+        raise ValueError(f"`constant_values` must be a float64. Received: constant_values={value}") from e
     if dtype == "bool":
         return float(v != 0)
     if dtype not in _INTEGERS:
