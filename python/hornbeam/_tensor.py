@@ -7,6 +7,7 @@ it appends to the graph, on symbolic tensors it records a node of a functional m
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,6 +87,11 @@ class Tensor(TensorLike):
 
     def __len__(self) -> int:
         return len(self._array)
+
+    def __iter__(self) -> Iterator[Any]:
+        if _state.trace is None or self._bfloat16:
+            return super().__iter__()
+        return (Tensor(a) for a in self._array)  # known numbers stay known
 
     def __format__(self, spec: str) -> str:
         return format(self._array.item() if self._array.ndim == 0 else self._array, spec)

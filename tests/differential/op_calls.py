@@ -21,6 +21,7 @@ BINARY = (
     "add subtract multiply divide true_divide floor_divide mod power maximum minimum arctan2 equal not_equal less "
     "less_equal greater greater_equal logical_and logical_or logical_xor logaddexp outer"
 ).split()
+LOSSES = "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy".split()
 REDUCTIONS = "sum prod mean max min amax amin any all var std logsumexp count_nonzero norm".split()
 
 
@@ -511,10 +512,7 @@ GROUPS = {
         op: g_convolution
         for op in ("conv", "depthwise_conv", "separable_conv", "conv_transpose", "max_pool", "average_pool")
     },
-    **{
-        op: g_crossentropy
-        for op in ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
-    },
+    **{op: g_crossentropy for op in LOSSES},
     "top_k": g_top_k,
     "in_top_k": g_in_top_k,
     "where": g_where,

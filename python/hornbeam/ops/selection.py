@@ -340,6 +340,7 @@ def _held_value(value: Any, dtype: str) -> float:
     if dtype not in _INTEGERS:
         return v
     low, high = _INTEGERS[dtype]
+    high = min(high, 2**63 - 1024)  # the largest that a float64 holds
     return 0.0 if np.isnan(v) else float(low) if v <= low else float(high) if v >= high else float(int(v))
 
 
