@@ -113,11 +113,12 @@ class Library:
         if self.name == "keras":
             return self.jax.grad(total, tuple(range(len(at))))(*map(ops.convert_to_tensor, given))
         found = self.module.grad(total, tuple(range(len(at))))(*given)
-        return [ops.broadcast_to(d, x.shape) for d, x in zip(found, given)]
+        return [ops.broadcast_to(ops.cast(d, x.dtype), x.shape) for d, x in zip(found, given)]
 
     def described(self, t):
         dtype = str(getattr(t, "dtype", type(t).__name__))
-        return dtype, tuple(np.shape(t)), np.asarray(self.module.ops.convert_to_numpy(t))
+        array = np.asarray(self.module.ops.convert_to_numpy(t))
+        return dtype, tuple(np.shape(t)), array.astype("float32") if dtype == "bfloat16" else array
 
 
 def main():

@@ -27,6 +27,16 @@ def reason(op, args, kwargs, way, got, want):
         return "ints and bools count as numbers here, where JAX refuses them"
     if isinstance(want, str) and want.startswith(("AttributeError", "IndexError")):
         return "Keras fails by itself: symbolic hstack, conv_transpose and batch_normalization"
+    if (
+        op == "layer_normalization"
+        and not isinstance(got, str)
+        and np.allclose(got[0][2], want[0][2], rtol=2e-2, atol=2e-2)
+    ):
+        return "Keras subtracts large numbers where the variance is small"
+    if op in ("softmax", "norm") and isinstance(want, str):
+        return "Keras fails by itself: a tuple of one negative axis"
+    if isinstance(got, str) and "holds ints in" in got:
+        return "a Python int that the dtype does not hold is refused; JAX wraps it around"
     if op == "floor_divide" and not dtypes & {"float32", "float16"}:
         return "an int divided by 0 is 0; XLA gives what the machine does"
     return None

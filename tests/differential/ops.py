@@ -6,7 +6,10 @@ Both libraries answer the calls of the same seeds, each in a process of its own;
 
 from __future__ import annotations
 
+import base64
 import collections
+import gzip
+import json
 import os
 import pickle
 import subprocess
@@ -110,31 +113,29 @@ def report(ours, theirs):
 
 
 def record(theirs, path):
-    """Keras' answers as a small file of arrays."""
+    """Keras' answers as a small file: JSON, the arrays' bytes as text."""
     data = {}
     for seed, answer in theirs.items():
         if isinstance(answer, str):
-            data[f"{seed}.raises"] = np.asarray(answer.split(":")[0])
-            continue
-        for i, (dtype, _, array) in enumerate(answer):
-            data[f"{seed}.{i}.{dtype}"] = array
-        data[f"{seed}.n"] = np.asarray(len(answer), "uint8")
-    np.savez_compressed(path, **data)
+            data[seed] = answer.split(":")[0]
+        else:
+            data[seed] = [[d, a.dtype.name, s, base64.b64encode(a.tobytes()).decode()] for d, s, a in answer]
+    with gzip.GzipFile(path, "wb", mtime=0) as f:
+        f.write(json.dumps(data).encode())
 
 
 def recorded(path):
     """What ``record`` wrote."""
-    found: dict[int, dict[int, tuple[str, tuple[int, ...], np.ndarray]] | str] = {}
-    with np.load(path) as data:
-        for key in data.files:
-            seed, part, *dtype = key.split(".")
-            if part == "raises":
-                found[int(seed)] = str(data[key])
-            elif part == "n":
-                found.setdefault(int(seed), {})
-            else:
-                found.setdefault(int(seed), {})[int(part)] = (dtype[0], data[key].shape, data[key])
-    return {s: a if isinstance(a, str) else [a[i] for i in sorted(a)] for s, a in found.items()}
+    with gzip.open(path) as f:
+        data = json.load(f)
+
+    def array(held, shape, text):
+        return np.frombuffer(base64.b64decode(text), held).reshape(shape)
+
+    return {
+        int(seed): a if isinstance(a, str) else [(d, tuple(s), array(held, s, text)) for d, held, s, text in a]
+        for seed, a in data.items()
+    }
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import op_answers  # noqa: E402
 import op_calls  # noqa: E402
 import ops as tester  # noqa: E402
 
-THEIRS = tester.recorded(HERE / "op_answers.npz")
+THEIRS = tester.recorded(HERE / "op_answers.json.gz")
 LIBRARY = op_answers.Library("hornbeam")
 
 

@@ -179,8 +179,9 @@ def hard_tanh(x: Any) -> Any:
     Returns:
         A tensor of x's shape; ints stay ints.
     """
-    x = m.minimum(x, 1)
-    return x if x.dtype.startswith("u") else m.maximum(x, -1)
+    x = m._numbers(x)
+    y = x if x.dtype.startswith("u") else m.where(m.less(x, -1), -1, x)
+    return m.where(m.greater(x, 1), 1, y)
 
 
 def log_sigmoid(x: Any) -> Any:

@@ -427,6 +427,9 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     sizes = list(dims_of(x))
     counts = _check.dims("repeats", repeats)
     if len(counts) > 1:
+        if x.shape[axis] is None:
+            sizes[axis] = len(counts)
+            x = reshape(x, sizes)
         if len(counts) != sizes[axis] or not builtins.all(isinstance(c, int) for c in counts):
             raise ValueError(
                 f"`repeats` must be an int for each of {sizes[axis]} elements. Received: repeats={repeats}"

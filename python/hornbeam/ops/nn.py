@@ -10,7 +10,7 @@ import numpy as np
 from hornbeam import _validation as _check
 from hornbeam import config
 from hornbeam._allowance import claim
-from hornbeam._tensor import dims_of, emit, emit1, exact_ids, to_tensor
+from hornbeam._tensor import dims_of, emit, emit1, exact_ids, promote, to_tensor
 from hornbeam._trace import made_by
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing, reductions, selection
@@ -256,6 +256,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         ValueError: when a class is out of range, naming its row.
     """
     output = m.to_float(output)
+    dtype = promote(output.dtype, config.floatx())
     target = exact_ids(target)
     axis = _check.axis_in(axis, output.ndim)
     if target.ndim == output.ndim and target.shape[axis] == 1:
@@ -270,11 +271,11 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         output = s.moveaxis(output, axis, -1)
     logits = output if from_logits else made_by("softmax", output)
     if logits is not None:
-        return emit1("sparse_softmax_cross_entropy", [logits, target])
+        return to_tensor(emit1("sparse_softmax_cross_entropy", [logits, target]), dtype)
     eps = config.epsilon()
     output = m.log(m.clip(m.divide(output, reductions.sum(output, -1, True)), eps, 1.0 - eps))
     picked = emit1("take_along_axis", [output, s.expand_dims(target, -1)], axis=-1)
-    return m.negative(s.squeeze(picked, -1))
+    return to_tensor(m.negative(s.squeeze(picked, -1)), dtype)
 
 
 def _same_shape(op: str, a: Any, b: Any) -> None:
