@@ -27,6 +27,8 @@ def reason(op, args, kwargs, way, got, want):
         return "ints and bools count as numbers here, where JAX refuses them"
     if isinstance(want, str) and want.startswith(("AttributeError", "IndexError")):
         return "Keras fails by itself: symbolic hstack, conv_transpose and batch_normalization"
+    if op in ("abs", "absolute", "norm", "normalize") and way == "gradient" and any((a == 0).any() for a in arrays):
+        return "the gradient of abs at 0 is 0, between its slopes; JAX takes the right one"
     if (
         op == "layer_normalization"
         and not isinstance(got, str)

@@ -127,3 +127,13 @@ def test_traced_numbers_as_arguments():
     assert hb.function(lambda x, n: ops.fori_loop(0, n, lambda i, c: c * 2.0, x))(x, two).tolist() == [[4.0, 8.0, 12.0]]
     assert hb.function(lambda x: ops.linspace(x[0, 0], x[0, 2], 3))(x).tolist() == [1.0, 2.0, 3.0]
     assert hb.function(lambda x: ops.pad(x, ((0, 0), (1, 0)), constant_values=x[0, 1]))(x).tolist() == [[2, 1, 2, 3]]
+
+
+def test_reshape_of_another_size_fails_at_once():
+    for size, target in (((8,), (7,)), ((2, 3), (4,)), ((7,), (2, -1))):
+        with pytest.raises(ValueError, match="do not fill `target_shape`"):
+            hb.layers.Reshape(target)(hb.Input(size))
+        with pytest.raises(ValueError, match="do not fill `target_shape`"):
+            hb.layers.Reshape(target)(np.ones((3, *size)))
+    assert hb.layers.Reshape((-1, 2))(hb.Input((4, 3))).shape == (None, 6, 2)
+    assert hb.layers.Reshape((-1, 3))(hb.Input((None, 4))).shape == (None, None, 3)

@@ -209,7 +209,8 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     _same_shape("binary_crossentropy", target, output)
     logits = output if from_logits else made_by("sigmoid", output)
     if logits is not None:
-        return m.subtract(m.softplus(logits), m.multiply(logits, target))
+        yes, no = m.multiply(target, m.softplus(m.negative(logits))), m.softplus(logits)
+        return m.add(yes, m.multiply(m.subtract(1.0, target), no))
     eps = config.epsilon()
     p = m.clip(output, eps, 1.0 - eps)
     return m.negative(
