@@ -65,13 +65,17 @@ def layer_normalization(
     x = m.to_float(x)
     epsilon = _epsilon(epsilon)
     axes = sorted(_check.axes_in(axis, x.ndim))
+    if axes == [x.ndim - 1]:
+        n = dims_of(x)[-1]
+        gamma = creation.ones([n], x.dtype) if gamma is None else to_tensor(gamma, x.dtype)
+        beta = creation.zeros([n], x.dtype) if beta is None else to_tensor(beta, x.dtype)
+        return emit("layer_norm", [x, gamma, beta], epsilon=epsilon)[0]
     rest = [i for i in range(x.ndim) if i not in axes]
     dims = dims_of(x)
     n = m.shape_product([dims[i] for i in axes])
     rows = s.reshape(s.transpose(x, rest + axes), [*(dims[i] for i in rest), n])
-    scale = creation.ones([n], x.dtype) if gamma is None else s.reshape(to_tensor(gamma, x.dtype), [n])
-    shift = creation.zeros([n], x.dtype) if beta is None else s.reshape(to_tensor(beta, x.dtype), [n])
-    y = s.reshape(emit("layer_norm", [rows, scale, shift], epsilon=epsilon)[0], [dims[i] for i in rest + axes])
+    gamma, beta = (None if t is None else s.reshape(t, [n]) for t in (gamma, beta))
+    y = s.reshape(layer_normalization(rows, gamma, beta, -1, epsilon), [dims[i] for i in rest + axes])
     return s.transpose(y, [(rest + axes).index(i) for i in range(x.ndim)])
 
 
