@@ -32,4 +32,5 @@ def takes_symbols(name: str, op: Callable[..., Any]) -> Callable[..., Any]:
             return record_function(name, args, kwargs)
         return op(*args, **kwargs)
 
+    run.__module__ = __package__  # where it is found by its name
     return run
