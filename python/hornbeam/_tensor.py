@@ -24,7 +24,7 @@ _PLACES = ("argmax", "argmin", "argsort", "nonzero")  # ops whose ints are posit
 
 def _as_bfloat16(a: Any) -> Any:
     """Floats rounded to bfloat16, which NumPy lacks: in float32, to even, the upper half of the bits."""
-    a = np.ascontiguousarray(a, dtype="float32")
+    a = np.asarray(a, dtype="float32", order="C")
     bits = a.view("uint32")
     bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
     return np.where(np.isnan(a), a, bits.view("float32"))

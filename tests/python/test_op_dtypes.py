@@ -66,7 +66,7 @@ def test_whole_numbers_are_exact():
 
 def test_bfloat16():
     x = ops.cast([1.0, 1.00390625, 3.14159, np.nan, np.inf], "bfloat16")
-    assert x.dtype == "bfloat16"
+    assert x.dtype == "bfloat16" and ops.cast(1.5, "bfloat16").shape == ()
     assert np.array_equal(x, [1.0, 1.0, 3.140625, np.nan, np.inf], equal_nan=True)
     assert (x * 3).dtype == "bfloat16" and ops.cast(x, "float32").dtype == "float32"
     v = hb.Variable([1.1, 2.0], dtype="bfloat16")
