@@ -84,16 +84,17 @@ void bind_graph(py::module_& m) {
       .def("__eq__", [](const Value& a, const Value& b) { return a == b; })
       .def("__hash__", [](const Value& v) { return ValueHash()(v); });
   py::class_<Variable, VariablePtr>(m, "Variable")
-      .def(py::init([](const std::string& name, const py::array& value, bool trainable) {
-             return std::make_shared<Variable>(name, to_tensor(value).copy(), trainable);
+      .def(py::init([](const std::string& name, const py::array& value, bool trainable, bool bfloat16) {
+             Tensor t = bfloat16 ? to_tensor(value, DType::bf16) : to_tensor(value);
+             return std::make_shared<Variable>(name, t.copy(), trainable);
            }),
-           py::arg("name"), py::arg("value"), py::arg("trainable") = true)
+           py::arg("name"), py::arg("value"), py::arg("trainable") = true, py::arg("bfloat16") = false)
       .def_property("name", &Variable::name, &Variable::set_name)
       .def_property("trainable", &Variable::trainable, &Variable::set_trainable)
       .def_property_readonly("shape", [](const Variable& v) { return py::tuple(py::cast(v.value().shape())); })
       .def_property_readonly("dtype", [](const Variable& v) { return dtype_name(v.value().dtype()); })
       .def("numpy", [](const Variable& v) { return to_array(v.value().copy()); })
-      .def("assign", [](Variable& v, const py::array& value) { v.assign(to_tensor(value)); });
+      .def("assign", [](Variable& v, const py::array& value) { v.assign(to_tensor(value, v.value().dtype())); });
   m.def("place_in_slab", &place_in_slab);
   py::class_<CustomGradient, std::shared_ptr<CustomGradient>>(m, "CustomGradient").def(py::init(&rule_of));
   py::class_<Graph, std::shared_ptr<Graph>>(m, "Graph")

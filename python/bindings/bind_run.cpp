@@ -12,6 +12,13 @@ std::vector<Tensor> tensors(const std::vector<py::array>& arrays) {
   for (const auto& a : arrays) out.push_back(to_tensor(a));
   return out;
 }
+std::vector<Tensor> inputs_of(const Executable& e, const std::vector<py::array>& arrays) {
+  const Graph& g = e.graph();
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < arrays.size(); ++i)
+    out.push_back(i < g.inputs.size() ? to_tensor(arrays[i], g.dtype({g.inputs[i], 0})) : to_tensor(arrays[i]));
+  return out;
+}
 py::list arrays(const std::vector<Tensor>& ts) {
   py::list out;
   for (const auto& t : ts) out.append(to_array(t));
@@ -29,7 +36,7 @@ void bind_run(py::module_& m) {
            py::arg("disable") = std::vector<std::string>())
       .def("run",
            [](Executable& e, const std::vector<py::array>& in) {
-             std::vector<Tensor> inputs = tensors(in), outputs;
+             std::vector<Tensor> inputs = inputs_of(e, in), outputs;
              {
                const WithoutGil release;
                e.run(inputs, outputs);
@@ -53,7 +60,7 @@ void bind_run(py::module_& m) {
            })
       .def("profile",
            [](Executable& e, const std::vector<py::array>& in, int repeats) {
-             std::vector<Tensor> inputs = tensors(in);
+             std::vector<Tensor> inputs = inputs_of(e, in);
              std::vector<ProfileRow> rows;
              {
                const WithoutGil release;

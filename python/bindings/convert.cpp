@@ -194,6 +194,20 @@ Tensor to_tensor(const py::array& given) {
   return Tensor(dtype, std::move(shape), data, std::move(owner));
 }
 
+Tensor to_tensor(const py::array& given, DType dtype) {
+  Tensor t = to_tensor(given);
+  if (dtype != DType::bf16 || t.dtype() != DType::f32) return t;
+  Tensor narrow(dtype, t.shape());
+  for (int64_t i = 0; i < t.size(); ++i) {  // the upper half of a float32, rounded to even; NaN stays NaN
+    const float f = t.data<float>()[i];
+    uint32_t bits;
+    std::memcpy(&bits, &f, 4);
+    narrow.data<uint16_t>()[i] =
+        uint16_t(f != f ? (bits >> 16) | 64 : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  }
+  return narrow;
+}
+
 py::array to_array(const Tensor& t) {
   if (t.dtype() == DType::bf16) {
     Tensor f(DType::f32, t.shape());

@@ -12,6 +12,8 @@ namespace py = pybind11;
 
 /// A tensor over the array's memory (copied first when it is not contiguous). TypeError for other dtypes.
 hornbeam::Tensor to_tensor(const py::array& array);
+/// The same as `dtype`, where that is bfloat16 and the array, as NumPy lacks it, float32.
+hornbeam::Tensor to_tensor(const py::array& given, hornbeam::DType dtype);
 /// An array over the tensor's memory. bfloat16, which NumPy lacks, comes as float32.
 py::array to_array(const hornbeam::Tensor& tensor);
 /// A dimension as a Python int, or a Dim.

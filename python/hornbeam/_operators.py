@@ -53,6 +53,9 @@ class Operators:
     def __mod__(self, o: Any) -> Any:
         return _ops().mod(self, o)
 
+    def __rmod__(self, o: Any) -> Any:
+        return _ops().mod(o, self)
+
     def __pow__(self, o: Any) -> Any:
         return _ops().power(self, o)
 
@@ -71,17 +74,32 @@ class Operators:
     def __abs__(self) -> Any:
         return _ops().abs(self)
 
+    def __pos__(self) -> Any:
+        return _ops().convert_to_tensor(self)
+
     def __invert__(self) -> Any:
-        return _ops().logical_not(self)
+        return _ops().bits_inverted(self)
 
     def __and__(self, o: Any) -> Any:
-        return _ops().logical_and(self, o)
+        return _ops().bits_combined("and", self, o)
+
+    def __rand__(self, o: Any) -> Any:
+        return _ops().bits_combined("and", o, self)
 
     def __or__(self, o: Any) -> Any:
-        return _ops().logical_or(self, o)
+        return _ops().bits_combined("or", self, o)
+
+    def __ror__(self, o: Any) -> Any:
+        return _ops().bits_combined("or", o, self)
 
     def __xor__(self, o: Any) -> Any:
-        return _ops().logical_xor(self, o)
+        return _ops().bits_combined("xor", self, o)
+
+    def __rxor__(self, o: Any) -> Any:
+        return _ops().bits_combined("xor", o, self)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return _ops().round(self, ndigits or 0)
 
     def __lt__(self, o: Any) -> Any:
         return _ops().less(self, o)
@@ -107,16 +125,80 @@ class TensorLike(Operators):
         """Number of axes."""
         return len(self.shape)
 
-    def __eq__(self, o: Any) -> Any:
-        return _ops().equal(self, o)
+    def __eq__(self, o: Any) -> Any:  # what is no number is no element's equal
+        return NotImplemented if o is None or isinstance(o, str) else _ops().equal(self, o)
 
     def __ne__(self, o: Any) -> Any:
-        return _ops().not_equal(self, o)
+        return NotImplemented if o is None or isinstance(o, str) else _ops().not_equal(self, o)
 
     __hash__ = object.__hash__
 
     def __getitem__(self, key: Any) -> Any:
         return _ops().get_item(self, key)
+
+    @property
+    def T(self) -> Any:
+        """The axes in reverse order."""
+        return _ops().transpose(self)
+
+    @property
+    def size(self) -> Any:
+        """Number of elements."""
+        return _ops().size(self)
+
+    def astype(self, dtype: Any) -> Any:
+        """The elements in another dtype (``ops.cast``)."""
+        return _ops().cast(self, dtype)
+
+    def reshape(self, *shape: Any) -> Any:
+        """The elements in another shape, given whole or one dimension at a time (``ops.reshape``)."""
+        return _ops().reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order, given whole or one at a time (``ops.transpose``); reversed without any."""
+        return _ops().transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Without axes of size 1 (``ops.squeeze``)."""
+        return _ops().squeeze(self, axis)
+
+    def ravel(self) -> Any:
+        """All elements along one axis (``ops.ravel``)."""
+        return _ops().ravel(self)
+
+    flatten = ravel
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """``ops.sum``."""
+        return _ops().sum(self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """``ops.mean``."""
+        return _ops().mean(self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """``ops.max``."""
+        return _ops().max(self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """``ops.min``."""
+        return _ops().min(self, axis, keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """``ops.any``."""
+        return _ops().any(self, axis, keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """``ops.all``."""
+        return _ops().all(self, axis, keepdims)
+
+    def argmax(self, axis: Any = None) -> Any:
+        """``ops.argmax``."""
+        return _ops().argmax(self, axis)
+
+    def argmin(self, axis: Any = None) -> Any:
+        """``ops.argmin``."""
+        return _ops().argmin(self, axis)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape or self.shape[0] is None:

@@ -31,7 +31,7 @@ class Recording(Trace):
     def track(self, tensor: Any) -> Any:
         """Has ops on this tensor recorded from now on; returns its value."""
         self._tracked.add(id(tensor))
-        return self.tensor(tensor, tensor._array)
+        return self.tensor(tensor, as_array(tensor))
 
     def tracks(self, tensors: list[Any]) -> bool:
         """Whether an op on these is to be recorded."""
@@ -60,7 +60,7 @@ class Recording(Trace):
     def _made(self, tensors: list[Tensor], values: list[Any]) -> None:
         for tensor, value in zip(tensors, values):
             self._tracked.add(id(tensor))
-            self._hold(tensor, tensor._array, value)
+            self._hold(tensor, as_array(tensor), value)
 
     def record_program(
         self,

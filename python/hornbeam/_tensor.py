@@ -6,7 +6,9 @@ it appends to the graph, on symbolic tensors it records a node of a functional m
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,46 +19,80 @@ from hornbeam._trace import Trace, Traced, _state, recordings
 from hornbeam._tree import flatten, map_structure
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
-_ORDER = ("bool", "uint8", "int32", "int64")
+_CARRIERS = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}  # what programs hold them in
+_PLACES = ("argmax", "argmin", "argsort", "nonzero")  # ops whose ints are positions, whatever their inputs are
+
+
+def _as_bfloat16(a: Any) -> Any:
+    """Floats rounded to bfloat16, which NumPy lacks: in float32, to even, the upper half of the bits."""
+    a = np.asarray(a, dtype="float32", order="C")
+    bits = a.view("uint32")
+    bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return np.where(np.isnan(a), a, bits.view("float32"))
 
 
 class Tensor(TensorLike):
-    """A tensor with a value: what eager ops return. ``np.asarray`` and ``.numpy()`` give its array."""
+    """A tensor with a value: what eager ops return. ``np.asarray`` and ``.numpy()`` give its array.
+
+    bfloat16, which NumPy lacks, comes as float32. int8, int16, uint16 and uint32 are kept by eager ops alone: compiled
+    programs take them in as int32 and int64.
+    """
 
     def __init__(self, array: Any, dtype: str | None = None) -> None:
-        self._array = np.asarray(array) if dtype is None else np.asarray(array, dtype=dtype)
+        self._bfloat16 = dtype == "bfloat16"
+        if self._bfloat16:
+            self._array: Any = _as_bfloat16(array)
+        else:
+            self._array = np.asarray(array) if dtype is None else np.asarray(array, dtype=dtype)
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
         """Dimensions as ints."""
-        return self._array.shape
+        return tuple(self._array.shape)
 
     @property
     def dtype(self) -> str:  # type: ignore[override]
         """Name of the element type."""
-        return str(self._array.dtype)
+        return "bfloat16" if self._bfloat16 else str(self._array.dtype)
 
     def numpy(self) -> Any:
         """The value as a NumPy array (a copy)."""
         return self._array.copy()
 
+    def item(self, *index: int) -> Any:
+        """The element at ``index`` as a Python number; without one, that of a tensor that has a single element.
+
+        Raises:
+            ValueError: when there are several elements and no index.
+        """
+        return self._array.item(*index)
+
+    def tolist(self) -> Any:
+        """The elements as Python numbers in nested lists."""
+        return self._array.tolist()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self._array if dtype is None else self._array.astype(dtype)
 
     def __float__(self) -> float:
-        return float(self._array)
+        return float(self._array.item())
 
     def __int__(self) -> int:
-        return int(self._array)
+        return int(self._array.item())
 
     def __index__(self) -> int:
-        return self._array.__index__()
+        return operator.index(self._array)
 
     def __bool__(self) -> bool:
         return bool(self._array)
 
     def __len__(self) -> int:
         return len(self._array)
+
+    def __iter__(self) -> Iterator[Any]:
+        if _state.trace is None or self._bfloat16:
+            return super().__iter__()
+        return (Tensor(a) for a in self._array)  # known numbers stay known
 
     def __format__(self, spec: str) -> str:
         return format(self._array.item() if self._array.ndim == 0 else self._array, spec)
@@ -84,6 +120,16 @@ class KerasTensor(TensorLike):
     def __bool__(self) -> bool:
         raise TypeError("a symbolic KerasTensor has no value; it cannot be used as a Python bool")
 
+    def __float__(self) -> float:
+        raise TypeError("a symbolic KerasTensor has no value; it cannot be used as a Python number")
+
+    __int__ = __float__  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        if not self.shape or self.shape[0] is None:
+            raise TypeError(f"a symbolic tensor of shape {self.shape} has no known length")
+        return int(self.shape[0])
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         raise TypeError("a symbolic KerasTensor has no value; build a Model from it and call predict()")
 
@@ -92,6 +138,11 @@ class KerasTensor(TensorLike):
 
     def __repr__(self) -> str:
         return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
+
+
+def is_float(dtype: str) -> bool:
+    """Whether a dtype's name is a float's."""
+    return dtype in _FLOATS
 
 
 def is_tensor(x: Any) -> bool:
@@ -106,7 +157,7 @@ def plain_array(x: Any) -> Any:
     return np.asarray(x)
 
 
-_INTEGERS = {t: (int(np.iinfo(t).min), int(np.iinfo(t).max)) for t in ("uint8", "int32", "int64")}
+_INTEGERS = {t: (int(np.iinfo(t).min), int(np.iinfo(t).max)) for t in ("uint8", "int32", "int64", *_CARRIERS)}
 
 
 def _check_held(low: int, high: int, dtype: str) -> None:
@@ -116,13 +167,31 @@ def _check_held(low: int, high: int, dtype: str) -> None:
 
 
 def as_array(x: Any, dtype: str | None = None) -> Any:
-    """``x`` as a NumPy array of a supported dtype; without one, Python's floats become ``floatx`` and its ints int32 where
-    that holds them.
+    """``x`` as a NumPy array of a dtype that programs take; without one, Python's floats become ``floatx`` and its ints
+    int32 where that holds them.
 
     Raises:
         TypeError: for what is not numeric.
         ValueError: for an int of Python's that the dtype does not hold, and for masked values.
     """
+    a = _own_array(x, dtype)
+    if dtype is None:
+        if a.dtype.kind == "u" and a.dtype.itemsize == 8:
+            if a.size and a.max() >= 2**63:
+                raise ValueError(f"ints must be below 2**63. Received: {a.max()}")
+            dtype = "int64"
+        else:
+            dtype = _CARRIERS.get(a.dtype.name) or ("float64" if a.dtype.name not in _NUMPY_DTYPES else None)
+    if dtype is not None and dtype != "bfloat16" and a.dtype.name != dtype:
+        a = a.astype(dtype)
+    return a
+
+
+_NUMPY_DTYPES = ("float32", "float64", "float16", "int32", "int64", "uint8", "bool")
+
+
+def _own_array(x: Any, dtype: str | None = None) -> Any:
+    """``x`` as an array of its own dtype, checked against the one that it is to become."""
     if isinstance(x, int):
         _check_held(x, x, dtype if dtype in _INTEGERS else "int64")
     if isinstance(x, Tensor):
@@ -141,28 +210,27 @@ def as_array(x: Any, dtype: str | None = None) -> Any:
             _check_held(int(a.min()), int(a.max()), str(dtype))
     if a.dtype.kind not in "fiub":
         raise TypeError(f"arrays must be of a real numeric dtype or bool. Received: dtype={a.dtype}")
-    if a.dtype == np.uint64 and a.size and a.max() >= 2**63:
-        raise ValueError(f"ints must be below 2**63. Received: {a.max()}")
-    if not a.dtype.isnative:
-        a = a.astype(a.dtype.newbyteorder("="))
-    if dtype is None and a.dtype.name not in ("float32", "float64", "float16", "int32", "int64", "uint8", "bool"):
-        dtype = (
-            "int32" if a.dtype.name in ("int8", "int16", "uint16") else "int64" if a.dtype.kind in "iu" else "float64"
-        )
-    if dtype is not None and dtype != "bfloat16" and a.dtype.name != dtype:
-        a = a.astype(dtype)
-    return a
+    return a if a.dtype.isnative else a.astype(a.dtype.newbyteorder("="))
+
+
+_SIGNED = ("int8", "int16", "int32", "int64")
+_UNSIGNED = ("uint8", "uint16", "uint32")
 
 
 def promote(*dtypes: str) -> str:
-    """The dtype that holds all of these: the widest float if any, else the widest int (Keras' rules)."""
+    """The dtype that holds all of these: the widest float if any, else the narrowest int that holds the ints (Keras'
+    rules)."""
     floats = [d for d in dtypes if d in _FLOATS]
     if floats:
         kinds = set(floats)
         if kinds == {"float16", "bfloat16"}:
             return "float32"
         return max(floats, key=_FLOATS.index)
-    return max(dtypes, key=_ORDER.index)
+    signed = [_SIGNED.index(d) for d in dtypes if d in _SIGNED]
+    unsigned = [_UNSIGNED.index(d) for d in dtypes if d in _UNSIGNED]
+    if not signed:
+        return _UNSIGNED[max(unsigned)] if unsigned else "bool"
+    return _SIGNED[max(max(signed), max(unsigned) + 1 if unsigned else 0)]
 
 
 def variable_value(x: Any) -> Any:
@@ -173,21 +241,40 @@ def variable_value(x: Any) -> Any:
 _programs = ProgramCache(most=512)
 
 
-def _run_eager(op: str, inputs: list[Any], attrs: dict[str, Any]) -> list[Tensor]:
-    key = (op, tuple((a.shape, a.dtype.name) for a in inputs), repr(sorted(attrs.items())) if attrs else "")
+def _run_eager(op: str, inputs: list[Any], dtypes: list[str], attrs: dict[str, Any]) -> list[Tensor]:
+    key = (op, tuple(zip((a.shape for a in inputs), dtypes)), repr(sorted(attrs.items())) if attrs else "")
     kept = not {"rule", "body", "then", "cond"} & set(attrs)
-    executable = _programs.get(key) if kept else None
-    if executable is not None:
-        return [Tensor(a) for a in executable.run(inputs)]
-    graph = _core.Graph()
-    values = [graph.input(f"x{i}", a.dtype.name, a.shape) for i, a in enumerate(inputs)]
-    for i, out in enumerate(graph.add(op, values, attrs)):
-        graph.output(f"y{i}", out)
-    executable = _core.Executable(graph)
-    outputs = [Tensor(a) for a in executable.run(inputs)]
-    if kept:
-        _programs.put(key, executable)
-    return outputs
+    entry = _programs.get(key) if kept else None
+    if entry is None:
+        graph = _core.Graph()
+        values = [graph.input(f"x{i}", d, a.shape) for i, (a, d) in enumerate(zip(inputs, dtypes))]
+        outs = graph.add(op, values, attrs)
+        for i, out in enumerate(outs):
+            graph.output(f"y{i}", out)
+        entry = _EagerProgram(_core.Executable(graph), [str(graph.dtype(out)) for out in outs])
+        if kept:
+            _programs.put(key, entry)
+    arrays = entry.executable.run(inputs)
+    return [Tensor(a, d) if d == "bfloat16" else Tensor(a) for a, d in zip(arrays, entry.dtypes)]
+
+
+def dtype_name(x: Any) -> str:
+    """The dtype of a tensor or array; of anything else, none."""
+    return str(getattr(x, "dtype", ""))
+
+
+class _EagerProgram(NamedTuple):
+    executable: Any
+    dtypes: list[str]
+
+
+def _narrowed(op: str, inputs: list[Any], outputs: list[Tensor]) -> list[Tensor]:
+    """Results in the narrow ints of the inputs, which the program held in wider ones."""
+    narrow = [d for d in (x.dtype for x in inputs if isinstance(x, Tensor)) if d in _CARRIERS]
+    if not narrow or op in _PLACES or op == "cast":
+        return outputs
+    dtype = promote(*narrow)
+    return [Tensor(t._array.astype(dtype)) if t.dtype == _CARRIERS[dtype] else t for t in outputs]
 
 
 def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
@@ -203,7 +290,10 @@ def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
             if isinstance(x, Traced):
                 raise ValueError("a traced value was used outside the function that was traced. Return it instead.")
         arrays = [as_array(x) for x in inputs]
-        outputs = _run_eager(op, arrays, attrs)
+        dtypes = [x.dtype if isinstance(x, Tensor) and x._bfloat16 else a.dtype.name for x, a in zip(inputs, arrays)]
+        outputs = _narrowed(op, inputs, _run_eager(op, arrays, dtypes, attrs))
+        if attrs.get("dtype") == "bfloat16":
+            attrs = {**attrs, "dtype": "float32"}  # a tape differentiates what it holds in wide numbers
         for recording in recordings():
             recording.record(op, inputs, arrays, attrs, outputs)
         return outputs
@@ -214,7 +304,10 @@ def lift(trace: Trace, x: Any) -> Any:
     """The value in a trace of a traced value, a tensor or an array."""
     if isinstance(x, Traced):
         return trace.value_of(x)
-    return trace.tensor(x, as_array(x)) if isinstance(x, Tensor) else trace.graph.constant(as_array(x))
+    if not isinstance(x, Tensor):
+        return trace.graph.constant(as_array(x))
+    value = trace.tensor(x, as_array(x))
+    return trace.graph.add("cast", [value], {"dtype": "bfloat16"})[0] if x._bfloat16 else value
 
 
 def emit1(op: str, inputs: list[Any], **attrs: Any) -> Any:
@@ -233,14 +326,27 @@ def to_tensor(x: Any, dtype: str | None = None) -> Any:
     if not isinstance(x, TensorLike):
         if isinstance(x, (list, tuple)) and _holds_more_than_numbers(x):
             return _ops().stack([to_tensor(i) for i in x])
-        # Casts to what NumPy does not have, and of floats that ints may not hold, are the core's.
-        own = dtype == "bfloat16" or (dtype in _INTEGERS and np.asarray(x).dtype.kind == "f")
-        array = as_array(x, None if own else dtype)
-        trace = _state.trace
-        x = Tensor(array) if trace is None else trace.constant(array)
-    if dtype is not None and x.dtype != dtype:
-        return emit1("cast", [x], dtype=dtype)
-    return x
+        x = _array_tensor(x, dtype)
+    if dtype is None or x.dtype == dtype:
+        if isinstance(x, Tensor) and x._bfloat16 and _state.trace is not None:
+            return _state.trace.wrap(lift(_state.trace, x))
+        return x
+    if dtype in _CARRIERS and isinstance(x, Tensor) and _state.trace is None:
+        wide = x if x.dtype in _INTEGERS else emit1("cast", [x], dtype=_CARRIERS[dtype])
+        return Tensor(wide._array.astype(dtype))
+    return emit1("cast", [x], dtype=dtype)
+
+
+def _array_tensor(x: Any, dtype: str | None) -> Any:
+    """An array-like as a tensor, of ``dtype`` where NumPy casts as programs do."""
+    trace = _state.trace
+    if trace is None and dtype is None:
+        a = _own_array(x)
+        return Tensor(a if a.dtype.name in _CARRIERS else as_array(a))
+    # Casts to what NumPy does not have, and of floats that ints may not hold, are the core's.
+    own = dtype == "bfloat16" or (dtype in _INTEGERS and np.asarray(x).dtype.kind == "f")
+    array = as_array(x, None if own else dtype)
+    return Tensor(array) if trace is None else trace.constant(array)
 
 
 def _holds_more_than_numbers(x: Any) -> bool:

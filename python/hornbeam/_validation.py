@@ -87,7 +87,8 @@ def axes_in(axis: Any, rank: int, name: str = "axis") -> list[int]:
 
 def dims(name: str, shape: Any) -> list[Any]:
     """A shape, one int or several, as a list of ints >= 0 and of dimensions that only the running graph knows."""
-    if isinstance(shape, (str, bytes)) or not (_listed(shape) or hasattr(shape, "__index__")):
+    single = isinstance(shape, _core.Dim) or hasattr(shape, "__index__")
+    if isinstance(shape, (str, bytes)) or not (_listed(shape) or single):
         raise TypeError(f"`{name}` must be a tuple of ints. Received: {name}={shape!r}")
     items = shape if _listed(shape) else [shape]
     return [d if isinstance(d, _core.Dim) else integer(name, d, 0) for d in items]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,17 +11,23 @@ import numpy as np
 from hornbeam import _core, config
 from hornbeam._names import check_name
 from hornbeam._operators import HasValue, Shape, _ops
-from hornbeam._tensor import Tensor, as_array, to_tensor, variable_value
+from hornbeam._tensor import _CARRIERS, Tensor, as_array, to_tensor, variable_value
 from hornbeam._trace import _state, eager_scope, recordings
-from hornbeam._validation import fits_memory
+from hornbeam._validation import dims, fits_memory
+
+
+def _initializers() -> Any:
+    from hornbeam import initializers
+
+    return initializers
 
 
 class Variable(HasValue):
     """A tensor with state, read and written by programs in place.
 
     Args:
-        initializer: an array, or a callable ``(shape, dtype) -> array``.
-        shape: required with a callable.
+        initializer: an array, a callable ``(shape, dtype) -> array``, or the name of an initializer.
+        shape: required with a callable or a name.
         dtype: element type; None for ``floatx`` (or the array's).
         trainable: whether optimizers update it.
         name: a name; None for "variable".
@@ -40,17 +48,26 @@ class Variable(HasValue):
         name: str | None = None,
         **_: Any,
     ) -> None:
-        if dtype == "bfloat16":
-            raise TypeError("variables have a dtype that NumPy has. Received: dtype='bfloat16'")
+        if dtype is not None:
+            dtype = config.standardize_dtype(dtype)
+        if isinstance(initializer, str):
+            initializer = _initializers().get(initializer)
         with eager_scope():
             if callable(initializer):
                 if shape is None:
                     raise ValueError("`shape` is required when `initializer` is callable. Received: shape=None")
-                fits_memory(name or "variable", shape, dtype or config.floatx())
-                array = as_array(initializer(tuple(shape), dtype=dtype or config.floatx()), dtype or config.floatx())
+                dtype = dtype or config.floatx()
+                shape = tuple(dims("shape", shape))
+                fits_memory(name or "variable", shape, dtype)
+                given = initializer(shape, dtype="float32" if dtype == "bfloat16" else dtype)
             else:
-                array = as_array(variable_value(initializer), dtype)
-        self._core = _core.Variable(check_name(name or "variable"), array, trainable)
+                given = variable_value(initializer)
+                if dtype is None and isinstance(given, Tensor):
+                    dtype = given.dtype
+            if dtype in _CARRIERS:
+                raise TypeError(f"variables are of a dtype that programs compute with. Received: dtype={dtype!r}")
+            array = as_array(to_tensor(given, dtype))
+        self._core = _core.Variable(check_name(name or "variable"), array, bool(trainable), dtype == "bfloat16")
         self.regularizer: Any = None
         self.constraint: Any = None
         self._path: str | None = None
@@ -97,7 +114,7 @@ class Variable(HasValue):
 
     def now(self) -> Tensor:
         """The value as an eager tensor (a copy), which open tapes see read."""
-        tensor = Tensor(self._core.numpy())
+        tensor = Tensor(self._core.numpy(), self.dtype)
         for recording in recordings():
             recording.saw(self, tensor)
         return tensor
@@ -121,7 +138,7 @@ class Variable(HasValue):
                 )
             trace.assign(self, value)
         else:
-            array = np.asarray(value, dtype=self.dtype)
+            array = np.asarray(value)
             if array.shape != tuple(self.shape):
                 raise ValueError(
                     f"cannot assign a value of shape {array.shape} to variable {self.path} of shape {self.shape}"
@@ -148,6 +165,27 @@ class Variable(HasValue):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _core=_core.Variable(*state["_core"]))
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"

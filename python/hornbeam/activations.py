@@ -5,27 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam.ops.activations import (
+from hornbeam.ops import (
     celu,
     elu,
+    exp,
     glu,
     hard_sigmoid,
     hard_silu,
     hard_tanh,
     leaky_relu,
+    less,
     log_sigmoid,
     log_softmax,
+    minimum,
     mish,
+    multiply,
     relu6,
     selu,
+    sigmoid,
     silu,
     softmax,
+    softplus,
     softsign,
+    subtract,
+    tanh,
     threshold,
+    where,
 )
-from hornbeam.ops.activations import gelu as _gelu
-from hornbeam.ops.math import exp, less, minimum, multiply, sigmoid, softplus, subtract, tanh, where
-from hornbeam.ops.math import relu as _relu
+from hornbeam.ops import gelu as _gelu
+from hornbeam.ops import relu as _relu
 from hornbeam.saving.registry import lookup, serialize_keras_object
 
 exponential = exp

@@ -6,7 +6,20 @@ _floatx = "float32"
 _epsilon = 1e-7
 _image_data_format = "channels_last"
 
-_NAMES = ("float32", "float64", "float16", "bfloat16", "int32", "int64", "uint8", "bool")
+_NAMES = (
+    "float32",
+    "float64",
+    "float16",
+    "bfloat16",
+    "int32",
+    "int64",
+    "uint8",
+    "bool",
+    "int8",  # this and those after it: of eager tensors alone
+    "int16",
+    "uint16",
+    "uint32",
+)
 
 
 def floatx() -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from hornbeam import config
 from hornbeam._validation import axes, fraction, number
+from hornbeam.ops import linalg
 from hornbeam.ops import math as m
-from hornbeam.ops import reductions
 from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_object
 
 
@@ -49,7 +49,7 @@ class MaxNorm(Constraint):
         self.max_value, self.axis = number("max_value", max_value, 0), axes("axis", axis)
 
     def __call__(self, w: Any) -> Any:
-        norms = reductions.norm(w, axis=self.axis, keepdims=True)
+        norms = linalg.norm(w, axis=self.axis, keepdims=True)
         return m.multiply(w, m.divide(m.clip(norms, 0.0, self.max_value), m.add(norms, config.epsilon())))
 
     def get_config(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class UnitNorm(Constraint):
         self.axis = axes("axis", axis)
 
     def __call__(self, w: Any) -> Any:
-        return m.divide(w, m.add(reductions.norm(w, axis=self.axis, keepdims=True), config.epsilon()))
+        return m.divide(w, m.add(linalg.norm(w, axis=self.axis, keepdims=True), config.epsilon()))
 
     def get_config(self) -> dict[str, Any]:
         return {"axis": self.axis}
@@ -94,7 +94,7 @@ class MinMaxNorm(Constraint):
         self.rate, self.axis = fraction("rate", rate), axes("axis", axis)
 
     def __call__(self, w: Any) -> Any:
-        norms = reductions.norm(w, axis=self.axis, keepdims=True)
+        norms = linalg.norm(w, axis=self.axis, keepdims=True)
         want = m.add(
             m.multiply(m.clip(norms, self.min_value, self.max_value), self.rate), m.multiply(norms, 1 - self.rate)
         )

@@ -14,10 +14,10 @@ import numpy as np
 
 from hornbeam import _validation as _check
 from hornbeam import config
-from hornbeam._tensor import dims_of, emit1, is_tensor, to_tensor
+from hornbeam._tensor import dims_of, emit1, is_float, is_tensor, to_tensor
 from hornbeam._variable import Variable
 from hornbeam.ops import arrays as s
-from hornbeam.ops import creation, indexing, reductions
+from hornbeam.ops import creation, indexing, reductions, selection
 from hornbeam.ops import math as m
 from hornbeam.saving.registry import register_builtin
 
@@ -99,11 +99,12 @@ def _number(name: str, value: Any, *bounds: float) -> Any:
     )
 
 
-def _float(dtype: Any) -> str:
+def _float(dtype: Any) -> tuple[str, str]:
+    """A float dtype, and the one to draw in for it: halves have too few digits."""
     name = config.standardize_dtype(dtype)
-    if name not in ("float32", "float64"):
-        raise ValueError(f"`dtype` must be float32 or float64. Received: dtype={dtype!r}")
-    return name
+    if not is_float(name):
+        raise ValueError(f"`dtype` must be a float dtype. Received: dtype={dtype!r}")
+    return name, "float64" if name == "float64" else "float32"
 
 
 def uniform(shape: Sequence[Any], minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
@@ -120,8 +121,9 @@ def uniform(shape: Sequence[Any], minval: float = 0.0, maxval: float = 1.0, dtyp
         A tensor of that shape.
     """
     low, high = _check.number("minval", minval), _check.number("maxval", maxval)
-    u = _uniform01(shape, _float(dtype), _seed(seed))
-    return u if (low, high) == (0.0, 1.0) else m.add(m.multiply(u, high - low), low)
+    dtype, drawn = _float(dtype)
+    u = _uniform01(shape, drawn, _seed(seed))
+    return to_tensor(u if (low, high) == (0.0, 1.0) else m.add(m.multiply(u, high - low), low), dtype)
 
 
 def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
@@ -138,10 +140,10 @@ def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: 
         A tensor of that shape.
     """
     mean, stddev = _number("mean", mean), _number("stddev", stddev, 0)
-    dtype, state = _float(dtype), _seed(seed)
-    radius = m.sqrt(m.multiply(m.log(m.subtract(1.0, _uniform01(shape, dtype, state))), -2.0))
-    z = m.multiply(radius, m.cos(m.multiply(_uniform01(shape, dtype, state, 1), 2 * np.pi)))
-    return m.add(m.multiply(z, stddev), mean)
+    (dtype, drawn), state = _float(dtype), _seed(seed)
+    radius = m.sqrt(m.multiply(m.log(m.subtract(1.0, _uniform01(shape, drawn, state))), -2.0))
+    z = m.multiply(radius, m.cos(m.multiply(_uniform01(shape, drawn, state, 1), 2 * np.pi)))
+    return to_tensor(m.add(m.multiply(z, stddev), mean), dtype)
 
 
 def truncated_normal(
@@ -161,9 +163,10 @@ def truncated_normal(
     """
     mean, stddev = _number("mean", mean), _number("stddev", stddev, 0)
     edge = 0.9544997361036416  # erf(2 / sqrt 2)
-    u = _uniform01(shape, _float(dtype), _seed(seed))
+    dtype, drawn = _float(dtype)
+    u = _uniform01(shape, drawn, _seed(seed))
     z = m.multiply(m.erfinv(m.multiply(m.subtract(m.multiply(u, 2.0), 1.0), edge)), 2**0.5)
-    return m.add(m.multiply(m.clip(z, -2.0, 2.0), stddev), mean)
+    return to_tensor(m.add(m.multiply(m.clip(z, -2.0, 2.0), stddev), mean), dtype)
 
 
 def bernoulli(shape: Sequence[Any], p: Any = 0.5, dtype: Any = None, seed: Any = None) -> Any:
@@ -217,7 +220,10 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     Returns:
         ``(batch, num_samples)``.
     """
-    logits, num_samples = m.to_float(logits), _check.integer("num_samples", num_samples, 0)
+    logits, num_samples = (
+        to_tensor(logits, None if m.dtype_of(logits) == "float64" else "float32"),
+        _check.integer("num_samples", num_samples, 0),
+    )
     if logits.ndim != 2:
         raise ValueError(f"`logits` must have two axes. Received: logits.shape={tuple(logits.shape)}")
     batch, classes = dims_of(logits)
@@ -240,7 +246,7 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
     x = to_tensor(x)
     axis = _check.axis_in(axis, x.ndim)
     order = indexing.argsort(_uniform01([dims_of(x)[axis]], "float64", _seed(seed)))
-    return indexing.take(x, order, axis=axis)
+    return selection.take(x, order, axis=axis)
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, seed: Any = None) -> Any:
@@ -292,5 +298,5 @@ def gamma(shape: Sequence[Any], alpha: float, dtype: Any = None, seed: Any = Non
     state = np.asarray(_seed(seed))
     return to_tensor(
         np.random.Generator(np.random.Philox(key=[int(state[0]), int(state[1])])).gamma(alpha, size=tuple(shape)),
-        _float(dtype),
+        _float(dtype)[0],
     )

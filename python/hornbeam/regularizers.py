@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam._validation import choice, number
 from hornbeam.ops import arrays as s
-from hornbeam.ops import creation, reductions
+from hornbeam.ops import creation, linalg, reductions
 from hornbeam.ops import math as m
 from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_object
 
@@ -96,8 +96,8 @@ class OrthogonalRegularizer(Regularizer):
     def __call__(self, x: Any) -> Any:
         if len(x.shape) != 2:
             raise ValueError(f"OrthogonalRegularizer needs a matrix. Received: shape={tuple(x.shape)}")
-        x = m.divide(x, m.add(reductions.norm(x, axis=1 if self.mode == "rows" else 0, keepdims=True), 1e-12))
-        p = m.matmul(x, s.transpose(x)) if self.mode == "rows" else m.matmul(s.transpose(x), x)
+        x = m.divide(x, m.add(linalg.norm(x, axis=1 if self.mode == "rows" else 0, keepdims=True), 1e-12))
+        p = linalg.matmul(x, s.transpose(x)) if self.mode == "rows" else linalg.matmul(s.transpose(x), x)
         n = int(p.shape[0])
         off = m.multiply(p, m.subtract(1.0, creation.eye(n)))
         return m.divide(m.multiply(reductions.sum(m.abs(off)), 0.5 * self.factor), max(n * (n - 1) / 2.0, 1.0))

@@ -153,7 +153,6 @@ def test_fault_02_every_op_that_indexes(bad, traced):
         lambda i: ops.take(ROWS.T, i, axis=1),
         lambda i: ops.convert_to_tensor(ROWS)[i],
         lambda i: ops.take_along_axis(ROWS[:, 0], i, axis=0),
-        lambda i: ops.segment_sum(ROWS[:3], i, 6),
         lambda i: ops.scatter(ops.expand_dims(i, -1), ROWS[:3], (6, 2)),
         lambda i: ops.scatter_update(ROWS, ops.expand_dims(i, -1), ROWS[:3]),
         lambda i: ops.scatter(ops.stack([i, i * 0], -1), ROWS[:3, 0], (6, 2)),

@@ -186,6 +186,5 @@ def test_fault_53_bfloat16_rounds_and_overflows():
         np.testing.assert_array_equal(ops.cast(x, "bfloat16"), want)
         np.testing.assert_array_equal(hb.function(lambda a: ops.cast(ops.cast(a, "bfloat16"), "float32"))(x), want)
     np.testing.assert_array_equal(ops.convert_to_tensor([0.1, 3.4e38], "bfloat16"), bfloat16(np.float32([0.1, 3.4e38])))
-    with pytest.raises(TypeError, match="variables have a dtype that NumPy has. Received: dtype='bfloat16'"):
-        L.Dense(2, dtype="bfloat16")(edges[:9].reshape(3, 3))
+    assert L.Dense(2, dtype="bfloat16")(edges[:9].reshape(3, 3)).dtype == "bfloat16"
     assert L.Dense(2, dtype="float16")(edges[:9].reshape(3, 3)).shape == (3, 2)

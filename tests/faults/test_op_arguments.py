@@ -22,6 +22,9 @@ KINDS = {
     "sizes": [0, -1, (), (1, 2, 3, 4), 2**63, None, *NOT_INTS],
     "shape": [-1, (2, -3), (2.5, 1), "33", (True, 2), (2**63,), None],
 }
+LISTS = [x for x in NOT_NUMBERS if isinstance(x, (list, np.ndarray))]
+NOT_FINITE = [x for x in NOT_NUMBERS if isinstance(x, float) and not np.isfinite(x)]
+TAKES = {"segment_sum": [None], "pad value": NOT_FINITE, "linspace start": LISTS}  # what is no fault there
 CALLS = {
     # what is asked for: (the call with one argument left open, its kind, a good value)
     "expand_dims": (lambda v: ops.expand_dims(X[0], v), "axis", 1),
@@ -137,7 +140,9 @@ def test_fault_12_bad_arguments_of_functions(name):
         none_is_all = bad is None and kind in ("axis", "count") and "axis" not in name
         if none_is_all or (bad is None and name in ("eye columns", "L1", "layer_normalization epsilon", "pad value")):
             continue
-        if isinstance(bad, list) and kind in ("axis", "not negative") and all(isinstance(i, int) for i in bad):
+        if isinstance(bad, list) and kind in ("axis", "not negative", "int") and all(isinstance(i, int) for i in bad):
+            continue
+        if name in TAKES and any(bad is t for t in TAKES[name]):
             continue
         with pytest.raises((ValueError, TypeError)):
             call(bad)

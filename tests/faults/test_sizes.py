@@ -217,7 +217,7 @@ L.Dense(2**63)  # 64 bits
 L.Dense(2**62, name='big')(hb.Input((2**62,)))  # big/kernel GiB
 L.Dense(3, name='big')(hb.Input((2**40, 2**40)))  # big/kernel GiB
 L.Flatten(name='big')(hb.Input((2**40, 2**40)))  # 64 bits big
-L.Reshape((2**62, 2**62), name='big')(hb.Input((4,)))  # overflows big
+L.Reshape((2**62, 2**62), name='big')(hb.Input((4,)))  # target_shape big
 L.PReLU(name='big')(hb.Input((2**40, 2**40)))  # big/alpha GiB
 L.Embedding(2**62, 2**40, name='big')(IDS)  # big/embeddings GiB
 L.MultiHeadAttention(2**40, 2**40)(hb.Input((3, 4)), hb.Input((3, 4)))  # query/kernel GiB

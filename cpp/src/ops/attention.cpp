@@ -22,8 +22,8 @@ void check_inputs(const InferContext& c) {
   if (c.inputs.size() != input_count(c.attrs)) c.fail(c.attrs.flag("masked") ? "the mask is missing" : "takes no mask");
   for (size_t i = 0; i < 3; ++i) {
     if (c.rank(i) != 4) c.fail("query, key and value must be [batch, positions, heads, size]");
-    if (c.dtype(i) != c.dtype(0) || !(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64))
-      c.fail_type("query, key and value must all be float32 or all float64");
+    if (c.dtype(i) != c.dtype(0) || !is_float(c.dtype(0)))
+      c.fail_type("query, key and value must be of one float dtype");
     c.same(c.shape(i)[0], c.shape(0)[0], "query, key and value must have one batch size");
     c.same(c.shape(i)[2], c.shape(0)[2], "query, key and value must have the same heads");
   }

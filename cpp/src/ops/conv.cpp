@@ -35,8 +35,7 @@ Dim extent(const Dim& kernel, int64_t dilation) {
 
 // The type of the convolution of x by a kernel.
 ValueType convolved(const InferContext& c, const ValueType& x, const ValueType& kernel) {
-  if (x.dtype != kernel.dtype || !(x.dtype == DType::f32 || x.dtype == DType::f64))
-    c.fail_type("inputs must both be float32 or both float64");
+  if (x.dtype != kernel.dtype || !is_float(x.dtype)) c.fail_type("inputs must be of one float dtype");
   if (x.shape.size() != kernel.shape.size()) c.fail("inputs must have the same number of axes");
   const size_t n = spatial_axes(c, int(x.shape.size()));
   const SymShape& k = kernel.shape;

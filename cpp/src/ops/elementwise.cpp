@@ -113,7 +113,10 @@ Rule rule_of(const std::string& op) {
   HB_RULE(multiply, o.mul(dy, c.in(1)), o.mul(dy, x))
   HB_RULE(divide, o.div(dy, c.in(1)), o.neg(o.mul(dy, o.div(y, c.in(1)))))
   HB_RULE(mod, dy, o.neg(o.mul(dy, o.unary("floor", o.div(x, c.in(1))))))
-  HB_RULE(power, o.mul(dy, o.mul(c.in(1), o.binary("power", x, o.sub(c.in(1), 1)))),
+  // x^0 is constant, even at 0
+  HB_RULE(power,
+          o.where(o.compare("equal", c.in(1), 0), o.scalar(0, dy),
+                  o.mul(dy, o.mul(c.in(1), o.binary("power", x, o.sub(c.in(1), 1))))),
           // x <= 0 has no real logarithm: its term is zero, as in NumPy-like frameworks
           o.mul(dy, o.mul(y, o.where(o.compare("greater", x, 0),
                                      o.log(o.where(o.compare("greater", x, 0), x, o.scalar(1, x))), o.scalar(0, x)))))

@@ -124,7 +124,7 @@ HB_DEFINE_OP(put_along_axis) {  // inputs ids, updates: zeros with the updates a
   return d;
 }
 
-HB_DEFINE_OP(argsort) {  // stable, along the last axis; NaN sorts last
+HB_DEFINE_OP(argsort) {  // stable, along the last axis; NaN is above every number
   OpDef d;
   d.name = "argsort";
   d.attrs = {{"descending", AttrType::boolean, false}};

@@ -6,8 +6,8 @@ KernelPlan plan_matmul(const KernelRequest&);
 
 namespace {
 Types infer(const InferContext& c) {
-  if (c.dtype(0) != c.dtype(1) || !(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64))
-    c.fail_type("inputs must both be float32 or both float64");
+  if (c.dtype(0) != c.dtype(1) || c.dtype(0) == DType::boolean)
+    c.fail_type("inputs must be of one numeric dtype, not bool");
   if (c.rank(0) < 2 || c.rank(1) < 2) c.fail("inputs need at least two axes");
   const SymShape &a = c.shape(0), &b = c.shape(1);
   const bool ta = c.attrs.flag("transpose_a"), tb = c.attrs.flag("transpose_b");

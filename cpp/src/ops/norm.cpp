@@ -12,7 +12,7 @@ namespace {
 const std::vector<AttrSpec> kEpsilon = {{"epsilon", AttrType::real, 1e-3}};
 
 void check_norm(const InferContext& c, size_t params) {
-  if (!(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64)) c.fail_type("needs a float32 or float64 input");
+  if (!is_float(c.dtype(0))) c.fail_type("needs a float input");
   if (c.rank(0) < 1) c.fail("needs at least one axis");
   for (size_t i = 1; i <= params; ++i) {
     if (c.dtype(i) != c.dtype(0)) c.fail_type("inputs must have one dtype");

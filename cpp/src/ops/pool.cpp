@@ -17,7 +17,7 @@ const std::vector<AttrSpec> kPoolAttrs = {AttrSpec{"window", AttrType::ints, fal
 
 // The type of what pooling makes of an input of type x.
 ValueType pooled(const InferContext& c, const ValueType& x) {
-  if (!(x.dtype == DType::f32 || x.dtype == DType::f64)) c.fail_type("needs a float32 or float64 input");
+  if (!is_float(x.dtype)) c.fail_type("needs a float input");
   const int n = int(x.shape.size()) - 2;
   if (n < 1 || n > 3) c.fail("needs 1 to 3 spatial axes");
   const Ints &w = c.attrs.ints("window"), &s = c.attrs.ints("strides");

@@ -15,8 +15,7 @@ HB_DEFINE_OP(random_uniform) {  // input seed i64[2] (key, counter); values in [
   d.infer = [](const InferContext& c) -> Types {
     if (c.dtype(0) != DType::i64 || c.shape(0) != SymShape{Dim(2)}) c.fail("the seed must be i64[2]");
     DType t = c.attrs.dtype("dtype");
-    if (t != DType::f32 && t != DType::f64)
-      c.fail_type(concat_text("needs dtype float32 or float64, not ", dtype_name(t)));
+    if (!is_float(t)) c.fail_type(concat_text("needs a float dtype, not ", dtype_name(t)));
     return {{t, c.attrs.dims("shape")}};
   };
   d.differentiable = false;

@@ -21,7 +21,7 @@ Layout check_inputs(const InferContext& c) {
     c.fail(concat_text("a ", l.masked ? "masked " : "", c.attrs.text("cell"), " takes ", l.inputs(), " inputs"));
   if (c.rank(l.x) != 3 || c.rank(l.kernel) != 2 || c.rank(l.h0) != 2)
     c.fail("inputs must be x_proj [batch, steps, gates * units], kernel [units, gates * units], state [batch, units]");
-  if (!(c.dtype(l.x) == DType::f32 || c.dtype(l.x) == DType::f64)) c.fail_type("needs float32 or float64 inputs");
+  if (!is_float(c.dtype(l.x))) c.fail_type("needs float inputs");
   for (size_t i = 0; i < l.mask(); ++i)
     if (c.dtype(i) != c.dtype(l.x)) c.fail_type("inputs must have one dtype");
   const Dim batch = c.shape(l.x)[0], units = c.shape(l.kernel)[0], width = units * Dim(l.gates());

@@ -162,12 +162,22 @@ HB_DEFINE_OP(cumsum) {
   return d;
 }
 
-HB_DEFINE_OP(cumprod) {  // exact only where no element is zero, as NumPy-like frameworks have it
+// The sum of the products that x_i is in, each times its gradient and divided by x_i. After a zero all are zero but for
+// the first zero's own gradient, for which the products are taken with that zero left out.
+HB_DEFINE_OP(cumprod) {
   OpDef d = cumulative_op("cumprod");
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
-    Value s = cumulate(c.graph, "cumsum", o.mul(c.out(0), c.dy()), c.attrs(), !c.attrs().flag("reverse"));
-    return {o.div(s, c.in(0))};
+    const bool reverse = c.attrs().flag("reverse");
+    Value x = c.in(0), dy = c.dy(), zero = o.compare("equal", x, 0), none = o.scalar(0, x), one = o.scalar(1, x);
+    Value rest = o.where(zero, one, x);
+    Value zeros = cumulate(c.graph, "cumsum", o.cast(zero, c.graph.dtype(x)), c.attrs(), reverse);
+    Value products = cumulate(c.graph, "cumprod", rest, c.attrs(), reverse);
+    auto total = [&](double passed) {
+      Value kept = o.where(o.compare("equal", zeros, passed), o.mul(products, dy), none);
+      return cumulate(c.graph, "cumsum", kept, c.attrs(), !reverse);
+    };
+    return {o.where(zero, total(1), o.div(total(0), rest))};
   };
   return d;
 }

@@ -8,14 +8,14 @@ KernelPlan plan_sparse_cross_entropy_grad(const KernelRequest&);
 
 namespace {
 Types infer_softmax(const InferContext& c) {
-  if (!(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64)) c.fail_type("needs a float32 or float64 input");
+  if (!is_float(c.dtype(0))) c.fail_type("needs a float input");
   if (c.rank(0) == 0) c.fail("needs at least one axis");
   if (c.axis(c.attrs.integer("axis"), c.rank(0)) != c.rank(0) - 1) c.fail("works on the last axis; transpose first");
   return {c.type(0)};
 }
 
 Types infer_cross_entropy(const InferContext& c) {
-  if (!(c.dtype(0) == DType::f32 || c.dtype(0) == DType::f64)) c.fail_type("logits must be float32 or float64");
+  if (!is_float(c.dtype(0))) c.fail_type("logits must be float");
   if (c.dtype(1) != DType::i32 && c.dtype(1) != DType::i64) c.fail_type("labels must be int32 or int64");
   if (c.rank(0) < 1 || c.rank(1) != c.rank(0) - 1) c.fail("labels must have the logits' axes but the last");
   for (int i = 0; i < c.rank(1); ++i)

@@ -70,7 +70,7 @@ Graph optimize(const Graph& graph, const CompileOptions& options) {
   };
   const FoldTarget target{&isa_for(options.isa.c_str()), !off("winograd")};
   graph.verify();
-  Graph g = optimize_bodies(expand(graph, off("fused_ops")), options);
+  Graph g = optimize_bodies(expand(widen_halves(graph), off("fused_ops")), options);
   auto run = [&](const Pass& p) {
     if (off(p.name)) return;
     g = p.run ? p.run(g) : p.run_for(g, target);

@@ -75,6 +75,8 @@ struct FoldTarget {
 
 /// Makes a run fail, before it writes a variable, when an output of one of these names is not finite.
 Graph finite_outputs(const Graph& g, const std::vector<std::string>& names);
+/// Has the ops that compute run in float32 on float16 and bfloat16, which are storage: casts go before and after them.
+Graph widen_halves(const Graph& g);
 Graph dead_code(const Graph& g);
 Graph common_subexpressions(const Graph& g);
 Graph fold_constants(const Graph& g, const FoldTarget& target);

@@ -219,6 +219,7 @@ class Embedding(Layer):
             embeddings_constraint=embeddings_constraint,
         )
         self.mask_zero = mask_zero
+        self.autocast = False  # ids, whatever their dtype
         self.input_length = None if input_length is None else positive_int("input_length", input_length)
         self._initial = weights[0] if isinstance(weights, (list, tuple)) else weights
         self.supports_masking = bool(mask_zero)

@@ -12,7 +12,7 @@ import numpy as np
 from hornbeam import config, regularizers
 from hornbeam._names import auto_name, check_name, to_snake_case
 from hornbeam._operators import TensorLike
-from hornbeam._tensor import KerasTensor, is_tensor, to_tensor
+from hornbeam._tensor import KerasTensor, is_float, is_tensor, to_tensor
 from hornbeam._trace import _state, current_trace, eager_scope
 from hornbeam._tree import flatten, map_structure
 from hornbeam._validation import optional_dims
@@ -33,6 +33,7 @@ class Layer(Configured, WeightOwner):
         dtype: dtype of its weights, None for ``floatx``.
         name: a name, None for one made from the class.
         activity_regularizer: a penalty on its output, added to the loss.
+        autocast: whether float inputs are cast to the layer's dtype.
 
     Subclasses define ``call`` in terms of ``hb.ops`` or other layers, make weights with ``add_weight`` in ``build`` (or in
     the constructor), and return what they are made of from ``get_config``.
@@ -73,6 +74,7 @@ class Layer(Configured, WeightOwner):
         self._dtype = config.standardize_dtype(
             dtype.name if hasattr(dtype, "name") and not isinstance(dtype, np.dtype) else dtype
         )
+        self.autocast = bool(autocast)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking, self.autocast = False, bool(autocast)
         self._fixed: tuple[int | None, dict[int, int]] | None = None
@@ -136,7 +138,8 @@ class Layer(Configured, WeightOwner):
             from hornbeam.models._functional_graph import record_layer
 
             return record_layer(self, args, kwargs)
-        args = tuple(self._convert(a) if i == 0 else a for i, a in enumerate(args))
+        args = tuple(self._convert(a) if i == 0 else self._cast_floats(a) for i, a in enumerate(args))
+        kwargs = {k: self._cast_floats(v) for k, v in kwargs.items()}
         self._maybe_build(args, kwargs)
         return self._run(args, kwargs)
 
@@ -146,7 +149,20 @@ class Layer(Configured, WeightOwner):
                 f"layer {self.name!r} takes tensors and arrays. Received: nested lists of numbers; np.array() makes an array of "
                 "them"
             )
-        return map_structure(lambda t: t if t is None or isinstance(t, Variable) else to_tensor(t), x)
+        return self._cast_floats(
+            map_structure(lambda t: t if t is None or isinstance(t, Variable) else to_tensor(t), x)
+        )
+
+    def _cast_floats(self, x: Any) -> Any:
+        """Float tensors and arrays in the dtype that the layer computes in, if it is a float one; else as they are."""
+        if not self.autocast or not is_float(self._dtype):
+            return x
+
+        def cast(t: Any) -> Any:
+            given = isinstance(t, (TensorLike, np.ndarray)) and is_float(str(t.dtype))
+            return to_tensor(t, self._dtype) if given and t.dtype != self._dtype else t
+
+        return map_structure(cast, x)
 
     def _maybe_build(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.built:

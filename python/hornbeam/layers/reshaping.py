@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hornbeam import ops
@@ -42,11 +43,24 @@ class Reshape(Layer):
             raise ValueError(f"`target_shape` may hold one -1. Received: target_shape={target_shape}")
 
     def call(self, inputs: Any) -> Any:
-        """The reshaped input; itself, with its mask, where it has that shape."""
+        """The reshaped input; itself, with its mask, where it has that shape. Raises ValueError when a sample's size is
+        another."""
+        self._check_size(tuple(inputs.shape[1:]))
         own = dims_of(inputs)[1:]
         if len(own) == len(self.target_shape) and all(n in (-1, d) for n, d in zip(self.target_shape, own)):
             return inputs
         return ops.reshape(inputs, [dims_of(inputs)[0], *self.target_shape])
+
+    def _check_size(self, sample: tuple[Any, ...]) -> None:
+        if None in sample:
+            return
+        size, known = math.prod(sample), math.prod(n for n in self.target_shape if n != -1)
+        fits = size == known if -1 not in self.target_shape else known == 0 or size % known == 0
+        if not fits:
+            raise ValueError(
+                f"a sample of shape {sample} has {size} elements, which do not fill `target_shape`. "
+                f"Received: target_shape={self.target_shape}"
+            )
 
 
 class Permute(Layer):

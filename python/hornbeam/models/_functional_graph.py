@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from hornbeam import _core
+from hornbeam import _core, ops
 from hornbeam._names import auto_name
 from hornbeam._tensor import KerasTensor, emit, to_tensor
 from hornbeam._trace import Trace, Traced
@@ -56,6 +56,7 @@ class OpLayer(Layer):
 
     def __init__(self, op: str, attrs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(name=kwargs.pop("name", None) or auto_name(op), **kwargs)
+        self.autocast = False
         self.op = op
         self.attrs = dict(attrs or {})
 
@@ -63,6 +64,53 @@ class OpLayer(Layer):
         """The op's outputs."""
         out = emit(self.op, list(inputs), **self.attrs)
         return out if len(out) > 1 else out[0]
+
+
+class FunctionLayer(Layer):
+    """A function of ``hornbeam.ops`` called on symbolic tensors, as a layer of a functional model. Masks end here.
+
+    Args:
+        function: its name.
+    """
+
+    def __init__(self, function: str, **kwargs: Any) -> None:
+        super().__init__(name=kwargs.pop("name", None) or auto_name(function), **kwargs)
+        self.autocast = False
+        self.function = function
+        self._op = getattr(ops, function)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function returns."""
+        if self.function == "get_item":
+            args = (args[0], _decoded_key(args[1]))
+        return self._op(*args, **kwargs)
+
+    def _convert(self, x: Any) -> Any:
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """The layer's config with the function's name."""
+        return {**super().get_config(), "function": self.function}
+
+
+_SLICE, _ELLIPSIS = "slice", "..."
+
+
+def _encoded_key(key: Any) -> Any:
+    """An index as lists and dicts, which configs can hold."""
+    if isinstance(key, tuple):
+        return {"keys": [_encoded_key(k) for k in key]}
+    if isinstance(key, slice):
+        return {_SLICE: [key.start, key.stop, key.step]}
+    return {_ELLIPSIS: 0} if key is Ellipsis else key
+
+
+def _decoded_key(key: Any) -> Any:
+    if not isinstance(key, dict):
+        return key
+    if "keys" in key:
+        return tuple(_decoded_key(k) for k in key["keys"])
+    return slice(*key[_SLICE]) if _SLICE in key else Ellipsis
 
 
 def _trace_inputs(trace: Trace, tensors: list[KerasTensor]) -> dict[int, Traced]:
@@ -112,8 +160,10 @@ def infer(layer: Layer, args: Any, kwargs: Any) -> Any:
 
 def record_layer(layer: Layer, args: Any, kwargs: Any) -> Any:
     """Calls a layer on symbolic tensors: infers the outputs and remembers the call."""
-    node = Node(layer, args, {k: v for k, v in kwargs.items() if v is not None})
-    node.made(infer(layer, args, node.kwargs))
+    if not isinstance(layer, FunctionLayer):  # to a layer, None is not given; to a function it may mean something
+        kwargs = {k: v for k, v in kwargs.items() if v is not None}
+    node = Node(layer, args, kwargs)
+    node.made(infer(layer, args, kwargs))
     return node.outputs_structure
 
 
@@ -123,6 +173,16 @@ def record_op(op: str, inputs: list[Any], attrs: dict[str, Any]) -> list[Any]:
     layer.built = True
     out = record_layer(layer, tuple(inputs), {})
     return list(out) if isinstance(out, (list, tuple)) else [out]
+
+
+def record_function(name: str, args: Any, kwargs: Any) -> Any:
+    """The same for a function of ``hornbeam.ops``."""
+    layer = FunctionLayer(name)
+    layer.built = True
+    if name == "get_item":
+        given = [*args, *kwargs.values()]
+        args, kwargs = (given[0], _encoded_key(given[1])), {}
+    return record_layer(layer, tuple(args), kwargs)
 
 
 class Graph:

@@ -47,6 +47,7 @@ class Model(Saved, Trainer, Layer):
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         self._graph = Graph(inputs, outputs)
+        self.autocast = False  # inputs take the dtype of the symbolic ones
         for layer in self.layers:
             self._tracker.track(layer)
         self.built = True

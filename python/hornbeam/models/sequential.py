@@ -35,6 +35,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(trainable=trainable, name=name)
+        self.autocast = False  # its layers cast
         self._stack: list[Layer] = []
         for layer in layers or []:
             self.add(layer, rebuild=False)

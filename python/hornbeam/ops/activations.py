@@ -53,7 +53,8 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
         A float tensor of x's shape.
     """
     x = to_tensor(x)
-    return m.where(m.greater(x, 0), x, m.multiply(m.expm1(m.minimum(x, 0.0)), alpha))
+    above = m.greater(x, 0)
+    return m.where(above, x, m.multiply(m.expm1(m.where(above, 0.0, x)), alpha))
 
 
 def selu(x: Any) -> Any:
@@ -81,7 +82,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     x = to_tensor(x)
     if _check.number("alpha", alpha) == 0:
         raise ValueError(f"`alpha` must not be 0. Received: alpha={alpha}")
-    return m.add(m.maximum(x, 0.0), m.multiply(m.expm1(m.divide(m.minimum(x, 0.0), alpha)), alpha))
+    above = m.greater(x, 0)
+    return m.where(above, x, m.multiply(m.expm1(m.divide(m.where(above, 0.0, x), alpha)), alpha))
 
 
 def gelu(x: Any, approximate: bool = True) -> Any:
@@ -175,9 +177,11 @@ def hard_tanh(x: Any) -> Any:
         x: a tensor of any shape.
 
     Returns:
-        A float tensor of x's shape.
+        A tensor of x's shape; ints stay ints.
     """
-    return m.clip(x, -1.0, 1.0)
+    x = m._numbers(x)
+    y = x if x.dtype.startswith("u") else m.where(m.less(x, -1), -1, x)
+    return m.where(m.greater(x, 1), 1, y)
 
 
 def log_sigmoid(x: Any) -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam import _core, config
 from hornbeam import _validation as _check
-from hornbeam import config
-from hornbeam._tensor import KerasTensor, dims_of, emit1, to_tensor, variable_value
+from hornbeam._tensor import dims_of, emit1, to_tensor, variable_value
+from hornbeam._trace import Traced
 from hornbeam.ops import math as m
-from hornbeam.ops import reductions
 
 
 def shape(x: Any) -> tuple[Any, ...]:
@@ -50,7 +50,7 @@ def convert_to_numpy(x: Any) -> Any:
     """``x`` as a NumPy array. Raises TypeError for a traced value.
 
     Args:
-        x: a tensor, variable or array.
+        x: a tensor, variable or array; bfloat16 comes as float32.
 
     Returns:
         A NumPy array.
@@ -83,21 +83,10 @@ def reshape(x: Any, newshape: Sequence[Any]) -> Any:
         ValueError: when the sizes differ.
     """
     x = to_tensor(x)
-    shape = [newshape] if hasattr(newshape, "__index__") else list(newshape)
-    if isinstance(x, KerasTensor):
-        shape = [-1 if d is None else d for d in shape]
+    single = hasattr(newshape, "__index__") or isinstance(newshape, _core.Dim)
+    sizes: Any = [newshape] if single and getattr(newshape, "ndim", 0) == 0 else newshape
+    shape = [d if isinstance(d, _core.Dim) else -1 if d is None else _check.integer("newshape", d) for d in sizes]
     return emit1("reshape", [x], shape=shape)
-
-
-def _dims(x: Any) -> list[Any]:
-    """Dimensions for a new shape; a symbolic tensor's first unknown one becomes -1."""
-    dims = list(dims_of(x))
-    if dims.count(None) > 1:
-        raise ValueError(
-            f"at most one dimension of a symbolic tensor may be unknown here. Received: shape={tuple(dims)}; "
-            "write a Layer and use ops.shape inside its call()"
-        )
-    return [-1 if d is None else d for d in dims]
 
 
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
@@ -114,7 +103,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
         ValueError: when an axis is out of range.
     """
     x = to_tensor(x)
-    sizes = _dims(x)
+    sizes = list(dims_of(x))
     for a in sorted(_check.axes_in(axis, len(sizes) + len(_check.ints("axis", axis)))):
         sizes.insert(a, 1)
     return emit1("reshape", [x], shape=sizes)
@@ -134,7 +123,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
         ValueError: when the size of a given axis is not 1.
     """
     x = to_tensor(x)
-    sizes = _dims(x)
+    sizes = list(dims_of(x))
     if axis is None:
         gone = [i for i, d in enumerate(sizes) if isinstance(d, int) and d == 1]
     else:
@@ -193,21 +182,29 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return transpose(x, perm)
 
 
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """Moves one axis to another place.
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Moves axes to other places.
 
     Args:
         x: a tensor of any shape.
-        source: an axis of x.
-        destination: where it is in the result.
+        source: an axis of x, or several.
+        destination: where they are in the result.
 
     Returns:
         A tensor.
+
+    Raises:
+        ValueError: when there are not as many places as axes.
     """
     x = to_tensor(x)
-    start, end = _check.axis_in(source, x.ndim, "source"), _check.axis_in(destination, x.ndim, "destination")
-    perm = [i for i in range(x.ndim) if i != start]
-    perm.insert(end, start)
+    start, end = _check.axes_in(source, x.ndim, "source"), _check.axes_in(destination, x.ndim, "destination")
+    if len(start) != len(end):
+        raise ValueError(
+            f"`source` and `destination` must be equally long. Received: source={source}, destination={destination}"
+        )
+    perm = [i for i in range(x.ndim) if i not in start]
+    for to, axis in sorted(zip(end, start)):
+        perm.insert(to, axis)
     return transpose(x, perm)
 
 
@@ -267,7 +264,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
 
 
 def hstack(xs: Sequence[Any]) -> Any:
-    """Joins along the second axis (the first, for vectors).
+    """Joins along the second axis (the first, for vectors; numbers count as vectors of one).
 
     Args:
         xs: tensors of one number of axes.
@@ -275,11 +272,18 @@ def hstack(xs: Sequence[Any]) -> Any:
     Returns:
         A tensor.
     """
-    return concatenate(xs, axis=0 if to_tensor(xs[0]).ndim == 1 else 1)
+    xs = [_at_least(x, 1) for x in _several("xs", xs)]
+    return concatenate(xs, axis=0 if xs[0].ndim == 1 else 1)
+
+
+def _at_least(x: Any, rank: int) -> Any:
+    """``x`` with axes of size 1 before its own."""
+    x = to_tensor(x)
+    return x if x.ndim >= rank else reshape(x, [1] * (rank - x.ndim) + list(dims_of(x)))
 
 
 def vstack(xs: Sequence[Any]) -> Any:
-    """Joins along the first axis; vectors count as rows.
+    """Joins along the first axis; vectors count as rows, numbers as rows of one.
 
     Args:
         xs: tensors of one number of axes.
@@ -287,7 +291,7 @@ def vstack(xs: Sequence[Any]) -> Any:
     Returns:
         A tensor.
     """
-    return concatenate([expand_dims(t, 0) if to_tensor(t).ndim == 1 else t for t in xs], axis=0)
+    return concatenate([_at_least(x, 2) for x in _several("xs", xs)], axis=0)
 
 
 def _slice_axis(x: Any, axis: int, begin: Any, end: Any) -> Any:
@@ -321,8 +325,37 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         step = n // parts
         cuts = [step * i for i in range(parts)] + [n]
     else:
-        cuts = [0, *indices_or_sections, n]  # type: ignore[misc]
-    return [_slice_axis(x, axis, a, b) for a, b in zip(cuts, cuts[1:])]
+        ends = [i if isinstance(i, _core.Dim) else _bound(i, n) for i in indices_or_sections]  # type: ignore[union-attr]
+        cuts = [0, *ends, n]
+    return [_slice_axis(x, axis, a, _later(a, b)) for a, b in zip(cuts, cuts[1:])]
+
+
+def _later(a: Any, b: Any) -> Any:
+    """``b``, or ``a`` where that comes after it."""
+    return a if isinstance(a, int) and isinstance(b, int) and b < a else b
+
+
+def _smaller(a: Any, b: Any) -> Any:
+    """The smaller of two sizes, each >= 0 and perhaps known only to the running graph."""
+    if isinstance(a, int) and isinstance(b, int):
+        return builtins.min(a, b)
+    fits = 1 // (a // (b + 1) + 1)  # 1 where a <= b, else 0
+    return b + fits * (a - b)
+
+
+def _bound(k: Any, n: Any) -> Any:
+    """Where a slice's bound ``k``, which may count from the end, lies on an axis of size ``n``.
+
+    An axis of unknown size is taken to have an element, so that ``x[:1]`` is known to be one and broadcasts.
+    """
+    if isinstance(k, _core.Dim):
+        return k if isinstance(n, _core.Dim) and k == n else _smaller(k, n)
+    k = _check.integer("a slice's bound", k)
+    if not isinstance(n, int) and k in (-1, 1):
+        return k if k > 0 else n + k
+    if k >= 0:
+        return _smaller(k, n)
+    return builtins.max(0, n + k) if isinstance(n, int) else n - _smaller(-k, n)
 
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
@@ -346,6 +379,9 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
         raise ValueError("`num` is required when the axis has no known size. Received: num=None")
     if x.shape[axis] not in (None, n):
         raise ValueError(f"`num` must be the size of axis {axis}, {x.shape[axis]}. Received: num={num}")
+    if x.shape[axis] is None:
+        sizes = list(dims_of(x))
+        x = reshape(x, [*sizes[:axis], n, *sizes[axis + 1 :]])
     return [squeeze(_slice_axis(x, axis, i, i + 1), axis) for i in builtins.range(n)]
 
 
@@ -354,17 +390,15 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
 
     Args:
         x: a tensor of any shape.
-        repeats: an int, or one for each axis (the last ones, where there are fewer).
+        repeats: an int, or one for each axis (the last ones, where there are fewer); expressions (``ops.shape``) too.
 
     Returns:
         A tensor.
     """
     x = to_tensor(x)
-    reps = [_check.integer("repeats", r, 0) for r in _check.ints("repeats", repeats)]
-    if len(reps) < x.ndim:
-        reps = [1] * (x.ndim - len(reps)) + reps
-    while x.ndim < len(reps):
-        x = expand_dims(x, 0)
+    reps = _check.dims("repeats", repeats)
+    reps = [1] * (x.ndim - len(reps)) + reps
+    x = _at_least(x, len(reps))
     sizes = list(dims_of(x))
     inner = [d for pair in ((1, d) for d in sizes) for d in pair]
     wide = [d for pair in zip(reps, sizes) for d in pair]
@@ -372,22 +406,38 @@ def tile(x: Any, repeats: int | Sequence[int]) -> Any:
     return emit1("reshape", [y], shape=[r * d for r, d in zip(reps, sizes)])
 
 
-def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
     """Repeats each element along ``axis`` (None: of the flattened tensor).
 
     Args:
         x: a tensor of any shape.
-        repeats: how often.
+        repeats: how often: an int, an expression (``ops.shape``), or an int for each element.
         axis: an int or None.
 
     Returns:
         A tensor.
+
+    Raises:
+        ValueError: when there is not a number for each element.
     """
-    x, n = to_tensor(x), _check.integer("repeats", repeats, 0)
+    x = to_tensor(x)
     if axis is None:
         x, axis = ravel(x), 0
     axis = _check.axis_in(axis, x.ndim)
     sizes = list(dims_of(x))
+    counts = _check.dims("repeats", repeats)
+    if len(counts) > 1:
+        if x.shape[axis] is None:
+            sizes[axis] = len(counts)
+            x = reshape(x, sizes)
+        if len(counts) != sizes[axis] or not builtins.all(isinstance(c, int) for c in counts):
+            raise ValueError(
+                f"`repeats` must be an int for each of {sizes[axis]} elements. Received: repeats={repeats}"
+            )
+        _check.fits_memory("a repeated axis", [builtins.sum(counts)], "int64")
+        ids = to_tensor(np.repeat(np.arange(len(counts), dtype="int32"), counts))
+        return moveaxis(emit1("gather", [moveaxis(x, axis, 0), ids]), 0, axis)
+    n = counts[0]
     y = emit1("reshape", [x], shape=sizes[: axis + 1] + [1] + sizes[axis + 1 :])
     y = emit1("broadcast_to", [y], shape=sizes[: axis + 1] + [n] + sizes[axis + 1 :])
     return emit1("reshape", [y], shape=sizes[:axis] + [sizes[axis] * n] + sizes[axis + 1 :])
@@ -409,118 +459,42 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     return x
 
 
-def roll(x: Any, shift: int, axis: int | None = None) -> Any:
+def roll(x: Any, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
     """Shifts elements along ``axis``; those that fall off come back at the other end.
 
     Args:
         x: a tensor of any shape.
-        shift: by how much; negative towards the beginning.
-        axis: an int, or None to roll the flattened tensor.
+        shift: by how much; negative towards the beginning. An int or a scalar tensor, or one for each axis.
+        axis: an int, several, or None to roll the flattened tensor.
 
     Returns:
         A tensor of x's shape.
+
+    Raises:
+        ValueError: when there are several shifts, but not one for each axis.
     """
-    x, shift = to_tensor(x), _check.integer("shift", shift)
+    x = to_tensor(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), list(dims_of(x)))
-    axis = _check.axis_in(axis, x.ndim)
+    axes = [_check.axis_in(a, x.ndim) for a in _check.ints("axis", axis)]
+    single = not isinstance(shift, (list, tuple, np.ndarray)) or np.ndim(shift) == 0
+    shifts: list[Any] = [shift] if single else list(shift)  # type: ignore[arg-type]
+    if len(shifts) != len(axes) and 1 in (len(shifts), len(axes)):
+        shifts, axes = shifts * len(axes), axes * len(shifts)
+    if len(shifts) != len(axes):
+        raise ValueError(f"`shift` must have a number for each axis. Received: shift={shift}, axis={axis}")
+    for by, a in zip(shifts, axes):
+        x = _roll_axis(x, by, a)
+    return x
+
+
+def _roll_axis(x: Any, shift: Any, axis: int) -> Any:
     n = dims_of(x)[axis]
-    if isinstance(n, int):
-        if n == 0:
-            return x
-        shift %= n
-    cut = n - shift if shift >= 0 else -shift
-    return concatenate([_slice_axis(x, axis, cut, n), _slice_axis(x, axis, 0, cut)], axis=axis)
-
-
-def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
-    """The sum of products over pairs of axes (an int: the last of x1 with the first of x2).
-
-    Args:
-        x1: a tensor.
-        x2: a tensor.
-        axes: an int, or a pair of axes (or of lists of them), x1's and x2's.
-
-    Returns:
-        A float tensor of x1's other axes, then x2's.
-
-    Raises:
-        ValueError: when the sizes of a pair differ.
-    """
-    a, b = to_tensor(x1), to_tensor(x2)
-    if hasattr(axes, "__index__"):
-        n = _check.integer("axes", axes, 0)
-        if n > builtins.min(a.ndim, b.ndim):
-            raise ValueError(f"`axes` must be at most {builtins.min(a.ndim, b.ndim)}. Received: axes={axes}")
-        left, right = list(builtins.range(a.ndim - n, a.ndim)), list(builtins.range(n))
-    else:
-        if len(axes) != 2:
-            raise ValueError(f"`axes` must be an int or a pair. Received: axes={axes}")
-        left, right = _check.axes_in(axes[0], a.ndim, "axes"), _check.axes_in(axes[1], b.ndim, "axes")
-        if len(left) != len(right):
-            raise ValueError(f"`axes` must pair as many axes of both. Received: axes={axes}")
-    keep_a = [i for i in builtins.range(a.ndim) if i not in left]
-    keep_b = [i for i in builtins.range(b.ndim) if i not in right]
-    da, db = dims_of(a), dims_of(b)
-    k = m.shape_product([da[i] for i in left])
-    a = reshape(transpose(a, keep_a + left), [m.shape_product([da[i] for i in keep_a]), k])
-    b = reshape(transpose(b, right + keep_b), [k, m.shape_product([db[i] for i in keep_b])])
-    return reshape(m.matmul(a, b), [da[i] for i in keep_a] + [db[i] for i in keep_b])
-
-
-def einsum(subscripts: str, *operands: Any) -> Any:
-    """Einstein summation over one or two operands, on matmul (no ellipsis, no repeated index within an operand).
-
-    Args:
-        subscripts: such as ``"ij,jk->ik"``; without ``->``, the indices that occur once, in order of the alphabet.
-        *operands: tensors, one a term.
-
-    Raises:
-        ValueError: for subscripts that are not supported or do not fit.
-
-    Example:
-        >>> einsum("ij,jk->ik", [[1.0, 2.0]], [[3.0], [4.0]]).numpy().tolist()
-        [[11.0]]
-    """
-    text = subscripts.replace(" ", "")
-    left, arrow, out = text.partition("->")
-    terms = left.split(",")
-    if len(terms) != len(operands) or "." in text or builtins.any(len(set(t)) != len(t) for t in terms):
-        raise ValueError(f"unsupported einsum subscripts for {len(operands)} operands. Received: {subscripts!r}")
-    if not arrow:
-        out = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
-    xs = [to_tensor(x) for x in operands]
-    for t, x in zip(terms, xs):
-        if len(t) != x.ndim:
-            raise ValueError(f"einsum term {t!r} needs {len(t)} axes; got shape {x.shape}")
-    while len(xs) > 2:
-        keep = "".join(
-            c for c in dict.fromkeys(terms[0] + terms[1]) if c in out or builtins.any(c in t for t in terms[2:])
-        )
-        xs[:2] = [einsum(f"{terms[0]},{terms[1]}->{keep}", xs[0], xs[1])]
-        terms[:2] = [keep]
-    if len(xs) == 1:
-        gone = [i for i, c in enumerate(terms[0]) if c not in out]
-        x = reductions.sum(xs[0], axis=gone) if gone else xs[0]
-        rest = [c for c in terms[0] if c in out]
-        return transpose(x, [rest.index(c) for c in out])
-    (ta, tb), (a, b) = terms, m._unify(*xs)
-    for t, x, other in ((ta, a, tb), (tb, b, ta)):  # indices that only one operand has and nobody keeps
-        gone = [i for i, c in enumerate(t) if c not in out and c not in other]
-        if gone:
-            summed, kept = reductions.sum(x, axis=gone), "".join(c for c in t if c in out or c in other)
-            if t is ta:
-                a, ta = summed, kept
-            else:
-                b, tb = summed, kept
-    size = {**dict(zip(ta, dims_of(a))), **dict(zip(tb, dims_of(b)))}
-    batch = [c for c in ta if c in tb and c in out]
-    inner = [c for c in ta if c in tb and c not in out]
-    rows, cols = [c for c in ta if c not in tb], [c for c in tb if c not in ta]
-    n = {name: m.shape_product([size[c] for c in group]) for name, group in (("r", rows), ("c", cols), ("k", inner))}
-    lead = [size[c] for c in batch]
-    a = reshape(transpose(a, [ta.index(c) for c in batch + rows + inner]), [*lead, n["r"], n["k"]])
-    b = reshape(transpose(b, [tb.index(c) for c in batch + inner + cols]), [*lead, n["k"], n["c"]])
-    y = reshape(m.matmul(a, b), [size[c] for c in batch + rows + cols])
-    have = batch + rows + cols
-    return transpose(y, [have.index(c) for c in out])
+    if isinstance(n, int) and n == 0:
+        return x
+    if isinstance(n, int) and not isinstance(shift, Traced):
+        cut = n - _check.integer("shift", shift) % n
+        return concatenate([_slice_axis(x, axis, cut, n), _slice_axis(x, axis, 0, cut)], axis=axis)
+    places = emit1("iota", [], shape=[n], axis=0, dtype="int32")
+    ids = m.mod(m.subtract(places, to_tensor(shift, "int32")), to_tensor(n, "int32"))
+    return moveaxis(emit1("gather", [moveaxis(x, axis, 0), ids]), 0, axis)

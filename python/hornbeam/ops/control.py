@@ -11,7 +11,7 @@ from typing import Any
 
 from hornbeam import _core
 from hornbeam import _validation as _check
-from hornbeam._tensor import dims_of, emit, to_tensor
+from hornbeam._tensor import Tensor, dims_of, emit, to_tensor
 from hornbeam._trace import Trace, Traced, current_trace
 from hornbeam._tree import flatten, map_structure, pack_like
 from hornbeam.ops import arrays as s
@@ -215,18 +215,29 @@ def while_loop(
     return done(out[:n])
 
 
-def fori_loop(lower: int, upper: int, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
+def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """``for i in range(lower, upper): val = body_fun(i, val)``.
 
     Args:
-        lower: the first index.
-        upper: the end, left out.
+        lower: the first index: an int, an expression, or a scalar int tensor.
+        upper: the end, left out, likewise. There is no gradient through a loop between bounds that only the running
+            program knows.
         body_fun: ``(index, value) -> value``.
         init_val: a structure of tensors.
 
     Returns:
         The last value.
     """
+
+    lower, upper = (int(b) if isinstance(b, Tensor) else b for b in (lower, upper))
+    if isinstance(lower, Traced) or isinstance(upper, Traced):
+        leaves = flatten(init_val)
+
+        def loop(i: Any, *values: Any) -> list[Any]:
+            return [m.add(i, 1), *flatten(body_fun(i, pack_like(init_val, list(values))))]
+
+        first, last = to_tensor(lower, "int32"), to_tensor(upper, "int32")
+        return pack_like(init_val, while_loop(lambda i, *_: m.less(i, last), loop, [first, *leaves])[1:])
 
     def step(carry: Any, _: Any) -> Any:
         i, val = carry

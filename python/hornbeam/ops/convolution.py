@@ -15,12 +15,9 @@ def _same_padding(n: Any, window: int, stride: int) -> tuple[Any, Any]:
     """Padding before and after so that the output has ceil(n / stride) places; the odd one comes after."""
     if stride == 1:
         total: Any = window - 1
-    elif isinstance(n, int):
-        total = max((-(-n // stride) - 1) * stride + window - n, 0)
     else:
-        raise ValueError(
-            f"padding='same' with stride {stride} needs a known size of the axis; got {n}. Use 'valid' or pad explicitly"
-        )
+        needed = (-(-n // stride) - 1) * stride + window
+        total = needed - s._smaller(needed, n)
     return total // 2, total - total // 2
 
 
@@ -71,6 +68,8 @@ def conv(
             f"inputs.shape={tuple(x.shape)}"
         )
     st, di = _check.int_tuple("strides", strides, n), _check.int_tuple("dilation_rate", dilation_rate, n)
+    if None in k.shape[:n]:
+        raise ValueError(f"`kernel` must have windows of known size. Received: kernel.shape={tuple(k.shape)}")
     window = [(int(w) - 1) * d + 1 for w, d in zip(k.shape[:n], di)]
     lo, hi = _paddings(x, window, st, padding)
     channels, per_group = x.shape[-1], k.shape[-2]

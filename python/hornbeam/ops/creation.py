@@ -11,24 +11,26 @@ import numpy as np
 
 from hornbeam import _core, config
 from hornbeam import _validation as _check
-from hornbeam._tensor import KerasTensor, Tensor, dims_of, emit1, to_tensor
+from hornbeam._tensor import _FLOATS, Tensor, dims_of, emit1, to_tensor
+from hornbeam._variable import Variable
 from hornbeam.ops import math as m
-from hornbeam.ops import reductions
-from hornbeam.ops.arrays import broadcast_to, expand_dims, is_tensor, reshape
+from hornbeam.ops.arrays import _smaller, broadcast_to, is_tensor, moveaxis, reshape
 
 
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
     """Evenly spaced numbers in [start, stop); ``start`` and ``stop`` may be dimensions, with step 1.
 
     Args:
         start: the first number, or, alone, where to stop.
         stop: the end, left out.
-        step: not 0.
-        dtype: name of the element type; None for int32 (int64 where that is too small) for ints, else ``floatx``.
+        step: not 0; None for 1.
+        dtype: name of the element type; None for int32 (int64 where that is too small) for ints, else ``floatx``. Of an
+            int one, the first two numbers are cut towards zero and their distance is the step, as NumPy's.
 
     Returns:
         A tensor of one axis.
     """
+    step = 1 if step is None else step
     if stop is None:
         start, stop = 0, start
     if isinstance(start, _core.Dim) or isinstance(stop, _core.Dim):
@@ -41,10 +43,13 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
         raise ValueError(f"`step` must not be 0. Received: step={step}")
     n = max(0, -(_Fraction(start - stop) // _Fraction(step)))
     _check.fits_memory("a range", [n], "float64")
-    a = np.arange(start, stop, step)
-    if dtype is None and a.dtype.kind == "i":
-        dtype = "int32" if all(-(2**31) <= end < 2**31 for end in (start, start + (n - 1) * step)) else "int64"
-    return to_tensor(a, config.standardize_dtype(dtype))
+    if dtype is None:
+        whole = isinstance(start, int) and isinstance(stop, int) and isinstance(step, int)
+        small = all(-(2**31) <= end < 2**31 for end in (start, start + (n - 1) * step))
+        dtype = config.floatx() if not whole else "int32" if small else "int64"
+    dtype = config.standardize_dtype(dtype)
+    own = dtype if dtype not in ("bfloat16", "bool") else "float32"
+    return to_tensor(np.arange(start, stop, step, dtype=own), dtype)
 
 
 def _scalar(name: str, value: Any) -> Any:
@@ -54,22 +59,52 @@ def _scalar(name: str, value: Any) -> Any:
     return _check.integer(name, value) if hasattr(value, "__index__") else _check.number(name, value)
 
 
-def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Any:
+def linspace(
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> Any:
     """``num`` evenly spaced numbers from start to stop.
 
     Args:
-        start: the first number.
-        stop: the last one.
-        num: how many.
+        start: the first number, or a tensor of them.
+        stop: the last one, likewise.
+        num: how many: an int or an expression (``ops.shape``).
         endpoint: whether ``stop`` belongs to them.
-        dtype: name of the element type; None for ``floatx``.
+        retstep: whether to return ``(numbers, step)``.
+        dtype: name of the element type; None for ``floatx``. Ints are rounded down.
+        axis: of the result, along which they lie, when start and stop are tensors.
 
     Returns:
-        A tensor ``(num,)``.
+        A tensor ``(num,)``, with the axes of start and stop.
     """
-    start, stop, num = _check.number("start", start), _check.number("stop", stop), _check.integer("num", num, 0)
-    _check.fits_memory("a range", [num], "float64")
-    return to_tensor(np.linspace(start, stop, num, endpoint=endpoint), config.standardize_dtype(dtype))
+    n = _check.dims("num", num)[0]
+    dtype = config.standardize_dtype(dtype)
+    exact = "float64" if dtype in ("float64", "int32", "int64", "uint32") else "float32"
+    for name, v in (("start", start), ("stop", stop)):
+        if not (is_tensor(v) or isinstance(v, (Variable, np.ndarray, list, tuple, _core.Dim))):
+            _check.number(name, v)
+    first, last = (to_tensor(v, exact) for v in (start, stop))
+    first, last = m._unify(first, last)
+    steps = n - 1 if endpoint else n
+    if isinstance(n, int):
+        _check.fits_memory("a range", [n], "float64")
+        share = to_tensor((np.arange(n, dtype="float64") / max(steps, 1)).astype(exact))
+    else:
+        share = m.divide(emit1("iota", [], shape=[n], axis=0, dtype=exact), m.maximum(to_tensor(steps, exact), 1.0))
+    rank = max(first.ndim, last.ndim)
+    share = reshape(share, [n, *[1] * rank])
+    y = m.add(m.multiply(first, m.subtract(1.0, share)), m.multiply(last, share))
+    if dtype not in _FLOATS:
+        y = m.floor(y)
+    y = to_tensor(moveaxis(y, 0, axis) if rank else y, dtype)
+    if not retstep:
+        return y
+    return y, m.divide(m.subtract(last, first), to_tensor(steps, exact))
 
 
 def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
@@ -78,18 +113,18 @@ def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
     Args:
         shape: dimensions: ints or expressions; an int for one axis.
         fill_value: a number or a tensor that broadcasts.
-        dtype: name of the element type; None for the value's (floats: ``floatx``).
+        dtype: name of the element type; None for ``floatx``.
 
     Returns:
         A tensor of that shape.
     """
     sizes = _check.dims("shape", shape)
-    dtype = config.standardize_dtype(dtype) if dtype else m.dtype_of(fill_value)
+    dtype = config.standardize_dtype(dtype)
     value = to_tensor(fill_value, dtype)
     if is_tensor(fill_value) or not isinstance(value, Tensor):
         return broadcast_to(value, sizes)
     _check.fits_memory("a tensor", sizes, dtype)
-    return Tensor(np.broadcast_to(value._array, sizes).copy())
+    return Tensor(np.broadcast_to(value._array, sizes).copy(), dtype)
 
 
 def zeros(shape: Sequence[Any], dtype: Any = None) -> Any:
@@ -133,9 +168,6 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
         A tensor of x's shape.
     """
     x = to_tensor(x)
-    if isinstance(x, KerasTensor):  # its dimensions are known only to the graph: let broadcasting find them
-        zero = m.multiply(to_tensor(m.equal(x, x), "int32"), 0)
-        return m.cast(m.add(zero, to_tensor(fill_value)), dtype or x.dtype)
     return broadcast_to(to_tensor(fill_value, config.standardize_dtype(dtype) if dtype else x.dtype), dims_of(x))
 
 
@@ -180,13 +212,13 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     rows, columns = _check.integer("N", N, 0), _check.integer("N" if M is None else "M", N if M is None else M, 0)
     dtype = config.standardize_dtype(dtype)
     _check.fits_memory("a matrix", [rows, columns], dtype)
-    return to_tensor(np.eye(rows, columns, _check.integer("k", k), dtype=dtype))
+    return to_tensor(np.eye(rows, columns, _check.integer("k", k), dtype="float32"), dtype)
 
 
 def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     """Coordinate tensors of vectors, as NumPy's."""
     indexing = _check.choice("indexing", indexing, ("xy", "ij"))
-    xs = [to_tensor(v) for v in x]
+    xs = [reshape(v, [1]) if v.ndim == 0 else v for v in (to_tensor(v) for v in x)]
     if any(v.ndim != 1 for v in xs):
         raise ValueError(f"meshgrid takes vectors. Received: shapes {[tuple(v.shape) for v in xs]}")
     rank = len(xs)
@@ -211,7 +243,7 @@ def _triangle(x: Any, k: int, lower: bool) -> Any:
     r = emit1("iota", [], shape=[rows, 1], axis=0, dtype="int32")
     c = emit1("iota", [], shape=[1, cols], axis=1, dtype="int32")
     keep = m.less_equal(c, m.add(r, k)) if lower else m.greater_equal(c, m.add(r, k))
-    return m.where(keep, x, 0)
+    return m.where(keep, x, to_tensor(0, x.dtype))
 
 
 def tril(x: Any, k: int = 0) -> Any:
@@ -246,21 +278,39 @@ def triu(x: Any, k: int = 0) -> Any:
     return _triangle(x, k, False)
 
 
-def diag(x: Any) -> Any:
-    """The diagonal of a matrix, or a matrix with a vector on it.
+def diag(x: Any, k: int = 0) -> Any:
+    """The k-th diagonal of a matrix, or a matrix with a vector on it.
 
     Args:
-        x: a vector, or a matrix of known size.
+        x: a vector or a matrix.
+        k: which diagonal: above the main one where positive.
 
     Returns:
-        A matrix, or a vector.
+        A square matrix of x's size and ``|k|``, or a vector.
+
+    Raises:
+        ValueError: for another number of axes.
     """
-    x = to_tensor(x)
+    x, k = to_tensor(x), _check.integer("k", k)
     if x.ndim not in (1, 2):
         raise ValueError(f"diag takes a vector or a matrix. Received: x.shape={tuple(x.shape)}")
+    up, down = max(k, 0), max(-k, 0)
     if x.ndim == 1:
-        n = dims_of(x)[0]
-        return m.multiply(expand_dims(x, 0), m.cast(eye(int(n)), x.dtype))
-    return reductions.sum(m.multiply(x, m.cast(eye(int(x.shape[0]), int(x.shape[1])), x.dtype)), axis=1)[
-        : builtins.min(x.shape)
-    ]
+        n = dims_of(x)[0] + up + down
+        column = emit1(
+            "pad", [x], low=[0], high=[up + down]
+        )  # of row i, the element i - down of x; of column i, i - up
+        r = emit1("iota", [], shape=[n, 1], axis=0, dtype="int32")
+        c = emit1("iota", [], shape=[1, n], axis=1, dtype="int32")
+        placed = reshape(column, [n, 1] if k >= 0 else [1, n])
+        return m.where(m.equal(c, m.add(r, k)), placed, to_tensor(0, x.dtype))
+    rows, columns = dims_of(x)
+    n = _smaller(_rest(rows, down), _rest(columns, up))
+    first = m.multiply(to_tensor(columns, "int64"), down)
+    ids = m.add(m.multiply(arange(n, dtype="int64"), to_tensor(columns + 1, "int64")), m.add(first, up))
+    return emit1("gather", [reshape(x, [-1]), ids])
+
+
+def _rest(n: Any, gone: int) -> Any:
+    """What is left of ``n`` places without the first ``gone``."""
+    return n - _smaller(gone, n)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from hornbeam import _validation as _check
 from hornbeam import config
 from hornbeam._operators import TensorLike
-from hornbeam._tensor import _FLOATS, dims_of, emit1, promote, to_tensor, variable_value
+from hornbeam._tensor import _FLOATS, Tensor, dims_of, emit1, promote, to_tensor, variable_value
 
 
 def dtype_of(x: Any) -> str:
@@ -20,8 +22,8 @@ def dtype_of(x: Any) -> str:
     x = variable_value(x)
     if isinstance(x, bool):
         return "bool"
-    if isinstance(x, int):
-        return "int32"
+    if isinstance(x, (int, np.int64)):
+        return "int32" if -(2**31) <= x < 2**31 else "int64"
     if isinstance(x, float):
         return config.floatx()
     return x.dtype if isinstance(x, TensorLike) else to_tensor(x).dtype
@@ -50,24 +52,17 @@ def to_float(x: Any) -> Any:
 
 
 def _unary(op: str, x: Any, as_float: bool = True) -> Any:
-    x = to_float(x) if as_float else to_tensor(x)
-    if x.dtype in ("float16", "bfloat16"):
-        return to_tensor(emit1(op, [to_tensor(x, "float32")]), x.dtype)
-    if x.dtype == "bool" and not as_float:
-        x = to_tensor(x, "int32")
-    return emit1(op, [x])
+    return emit1(op, [to_float(x) if as_float else _numbers(x)])
 
 
-def _binary(op: str, a: Any, b: Any, as_float: bool = False, numbers: bool = True) -> Any:
+def _binary(op: str, a: Any, b: Any, as_float: bool = False, numbers: bool = True, bools: str | None = None) -> Any:
     a, b = _unify(a, b)
     if as_float and a.dtype not in _FLOATS:
         a, b = to_tensor(a, config.floatx()), to_tensor(b, config.floatx())
     if numbers and a.dtype == "bool":
+        if bools:
+            return emit1(bools, [a, b])
         a, b = to_tensor(a, "int32"), to_tensor(b, "int32")
-    if a.dtype in ("float16", "bfloat16"):
-        half = a.dtype
-        y = emit1(op, [to_tensor(a, "float32"), to_tensor(b, "float32")])
-        return y if y.dtype == "bool" else to_tensor(y, half)
     return emit1(op, [a, b])
 
 
@@ -83,10 +78,10 @@ def _make_unary(name: str, op: str, what: str, as_float: bool = True) -> Callabl
 
 
 def _make_binary(
-    name: str, op: str, what: str, as_float: bool = False, numbers: bool = True
+    name: str, op: str, what: str, as_float: bool = False, numbers: bool = True, bools: str | None = None
 ) -> Callable[[Any, Any], Any]:
     def fn(x1: Any, x2: Any) -> Any:
-        return _binary(op, x1, x2, as_float, numbers)
+        return _binary(op, x1, x2, as_float, numbers, bools)
 
     fn.__name__ = fn.__qualname__ = name
     fn.__doc__ = (
@@ -125,22 +120,20 @@ isnan = _make_unary("isnan", "isnan", "Whether x is NaN")
 isinf = _make_unary("isinf", "isinf", "Whether x is infinite")
 isfinite = _make_unary("isfinite", "isfinite", "Whether x is neither NaN nor infinite")
 negative = _make_unary("negative", "neg", "-x", False)
-abs = _make_unary("abs", "abs", "The absolute value", False)
-absolute = abs
 sign = _make_unary("sign", "sign", "-1, 0 or 1 by the sign of x", False)
 square = _make_unary("square", "square", "x * x", False)
 relu = _make_unary("relu", "relu", "max(x, 0)", False)
 
-add = _make_binary("add", "add", "x1 + x2")
+add = _make_binary("add", "add", "x1 + x2", bools="logical_or")
 subtract = _make_binary("subtract", "subtract", "x1 - x2")
-multiply = _make_binary("multiply", "multiply", "x1 * x2")
+multiply = _make_binary("multiply", "multiply", "x1 * x2", bools="logical_and")
 divide = _make_binary("divide", "divide", "x1 / x2 (ints give floats)", True)
 true_divide = divide
 floor_divide = _make_binary("floor_divide", "floor_divide", "x1 / x2 rounded down; an integer divided by 0 gives 0")
 mod = _make_binary("mod", "mod", "The remainder, with x2's sign; an integer modulo 0 gives 0")
 power = _make_binary("power", "power", "x1 to the power x2")
-maximum = _make_binary("maximum", "maximum", "The larger of the two; NaN where either is NaN")
-minimum = _make_binary("minimum", "minimum", "The smaller of the two; NaN where either is NaN")
+maximum = _make_binary("maximum", "maximum", "The larger of the two; NaN where either is NaN", bools="logical_or")
+minimum = _make_binary("minimum", "minimum", "The smaller of the two; NaN where either is NaN", bools="logical_and")
 arctan2 = _make_binary("arctan2", "arctan2", "The angle of the point (x2, x1)", True)
 equal = _make_binary("equal", "equal", "x1 == x2", numbers=False)
 not_equal = _make_binary("not_equal", "not_equal", "x1 != x2", numbers=False)
@@ -150,22 +143,41 @@ greater = _make_binary("greater", "greater", "x1 > x2", numbers=False)
 greater_equal = _make_binary("greater_equal", "greater_equal", "x1 >= x2", numbers=False)
 
 
+def abs(x: Any) -> Any:
+    """The absolute value, element by element.
+
+    Args:
+        x: a tensor of any shape.
+
+    Returns:
+        A tensor of x's shape and dtype.
+    """
+    x = to_tensor(x)
+    return x if x.dtype == "bool" else emit1("abs", [x])
+
+
+absolute = abs
+
+
 def round(x: Any, decimals: int = 0) -> Any:
     """To the nearest multiple of 10**-decimals, ties to even.
 
     Args:
-        x: a tensor of any shape; ints stay as they are in value.
+        x: a tensor of any shape.
         decimals: digits after the point to keep.
 
     Returns:
-        A float tensor of x's shape.
+        A tensor of x's shape; ints stay ints.
     """
     if not -300 <= _check.integer("decimals", decimals) <= 300:
         raise ValueError(f"`decimals` must be in [-300, 300]. Received: decimals={decimals}")
+    x = _numbers(x)
+    if x.dtype not in _FLOATS:
+        return x if decimals >= 0 else to_tensor(round(to_tensor(x, "float64"), decimals), x.dtype)
     if decimals == 0:
-        return _unary("round", x)
+        return emit1("round", [x])
     scale = 10.0**decimals
-    return divide(_unary("round", multiply(x, scale)), scale)
+    return divide(emit1("round", [multiply(x, scale)]), scale)
 
 
 def _logical(op: str, *xs: Any) -> Any:
@@ -223,12 +235,48 @@ def logical_xor(x1: Any, x2: Any) -> Any:
     return _logical("logical_xor", x1, x2)
 
 
-def where(condition: Any, x1: Any, x2: Any) -> Any:
+def bits_combined(kind: str, x1: Any, x2: Any) -> Any:
+    """What ``&``, ``|`` and ``^`` do: bit by bit for ints, else with the truth of the elements."""
+    a, b = _unify(x1, x2)
+    if a.dtype in _FLOATS or a.dtype == "bool":
+        return emit1(f"logical_{kind}", [to_tensor(a, "bool"), to_tensor(b, "bool")])
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        bitwise = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}[kind]
+        return to_tensor(bitwise(a._array, b._array), a.dtype)
+    signed = a.dtype != "uint8"
+    powers = [2**k for k in range({"uint8": 8, "int32": 31, "int64": 63}[a.dtype])]
+
+    def bits(x: Any) -> Any:  # the sign apart
+        x = emit1("reshape", [x], shape=[*dims_of(x), 1])
+        return mod(floor_divide(x, to_tensor(powers, x.dtype)), 2)
+
+    truth = emit1(f"logical_{kind}", [to_tensor(bits(a), "bool"), to_tensor(bits(b), "bool")])
+    y = emit1("sum", [multiply(to_tensor(truth, a.dtype), to_tensor(powers, a.dtype))], axes=[-1])
+    if not signed:
+        return y
+    negative = emit1(f"logical_{kind}", [less(a, 0), less(b, 0)])
+    return where(negative, add(y, -(2 ** len(powers))), y)
+
+
+def bits_inverted(x: Any) -> Any:
+    """What ``~`` does: every bit of ints, else not the truth of the elements."""
+    x = to_tensor(x)
+    if x.dtype in _FLOATS or x.dtype == "bool":
+        return logical_not(x)
+    return (
+        subtract(-1, x) if x.dtype not in ("uint8", "uint16", "uint32") else subtract(2 ** (8 * _BYTES[x.dtype]) - 1, x)
+    )
+
+
+_BYTES = {"uint8": 1, "uint16": 2, "uint32": 4}
+
+
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """x1 where the condition holds, else x2; the three shapes broadcast.
 
     Args:
         condition: a tensor; nonzero counts as true.
-        x1: a tensor or a number.
+        x1: a tensor or a number; None, with x2, for the places where the condition holds (``ops.nonzero``).
         x2: likewise.
 
     Returns:
@@ -238,6 +286,10 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
         >>> where([True, False], 1.0, 2.0).numpy().tolist()
         [1.0, 2.0]
     """
+    if (x1 is None) != (x2 is None):
+        raise ValueError(f"`x1` and `x2` must both be given or both be None. Received: x1={x1}, x2={x2}")
+    if x1 is None:
+        return tuple(Tensor(i.astype("int32")) for i in np.nonzero(np.asarray(variable_value(condition))))
     a, b = _unify(x1, x2)
     return emit1("where", [to_tensor(condition, "bool"), a, b])
 
@@ -282,18 +334,15 @@ def logaddexp(x1: Any, x2: Any) -> Any:
     Returns:
         A float tensor.
     """
-    return add(maximum(x1, x2), log1p(exp(negative(abs(subtract(x1, x2))))))
+    a, b = _unify(x1, x2)
+    a, b = to_float(a), to_float(b)
+    apart = where(equal(a, b), 0.0, subtract(a, b))  # two infinities are not
+    return add(maximum(a, b), log1p(exp(negative(abs(apart)))))
 
 
 def _numbers(x: Any) -> Any:
     x = to_tensor(x)
-    return (
-        to_tensor(x, "int32")
-        if x.dtype == "bool"
-        else to_tensor(x, "float32")
-        if x.dtype in ("float16", "bfloat16")
-        else x
-    )
+    return to_tensor(x, "int32") if x.dtype == "bool" else x
 
 
 def stop_gradient(x: Any) -> Any:
@@ -306,70 +355,6 @@ def stop_gradient(x: Any) -> Any:
         A tensor of x's shape and dtype.
     """
     return emit1("stop_gradient", [to_tensor(x)])
-
-
-def matmul(x1: Any, x2: Any) -> Any:
-    """The matrix product, with NumPy's rules: leading axes broadcast, a vector counts as a row or a column.
-
-    Raises:
-        ValueError: when the inner dimensions differ.
-
-    Example:
-        >>> matmul([[1.0, 2.0]], [[3.0], [4.0]]).numpy().tolist()
-        [[11.0]]
-    """
-    from hornbeam.ops import arrays as shapes
-
-    a, b = _unify(to_float(x1), to_float(x2))
-    half = a.dtype if a.dtype in ("float16", "bfloat16") else None
-    if half:
-        a, b = to_tensor(a, "float32"), to_tensor(b, "float32")
-    if a.ndim == 0 or b.ndim == 0:
-        raise ValueError(f"[matmul] inputs need at least one axis; got shapes {a.shape} and {b.shape}")
-    left, right = a.ndim == 1, b.ndim == 1
-    a = shapes.expand_dims(a, 0) if left else a
-    b = shapes.expand_dims(b, 1) if right else b
-    y = emit1("matmul", [a, b])
-    if right:
-        y = shapes.squeeze(y, -1)
-    if left:
-        y = shapes.squeeze(y, -1 if right else -2)
-    return to_tensor(y, half) if half else y
-
-
-def dot(x1: Any, x2: Any) -> Any:
-    """NumPy's dot: the sum of products over x1's last axis and x2's second to last.
-
-    Args:
-        x1: a tensor; a number multiplies.
-        x2: likewise.
-
-    Returns:
-        A float tensor of x1's other axes, then x2's.
-    """
-    from hornbeam.ops import arrays as shapes
-
-    x1, x2 = to_tensor(x1), to_tensor(x2)
-    if x1.ndim == 0 or x2.ndim == 0:
-        return multiply(x1, x2)
-    if x2.ndim <= 2:
-        return matmul(x1, x2)
-    return shapes.tensordot(x1, x2, axes=[[x1.ndim - 1], [x2.ndim - 2]])
-
-
-def outer(x1: Any, x2: Any) -> Any:
-    """All products of an element of x1 (flattened) with one of x2.
-
-    Args:
-        x1: a tensor; any shape.
-        x2: likewise.
-
-    Returns:
-        A tensor ``(size of x1, size of x2)``.
-    """
-    from hornbeam.ops import arrays as shapes
-
-    return multiply(shapes.reshape(x1, [-1, 1]), shapes.reshape(x2, [1, -1]))
 
 
 def shape_product(dims: Sequence[Any]) -> Any:

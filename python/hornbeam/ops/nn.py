@@ -10,12 +10,13 @@ import numpy as np
 from hornbeam import _validation as _check
 from hornbeam import config
 from hornbeam._allowance import claim
-from hornbeam._tensor import dims_of, emit, emit1, exact_ids, to_tensor
+from hornbeam._tensor import dims_of, emit, emit1, exact_ids, promote, to_tensor
 from hornbeam._trace import made_by
 from hornbeam.ops import arrays as s
-from hornbeam.ops import creation, indexing, reductions
+from hornbeam.ops import creation, indexing, reductions, selection
 from hornbeam.ops import math as m
 from hornbeam.ops.activations import log_softmax, softmax
+from hornbeam.ops.linalg import matmul, norm
 
 
 def batch_normalization(
@@ -47,15 +48,15 @@ def batch_normalization(
 
 
 def layer_normalization(
-    x: Any, gamma: Any = None, beta: Any = None, axis: int = -1, epsilon: float | None = None
+    x: Any, gamma: Any = None, beta: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None
 ) -> Any:
-    """Normalizes the last axis of each sample to mean 0 and variance 1, then scales and shifts (Ba et al. 2016).
+    """Normalizes axes of each sample to mean 0 and variance 1, then scales and shifts (Ba et al. 2016).
 
     Args:
         x: a tensor of any shape.
-        gamma: ``(size of axis,)``; None for ones.
+        gamma: of the shape of these axes; None for ones.
         beta: likewise; None for zeros.
-        axis: which axis.
+        axis: an int, or several that are normalized together.
         epsilon: added to the variance; None for ``config.epsilon()``.
 
     Returns:
@@ -63,13 +64,19 @@ def layer_normalization(
     """
     x = m.to_float(x)
     epsilon = _epsilon(epsilon)
-    if _check.axis_in(axis, x.ndim) != x.ndim - 1:
-        back = s.moveaxis(layer_normalization(s.moveaxis(x, axis, -1), gamma, beta, -1, epsilon), -1, axis)
-        return back
-    n = dims_of(x)[-1]
-    gamma = creation.ones([n], x.dtype) if gamma is None else gamma
-    beta = creation.zeros([n], x.dtype) if beta is None else beta
-    return emit("layer_norm", [x, gamma, beta], epsilon=epsilon)[0]
+    axes = sorted(_check.axes_in(axis, x.ndim))
+    if axes == [x.ndim - 1]:
+        n = dims_of(x)[-1]
+        gamma = creation.ones([n], x.dtype) if gamma is None else to_tensor(gamma, x.dtype)
+        beta = creation.zeros([n], x.dtype) if beta is None else to_tensor(beta, x.dtype)
+        return emit("layer_norm", [x, gamma, beta], epsilon=epsilon)[0]
+    rest = [i for i in range(x.ndim) if i not in axes]
+    dims = dims_of(x)
+    n = m.shape_product([dims[i] for i in axes])
+    rows = s.reshape(s.transpose(x, rest + axes), [*(dims[i] for i in rest), n])
+    gamma, beta = (None if t is None else s.reshape(t, [n]) for t in (gamma, beta))
+    y = s.reshape(layer_normalization(rows, gamma, beta, -1, epsilon), [dims[i] for i in rest + axes])
+    return s.transpose(y, [(rest + axes).index(i) for i in range(x.ndim)])
 
 
 def _epsilon(value: float | None) -> float:
@@ -99,16 +106,19 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: f
     Args:
         x: a tensor of any shape.
         axis: an int or several.
-        order: of the norm: 2, 1 or ``numpy.inf``.
+        order: of the norm: an int >= 1.
         epsilon: the least norm divided by; None for ``config.epsilon()``.
 
     Returns:
         A float tensor of x's shape.
     """
-    eps = _epsilon(epsilon)
+    eps, order = _epsilon(epsilon), _check.integer("order", order, 1)
+    x = m.to_float(x)
+    if x.ndim == 0:
+        x = s.expand_dims(x, 0)
     if order == 2:
         return m.multiply(x, m.rsqrt(m.maximum(reductions.sum(m.square(x), axis, True), eps * eps)))
-    return m.divide(x, m.maximum(reductions.norm(x, order, axis, True), eps))
+    return m.divide(x, m.maximum(norm(x, order, axis, True), eps))
 
 
 def dot_product_attention(
@@ -124,34 +134,48 @@ def dot_product_attention(
 
     Args:
         query: ``(batch, T, heads, d)``.
-        key: ``(batch, S, heads, d)``.
-        value: ``(batch, S, heads, d)``.
+        key: ``(batch, S, heads, d)``; with fewer heads, each serves as many neighbouring ones of the query.
+        value: ``(batch, S, heads, d)``, likewise.
         bias: added to the scores, broadcast to ``(batch, heads, T, S)``.
         mask: bool, true where attention is allowed, broadcast likewise; a row where nothing is gives zeros.
         scale: None for ``1 / sqrt(d)``.
         is_causal: whether each position sees only itself and earlier ones.
     """
-    query, key, value = (m.to_float(t) for t in (query, key, value))
+    query, key, value = (m.to_float(t) for t in m._unify(query, key, value))
+    if any(t.ndim != 4 for t in (query, key, value)):
+        raise ValueError(
+            f"query, key and value must have 4 axes. Received: query.shape={tuple(query.shape)}, "
+            f"key.shape={tuple(key.shape)}, value.shape={tuple(value.shape)}"
+        )
     if query.shape[-1] in (None, 0):
         raise ValueError(f"a query needs a known size, above 0. Received: query.shape={tuple(query.shape)}")
     scale = 1.0 / float(query.shape[-1]) ** 0.5 if scale is None else _check.number("scale", scale)
+    key, value = (_each_head(t, query) for t in (key, value))
     if bias is None:
         inputs = [query, key, value]
         if mask is not None:
-            mask = to_tensor(mask)
+            mask = to_tensor(mask, "bool")
             for _ in range(4 - mask.ndim):
                 mask = s.expand_dims(mask, 0)
             inputs.append(mask)
         return emit("attention", inputs, scale=scale, causal=bool(is_causal), masked=mask is not None)[0]
     q, k, v = (s.transpose(t, [0, 2, 1, 3]) for t in (query, key, value))
-    scores = m.multiply(m.matmul(q, s.swapaxes(k, -1, -2)), scale)
-    scores = m.add(scores, bias)
+    scores = m.multiply(matmul(q, s.swapaxes(k, -1, -2)), scale)
+    scores = m.add(scores, to_tensor(bias, query.dtype))
     if is_causal:
         causal = causal_mask(dims_of(scores)[-2], dims_of(scores)[-1])
         mask = causal if mask is None else m.logical_and(mask, causal)
     if mask is not None:
         scores = m.where(mask, scores, -np.inf)  # a row that sees nothing: zeros
-    return s.transpose(m.matmul(softmax(scores), v), [0, 2, 1, 3])
+    return s.transpose(matmul(softmax(scores), v), [0, 2, 1, 3])
+
+
+def _each_head(x: Any, query: Any) -> Any:
+    """A key or value with the query's heads, of which several share one of x's (Ainslie et al. 2023)."""
+    heads, wanted = x.shape[2], query.shape[2]
+    if None in (heads, wanted) or heads == wanted or heads == 0 or wanted % heads:
+        return x
+    return s.repeat(x, wanted // heads, axis=2)
 
 
 def causal_mask(rows: Any, cols: Any) -> Any:
@@ -189,7 +213,8 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     _same_shape("binary_crossentropy", target, output)
     logits = output if from_logits else made_by("sigmoid", output)
     if logits is not None:
-        return m.subtract(m.softplus(logits), m.multiply(logits, target))
+        yes, no = m.multiply(target, m.softplus(m.negative(logits))), m.softplus(logits)
+        return m.add(yes, m.multiply(m.subtract(1.0, target), no))
     eps = config.epsilon()
     p = m.clip(output, eps, 1.0 - eps)
     return m.negative(
@@ -236,6 +261,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         ValueError: when a class is out of range, naming its row.
     """
     output = m.to_float(output)
+    dtype = promote(output.dtype, config.floatx())
     target = exact_ids(target)
     axis = _check.axis_in(axis, output.ndim)
     if target.ndim == output.ndim and target.shape[axis] == 1:
@@ -250,11 +276,11 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         output = s.moveaxis(output, axis, -1)
     logits = output if from_logits else made_by("softmax", output)
     if logits is not None:
-        return emit1("sparse_softmax_cross_entropy", [logits, target])
+        return to_tensor(emit1("sparse_softmax_cross_entropy", [logits, target]), dtype)
     eps = config.epsilon()
     output = m.log(m.clip(m.divide(output, reductions.sum(output, -1, True)), eps, 1.0 - eps))
     picked = emit1("take_along_axis", [output, s.expand_dims(target, -1)], axis=-1)
-    return m.negative(s.squeeze(picked, -1))
+    return to_tensor(m.negative(s.squeeze(picked, -1)), dtype)
 
 
 def _same_shape(op: str, a: Any, b: Any) -> None:
@@ -265,21 +291,26 @@ def _same_shape(op: str, a: Any, b: Any) -> None:
         )
 
 
-def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
-    """1 at each of the indices along ``axis``.
+def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+    """1 at each of the indices.
 
     Args:
         inputs: ints ``(..., n)``.
         num_classes: how many there are.
-        axis: the one with the indices.
+        axis: of ``one_hot(inputs)``, where the classes lie. Of that, the inputs' last axis is joined; of a matrix, axis 1.
         dtype: name of the element type; None for ``floatx``.
+        sparse: only False.
 
     Returns:
         ``(..., num_classes)``.
     """
+    _check.unsupported("sparse", sparse, False)
     x = to_tensor(inputs)
-    axis = _check.axis_in(axis, x.ndim)
-    return reductions.max(indexing.one_hot(x, num_classes, dtype=dtype), axis=axis)
+    hot = indexing.one_hot(x, num_classes, axis=axis, dtype=dtype)
+    if x.ndim <= 2:  # as Keras has it, whatever the axis
+        return reductions.max(hot, axis=x.ndim - 1)
+    classes = _check.axis_in(axis, hot.ndim)
+    return reductions.max(hot, axis=x.ndim - 1 if classes >= x.ndim else x.ndim)
 
 
 def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") -> Any:
@@ -308,12 +339,12 @@ def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") ->
         n = x.shape[axis]
         at = (np.arange(out) + 0.5) * n / out - 0.5
         if kind == "nearest":
-            x = indexing.take(x, np.clip(np.floor(at + 0.5 + 1e-9), 0, n - 1).astype("int32"), axis=axis)
+            x = selection.take(x, np.clip(np.floor(at + 0.5 + 1e-9), 0, n - 1).astype("int32"), axis=axis)
             continue
         lo = np.floor(at)
         w = (at - lo).astype("float32")
         w = w.reshape([-1 if i == axis else 1 for i in range(4)])
-        a = indexing.take(x, np.clip(lo, 0, n - 1).astype("int32"), axis=axis)
-        b = indexing.take(x, np.clip(lo + 1, 0, n - 1).astype("int32"), axis=axis)
+        a = selection.take(x, np.clip(lo, 0, n - 1).astype("int32"), axis=axis)
+        b = selection.take(x, np.clip(lo + 1, 0, n - 1).astype("int32"), axis=axis)
         x = m.add(m.multiply(a, 1 - w), m.multiply(b, w))
     return x

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _validation as _check
-from hornbeam._tensor import emit1, to_tensor
+from hornbeam import config
+from hornbeam._tensor import Tensor, emit1, to_tensor
+from hornbeam._trace import current_trace
 from hornbeam.ops.math import (
     _numbers,
-    abs,
     add,
+    equal,
     exp,
     isfinite,
     log,
@@ -32,6 +34,15 @@ def _reduce(op: str, x: Any, axis: Axis, keepdims: bool) -> Any:
     return emit1(op, [x], axes=axes, keepdims=bool(keepdims), none=axis is not None and not axes)
 
 
+def _counted(op: str, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """A sum or product: of narrow ints in wide ones, as many of them do not fit their own dtype."""
+    x = to_tensor(x)
+    if x.dtype in ("uint8", "uint16", "uint32") and isinstance(x, Tensor) and current_trace() is None:
+        return to_tensor(_reduce(op, to_tensor(x, "int64"), axis, keepdims), "uint32")
+    wide = "int32" if x.dtype in ("bool", "uint8", "int8", "int16", "uint16") else x.dtype
+    return _reduce(op, to_tensor(x, wide), axis, keepdims)
+
+
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum over ``axis`` (an int, several, or None for all).
 
@@ -41,13 +52,13 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
         keepdims: whether reduced axes stay, with size 1.
 
     Returns:
-        A tensor of the other axes; ints stay ints, bools count as int32.
+        A tensor of the other axes; bools and narrow ints give int32 (uint32 eagerly, for unsigned ones).
 
     Example:
         >>> sum([[1.0, 2.0], [3.0, 4.0]], axis=0).numpy().tolist()
         [4.0, 6.0]
     """
-    return _reduce("sum", _numbers(x), axis, keepdims)
+    return _counted("sum", x, axis, keepdims)
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -59,9 +70,9 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
         keepdims: whether reduced axes stay, with size 1.
 
     Returns:
-        A tensor of the other axes; ints stay ints.
+        A tensor of the other axes; in the dtype that ``sum`` gives.
     """
-    return _reduce("prod", _numbers(x), axis, keepdims)
+    return _counted("prod", x, axis, keepdims)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -75,35 +86,49 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     Returns:
         A tensor of the other axes; float.
     """
-    return _reduce("mean", to_float(_numbers(x)), axis, keepdims)
+    return _reduce("mean", to_float(x), axis, keepdims)
 
 
-def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def _extreme(op: str, x: Any, axis: Axis, keepdims: bool, initial: Any) -> Any:
+    x = to_tensor(x)
+    if initial is not None:  # the axes one longer
+        axes = list(range(x.ndim)) if axis is None else _check.axes_in(axis, x.ndim)
+        padding = [(0, int(i in axes)) for i in range(x.ndim)]
+        low, high = ([p[k] for p in padding] for k in (0, 1))
+        x = emit1("pad", [x], low=low, high=high, value=float(initial))
+    if x.dtype == "bool":
+        return _reduce("any" if op == "max" else "all", x, axis, keepdims)
+    return _reduce(op, x, axis, keepdims)
+
+
+def max(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
     """The maximum over ``axis``; NaN where there is one. Raises ValueError for an empty axis.
 
     Args:
         x: a tensor of any shape.
         axis: an int, several, or None for all axes; negative ones count from the end.
         keepdims: whether reduced axes stay, with size 1.
+        initial: a number that counts as one more element; with it, axes may be empty.
 
     Returns:
         A tensor of the other axes; x's dtype.
     """
-    return _reduce("max", _numbers(x), axis, keepdims)
+    return _extreme("max", x, axis, keepdims, initial)
 
 
-def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def min(x: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
     """The minimum over ``axis``; NaN where there is one. Raises ValueError for an empty axis.
 
     Args:
         x: a tensor of any shape.
         axis: an int, several, or None for all axes; negative ones count from the end.
         keepdims: whether reduced axes stay, with size 1.
+        initial: a number that counts as one more element; with it, axes may be empty.
 
     Returns:
         A tensor of the other axes; x's dtype.
     """
-    return _reduce("min", _numbers(x), axis, keepdims)
+    return _extreme("min", x, axis, keepdims, initial)
 
 
 amax, amin = max, min
@@ -178,23 +203,29 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
         A tensor of the other axes; float.
     """
     x = to_float(x)
+    if 0 in x.shape:
+        return log(sum(exp(x), axis, keepdims))
     top = stop_gradient(max(x, axis, True))
     top = where(isfinite(top), top, 0.0)
-    y = add(log(sum(exp(subtract(x, top)), axis, True)), top)
+    total = sum(exp(subtract(x, top)), axis, True)
+    none = equal(total, 0.0)  # all are -inf, and none of them matters
+    y = where(none, -np.inf, add(log(where(none, 1.0, total)), top))
     return y if keepdims else sum(y, axis)
 
 
-def moments(x: Any, axes: Axis, keepdims: bool = False) -> tuple[Any, Any]:
+def moments(x: Any, axes: Axis, keepdims: bool = False, synchronized: bool = False) -> tuple[Any, Any]:
     """Mean and population variance over ``axes``.
 
     Args:
         x: a tensor of any shape.
         axes: an int, several, or None for all axes; negative ones count from the end.
         keepdims: whether reduced axes stay, with size 1.
+        synchronized: only False: there is one device.
 
     Returns:
         Two float tensors of the other axes.
     """
+    _check.unsupported("synchronized", synchronized, False)
     return mean(x, axes, keepdims), var(x, axes, keepdims)
 
 
@@ -236,69 +267,49 @@ def _arg(op: str, x: Any, axis: int | None, keepdims: bool) -> Any:
     from hornbeam.ops import arrays as shapes
 
     x = _numbers(x)
-    axis = None if axis is None else _check.integer("axis", axis)
-    y = emit1(op, [shapes.reshape(x, [-1]) if axis is None else x], axis=-1 if axis is None else axis)
-    return shapes.expand_dims(y, axis) if keepdims and axis is not None else y
+    if axis is None:
+        y = emit1(op, [shapes.reshape(x, [-1])], axis=-1)
+        return shapes.reshape(y, [1] * x.ndim) if keepdims else y
+    axis = _check.integer("axis", axis)
+    y = emit1(op, [x], axis=axis)
+    return shapes.expand_dims(y, axis) if keepdims else y
 
 
-def cumsum(x: Any, axis: int | None = None) -> Any:
+def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Running sums along ``axis`` (None: of the flattened tensor).
 
     Args:
         x: a tensor of any shape.
         axis: an int, or None.
+        dtype: of the sums, None for x's (int32 for bools).
 
     Returns:
         A tensor of x's shape; with None, of one axis.
     """
-    return _cumulative("cumsum", x, axis)
+    return _cumulative("cumsum", x, axis, dtype)
 
 
-def cumprod(x: Any, axis: int | None = None) -> Any:
+def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Running products along ``axis`` (None: of the flattened tensor).
 
     Args:
         x: a tensor of any shape.
         axis: an int, or None.
+        dtype: of the products, None for x's (int32 for bools).
 
     Returns:
         A tensor of x's shape; with None, of one axis.
     """
-    return _cumulative("cumprod", x, axis)
+    return _cumulative("cumprod", x, axis, dtype)
 
 
-def _cumulative(op: str, x: Any, axis: int | None) -> Any:
+def _cumulative(op: str, x: Any, axis: int | None, dtype: Any) -> Any:
     from hornbeam.ops import arrays as shapes
 
-    x = _numbers(x)
+    x = _numbers(to_tensor(x, None if dtype is None else config.standardize_dtype(dtype)))
     if axis is None:
         return emit1(op, [shapes.reshape(x, [-1])], axis=-1)
     return emit1(op, [x], axis=_check.integer("axis", axis))
-
-
-def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The vector norm over ``axis``: order 2 (None, the default), 1, or ``inf``.
-
-    Args:
-        x: a tensor of any shape.
-        ord: None or 2, 1, or ``numpy.inf``.
-        axis: an int, several, or None for all axes; negative ones count from the end.
-        keepdims: whether reduced axes stay, with size 1.
-
-    Returns:
-        A tensor of the other axes; float.
-
-    Raises:
-        ValueError: for another order.
-    """
-    x = to_float(x)
-    if ord in (None, 2):
-        return sqrt(sum(square(x), axis, keepdims))
-    if ord == 1:
-        return sum(abs(x), axis, keepdims)
-    if ord == np.inf:
-        return max(abs(x), axis, keepdims)
-    raise ValueError(f"`ord` must be None, 1, 2 or inf. Received: ord={ord!r}")
 
 
 def count_nonzero(x: Any, axis: Axis = None) -> Any:

@@ -16,9 +16,11 @@ T negated(T a) {
 }
 template <class T>
 T floor_div(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>)
-    return std::floor(a / b);
-  else {
+  if constexpr (std::is_floating_point_v<T>) {  // by the remainder, which is exact
+    if (b == 0) return a / b;
+    const T r = std::fmod(a, b), q = std::round((a - r) / b);
+    return (r != 0 && ((r < 0) != (b < 0))) ? q - 1 : q;
+  } else {
     if (b == 0) return 0;
     if constexpr (std::is_signed_v<T>)
       if (b == -1) return negated(a);

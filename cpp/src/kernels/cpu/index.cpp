@@ -185,9 +185,10 @@ void run_argsort(const KernelCall& c) {
       const T* x = buffer<const T>(c, 0) + i * p.n;
       int32_t* y = buffer<int32_t>(c, 1) + i * p.n;
       std::iota(y, y + p.n, 0);
-      auto less = [&](int32_t a, int32_t b) {  // NaN after every number
+      auto less = [&](int32_t a, int32_t b) {  // NaN is above every number
         const bool nan_a = x[a] != x[a], nan_b = x[b] != x[b];
-        if (nan_a || nan_b) return !nan_a && nan_b ? true : nan_a && nan_b ? a < b : false;
+        if (nan_a != nan_b) return p.descending ? nan_a : nan_b;
+        if (nan_a) return a < b;
         if (x[a] != x[b]) return p.descending ? x[a] > x[b] : x[a] < x[b];
         return a < b;
       };

@@ -1,4 +1,4 @@
-// matmul: float32 on the blocked product, float64 by plain loops. The batch is broadcast by strides.
+// matmul: float32 on the blocked product, float64 and ints by plain loops. The batch is broadcast by strides.
 #include "kernels/cpu/epilogue.hpp"
 
 namespace hornbeam {
@@ -95,19 +95,21 @@ void multiply(const KernelCall& c) {
   }
 }
 
-void multiply_f64(const KernelCall& c) {
+template <class T>
+void multiply_plainly(const KernelCall& c) {
   const auto& p = params_of<MatmulParams>(c);
   const Range r = part_range(p.batch * p.m, c.parts, c.part);
   for (int64_t i = r.begin; i < r.end; ++i) {
     if (i % 64 == 0 && stop_asked()) return;
     const int64_t b = i / p.m, row = i % p.m;
-    const double* a = buffer<const double>(c, 0) + p.a_offset[size_t(b)] + row * p.a.row_stride;
-    const double* w = buffer<const double>(c, 1) + p.b_offset[size_t(b)];
-    double* out = buffer<double>(c, c.out) + i * p.n;
-    std::fill(out, out + p.n, 0.0);
+    const T* a = buffer<const T>(c, 0) + p.a_offset[size_t(b)] + row * p.a.row_stride;
+    const T* w = buffer<const T>(c, 1) + p.b_offset[size_t(b)];
+    T* out = buffer<T>(c, c.out) + i * p.n;
+    std::fill(out, out + p.n, T(0));
     for (int64_t k = 0; k < p.k; ++k) {
-      const double x = a[k * p.a.col_stride];
-      for (int64_t j = 0; j < p.n; ++j) out[j] += x * w[k * p.b.row_stride + j * p.b.col_stride];
+      const T x = a[k * p.a.col_stride];
+      for (int64_t j = 0; j < p.n; ++j)
+        out[j] = wrapping_add(out[j], wrapping_multiply(x, w[k * p.b.row_stride + j * p.b.col_stride]));
     }
   }
 }
@@ -161,9 +163,11 @@ KernelPlan plan_matmul(const KernelRequest& r) {
     p.b_index.push_back(int(it - p.b_unique.begin()));
     if (it == p.b_unique.end()) p.b_unique.push_back(o);
   }
-  if (r.inputs[0].dtype == DType::f64)
-    return make_plan(std::move(p), {{multiply_f64, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
-  if (r.inputs[0].dtype != DType::f32) no_kernel(r);
+  if (r.inputs[0].dtype != DType::f32) {
+    void (*plainly)(const KernelCall&) = nullptr;
+    if (!with_type(r.inputs[0].dtype, [&](auto zero) { plainly = multiply_plainly<decltype(zero)>; })) no_kernel(r);
+    return make_plan(std::move(p), {{plainly, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
+  }
   // A column is as well the row (A B)^T = B^T A^T, for which A lies as the right side should.
   const bool turned = ta && p.n == 1 && p.batch == 1;
   if (turned) {

@@ -16,6 +16,7 @@ float acoshf(float);
 float atanhf(float);
 float powf(float, float);
 float fmodf(float, float);
+float roundf(float);
 float atan2f(float, float);
 double erf(double);
 double exp(double);
@@ -58,6 +59,11 @@ HB_INLINE float erfinv(float y) {  // Winitzki's start, then Halley steps in dou
 HB_INLINE float floor_mod(float a, float b) {
   float r = fmodf(a, b);
   return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
+}
+HB_INLINE float floor_div(float a, float b) {  // by the remainder, which is exact
+  if (b == 0) return a / b;
+  const float r = fmodf(a, b), q = roundf((a - r) / b);
+  return (r != 0 && ((r < 0) != (b < 0))) ? q - 1 : q;
 }
 HB_INLINE void trig(float* d, const float* a, int n, int shift, float (*exact)(float)) {
   int i = 0;
@@ -105,7 +111,7 @@ HB_INLINE void trig(float* d, const float* a, int n, int shift, float (*exact)(f
 
 HB_MAP1(neg, -x)
 HB_MAP1(abs, abs(x))
-HB_MAP1(sign, select(x > Vec{}, set1(1.0f), select(x < Vec{}, set1(-1.0f), x)))
+HB_MAP1(sign, select(x == Vec{}, copy_sign(Vec{}, x), select(x == x, copy_sign(set1(1.0f), x), x)))
 HB_MAP1(square, x* x)
 HB_MAP1(relu, select(x < Vec{}, Vec{}, x))
 HB_MAP1(exp, exp(x))
@@ -149,7 +155,7 @@ HB_MAP2(add, x + y)
 HB_MAP2(subtract, x - y)
 HB_MAP2(multiply, x* y)
 HB_MAP2(divide, x / y)
-HB_MAP2(floor_divide, floor(x / y))
+HB_SCALAR2(floor_divide, floor_div(x, y))
 HB_SCALAR2(mod, floor_mod(x, y))
 HB_SCALAR2(power, powf(x, y))
 HB_MAP2(maximum, select((x > y) | (x != x), x, y))

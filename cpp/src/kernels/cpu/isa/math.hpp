@@ -123,8 +123,26 @@ HB_INLINE Vec erf(Vec x) {
   return copy_sign(select(a < top, p * c / q, select(a == a, set1(1.0f), a)), x);
 }
 
-// The normal distribution's share below x, and the derivative of x times that.
-HB_INLINE Vec normal_share(Vec x) { return erf(x * 0.70710678f) * 0.5f + 0.5f; }
+// The normal distribution's share beyond |x|: exp(-x^2 / 2) times a polynomial in t = 1 / (1 + |x| / sqrt(8)), which keeps
+// its digits where the share is small.
+HB_INLINE Vec normal_tail(Vec x) {
+  const Vec t = 1.0f / (abs(x) * 0.353553391f + 1.0f);
+  Vec p = set1(-2.959734630e-02f);
+  p = p * t + 1.426349266e-01f;
+  p = p * t - 2.444068460e-01f;
+  p = p * t + 1.400593816e-01f;
+  p = p * t - 1.409094099e-02f;
+  p = p * t + 1.017025387e-01f;
+  p = p * t + 1.214538833e-01f;
+  p = p * t + 1.412020387e-01f;
+  p = p * t + 1.410423437e-01f;
+  return exp(x * x * -0.5f) * (p * t);
+}
+// The share below x, and the derivative of x times that.
+HB_INLINE Vec normal_share(Vec x) {
+  const Vec tail = normal_tail(x);
+  return select(x < Vec{}, tail, 1.0f - tail);
+}
 HB_INLINE Vec gelu_slope(Vec x) { return x * (exp(x * x * -0.5f) * 0.39894228f) + normal_share(x); }
 
 // sin and cos: reduction by pi/2 in three parts, good to |x| = 8192; larger arguments go to libm.

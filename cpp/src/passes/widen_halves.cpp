@@ -1,0 +1,54 @@
+// float16 and bfloat16 hold numbers; kernels compute with wider ones.
+#include <array>
+#include <algorithm>
+
+#include "hornbeam/ops.hpp"
+#include "passes/rewrite.hpp"
+
+namespace hornbeam {
+namespace {
+bool is_half(DType d) { return d == DType::f16 || d == DType::bf16; }
+
+// Ops that move elements, or make them, whatever they are, and those whose bodies compute.
+bool takes_halves(const Node& n) {
+  static constexpr std::array kOps = {"input",   "constant",      "variable",        "cast",   "where",
+                                      "reshape", "transpose",     "broadcast_to",    "concat", "slice",
+                                      "pad",     "slice_grad",    "flip",            "gather", "take_along_axis",
+                                      "iota",    "stop_gradient", "custom_gradient", "scan",   "dim_value",
+                                      "cond",    "while_loop"};
+  return std::any_of(kOps.begin(), kOps.end(), [&](const char* name) { return op_is(n, name); });
+}
+bool computes_halves(const Graph& g, const Node& n) {
+  bool any = false;
+  for (Value v : n.inputs) any = any || is_half(g.dtype(v));
+  for (const ValueType& t : n.outputs) any = any || is_half(t.dtype);
+  return any && !takes_halves(n);
+}
+}  // namespace
+
+Graph widen_halves(const Graph& g) {
+  bool any = false;
+  for (int id = 0; id < g.size(); ++id) any = any || computes_halves(g, g.node(id));
+  if (!any) return g;
+  Rewriter w(g);
+  Ops o(w.out);
+  for (int id = 0; id < g.size(); ++id) {
+    const Node& n = g.node(id);
+    if (!computes_halves(g, n)) {
+      w.keep(id);
+      continue;
+    }
+    w.out.set_scope(n.scope);
+    std::vector<Value> inputs = w.at(n.inputs);
+    for (Value& v : inputs)
+      if (is_half(w.out.dtype(v))) v = o.cast(v, DType::f32);
+    Attrs attrs = n.attrs;
+    for (const AttrSpec& a : n.op->attrs)  // what random numbers are drawn as
+      if (a.type == AttrType::dtype && is_half(attrs.dtype(a.name))) attrs.set(a.name, DType::f32);
+    std::vector<Value> outputs = w.out.add(*n.op, inputs, attrs);
+    for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = o.cast(outputs[i], n.outputs[i].dtype);
+    w.replace(id, outputs);
+  }
+  return w.finish();
+}
+}  // namespace hornbeam
