@@ -46,7 +46,11 @@ class Node:
         return flatten(self.operation(*args, **kwargs))
 
 
-class OpLayer(Layer):
+class Operation(Layer):
+    """What an op is in a functional model's graph: a layer that is none of the model's own."""
+
+
+class OpLayer(Operation):
     """A core op called on symbolic tensors, as a layer of a functional model.
 
     Args:
@@ -66,7 +70,7 @@ class OpLayer(Layer):
         return out if len(out) > 1 else out[0]
 
 
-class FunctionLayer(Layer):
+class FunctionLayer(Operation):
     """A function of ``hornbeam.ops`` called on symbolic tensors, as a layer of a functional model. Masks end here.
 
     Args:

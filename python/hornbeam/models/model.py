@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam._tree import flatten
 from hornbeam.layers.layer import Layer, map_shape
-from hornbeam.models._functional_graph import Graph, OpLayer, infer
+from hornbeam.models._functional_graph import Graph, Operation, infer
 from hornbeam.models._saved import Saved
 from hornbeam.training.trainer import Trainer
 
@@ -63,7 +63,7 @@ class Model(Saved, Trainer, Layer):
     def layers(self) -> list[Layer]:
         """The layers directly inside: of a functional model those of its graph, without ops, by depth."""
         found: list[Any] = self._layers if self._graph is None else self._graph.operations
-        return [x for x in found if not isinstance(x, OpLayer)]
+        return [x for x in found if not isinstance(x, Operation)]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index.

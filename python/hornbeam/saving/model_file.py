@@ -208,7 +208,7 @@ def load_model(
         _restore([(n, v, stored) for (n, v), stored in zip(own, order)])
         if compile and body.get("compile"):
             state = [(n[len(_OPTIMIZER) :], v) for n, v in variables[count:] if n.startswith(_OPTIMIZER)]
-            slots = tuple(f"{n.replace('/', '_')}_" for n, _ in own if n.split("/")[0] in layers)
+            slots = tuple(f"{n.replace('/', '_')}_" for n, _ in own if n.split("/")[0] not in layers)
             _compile(model, body["compile"], custom_objects, state, slots)
         batches = _parse(metadata["signature"]).get("batches", {})
         model._signatures = {kind: decode(batch) for kind, batch in batches.items()}
@@ -218,7 +218,7 @@ def load_model(
 def _compile(
     model: Any, config: Any, custom_objects: dict[str, Any] | None, state: list[Any], slots: tuple[str, ...]
 ) -> None:
-    """Compiles a model as it was, with its optimizer's state; names of slots that begin so are sure."""
+    """Compiles a model as it was, with its optimizer's state; names of slots that begin so are not sure."""
     if not isinstance(config, dict):
         raise TypeError(f"`compile` must be a dict. Received: {type(config).__name__}")
     with CustomObjectScope(custom_objects):
@@ -233,7 +233,7 @@ def _compile(
         optimizer._finish_build()
     own = _named([(v.path, v) for v in optimizer.variables])
     if len(own) == len(state):
-        order = _in_order(own, state, lambda n: n.split("/")[-1].startswith(slots))
+        order = _in_order(own, state, lambda n: not n.split("/")[-1].startswith(slots))
         _restore([(n, v, stored) for (n, v), stored in zip(own, order)])
     elif state:
         warnings.warn(
