@@ -250,7 +250,7 @@ class Trainer(Steps):
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """One training step on one batch; returns the loss and metrics so far."""
+        """One training step on one batch; returns its loss and metrics."""
         self._require_compiled()
         x, y, sample_weight = (
             sources.to_arrays("x", x),
@@ -260,10 +260,11 @@ class Trainer(Steps):
         sources.cardinality(x, y, sample_weight)
         if class_weight is not None:
             sample_weight = sources.class_weights(y, class_weight)
+        self.reset_metrics()
         return self._logs(self._run_step("train", (x, y, sample_weight)), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """One evaluation step on one batch; returns the loss and metrics so far."""
+        """One evaluation step on one batch; returns its loss and metrics."""
         self._require_compiled()
         x, y, sample_weight = (
             sources.to_arrays("x", x),
@@ -271,6 +272,7 @@ class Trainer(Steps):
             sources.to_arrays("sample_weight", sample_weight),
         )
         sources.cardinality(x, y, sample_weight)
+        self.reset_metrics()
         return self._logs(self._run_step("test", (x, y, sample_weight)), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
