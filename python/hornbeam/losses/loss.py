@@ -153,7 +153,7 @@ class Loss:
         values = self.call(y_true, map_structure(self._cast, y_pred))
         if (own := mask_of(values)) is not None:
             mask = own if mask is None else ops.logical_and(mask, own)
-        return reduce_weighted(self._cast(values), sample_weight, mask, self.reduction)
+        return self._cast(reduce_weighted(self._cast(values), sample_weight, mask, self.reduction))
 
     def _cast(self, x: Any) -> Any:
         return to_tensor(x, self._dtype)
