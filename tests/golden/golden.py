@@ -40,7 +40,9 @@ def store(family, results):
 
 
 def load(family):
-    """The family's results: by name, a list of (dtype, array)."""
+    """The family's results: by name, a list of (dtype, array). None of them, where nothing was recorded yet."""
+    if not (FOLDER / f"{family}.npz").exists():
+        return {}
     with np.load(FOLDER / f"{family}.npz") as f:
         index, values = json.loads(f["index"].tobytes()), f["values"]
     out, at = {}, 0

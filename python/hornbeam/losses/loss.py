@@ -43,10 +43,12 @@ def check_broadcast(name: str, y_true: Any, y_pred: Any) -> None:
     """Warns where one of the shapes broadcasts to the other, as Keras lets it. Raises ValueError where none does."""
     a, b = tuple(y_true.shape), tuple(y_pred.shape)
     shorter = min(len(a), len(b))
-    ends = list(zip(a[len(a) - shorter :], b[len(b) - shorter :]))
-    if any(_differ(x, y) and 1 not in (x, y) for x, y in ends):
+    ends = [(x, y) for x, y in zip(a[len(a) - shorter :], b[len(b) - shorter :]) if x != y]
+    if len(a) == len(b):
+        ends = [(x, y) for x, y in ends if _differ(x, y)]  # else an unknown size stands beside one of another axis
+    if any(1 not in pair for pair in ends):
         check_shapes(name, y_true, y_pred)
-    if len(a) != len(b) or any(_differ(x, y) for x, y in ends):
+    if len(a) != len(b) or ends:
         warnings.warn(
             f"[{name}] y_true and y_pred have different shapes: one is broadcast to the other. "
             f"Received: y_true.shape={a}, y_pred.shape={b}",

@@ -7,14 +7,8 @@ from typing import Any
 from hornbeam import config, ops
 from hornbeam._tensor import exact_ids, to_tensor
 from hornbeam._validation import number, positive_int
-from hornbeam.losses.loss import check_broadcast, same_rank
+from hornbeam.losses.loss import check_broadcast
 from hornbeam.metrics.metric import MeanMetricWrapper, alike
-
-
-def _compared(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    y_true, y_pred = same_rank(to_tensor(y_true), to_tensor(y_pred))
-    check_broadcast(name, y_true, y_pred)
-    return y_true, y_pred
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
@@ -31,7 +25,7 @@ def accuracy(y_true: Any, y_pred: Any) -> Any:
         >>> accuracy([1, 2], [1, 3]).numpy()
         array([1., 0.], dtype=float32)
     """
-    y_true, y_pred = _compared("accuracy", y_true, y_pred)
+    y_true, y_pred = alike("accuracy", to_tensor(y_true), to_tensor(y_pred), check_broadcast)
     return ops.cast(ops.equal(to_tensor(y_true, y_pred.dtype), y_pred), config.floatx())
 
 
@@ -50,7 +44,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
         >>> binary_accuracy([1, 1], [0.7, 0.2]).numpy()
         array([1., 0.], dtype=float32)
     """
-    y_true, y_pred = _compared("binary_accuracy", y_true, y_pred)
+    y_true, y_pred = alike("binary_accuracy", to_tensor(y_true), to_tensor(y_pred), check_broadcast)
     hit = ops.equal(y_true, ops.cast(ops.greater(y_pred, threshold), y_true.dtype))
     return ops.cast(hit, config.floatx())
 
@@ -122,18 +116,19 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
         from_sorted_ids: whether ``y_pred`` holds class indices instead, the most probable first.
 
     Returns:
-        1.0 or 0.0, ``(batch, ...)``.
+        1.0 or 0.0, of ``y_true``'s shape.
 
     Example:
         >>> sparse_top_k_categorical_accuracy([2, 0], [[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]], k=2).numpy()
         array([1., 0.], dtype=float32)
     """
-    classes, found = _sparse("sparse_top_k_categorical_accuracy", to_tensor(y_true), y_pred)
+    y_true = to_tensor(y_true)
+    classes, found = _sparse("sparse_top_k_categorical_accuracy", y_true, y_pred)
     if from_sorted_ids:
         hit = ops.any(ops.equal(ops.expand_dims(classes, -1), exact_ids(found[..., :k])), axis=-1)
     else:
         hit = ops.in_top_k(classes, found, k)
-    return ops.cast(hit, config.floatx())
+    return ops.cast(ops.expand_dims(hit, -1) if y_true.ndim > hit.ndim else hit, config.floatx())
 
 
 class _Accuracy(MeanMetricWrapper):

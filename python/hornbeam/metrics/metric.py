@@ -184,10 +184,14 @@ class MeanMetricWrapper(Mean):
         return config
 
 
-def alike(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Both with one number of axes. Raises ValueError unless their shapes are the same then."""
+def alike(name: str, y_true: Any, y_pred: Any, check: Any = check_shapes) -> tuple[Any, Any]:
+    """Both with one number of axes.
+
+    Raises:
+        ValueError: unless their shapes are the same then, or, with ``check_broadcast``, broadcast to each other.
+    """
     y_true, y_pred = same_rank(y_true, y_pred)
-    check_shapes(name, y_true, y_pred)
+    check(name, y_true, y_pred)
     return y_true, y_pred
 
 

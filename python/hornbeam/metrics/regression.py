@@ -8,7 +8,7 @@ from hornbeam import ops
 from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._validation import integer
 from hornbeam.losses import functions as f
-from hornbeam.losses.loss import fit_weight
+from hornbeam.losses.loss import check_broadcast, fit_weight
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, alike
 from hornbeam.ops.math import shape_product, to_float
 
@@ -240,7 +240,7 @@ class RootMeanSquaredError(Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Takes a batch in."""
         p = to_float(y_pred)
-        t, p = alike("RootMeanSquaredError", to_tensor(y_true, p.dtype), p)
+        t, p = alike("RootMeanSquaredError", to_tensor(y_true, p.dtype), p, check_broadcast)
         super().update_state(ops.square(ops.subtract(t, p)), sample_weight)
 
     def result(self) -> Any:
