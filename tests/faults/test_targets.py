@@ -33,7 +33,14 @@ PAIRED = {  # losses of targets and predictions of one shape
 }
 STRICT = ("binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy")  # in Keras, too
 WRONG = [((8,), (8, 3)), ((4, 3), (8, 3)), ((8, 3), (8, 2))]
-BROADCAST = [((8, 1), (8, 3)), ((8, 3), (8, 1)), ((1, 3), (8, 3)), ((8, 3), (1, 3)), ((8, 3, 1), (8, 1)), ((3,), (8, 3))]
+BROADCAST = [
+    ((8, 1), (8, 3)),
+    ((8, 3), (8, 1)),
+    ((1, 3), (8, 3)),
+    ((8, 3), (1, 3)),
+    ((8, 3, 1), (8, 1)),
+    ((3,), (8, 3)),
+]
 BROADCAST += [((8, 3, 1, 1), (8, 3)), ((), (8, 3))]
 
 

@@ -30,7 +30,19 @@ def _named(L):
         assert name not in out, name
         out[name] = (make, inputs, options)
 
-    for a in ("relu", "tanh", "gelu", "softmax", "elu", "selu", "swish", "softplus", "hard_sigmoid", "mish", "leaky_relu"):
+    for a in (
+        "relu",
+        "tanh",
+        "gelu",
+        "softmax",
+        "elu",
+        "selu",
+        "swish",
+        "softplus",
+        "hard_sigmoid",
+        "mish",
+        "leaky_relu",
+    ):
         add(f"Activation {a}", lambda a=a: L.Activation(a), FLAT)
     add("Dense", lambda: L.Dense(3, activation="tanh"), FLAT)
     add("Dense without bias", lambda: L.Dense(3, use_bias=False), SERIES, mask=MASK)
@@ -93,7 +105,7 @@ def _named(L):
         add(f"Conv{n}DTranspose same", lambda up=up: up(3, 3, strides=2, padding="same", activation="tanh"), x)
         for kind in ("Max", "Average"):
             pool = getattr(L, f"{kind}Pooling{n}D")
-            add(f"{kind}Pooling{n}D", lambda pool=pool: pool(), x)
+            add(f"{kind}Pooling{n}D", lambda pool=pool: pool(2), x)
             add(f"{kind}Pooling{n}D same", lambda pool=pool: pool(3, strides=2, padding="same"), x)
             whole = getattr(L, f"Global{kind}Pooling{n}D")
             add(f"Global{kind}Pooling{n}D", lambda whole=whole: whole(), x)
@@ -143,7 +155,9 @@ def _named(L):
     add("AdditiveAttention bare", lambda: L.AdditiveAttention(use_scale=False), SHORT, SERIES, listed=True)
     attend = lambda **o: L.MultiHeadAttention(2, 3, **o)  # noqa: E731
     add("MultiHeadAttention", attend, SHORT, SERIES)
-    add("MultiHeadAttention widths", lambda: attend(value_dim=5, output_shape=6, use_bias=False), SHORT, SERIES, SERIES2)
+    add(
+        "MultiHeadAttention widths", lambda: attend(value_dim=5, output_shape=6, use_bias=False), SHORT, SERIES, SERIES2
+    )
     add("MultiHeadAttention masks", attend, SHORT, SERIES, mask=SHORT_MASK, second=MASK)
     add("MultiHeadAttention causal", attend, SERIES, SERIES, call={"use_causal_mask": True})
     return out
@@ -209,7 +223,9 @@ def _examine(K, make, inputs, mask=None, second=None, listed=False, random=False
         for i, m in ((0, mask), (1, second)):
             if m is not None:
                 tensors[i] = with_mask(K, tensors[i], m)
-        outputs = _flat(layer(tensors, training=training) if listed else layer(*tensors, training=training, **(call or {})))
+        outputs = _flat(
+            layer(tensors, training=training) if listed else layer(*tensors, training=training, **(call or {}))
+        )
         masks = [_mask_of(K, y) for y in outputs]
         return [*outputs, *(K.ops.cast(m, "float32") for m in masks if m is not None)]
 

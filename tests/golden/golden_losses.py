@@ -77,7 +77,9 @@ FROM_LOGITS = {  # targets, options
     "SparseCategoricalCrossentropy": (CLASSES, [{}]),
 }
 BROADCASTING = [  # where Keras lets one of targets and predictions broadcast to the other
-    c for c in LOSSES if c.startswith(("Mean", "Huber", "LogCosh", "Cosine", "Hinge", "Squared", "KL", "Poisson", "Dice"))
+    c
+    for c in LOSSES
+    if c.startswith(("Mean", "Huber", "LogCosh", "Cosine", "Hinge", "Squared", "KL", "Poisson", "Dice"))
 ]
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -152,8 +154,19 @@ def cases(K):
     add("sparse (n,t,1)", sparse(), CLASSES[..., None], PROBABLE)
     for r in REDUCTIONS:
         for given in ({}, {"sample_weight": BY_STEP}):
-            add(f"ignore_class {r} {text(dict.fromkeys(given))}", sparse(ignore_class=-1, reduction=r), IGNORED, PROBABLE, **given)
-        add(f"ignore_class {r} flat", sparse(ignore_class=2, reduction=r, from_logits=True), CLASSES[:, :1], LOGITS[:, 0])
+            add(
+                f"ignore_class {r} {text(dict.fromkeys(given))}",
+                sparse(ignore_class=-1, reduction=r),
+                IGNORED,
+                PROBABLE,
+                **given,
+            )
+        add(
+            f"ignore_class {r} flat",
+            sparse(ignore_class=2, reduction=r, from_logits=True),
+            CLASSES[:, :1],
+            LOGITS[:, 0],
+        )
         add(
             f"ignore_class {r} mask",
             lambda r=r: sparse(ignore_class=-1, reduction=r)(IGNORED, with_mask(K, PROBABLE, MASK)),

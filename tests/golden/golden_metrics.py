@@ -82,9 +82,7 @@ AREAS = [
     for n in (5, 200)
 ]
 AREAS += [{"thresholds": [0.3, 0.6, 0.35]}, {"thresholds": [0.5]}, {"num_thresholds": 2}, {"curve": "pr"}]
-SCORES = [
-    {"average": a, "threshold": t} for a in (None, "micro", "macro", "weighted") for t in (None, 0.3, 1.0)
-]
+SCORES = [{"average": a, "threshold": t} for a in (None, "micro", "macro", "weighted") for t in (None, 0.3, 1.0)]
 
 
 def _parts(*arrays):
@@ -211,7 +209,14 @@ def cases(K):
         add(f"MeanIoU({text(o)})", lambda o=o: M.MeanIoU(C, dtype="float32", **o), CLASSES, FOUND)
         add(f"MeanIoU({text(o)}) weights", lambda o=o: M.MeanIoU(C, dtype="float32", **o), CLASSES, FOUND, WEIGHTS)
         add(f"MeanIoU({text(o)}) whole weights", lambda o=o: M.MeanIoU(C, **o), CLASSES, FOUND, WHOLE, False)
-    add("MeanIoU void", lambda: M.MeanIoU(C, ignore_class=255), np.where(YES[:, 0] > 0, CLASSES, 255), FOUND, None, False)
+    add(
+        "MeanIoU void",
+        lambda: M.MeanIoU(C, ignore_class=255),
+        np.where(YES[:, 0] > 0, CLASSES, 255),
+        FOUND,
+        None,
+        False,
+    )
     add("MeanIoU scores", lambda: M.MeanIoU(C, sparse_y_pred=False), CLASSES, PROBABLE, None, False)
     add("MeanIoU one-hot", lambda: M.MeanIoU(C, sparse_y_true=False), ONE_HOT, FOUND, None, False)
     for a in (None, "uniform_average", "variance_weighted_average"):
@@ -242,7 +247,9 @@ def cases(K):
         arrays = [np.asarray(x) for x in given]
         out[f"{name} of arrays"] = lambda name=name, given=arrays, k=k: getattr(M, name)(*given, **k)
     for name in ("sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"):
-        out[f"{name} of a column"] = lambda name=name: getattr(M, name)([[1], [0]], [[0.3, 0.7], [0.2, 0.8]], **({"k": 1} if "top_k" in name else {}))
+        out[f"{name} of a column"] = lambda name=name: getattr(M, name)(
+            [[1], [0]], [[0.3, 0.7], [0.2, 0.8]], **({"k": 1} if "top_k" in name else {})
+        )
         out[f"{name} of series"] = lambda name=name: getattr(M, name)(SERIES_CLASSES, SERIES)
     add("MeanSquaredError flat", M.MeanSquaredError, *PAIRS["flat"])
     out["binary_accuracy of flat"] = lambda: M.binary_accuracy(YES[:, 0], LIKELY[:, 0], threshold=0.4)

@@ -10,7 +10,12 @@ SIZES = np.where(np.arange(STEPS) % 5 == 3, 10, 1)  # some gradients are long en
 GRADIENTS = [[(R.normal(size=s.shape) * n).astype("float32") for s in START] for n in SIZES]
 OPTIMIZERS = {
     "SGD": [{"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
-    "RMSprop": [{"rho": 0.7}, {"momentum": 0.5}, {"centered": True}, {"momentum": 0.5, "centered": True, "epsilon": 1e-2}],
+    "RMSprop": [
+        {"rho": 0.7},
+        {"momentum": 0.5},
+        {"centered": True},
+        {"momentum": 0.5, "centered": True, "epsilon": 1e-2},
+    ],
     "Adagrad": [{"initial_accumulator_value": 0.3}, {"epsilon": 1e-2}],
     "Adadelta": [{"rho": 0.7}, {"epsilon": 1e-2}],
     "Adam": [{"beta_1": 0.7, "beta_2": 0.9}, {"epsilon": 1e-2}, {"amsgrad": True}],
@@ -68,7 +73,8 @@ def cases(K):
         for o in [{}, *own, *(c for c in COMMON if not (cls == "AdamW" and list(c) == ["weight_decay"]))]:
             out[f"{cls}({text(o)})"] = lambda cls=cls, o=o: [np.asarray(a, "float32") for a in steps(cls, o)]
         out[f"{cls} by default"] = lambda cls=cls: [
-            np.asarray(a, "float32") for a in steps(cls, {"learning_rate": float(getattr(O, cls)().learning_rate.numpy())})
+            np.asarray(a, "float32")
+            for a in steps(cls, {"learning_rate": float(getattr(O, cls)().learning_rate.numpy())})
         ]
         out[f"{cls} with a schedule"] = lambda cls=cls: [
             np.asarray(a, "float32")

@@ -16,7 +16,11 @@ CONSTRAINTS = {
     "NonNeg": [{}],
     "UnitNorm": [{}, {"axis": 1}, {"axis": [0, 1]}],
     "MaxNorm": [{}, {"max_value": 0.7}, {"max_value": 0.7, "axis": 1}, {"max_value": 0.7, "axis": [0, 1]}],
-    "MinMaxNorm": [{}, {"min_value": 1.2, "max_value": 2.0}, {"min_value": 1.9, "max_value": 2.0, "rate": 0.3, "axis": 1}],
+    "MinMaxNorm": [
+        {},
+        {"min_value": 1.2, "max_value": 2.0},
+        {"min_value": 1.9, "max_value": 2.0, "rate": 0.3, "axis": 1},
+    ],
 }
 
 

@@ -7,7 +7,11 @@ import hornbeam as hb
 
 RECORDED = {family: golden.load(family) for family in golden.FAMILIES}
 CASES = {family: golden.cases(family, hb) for family in golden.FAMILIES}
-TOLERANCE = {"metrics": (2e-5, 1e-5), "initializers": (0.03, 0.03), "optimizers": (2e-4, 2e-5)}  # (rtol, atol): of random numbers, and of long computations
+TOLERANCE = {
+    "metrics": (2e-5, 1e-5),
+    "initializers": (0.03, 0.03),
+    "optimizers": (2e-4, 2e-5),
+}  # (rtol, atol): of random numbers, and of long computations
 
 
 @pytest.mark.parametrize("family", golden.FAMILIES)

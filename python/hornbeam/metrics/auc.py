@@ -10,6 +10,7 @@ from hornbeam import config, ops
 from hornbeam._allowance import claim
 from hornbeam._tensor import to_tensor
 from hornbeam._validation import choice, fits_memory, fraction, integer, positive_int
+from hornbeam._variable import Variable
 from hornbeam._whole import all_or_nothing
 from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.confusion import count_confusion, evenly_spread
@@ -43,6 +44,10 @@ class AUC(Metric):
     """
 
     _direction = "up"
+    true_positives: Variable
+    false_positives: Variable
+    true_negatives: Variable
+    false_negatives: Variable
 
     def __init__(
         self,

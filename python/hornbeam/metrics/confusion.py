@@ -9,6 +9,7 @@ import numpy as np
 from hornbeam import config, ops
 from hornbeam._tensor import to_tensor
 from hornbeam._validation import fraction, integer, positive_int
+from hornbeam._variable import Variable
 from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.metric import Metric, alike
 from hornbeam.ops.math import to_float
@@ -64,7 +65,11 @@ def count_confusion(levels: Any, even: bool, t: Any, p: Any, w: Any) -> dict[str
 class _Counts(Metric):
     """Counts at one or several thresholds: attributes of these names."""
 
-    _kept: tuple[str, ...] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+    _kept: tuple[str, ...]
+    true_positives: Variable
+    false_positives: Variable
+    true_negatives: Variable
+    false_negatives: Variable
 
     def __init__(
         self,
