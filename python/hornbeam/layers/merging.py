@@ -17,12 +17,10 @@ class _Merge(Layer):
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """True where every input's mask is."""
-        masks = [m for m in previous_mask or [] if m is not None]
-        out = None
-        for m in masks:
-            out = m if out is None else ops.logical_and(out, m)
-        return out
+        """True where any input's mask is, when all have one."""
+        if not previous_mask or any(m is None for m in previous_mask):
+            return None
+        return _fold(ops.logical_or, list(previous_mask))
 
     def call(self, inputs: Any) -> Any:
         """The joined inputs."""
@@ -47,6 +45,26 @@ def _fold(fn: Any, xs: list[Any]) -> Any:
     return y
 
 
+def _wide_mask(x: Any) -> Any:
+    """The mask that an input carries, with as many axes as the input; None without one."""
+    mask = getattr(x, "_keras_mask", None)
+    return ops.expand_dims(mask, -1) if mask is not None and mask.ndim < x.ndim else mask
+
+
+def _fold_unmasked(fn: Any, xs: list[Any]) -> Any:
+    """``_fold`` in which a masked value gives way to the other side's."""
+    y, shown = xs[0], _wide_mask(xs[0])
+    for x in xs[1:]:
+        mask = _wide_mask(x)
+        if mask is not None:
+            x = ops.where(mask, x, y)
+        if shown is not None:
+            y = ops.where(shown, y, x)
+        shown = None if mask is None or shown is None else ops.logical_or(shown, mask)
+        y = fn(y, x)
+    return y
+
+
 class Add(_Merge):
     """The sum of the inputs."""
 
@@ -66,10 +84,12 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """The product of the inputs."""
+    """The product of the inputs; masked values count as 1, and where all inputs are masked, the product is 0."""
 
     def _merge(self, xs: list[Any]) -> Any:
-        return _fold(ops.multiply, xs)
+        masks = [_wide_mask(x) for x in xs]
+        y = _fold(ops.multiply, [x if m is None else ops.where(m, x, 1.0) for x, m in zip(xs, masks)])
+        return y if any(m is None for m in masks) else ops.where(_fold(ops.logical_or, masks), y, 0.0)
 
 
 class Average(_Merge):
@@ -80,17 +100,17 @@ class Average(_Merge):
 
 
 class Maximum(_Merge):
-    """The largest of the inputs."""
+    """The largest of the inputs, of those that are not masked."""
 
     def _merge(self, xs: list[Any]) -> Any:
-        return _fold(ops.maximum, xs)
+        return _fold_unmasked(ops.maximum, xs)
 
 
 class Minimum(_Merge):
-    """The smallest of the inputs."""
+    """The smallest of the inputs, of those that are not masked."""
 
     def _merge(self, xs: list[Any]) -> Any:
-        return _fold(ops.minimum, xs)
+        return _fold_unmasked(ops.minimum, xs)
 
 
 class Concatenate(_Merge):
@@ -103,7 +123,6 @@ class Concatenate(_Merge):
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = integer("axis", axis)
-        self.supports_masking = False
 
     def call(self, inputs: Any) -> Any:
         """The joined inputs."""
@@ -112,8 +131,15 @@ class Concatenate(_Merge):
         return ops.concatenate(list(inputs), axis=self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """None: joined masks are not kept."""
-        return None
+        """The joined masks, an input without one showing everything; true where any value of the last axis is."""
+        if not previous_mask or all(m is None for m in previous_mask):
+            return None
+        wide = []
+        for x, m in zip(inputs, previous_mask):
+            shown = ops.ones_like(x, "bool")
+            m = m if m is None or m.ndim == x.ndim else ops.expand_dims(m, -1)
+            wide.append(shown if m is None else ops.logical_and(m, shown))
+        return ops.any(ops.concatenate(wide, axis=self.axis), axis=-1)
 
 
 class Dot(Layer):
