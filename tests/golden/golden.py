@@ -62,5 +62,5 @@ def compare(found, recorded, rtol=2e-5, atol=2e-6):
     for i, (a, (dtype, want)) in enumerate(zip(found, recorded)):
         assert a.shape == want.shape, f"array {i} has shape {a.shape}, {want.shape} in Keras"
         assert str(a.dtype) == dtype, f"array {i} is of {a.dtype}, of {dtype} in Keras"
-        wide = {"float16": (2e-3, 2e-3), "bfloat16": (2e-2, 2e-2)}.get(dtype, (rtol, atol))
+        wide = (2e-3, 2e-3) if dtype == "float16" else (rtol, atol)
         np.testing.assert_allclose(np.asarray(a, "float64"), want, *wide, err_msg=f"array {i}")

@@ -8,6 +8,7 @@ import hornbeam as hb
 RECORDED = {family: golden.load(family) for family in golden.FAMILIES}
 CASES = {family: golden.cases(family, hb) for family in golden.FAMILIES}
 TOLERANCE = {
+    "layers": (1e-4, 1e-5),
     "metrics": (2e-5, 1e-5),
     "initializers": (0.03, 0.03),
     "optimizers": (2e-4, 2e-5),
