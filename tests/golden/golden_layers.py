@@ -46,6 +46,7 @@ def _named(L):
         add(f"Activation {a}", lambda a=a: L.Activation(a), FLAT)
     add("Dense", lambda: L.Dense(3, activation="tanh"), FLAT)
     add("Dense without bias", lambda: L.Dense(3, use_bias=False), SERIES, mask=MASK)
+    add("EinsumDense", lambda: L.EinsumDense("abc,cd->abd", output_shape=(7, 5), bias_axes="d"), SERIES)
     add("Embedding", lambda: L.Embedding(6, 3), IDS)
     add("Embedding mask_zero", lambda: L.Embedding(6, 3, mask_zero=True), IDS)
     add("Masking", lambda: L.Masking(), PADDED)
@@ -104,8 +105,7 @@ def _named(L):
         add(f"Conv{n}DTranspose same", lambda up=up: up(3, 3, strides=2, padding="same", activation="tanh"), x)
         for kind in ("Max", "Average"):
             pool = getattr(L, f"{kind}Pooling{n}D")
-            if kind == "Max":
-                add(f"{kind}Pooling{n}D", lambda pool=pool: pool(2), x)
+            add(f"{kind}Pooling{n}D", lambda pool=pool: pool(2), x)
             add(f"{kind}Pooling{n}D same", lambda pool=pool: pool(3, strides=2, padding="same"), x)
             whole = getattr(L, f"Global{kind}Pooling{n}D")
             add(f"Global{kind}Pooling{n}D", lambda whole=whole: whole(), x)
@@ -155,6 +155,8 @@ def _named(L):
     add("AdditiveAttention bare", lambda: L.AdditiveAttention(use_scale=False), SHORT, SERIES, listed=True)
     attend = lambda **o: L.MultiHeadAttention(2, 3, **o)  # noqa: E731
     add("MultiHeadAttention", attend, SHORT, SERIES)
+    add("MultiHeadAttention widths", lambda: attend(output_shape=6, use_bias=False), SHORT, SERIES, SERIES2)
+    add("MultiHeadAttention mask", attend, SHORT, SERIES, second=MASK)
     add("MultiHeadAttention causal", attend, SERIES, SERIES, call={"use_causal_mask": True})
     return out
 

@@ -213,6 +213,7 @@ class Attention(Layer):
         self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.use_scale, self.dropout = use_scale, fraction("dropout", dropout)
         self.score_mode = choice("score_mode", score_mode, ("dot", "concat"))
         self.seed_generator = random.SeedGenerator(seed)
@@ -257,6 +258,10 @@ class Attention(Layer):
         )
         y = ops.matmul(used, v)
         return (y, weights) if return_attention_scores else y
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The query's mask."""
+        return previous_mask[0] if previous_mask else None
 
 
 class AdditiveAttention(Attention):
