@@ -1,5 +1,7 @@
 """Every loss: functions, reductions, weights, masks, options and dtypes."""
 
+import warnings
+
 import numpy as np
 
 R = np.random.RandomState(0)
@@ -74,7 +76,18 @@ FROM_LOGITS = {  # targets, options
     "CategoricalFocalCrossentropy": (ONE_HOT, [{}, {"gamma": 3.0}]),
     "SparseCategoricalCrossentropy": (CLASSES, [{}]),
 }
+BROADCASTING = [  # where Keras lets one of targets and predictions broadcast to the other
+    c
+    for c in LOSSES
+    if c.startswith(("Mean", "Huber", "LogCosh", "Cosine", "Hinge", "Squared", "KL", "Poisson", "Dice"))
+]
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+
+
+def _quiet(call, *args):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(*args)
 
 
 def with_mask(K, x, mask):
@@ -127,6 +140,9 @@ def cases(K):
         if not whole and cls != "SparseCategoricalCrossentropy":
             add(f"{cls} (n,) and (n,1)", L(), t[:, 0, 0], p[:, 0, :1])
             add(f"{cls} (n,1) and (n,)", L(reduction="none"), t[:, 0, :1], p[:, 0, 0])
+        if cls in BROADCASTING:
+            for a, b in ((t[:, 0, :1], p[:, 0]), (t[:, 0], p[:, 0, :1]), (t[:1, 0], p[:, 0])):
+                add(f"{cls} {a.shape} and {b.shape}", _quiet, L(reduction="none"), a, b)
         add(f"{cls} float16", L(dtype="float16"), t[:, 0], p[:, 0])
         add(f"{cls} of float64", L(), t.astype("float64"), p.astype("float64"))
         add(f"{cls} of uint8", L(), (t > 0).astype("uint8") if t.dtype.kind == "f" else t.astype("uint8"), p)
