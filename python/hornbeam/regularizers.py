@@ -60,7 +60,7 @@ class L1(L1L2):
     """
 
     def __init__(self, l1: float = 0.01) -> None:
-        super().__init__(l1=l1)
+        super().__init__(l1=0.01 if l1 is None else l1)
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1}
@@ -75,7 +75,7 @@ class L2(L1L2):
     """
 
     def __init__(self, l2: float = 0.01) -> None:
-        super().__init__(l2=l2)
+        super().__init__(l2=0.01 if l2 is None else l2)
 
     def get_config(self) -> dict[str, Any]:
         return {"l2": self.l2}

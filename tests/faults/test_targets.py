@@ -1,5 +1,6 @@
-"""Fault 18: a loss or a metric never broadcasts its targets, weights or masks against the predictions; the one exception is
-Keras' own: where the numbers of axes differ by one, a last axis of 1 comes or goes."""
+"""Fault 18: a loss or a metric never broadcasts its targets, weights or masks against the predictions in silence. Where the
+numbers of axes differ by one, a last axis of 1 comes or goes, as in Keras; where Keras broadcasts targets and predictions, a
+warning names both shapes; everything else is refused."""
 
 import numpy as np
 import pytest
@@ -30,8 +31,17 @@ PAIRED = {  # losses of targets and predictions of one shape
     "dice": losses.Dice,
     "tversky": losses.Tversky,
 }
-WRONG = [((8, 1), (8, 3)), ((8, 3), (8, 1)), ((8,), (8, 3)), ((1, 3), (8, 3)), ((8, 3), (1, 3)), ((4, 3), (8, 3))]
-WRONG += [((8, 3, 1), (8, 1)), ((3,), (8, 3)), ((8, 3, 1, 1), (8, 3)), ((), (8, 3))]
+STRICT = ("binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy")  # in Keras, too
+WRONG = [((8,), (8, 3)), ((4, 3), (8, 3)), ((8, 3), (8, 2))]
+BROADCAST = [
+    ((8, 1), (8, 3)),
+    ((8, 3), (8, 1)),
+    ((1, 3), (8, 3)),
+    ((8, 3), (1, 3)),
+    ((8, 3, 1), (8, 1)),
+    ((3,), (8, 3)),
+]
+BROADCAST += [((8, 3, 1, 1), (8, 3)), ((), (8, 3))]
 
 
 def test_fault_18_every_loss_is_here():
@@ -43,10 +53,25 @@ def test_fault_18_every_loss_is_here():
 @pytest.mark.parametrize("name", PAIRED)
 def test_fault_18_losses_do_not_broadcast(name):
     loss, function = PAIRED[name](), getattr(losses, name)
-    for t, p in WRONG:
+    for t, p in WRONG + (BROADCAST if name in STRICT else []):
         for call in (loss, function, hb.function(loss)):
             with pytest.raises(ValueError, match=rf"\[{name}\] y_true and y_pred must have one shape. Received"):
                 call(np.full(t, 0.5, "float32"), np.full(p, 0.5, "float32"))
+
+
+@pytest.mark.parametrize("name", [n for n in PAIRED if n not in STRICT])
+def test_fault_18_losses_that_broadcast_say_so(name):
+    loss, function = PAIRED[name](), getattr(losses, name)
+    for t, p in BROADCAST[: -1 if name == "cosine_similarity" else None]:  # a number has no direction
+        y, q = RNG.uniform(0.1, 0.9, t).astype("float32"), RNG.uniform(0.1, 0.9, p).astype("float32")
+        line = rf"\[{name}\] y_true and y_pred have different shapes: .*y_true.shape=\(.*\), y_pred.shape=\("
+        pair = (y[..., 0], q) if y.ndim == 3 else (y, q)
+        for call in (loss, function, hb.function(loss)):
+            with pytest.warns(UserWarning, match=line):
+                got = np.asarray(call(y, q))
+        if name not in ("dice", "tversky", "cosine_similarity", "categorical_focal_crossentropy"):  # those sum first
+            want = loss(*(np.ascontiguousarray(a) for a in np.broadcast_arrays(*pair)))
+            np.testing.assert_allclose(got, np.asarray(want), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", PAIRED)
@@ -119,7 +144,19 @@ def test_fault_18_weights_that_fit():
     + [metrics.RootMeanSquaredError, metrics.MeanSquaredError, metrics.CosineSimilarity, metrics.KLDivergence],
 )
 def test_fault_18_metrics_do_not_broadcast(metric):
-    for t, p in WRONG:
+    loose = metric in (metrics.Accuracy, metrics.BinaryAccuracy, metrics.RootMeanSquaredError, metrics.MeanSquaredError)
+    loose |= metric is metrics.KLDivergence
+    for t, p in BROADCAST:
+        if not loose:
+            break
+        y, q = RNG.uniform(0.1, 0.9, t).astype("float32"), RNG.uniform(0.1, 0.9, p).astype("float32")
+        m, twin = metric(), metric()
+        with pytest.warns(UserWarning, match="y_true and y_pred have different shapes: one is broadcast to the other"):
+            m.update_state(y, q)
+        pair = np.broadcast_arrays(y[..., 0] if y.ndim == 3 else y, q)
+        twin.update_state(*(np.ascontiguousarray(a) for a in pair))
+        np.testing.assert_allclose(float(m.result()), float(twin.result()), rtol=1e-5)
+    for t, p in WRONG + ([] if loose or metric is metrics.CosineSimilarity else BROADCAST):
         if metric is metrics.TopKCategoricalAccuracy and len(t) == 0:
             continue
         m = metric()
@@ -128,7 +165,7 @@ def test_fault_18_metrics_do_not_broadcast(metric):
 
 
 def test_fault_18_in_training():
-    for units, y in ((2, (8, 3)), (2, (8,)), (2, (8, 1)), (1, (8, 2)), (3, (8, 3, 1, 1))):
+    for units, y in ((2, (8, 3)), (2, (8,)), (3, (8, 2))):
         model = hb.Sequential([hb.Input((4,)), L.Dense(units)])
         model.compile("sgd", "mse", metrics=["mae"])
         kept = model.get_weights()
@@ -137,6 +174,12 @@ def test_fault_18_in_training():
                 call(np.ones((8, 4)), np.ones(y), verbose=0)
         for a, b in zip(kept, model.get_weights()):
             np.testing.assert_array_equal(a, b)
+    for units, y in ((2, (8, 1)), (1, (8, 2))):
+        model = hb.Sequential([hb.Input((4,)), L.Dense(units)])
+        model.compile("sgd", "mse")
+        with pytest.warns(UserWarning, match=rf"y_true.shape=\(None, {y[1]}\), y_pred.shape=\(None, {units}\)"):
+            got = model.evaluate(np.ones((8, 4)), np.full(y, 3.0), verbose=0)
+        np.testing.assert_allclose(got, np.mean((model.predict(np.ones((8, 4)), verbose=0) - 3) ** 2), rtol=1e-5)
     model = hb.Sequential([hb.Input((4,)), L.Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"])
     x, y = RNG.normal(size=(8, 4)), RNG.normal(size=8)

@@ -244,6 +244,7 @@ class Attention(Layer):
         self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.use_scale, self.dropout = use_scale, fraction("dropout", dropout)
         self.score_mode = choice("score_mode", score_mode, ("dot", "concat"))
         self.seed, self.seed_generator = seed, random.SeedGenerator(seed)

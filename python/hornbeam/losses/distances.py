@@ -16,7 +16,7 @@ class MeanSquaredError(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -42,7 +42,7 @@ class MeanAbsoluteError(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -68,7 +68,7 @@ class MeanAbsolutePercentageError(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -94,7 +94,7 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -122,7 +122,7 @@ class Huber(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -151,7 +151,7 @@ class LogCosh(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -178,7 +178,7 @@ class CosineSimilarity(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -206,7 +206,7 @@ class Hinge(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -232,7 +232,7 @@ class SquaredHinge(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -258,7 +258,7 @@ class CategoricalHinge(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.

@@ -7,15 +7,15 @@ from typing import Any
 from hornbeam import _validation as _check
 from hornbeam import config, ops
 from hornbeam._tensor import exact_ids, to_tensor
-from hornbeam.losses.loss import check_shapes, same_rank
+from hornbeam.losses.loss import check_broadcast, check_shapes, same_rank
 from hornbeam.ops.math import to_float
 
 
-def _pair(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def _pair(name: str, y_true: Any, y_pred: Any, check: Any = check_broadcast) -> tuple[Any, Any]:
     y_pred = to_float(y_pred)
     y_true = to_tensor(y_true, y_pred.dtype)
     y_true, y_pred = same_rank(y_true, y_pred)
-    check_shapes(name, y_true, y_pred)
+    check(name, y_true, y_pred)
     return y_true, y_pred
 
 
@@ -24,13 +24,13 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("mean_squared_error", y_true, y_pred)
     return ops.mean(ops.square(ops.subtract(a, b)), axis=-1)
@@ -41,13 +41,13 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("mean_absolute_error", y_true, y_pred)
     return ops.mean(ops.abs(ops.subtract(a, b)), axis=-1)
@@ -58,13 +58,13 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("mean_absolute_percentage_error", y_true, y_pred)
     return ops.multiply(
@@ -77,13 +77,13 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("mean_squared_logarithmic_error", y_true, y_pred)
     eps = config.epsilon()
@@ -95,14 +95,14 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
 
     Args:
         y_true: ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
         delta: where squares give way to absolute values.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("huber", y_true, y_pred)
     delta = _check.number("delta", delta, 0)
@@ -122,13 +122,13 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("log_cosh", y_true, y_pred)
     e = ops.subtract(b, a)
@@ -140,14 +140,14 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
 
     Args:
         y_true: ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
         axis: along which the vectors lie.
 
     Returns:
         A float tensor of the other axes, in [-1, 1].
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("cosine_similarity", y_true, y_pred)
     return ops.negative(ops.sum(ops.multiply(ops.normalize(a, axis), ops.normalize(b, axis)), axis=axis))
@@ -164,13 +164,13 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: -1 and 1, or 0 and 1, ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("hinge", y_true, y_pred)
     return ops.mean(ops.maximum(ops.subtract(1.0, ops.multiply(_signed(a), b)), 0.0), axis=-1)
@@ -181,13 +181,13 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: -1 and 1, or 0 and 1, ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("squared_hinge", y_true, y_pred)
     return ops.mean(ops.square(ops.maximum(ops.subtract(1.0, ops.multiply(_signed(a), b)), 0.0)), axis=-1)
@@ -198,13 +198,13 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: one-hot, ``(batch, ..., classes)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("categorical_hinge", y_true, y_pred)
     right = ops.sum(ops.multiply(a, b), axis=-1)
@@ -217,13 +217,13 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
 
     Args:
         y_true: distributions, ``(batch, ..., classes)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("kl_divergence", y_true, y_pred)
     a, b = ops.clip(a, config.epsilon(), 1.0), ops.clip(b, config.epsilon(), 1.0)
@@ -241,7 +241,7 @@ def poisson(y_true: Any, y_pred: Any) -> Any:
         A float tensor ``(batch, ...)``: the last axis is gone.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("poisson", y_true, y_pred)
     return ops.mean(ops.subtract(b, ops.multiply(a, ops.log(ops.add(b, config.epsilon())))), axis=-1)
@@ -265,16 +265,16 @@ def categorical_crossentropy(
     Raises:
         ValueError: when the shapes differ.
     """
-    a, b = _pair("categorical_crossentropy", y_true, y_pred)
+    a, b = _pair("categorical_crossentropy", y_true, y_pred, check_shapes)
     if _check.fraction("label_smoothing", label_smoothing):
-        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / _classes(b, axis))
+        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / _classes(b))
     return ops.categorical_crossentropy(a, b, from_logits, axis)
 
 
 def sparse_categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Any:
-    """-log(y_pred[y_true]) for integer targets; ``ignore_class`` costs nothing.
+    """-log(y_pred[y_true]) for integer targets; ``ignore_class`` costs nothing, and the result's mask leaves it out.
 
     Args:
         y_true: ints ``(batch, ...)``, or with a last axis of 1.
@@ -292,15 +292,17 @@ def sparse_categorical_crossentropy(
     if ignore_class is None:
         return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
     y_true, y_pred = exact_ids(y_true), to_tensor(y_pred)
-    if y_true.ndim == y_pred.ndim:
+    if y_true.ndim == y_pred.ndim and y_true.shape[axis] == 1:
         y_true = ops.squeeze(y_true, axis)
     valid = ops.not_equal(y_true, _check.integer("ignore_class", ignore_class))
     loss = ops.sparse_categorical_crossentropy(ops.where(valid, y_true, 0), y_pred, from_logits, axis)
-    return ops.where(valid, loss, 0.0)
+    loss = ops.where(valid, loss, 0.0)
+    loss._keras_mask = valid
+    return loss
 
 
-def _classes(y_pred: Any, axis: int) -> int:
-    n = y_pred.shape[_check.axis_in(axis, y_pred.ndim)]
+def _classes(y_pred: Any) -> int:
+    n = y_pred.shape[-1]
     if not n:
         raise ValueError(f"the number of classes must be known, above 0. Received: y_pred.shape={tuple(y_pred.shape)}")
     return int(n)
@@ -324,7 +326,7 @@ def binary_crossentropy(
     Raises:
         ValueError: when the shapes differ.
     """
-    a, b = _pair("binary_crossentropy", y_true, y_pred)
+    a, b = _pair("binary_crossentropy", y_true, y_pred, check_shapes)
     if _check.fraction("label_smoothing", label_smoothing):
         a = ops.add(ops.multiply(a, 1.0 - label_smoothing), 0.5 * label_smoothing)
     return ops.mean(ops.binary_crossentropy(a, b, from_logits), axis=axis)
@@ -358,7 +360,7 @@ def binary_focal_crossentropy(
     Raises:
         ValueError: when the shapes differ.
     """
-    a, b = _pair("binary_focal_crossentropy", y_true, y_pred)
+    a, b = _pair("binary_focal_crossentropy", y_true, y_pred, check_shapes)
     if _check.fraction("label_smoothing", label_smoothing):
         a = ops.add(ops.multiply(a, 1.0 - label_smoothing), 0.5 * label_smoothing)
     p = ops.sigmoid(b) if from_logits else b
@@ -382,7 +384,7 @@ def categorical_focal_crossentropy(
 
     Args:
         y_true: one-hot, ``(batch, ..., classes)``.
-        y_pred: of its shape.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
         alpha: weight of all classes.
         gamma: how much easy examples are counted less.
         from_logits: whether ``y_pred`` holds logits.
@@ -393,11 +395,11 @@ def categorical_focal_crossentropy(
         A float tensor of the other axes.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("categorical_focal_crossentropy", y_true, y_pred)
     if _check.fraction("label_smoothing", label_smoothing):
-        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / _classes(b, axis))
+        a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / _classes(b))
     p = ops.softmax(b, axis) if from_logits else ops.divide(b, ops.sum(b, axis, True))
     p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
     focal = ops.multiply(ops.power(ops.subtract(1.0, p), gamma), alpha)
@@ -416,38 +418,33 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
         A float tensor of the other axes.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("dice", y_true, y_pred)
-    eps = config.epsilon()
-    both = ops.sum(ops.multiply(a, b), axis=axis)
-    return ops.subtract(
-        1.0,
-        ops.divide(
-            ops.add(ops.multiply(both, 2.0), eps), ops.add(ops.add(ops.sum(a, axis=axis), ops.sum(b, axis=axis)), eps)
-        ),
-    )
+    both = ops.multiply(ops.sum(ops.multiply(a, b), axis=axis), 2.0)
+    sizes = ops.add(ops.sum(a, axis=axis), ops.sum(b, axis=axis))
+    return ops.subtract(1.0, ops.divide(both, ops.add(sizes, config.epsilon())))
 
 
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
-    """1 - the Tversky index; ``alpha`` weighs false positives, ``beta`` false negatives.
+    """1 - the Tversky index; ``alpha`` weighs what is missed, ``beta`` what is found in vain (Keras' order).
 
     Args:
         y_true: a mask of any shape.
         y_pred: of its shape: probabilities.
-        alpha: weight of false positives.
-        beta: weight of false negatives.
+        alpha: weight of the targets that the predictions miss.
+        beta: weight of predictions where there is no target.
         axis: over which sums are taken; None for everything.
 
     Returns:
         A float tensor of the other axes.
 
     Raises:
-        ValueError: when the shapes differ.
+        ValueError: when neither shape broadcasts to the other.
     """
     a, b = _pair("tversky", y_true, y_pred)
-    eps = config.epsilon()
     both = ops.sum(ops.multiply(a, b), axis=axis)
-    fp, fn = ops.subtract(ops.sum(b, axis=axis), both), ops.subtract(ops.sum(a, axis=axis), both)
-    below = ops.add(both, ops.add(ops.multiply(fp, alpha), ops.multiply(fn, beta)))
-    return ops.subtract(1.0, ops.divide(ops.add(both, eps), ops.add(below, eps)))
+    missed = ops.sum(ops.multiply(a, ops.subtract(1.0, b)), axis=axis)
+    false = ops.sum(ops.multiply(ops.subtract(1.0, a), b), axis=axis)
+    below = ops.add(both, ops.add(ops.multiply(missed, alpha), ops.multiply(false, beta)))
+    return ops.subtract(1.0, ops.divide(both, ops.add(below, config.epsilon())))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from hornbeam import config, ops
 from hornbeam._names import to_snake_case
 from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._tree import map_structure
-from hornbeam._validation import choice, unsupported
+from hornbeam._validation import choice
 from hornbeam.ops.math import shape_product
 from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
@@ -25,43 +26,40 @@ def same_rank(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true, y_pred
 
 
+def _differ(a: Any, b: Any) -> bool:
+    return a is not None and b is not None and a != b
+
+
 def check_shapes(name: str, y_true: Any, y_pred: Any) -> None:
-    """Raises ValueError unless the shapes agree: a loss never broadcasts its targets."""
+    """Raises ValueError unless the shapes agree."""
     a, b = tuple(y_true.shape), tuple(y_pred.shape)
-    if len(a) != len(b) or any(x != y for x, y in zip(a, b) if x is not None and y is not None):
+    if len(a) != len(b) or any(_differ(x, y) for x, y in zip(a, b)):
         raise ValueError(
             f"[{name}] y_true and y_pred must have one shape. Received: y_true.shape={a}, y_pred.shape={b}"
         )
 
 
-def reduce_weighted(
-    values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size"
-) -> Any:
-    """The per-sample values times their weights, reduced. A mask counts only its true entries in the mean."""
-    if mask is not None:
-        mask = fit_weight("the mask", to_tensor(mask, values.dtype), values)
-        if reduction in ("sum_over_batch_size", "mean"):
-            total = to_tensor(shape_product(dims_of(mask)), mask.dtype)
-            valid = ops.sum(mask)
-            mask = ops.multiply(mask, ops.divide(total, ops.add(valid, config.epsilon())))
-        sample_weight = (
-            mask
-            if sample_weight is None
-            else ops.multiply(fit_weight("sample_weight", to_tensor(sample_weight, values.dtype), values), mask)
+def check_broadcast(name: str, y_true: Any, y_pred: Any) -> None:
+    """Warns where one of the shapes broadcasts to the other, as Keras lets it. Raises ValueError where none does."""
+    a, b = tuple(y_true.shape), tuple(y_pred.shape)
+    shorter = min(len(a), len(b))
+    ends = [(x, y) for x, y in zip(a[len(a) - shorter :], b[len(b) - shorter :]) if x != y]
+    if len(a) == len(b):
+        ends = [(x, y) for x, y in ends if _differ(x, y)]  # else an unknown size stands beside one of another axis
+    if any(1 not in pair for pair in ends):
+        check_shapes(name, y_true, y_pred)
+    if len(a) != len(b) or ends:
+        warnings.warn(
+            f"[{name}] y_true and y_pred have different shapes: one is broadcast to the other. "
+            f"Received: y_true.shape={a}, y_pred.shape={b}",
+            stacklevel=2,
         )
-    if sample_weight is not None:
-        weight = fit_weight("sample_weight", to_tensor(sample_weight, values.dtype), values)
-        values = ops.multiply(values, weight)
-    if reduction in (None, "none") or values.ndim == 0:
-        return values
-    total = ops.sum(values)
-    if reduction == "sum":
-        return total
-    if reduction == "mean_with_sample_weight" and sample_weight is not None:
-        n = ops.sum(ops.multiply(weight, ops.ones_like(values)))
-        return ops.where(ops.equal(n, 0.0), 0.0, ops.divide(total, ops.where(ops.equal(n, 0.0), 1.0, n)))
-    count = to_tensor(shape_product(dims_of(values)), values.dtype)
-    return ops.divide(total, ops.maximum(count, 1.0))
+
+
+def divide_no_nan(a: Any, b: Any) -> Any:
+    """a / b, 0 where b is 0."""
+    zero = ops.equal(b, 0.0)
+    return ops.where(zero, 0.0, ops.divide(a, ops.where(zero, 1.0, b)))
 
 
 def fit_weight(name: str, weight: Any, values: Any) -> Any:
@@ -81,14 +79,63 @@ def fit_weight(name: str, weight: Any, values: Any) -> Any:
     return weight
 
 
+def masked_weight(sample_weight: Any, mask: Any, values: Any, reduction: str = "sum") -> Any:
+    """Weights, mask or both as one tensor of the values' dtype, None without either.
+
+    Args:
+        sample_weight: the weights, or None.
+        mask: true where a value counts, or None.
+        values: what is weighed. A single value may have many weights.
+        reduction: of the loss; where it is a mean, only what the mask lets through is counted.
+    """
+    weight = None if sample_weight is None else to_tensor(sample_weight, values.dtype)
+    if mask is None:
+        return weight
+    shown = to_tensor(mask, values.dtype)
+    if reduction in ("sum_over_batch_size", "mean"):
+        total = to_tensor(shape_product(dims_of(shown)), shown.dtype)
+        shown = ops.multiply(shown, divide_no_nan(total, ops.sum(shown)))
+    if values.ndim:
+        shown = fit_weight("the mask", shown, values)
+    if weight is None:
+        return shown
+    return ops.multiply(fit_weight("sample_weight", weight, values if values.ndim else shown), shown)
+
+
+def reduce_weighted(
+    values: Any, sample_weight: Any = None, mask: Any = None, reduction: str | None = "sum_over_batch_size"
+) -> Any:
+    """The per-sample values times their weights, reduced. A mask counts only its true entries in the mean."""
+    weight = masked_weight(sample_weight, mask, values, reduction or "none")
+    if weight is not None:
+        weight = fit_weight("sample_weight", weight, values) if values.ndim else weight
+        values = ops.multiply(values, weight)
+    if reduction in (None, "none") or values.ndim == 0:
+        return values
+    total = ops.sum(values)
+    if reduction == "sum":
+        return total
+    if reduction == "mean_with_sample_weight" and weight is not None:
+        return divide_no_nan(total, ops.sum(weight))
+    count = to_tensor(shape_product(dims_of(values)), values.dtype)
+    return ops.divide(total, ops.maximum(count, 1.0))
+
+
+def mask_of(x: Any) -> Any:
+    """The mask that a tensor carries, or None."""
+    return getattr(x, "_keras_mask", None)
+
+
 class Loss:
     """Base class: override ``call(y_true, y_pred)``, which returns one value a sample (or finer).
 
     Args:
         name: its name.
         reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or "none".
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed: targets, predictions and weights are cast to it; None for ``floatx()``.
     """
+
+    _targets_are_ids = False  # ids are compared, never computed with: they stay as they are
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -99,13 +146,24 @@ class Loss:
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
         self.name = name or to_snake_case(type(self).__name__)
-        unsupported("dtype", dtype, None)
+        self._dtype = config.standardize_dtype(dtype)
         self.reduction = choice("reduction", "none" if reduction is None else reduction, _REDUCTIONS)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        mask = getattr(y_pred, "_keras_mask", None)
-        y_true, y_pred = (map_structure(to_tensor, y) for y in (y_true, y_pred))
-        return reduce_weighted(self.call(y_true, y_pred), sample_weight, mask, self.reduction)
+        mask = mask_of(y_pred)
+        y_true = map_structure(to_tensor if self._targets_are_ids else self._cast, y_true)
+        values = self.call(y_true, map_structure(self._cast, y_pred))
+        if (own := mask_of(values)) is not None:
+            mask = own if mask is None else ops.logical_and(mask, own)
+        return self._cast(reduce_weighted(self._cast(values), sample_weight, mask, self.reduction))
+
+    def _cast(self, x: Any) -> Any:
+        return to_tensor(x, self._dtype)
+
+    @property
+    def dtype(self) -> str:
+        """In which it is computed."""
+        return self._dtype
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The values before reduction."""

@@ -16,7 +16,7 @@ class KLDivergence(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -42,7 +42,7 @@ class Poisson(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -67,12 +67,12 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     Args:
         from_logits: whether ``y_pred`` holds logits. Probabilities that a softmax made in the same model are taken back
             to its logits in any case.
-        label_smoothing: in [0, 1): how far targets are drawn towards the uniform distribution.
+        label_smoothing: in [0, 1): how far targets are drawn towards one over the size of the last axis.
         axis: of the classes.
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -113,11 +113,11 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     Args:
         from_logits: whether ``y_pred`` holds logits. Probabilities that a softmax made in the same model are taken back
             to its logits in any case.
-        ignore_class: a class whose samples cost nothing.
+        ignore_class: a class whose samples cost nothing and are not counted in a mean.
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
         axis: of the classes.
 
     Input shape:
@@ -130,6 +130,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
         >>> round(float(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]])), 4)
         0.6931
     """
+
+    _targets_are_ids = True
 
     def __init__(
         self,
@@ -167,7 +169,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -215,7 +217,7 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -268,12 +270,12 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         alpha: weight of all classes.
         gamma: how much easy examples are counted less.
         from_logits: whether ``y_pred`` holds logits.
-        label_smoothing: in [0, 1): how far targets are drawn towards the uniform distribution.
+        label_smoothing: in [0, 1): how far targets are drawn towards one over the size of the last axis.
         axis: of the classes.
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
 
     Input shape:
         ``y_true`` and ``y_pred``: the same, ``(batch, ..., d)``; one value for each of ``(batch, ...)``.
@@ -323,7 +325,7 @@ class Dice(LossFunctionWrapper):
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
         axis: over which sums are taken; None for everything.
 
     Input shape:
@@ -350,12 +352,12 @@ class Tversky(LossFunctionWrapper):
     """1 - the Tversky index: Dice with weights for both kinds of error (Salehi et al. 2017).
 
     Args:
-        alpha: weight of false positives.
-        beta: weight of false negatives.
+        alpha: weight of the targets that the predictions miss (Keras' order, though its documentation has the other).
+        beta: weight of predictions where there is no target.
         reduction: how the values become one: "sum_over_batch_size" (their mean), "sum", "mean",
             "mean_with_sample_weight", or "none" to keep one a sample.
         name: its name.
-        dtype: only None: it is the predictions'.
+        dtype: in which it is computed; None for ``floatx()``.
         axis: over which sums are taken; None for everything.
 
     Input shape:

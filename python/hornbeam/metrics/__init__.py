@@ -11,6 +11,8 @@ from hornbeam.losses.functions import *  # noqa: F403
 from hornbeam.metrics import accuracy as _a
 from hornbeam.metrics.accuracy import *  # noqa: F403
 from hornbeam.metrics.accuracy import Accuracy, accuracy  # noqa: F401
+from hornbeam.metrics.auc import *  # noqa: F403
+from hornbeam.metrics.classes import *  # noqa: F403
 from hornbeam.metrics.confusion import *  # noqa: F403
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum  # noqa: F401
 from hornbeam.metrics.probabilities import *  # noqa: F403

@@ -5,41 +5,49 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from hornbeam import ops
+from hornbeam import config, ops
 from hornbeam._tensor import exact_ids, to_tensor
-from hornbeam._validation import number, positive_int, unsupported
+from hornbeam._validation import number, positive_int
+from hornbeam.losses.loss import check_broadcast
 from hornbeam.metrics.metric import MeanMetricWrapper, alike
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Where the prediction equals the target, meaned over the last axis.
+    """Where the prediction equals the target.
 
     Args:
-        y_true: ``(batch, ..., d)``.
-        y_pred: of its shape.
+        y_true: ``(batch, ...)``.
+        y_pred: of its shape; where one broadcasts to the other, a warning names both.
 
     Returns:
-        1.0 or 0.0 meaned, ``(batch, ...)``.
+        1.0 or 0.0, of their shape.
+
+    Example:
+        >>> accuracy([1, 2], [1, 3]).numpy()
+        array([1., 0.], dtype=float32)
     """
-    y_true, y_pred = alike("accuracy", to_tensor(y_true), to_tensor(y_pred))
-    hit = ops.cast(ops.equal(to_tensor(y_true, y_pred.dtype), y_pred), "float32")
-    return ops.mean(hit, axis=-1) if hit.ndim > 1 else hit
+    y_true, y_pred = alike("accuracy", to_tensor(y_true), to_tensor(y_pred), check_broadcast)
+    return ops.cast(ops.equal(to_tensor(y_true, y_pred.dtype), y_pred), config.floatx())
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
-    """Where the prediction is on the target's side of the threshold, meaned over the last axis.
+    """Where the prediction is on the target's side of the threshold.
 
     Args:
-        y_true: 0 or 1, ``(batch, ..., d)``.
-        y_pred: of its shape: probabilities.
+        y_true: 0 or 1, ``(batch, ...)``.
+        y_pred: of its shape: probabilities; where one broadcasts to the other, a warning names both.
         threshold: above which a prediction is 1.
 
     Returns:
-        1.0 or 0.0 meaned, ``(batch, ...)``.
+        1.0 or 0.0, of their shape.
+
+    Example:
+        >>> binary_accuracy([1, 1], [0.7, 0.2]).numpy()
+        array([1., 0.], dtype=float32)
     """
-    y_true, y_pred = alike("binary_accuracy", to_tensor(y_true), to_tensor(y_pred))
-    hit = ops.equal(to_tensor(y_true, y_pred.dtype), ops.cast(ops.greater(y_pred, threshold), y_pred.dtype))
-    return ops.mean(ops.cast(hit, "float32"), axis=-1)
+    y_true, y_pred = alike("binary_accuracy", to_tensor(y_true), to_tensor(y_pred), check_broadcast)
+    hit = ops.equal(y_true, ops.cast(ops.greater(y_pred, threshold), y_true.dtype))
+    return ops.cast(hit, config.floatx())
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
@@ -53,7 +61,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
         1.0 or 0.0, ``(batch, ...)``.
     """
     y_true, y_pred = alike("categorical_accuracy", to_tensor(y_true), to_tensor(y_pred))
-    return ops.cast(ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1)), "float32")
+    return ops.cast(ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1)), config.floatx())
 
 
 def _sparse(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
@@ -81,7 +89,7 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
         1.0 or 0.0, ``(batch, ...)``.
     """
     classes, scores = _sparse("sparse_categorical_accuracy", to_tensor(y_true), y_pred)
-    return ops.cast(ops.equal(classes, ops.argmax(scores, axis=-1)), "float32")
+    return ops.cast(ops.equal(classes, ops.argmax(scores, axis=-1)), config.floatx())
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
@@ -96,23 +104,32 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
         1.0 or 0.0, ``(batch, ...)``.
     """
     y_true, y_pred = alike("top_k_categorical_accuracy", to_tensor(y_true), to_tensor(y_pred))
-    return ops.cast(ops.in_top_k(ops.argmax(y_true, axis=-1), y_pred, k), "float32")
+    return ops.cast(ops.in_top_k(ops.argmax(y_true, axis=-1), y_pred, k), config.floatx())
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Any:
     """Where the integer target is among the k most probable classes.
 
     Args:
         y_true: ints ``(batch, ...)``, or with a last axis of 1.
         y_pred: scores, ``(batch, ..., classes)``.
         k: how many count.
+        from_sorted_ids: whether ``y_pred`` holds class indices instead, the most probable first.
 
     Returns:
-        1.0 or 0.0, ``(batch, ...)``.
+        1.0 or 0.0, of ``y_true``'s shape.
+
+    Example:
+        >>> sparse_top_k_categorical_accuracy([2, 0], [[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]], k=2).numpy()
+        array([1., 0.], dtype=float32)
     """
-    return ops.cast(
-        ops.in_top_k(*_sparse("sparse_top_k_categorical_accuracy", to_tensor(y_true), y_pred), k), "float32"
-    )
+    y_true = to_tensor(y_true)
+    classes, found = _sparse("sparse_top_k_categorical_accuracy", y_true, y_pred)
+    if from_sorted_ids:
+        hit = ops.any(ops.equal(ops.expand_dims(classes, -1), exact_ids(found[..., :k])), axis=-1)
+    else:
+        hit = ops.in_top_k(classes, found, k)
+    return ops.cast(ops.expand_dims(hit, -1) if y_true.ndim > hit.ndim else hit, config.floatx())
 
 
 class _Accuracy(MeanMetricWrapper):
@@ -192,7 +209,7 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
     Args:
         k: how many.
         name: its name.
-        from_sorted_ids: only False.
+        from_sorted_ids: whether predictions are class indices, the most probable first, instead of scores.
     """
 
     _function = staticmethod(sparse_top_k_categorical_accuracy)
@@ -204,5 +221,4 @@ class SparseTopKCategoricalAccuracy(_Accuracy):
         dtype: Any = None,
         from_sorted_ids: bool = False,
     ) -> None:
-        unsupported("from_sorted_ids", from_sorted_ids, False)
-        super().__init__(name, dtype, k=positive_int("k", k))
+        super().__init__(name, dtype, k=positive_int("k", k), from_sorted_ids=bool(from_sorted_ids))

@@ -1,4 +1,4 @@
-"""Metrics of true and false positives and negatives."""
+"""Metrics of true and false positives and negatives at thresholds."""
 
 from __future__ import annotations
 
@@ -6,18 +6,70 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import ops
-from hornbeam._allowance import claim
-from hornbeam._tensor import emit1, exact_ids, to_tensor
-from hornbeam._validation import choice, fits_memory, fraction, integer, number, positive_int
-from hornbeam._whole import all_or_nothing
-from hornbeam.losses.loss import fit_weight
-from hornbeam.metrics.metric import Metric, alike, divide_no_nan
+from hornbeam import config, ops
+from hornbeam._tensor import to_tensor
+from hornbeam._validation import fraction, integer, positive_int
+from hornbeam._variable import Variable
+from hornbeam.losses.loss import divide_no_nan, fit_weight
+from hornbeam.metrics.metric import Metric, alike
 from hornbeam.ops.math import to_float
+
+_NEVER = -1e10  # below every threshold: what is not among the k best, and the threshold of those that are
+
+
+def evenly_spread(levels: Any) -> bool:
+    """Whether these thresholds, three or more, cut [0, 1] into equal parts."""
+    n = len(levels)
+    return n > 2 and np.allclose(levels, np.arange(n, dtype="float32") / (n - 1), atol=config.epsilon())
+
+
+def _spread_above(levels: Any, true: Any, false: Any, p: Any) -> Any:
+    """``above`` of evenly spread thresholds: predictions fall into buckets, which are summed from above."""
+    labels, n = int(p.shape[0]), len(levels)
+    bucket = ops.ceil(ops.multiply(ops.clip(ops.where(ops.isnan(p), 0.0, p), 0.0, 1.0), n - 1.0))
+    if levels[0] < 0:
+        bucket = ops.maximum(bucket, 1.0)
+    ids = ops.add(ops.cast(bucket, "int32"), np.arange(labels, dtype="int32")[:, None] * n)
+    weights = ops.stack([ops.reshape(true, [-1]), ops.reshape(false, [-1])], axis=1)
+    inside = ops.reshape(ops.segment_sum(weights, ops.reshape(ids, [-1]), labels * n), [labels, n, 2])
+    above = ops.flip(ops.cumsum(ops.flip(inside, axis=1), axis=1), axis=1)[:, 1:]
+    above = ops.pad(above, [[0, 0], [0, 1], [0, 0]])
+    return ops.transpose(above[..., 0]), ops.transpose(above[..., 1])
+
+
+def count_confusion(levels: Any, even: bool, t: Any, p: Any, w: Any) -> dict[str, Any]:
+    """The weights of right and wrong answers at each threshold.
+
+    Args:
+        levels: the thresholds.
+        even: whether they are evenly spread.
+        t: targets, positive where not 0, ``(labels, n)``.
+        p: predictions of that shape.
+        w: weights of that shape.
+
+    Returns:
+        ``true_positives`` and the others, ``(thresholds, labels)`` each.
+    """
+    yes = ops.cast(ops.not_equal(t, 0), p.dtype)
+    true, false = ops.multiply(yes, w), ops.multiply(ops.subtract(1.0, yes), w)
+    if even:
+        tp, fp = _spread_above(levels, true, false, p)
+        fn, tn = ops.subtract(ops.sum(true, axis=1), tp), ops.subtract(ops.sum(false, axis=1), fp)
+    else:
+        said = ops.cast(ops.greater(p, np.asarray(levels, "float32")[:, None, None]), p.dtype)
+        tp, fp = (ops.sum(ops.multiply(said, x), axis=-1) for x in (true, false))
+        fn, tn = (ops.sum(ops.multiply(ops.subtract(1.0, said), x), axis=-1) for x in (true, false))
+    return {"true_positives": tp, "false_positives": fp, "true_negatives": tn, "false_negatives": fn}
 
 
 class _Counts(Metric):
-    """Counts at one or several thresholds."""
+    """Counts at one or several thresholds: attributes of these names."""
+
+    _kept: tuple[str, ...]
+    true_positives: Variable
+    false_positives: Variable
+    true_negatives: Variable
+    false_negatives: Variable
 
     def __init__(
         self,
@@ -28,57 +80,55 @@ class _Counts(Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        self.thresholds = thresholds
+        self.init_thresholds = thresholds
         self.top_k = None if top_k is None else positive_int("top_k", top_k)
         self.class_id = None if class_id is None else integer("class_id", class_id, 0)
-        self._many = isinstance(thresholds, (list, tuple, np.ndarray))
-        given = list(thresholds) if self._many else [0.5 if thresholds is None else thresholds]
-        if not given:
+        if thresholds is None:
+            self.thresholds = [0.5 if top_k is None else _NEVER]
+        else:
+            given = thresholds if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds]
+            self.thresholds = [fraction("thresholds", x) for x in given]
+        if not self.thresholds:
             raise ValueError(f"`thresholds` must not be empty. Received: thresholds={thresholds}")
-        self._levels = np.asarray([self._level(x) for x in given], "float32")
-        n = (len(self._levels),)
-        self.true_positives, self.false_positives = self.add_variable(n, name="tp"), self.add_variable(n, name="fp")
-        self.true_negatives, self.false_negatives = self.add_variable(n, name="tn"), self.add_variable(n, name="fn")
-
-    def _level(self, threshold: Any) -> float:
-        return fraction("thresholds", threshold)
+        self._even = evenly_spread(self.thresholds)
+        for kind in self._kept:
+            setattr(self, kind, self.add_variable((len(self.thresholds),), name=kind))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Takes a batch of 0/1 targets and probabilities in."""
         p = to_float(y_pred)
         t, p = alike(type(self).__name__, to_tensor(y_true, p.dtype), p)
-        if self.top_k is not None:
-            kth = ops.top_k(p, self.top_k)[0][..., -1:]
-            p = ops.where(ops.greater_equal(p, kth), p, -1e9)
-        if self.class_id is not None:
-            t, p = t[..., self.class_id], p[..., self.class_id]
         w = ops.ones_like(p)
         if sample_weight is not None:
             w = ops.multiply(w, fit_weight("sample_weight", to_tensor(sample_weight, p.dtype), p))
-        t, p, w = (ops.reshape(x, [1, -1]) for x in (t, p, w))
-        said = ops.cast(ops.greater(p, self._levels[:, None]), "float32")
-        yes = ops.cast(ops.greater(t, 0.5), "float32")
-        tp = ops.sum(ops.multiply(ops.multiply(said, yes), w), axis=1)
-        said_w, yes_w = ops.sum(ops.multiply(said, w), axis=1), ops.sum(ops.multiply(yes, w), axis=1)
-        fp, fn = ops.subtract(said_w, tp), ops.subtract(yes_w, tp)
-        self.true_positives.assign_add(tp)
-        self.false_positives.assign_add(fp)
-        self.false_negatives.assign_add(fn)
-        self.true_negatives.assign_add(ops.subtract(ops.sum(w), ops.add(tp, ops.add(fp, fn))))
+        if self.top_k is not None:
+            best = ops.one_hot(ops.top_k(p, self.top_k)[1], p.shape[-1])
+            p = ops.where(ops.greater(ops.sum(best, axis=-2), 0.0), p, _NEVER)
+        if self.class_id is not None:
+            t, p, w = (x[..., self.class_id] for x in (t, p, w))
+        found = count_confusion(self.thresholds, self._even, *(ops.reshape(x, [1, -1]) for x in (t, p, w)))
+        for kind in self._kept:
+            getattr(self, kind).assign_add(ops.squeeze(found[kind], 1))
 
     def _out(self, x: Any) -> Any:
         x = to_tensor(x)
-        return x if self._many else x[0]
+        return x[0] if len(self.thresholds) == 1 else x
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "thresholds": self.thresholds, "top_k": self.top_k, "class_id": self.class_id}
+        return {
+            "name": self.name,
+            "thresholds": self.init_thresholds,
+            "top_k": self.top_k,
+            "class_id": self.class_id,
+        }
 
 
 class Precision(_Counts):
     """True positives among all that were called positive: ``tp / (tp + fp)``.
 
     Args:
-        thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a result for each.
+        thresholds: above which a prediction counts as positive, 0.5 by default, none with
+            ``top_k``; a list gives a result for each.
         top_k: only the k most probable classes count as predicted.
         class_id: only this class counts.
         name: its name.
@@ -95,6 +145,7 @@ class Precision(_Counts):
     """
 
     _direction = "up"
+    _kept = ("true_positives", "false_positives")
 
     def result(self) -> Any:
         """The precision."""
@@ -105,7 +156,8 @@ class Recall(_Counts):
     """True positives among all that are positive: ``tp / (tp + fn)``.
 
     Args:
-        thresholds: above which a prediction counts as positive, 0.5 by default; a list gives a result for each.
+        thresholds: above which a prediction counts as positive, 0.5 by default, none with
+            ``top_k``; a list gives a result for each.
         top_k: only the k most probable classes count as predicted.
         class_id: only this class counts.
         name: its name.
@@ -122,6 +174,7 @@ class Recall(_Counts):
     """
 
     _direction = "up"
+    _kept = ("true_positives", "false_negatives")
 
     def result(self) -> Any:
         """The recall."""
@@ -129,17 +182,15 @@ class Recall(_Counts):
 
 
 class _One(_Counts):
-    _which = ""
-
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(thresholds, name=name, dtype=dtype)
 
     def result(self) -> Any:
         """The count."""
-        return self._out(getattr(self, self._which).value)
+        return self._out(getattr(self, self._kept[0]).value)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "thresholds": self.thresholds}
+        return {"name": self.name, "thresholds": self.init_thresholds}
 
 
 class TruePositives(_One):
@@ -157,7 +208,7 @@ class TruePositives(_One):
         2.0
     """
 
-    _which = "true_positives"
+    _kept = ("true_positives",)
 
 
 class FalsePositives(_One):
@@ -175,7 +226,7 @@ class FalsePositives(_One):
         1.0
     """
 
-    _which = "false_positives"
+    _kept = ("false_positives",)
 
 
 class TrueNegatives(_One):
@@ -193,7 +244,7 @@ class TrueNegatives(_One):
         0.0
     """
 
-    _which = "true_negatives"
+    _kept = ("true_negatives",)
 
 
 class FalseNegatives(_One):
@@ -211,189 +262,7 @@ class FalseNegatives(_One):
         1.0
     """
 
-    _which = "false_negatives"
+    _kept = ("false_negatives",)
 
 
-class AUC(_Counts):
-    """The area under the ROC or precision-recall curve, by trapezoids.
-
-    Args:
-        num_thresholds: how many points the curve has, at least 2.
-        curve: "ROC" or "PR".
-        summation_method: the height of each step: "interpolation" for the mean of its ends, "minoring" for the lower
-            one, "majoring" for the higher.
-        name: its name.
-        from_logits: whether predictions are logits.
-    """
-
-    _direction = "up"
-
-    def __init__(
-        self,
-        num_thresholds: int = 200,
-        curve: str = "ROC",
-        summation_method: str = "interpolation",
-        name: str | None = None,
-        dtype: Any = None,
-        from_logits: bool = False,
-    ) -> None:
-        n = integer("num_thresholds", num_thresholds, 2)
-        claim(f"{name or 'auc'}/thresholds", (n,), "float64")
-        fits_memory("the thresholds of AUC", [n, 8], "float64")
-        eps = 1e-7
-        super().__init__([-eps, *(i / (n - 1) for i in range(1, n - 1)), 1 + eps], name=name, dtype=dtype)
-        if curve not in ("ROC", "PR"):
-            raise ValueError(f"`curve` must be 'ROC' or 'PR'. Received: curve={curve!r}")
-        self.num_thresholds, self.curve, self.from_logits = n, curve, from_logits
-        self.summation_method = choice("summation_method", summation_method, ("interpolation", "minoring", "majoring"))
-
-    def _level(self, threshold: Any) -> float:
-        return float(threshold)  # the first and last lie outside of [0, 1]
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes a batch in."""
-        super().update_state(y_true, ops.sigmoid(y_pred) if self.from_logits else y_pred, sample_weight)
-
-    def result(self) -> Any:
-        """The area."""
-        tp, fp, fn, tn = (
-            v.value for v in (self.true_positives, self.false_positives, self.false_negatives, self.true_negatives)
-        )
-        recall = divide_no_nan(tp, ops.add(tp, fn))
-        if self.curve == "ROC":
-            x, y = divide_no_nan(fp, ops.add(fp, tn)), recall
-        else:
-            x, y = recall, ops.where(ops.equal(ops.add(tp, fp), 0.0), 1.0, divide_no_nan(tp, ops.add(tp, fp)))
-        n = self.num_thresholds - 1
-        left, right = y[:n], y[1:]
-        if self.summation_method == "interpolation":
-            heights = ops.multiply(ops.add(left, right), 0.5)
-        else:
-            heights = (ops.minimum if self.summation_method == "minoring" else ops.maximum)(left, right)
-        return ops.sum(ops.multiply(ops.subtract(x[:n], x[1:]), heights))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "num_thresholds": self.num_thresholds,
-            "curve": self.curve,
-            "summation_method": self.summation_method,
-            "from_logits": self.from_logits,
-        }
-
-
-class F1Score(Metric):
-    """The harmonic mean of precision and recall, by class.
-
-    Args:
-        average: None, "micro", "macro" or "weighted".
-        threshold: above which a class is predicted; None for the most probable one.
-        name: its name.
-    """
-
-    _direction = "up"
-
-    def __init__(
-        self, average: str | None = None, threshold: float | None = None, name: str = "f1_score", dtype: Any = None
-    ) -> None:
-        super().__init__(dtype, name)
-        if average not in (None, "micro", "macro", "weighted"):
-            raise ValueError(f"`average` must be None, 'micro', 'macro' or 'weighted'. Received: average={average!r}")
-        self.average = average
-        self.threshold = None if threshold is None else number("threshold", threshold)
-        self._built = False
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes a batch of one-hot targets ``(batch, classes)`` in."""
-        p = to_float(y_pred)
-        t, p = alike("F1Score", to_tensor(y_true, p.dtype), p)
-        if p.ndim != 2 or p.shape[-1] is None:
-            raise ValueError(f"F1Score takes (batch, classes). Received: y_pred.shape={tuple(p.shape)}")
-        if not self._built:
-            n = (int(p.shape[-1]),)
-            with all_or_nothing(self):
-                self.tp, self.fp, self.fn = (self.add_variable(n, name=x) for x in ("tp", "fp", "fn"))
-                self._built = True
-        if self.threshold is None:
-            said = ops.one_hot(ops.argmax(p, axis=-1), int(p.shape[-1]))
-        else:
-            said = ops.cast(ops.greater(p, self.threshold), "float32")
-        w: Any = 1.0
-        if sample_weight is not None:
-            w = fit_weight("sample_weight", to_tensor(sample_weight, p.dtype), p)
-        self.tp.assign_add(ops.sum(ops.multiply(ops.multiply(said, t), w), axis=0))
-        self.fp.assign_add(ops.sum(ops.multiply(ops.multiply(said, ops.subtract(1.0, t)), w), axis=0))
-        self.fn.assign_add(ops.sum(ops.multiply(ops.multiply(ops.subtract(1.0, said), t), w), axis=0))
-
-    def result(self) -> Any:
-        """The score, one a class without averaging."""
-        tp, fp, fn = self.tp.value, self.fp.value, self.fn.value
-        if self.average == "micro":
-            tp, fp, fn = ops.sum(tp), ops.sum(fp), ops.sum(fn)
-        score = divide_no_nan(ops.multiply(tp, 2.0), ops.add(ops.multiply(tp, 2.0), ops.add(fp, fn)))
-        if self.average == "macro":
-            return ops.mean(score)
-        if self.average == "weighted":
-            support = ops.add(tp, fn)
-            return divide_no_nan(ops.sum(ops.multiply(score, support)), ops.sum(support))
-        return score
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "average": self.average, "threshold": self.threshold}
-
-
-class MeanIoU(Metric):
-    """Intersection over union, meaned over the classes that occur.
-
-    Args:
-        num_classes: number of classes.
-        name: its name.
-        sparse_y_true: whether targets are class indices.
-        sparse_y_pred: whether predictions are.
-    """
-
-    _direction = "up"
-
-    def __init__(
-        self,
-        num_classes: int,
-        name: str | None = None,
-        dtype: Any = None,
-        sparse_y_true: bool = True,
-        sparse_y_pred: bool = True,
-    ) -> None:
-        super().__init__(dtype, name)
-        self.num_classes = positive_int("num_classes", num_classes)
-        self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
-        self.total = self.add_variable((self.num_classes, self.num_classes), name="total")
-
-    def _hot(self, classes: Any) -> Any:
-        """Rows of the identity, which an index out of range does not have."""
-        return emit1("gather", [ops.eye(self.num_classes), ops.reshape(exact_ids(classes), [-1])])
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Takes a batch in. Raises ValueError for a class out of range."""
-        t = to_tensor(y_true) if self.sparse_y_true else ops.argmax(y_true, axis=-1)
-        p = to_tensor(y_pred) if self.sparse_y_pred else ops.argmax(y_pred, axis=-1)
-        t, p = alike("MeanIoU", t, p)
-        a, b = self._hot(t), self._hot(p)
-        if sample_weight is not None:
-            w = fit_weight("sample_weight", to_tensor(sample_weight, "float32"), t)
-            a = ops.multiply(a, ops.reshape(ops.multiply(w, ops.ones_like(t, "float32")), [-1, 1]))
-        self.total.assign_add(ops.matmul(ops.transpose(a), b))
-
-    def result(self) -> Any:
-        """The mean."""
-        m = self.total.value
-        hit = ops.sum(ops.multiply(m, np.eye(self.num_classes, dtype="float32")), axis=0)
-        union = ops.subtract(ops.add(ops.sum(m, axis=0), ops.sum(m, axis=1)), hit)
-        seen = ops.cast(ops.greater(union, 0.0), "float32")
-        return divide_no_nan(ops.sum(divide_no_nan(hit, union)), ops.sum(seen))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "num_classes": self.num_classes,
-            "sparse_y_true": self.sparse_y_true,
-            "sparse_y_pred": self.sparse_y_pred,
-        }
+__all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]

@@ -12,8 +12,8 @@ from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._tracking import Tracker, lasting
 from hornbeam._validation import fits_memory, unsupported
 from hornbeam._variable import Variable
-from hornbeam.losses.loss import check_shapes, fit_weight, reduce_weighted, same_rank
-from hornbeam.ops.math import shape_product, to_float
+from hornbeam.losses.loss import check_shapes, divide_no_nan, fit_weight, mask_of, masked_weight, same_rank
+from hornbeam.ops.math import to_float
 from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
 
@@ -130,10 +130,28 @@ class Metric:
         return cls(**config)
 
 
-def divide_no_nan(a: Any, b: Any) -> Any:
-    """a / b, 0 where b is 0."""
-    zero = ops.equal(b, 0.0)
-    return ops.where(zero, 0.0, ops.divide(a, ops.where(zero, 1.0, b)))
+def samplewise(values: Any, sample_weight: Any, reduce: Any) -> tuple[Any, Any]:
+    """The weighted values and their weights, one a sample, both reduced over the axes of a sample.
+
+    Args:
+        values: ``(batch, ...)``, or a single one.
+        sample_weight: weights of the values' first axes, or None, which comes back.
+        reduce: ``ops.mean`` or ``ops.sum``.
+    """
+    mask = mask_of(values)
+    values = to_tensor(to_float(values), "float32")
+    if sample_weight is None:
+        return _flat(values, 1, reduce), None
+    weight = masked_weight(sample_weight, mask, values)
+    assert weight is not None
+    values = _flat(values, weight.ndim, reduce)
+    weight = ops.multiply(fit_weight("sample_weight", weight, values), ops.ones_like(values))
+    return _flat(ops.multiply(values, weight), 1, reduce), _flat(weight, 1, ops.mean)
+
+
+def _flat(x: Any, axes: int, reduce: Any) -> Any:
+    """``x`` with its first axes alone."""
+    return reduce(x, axis=list(range(axes, x.ndim))) if x.ndim > axes else x
 
 
 class Sum(Metric):
@@ -149,7 +167,7 @@ class Sum(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Adds the values, weighted."""
-        self.total.assign_add(reduce_weighted(to_float(values), sample_weight, None, "sum"))
+        self.total.assign_add(_flat(samplewise(values, sample_weight, ops.sum)[0], 0, ops.sum))
 
     def result(self) -> Any:
         """The sum."""
@@ -169,19 +187,14 @@ class Mean(Metric):
         self.count = self.add_variable(name="count")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Takes values in; a scalar weight for a scalar value counts that many samples."""
-        values = to_tensor(to_float(values), "float32")
-        if sample_weight is None:
-            count = to_tensor(shape_product(dims_of(values)), "float32")
-            total = ops.sum(values) if values.ndim else values
+        """Takes values in. Each sample counts once, with the mean of its values; one weight for all of them makes their
+        mean one value of that weight."""
+        values, weight = samplewise(values, sample_weight, ops.mean)
+        self.total.assign_add(_flat(values, 0, ops.sum))
+        if weight is None:
+            self.count.assign_add(to_tensor(dims_of(values)[0] if values.ndim else 1.0, "float32"))
         else:
-            w = fit_weight("sample_weight", to_tensor(sample_weight, "float32"), values)
-            weighted = ops.multiply(values, w)
-            total = ops.sum(weighted) if weighted.ndim else weighted
-            full = ops.multiply(ops.ones_like(values), w)
-            count = ops.sum(full) if full.ndim else full
-        self.total.assign_add(total)
-        self.count.assign_add(count)
+            self.count.assign_add(_flat(weight, 0, ops.sum))
 
     def result(self) -> Any:
         """The mean so far, 0 before any value."""
@@ -204,14 +217,8 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Takes a batch of targets and predictions in."""
-        mask = getattr(y_pred, "_keras_mask", None)
         values = self._fn(to_tensor(y_true), to_tensor(y_pred), **self._fn_kwargs)
-        if mask is not None:
-            m = fit_weight("the mask", ops.cast(mask, "float32"), values)
-            if sample_weight is not None:
-                m = ops.multiply(fit_weight("sample_weight", to_tensor(sample_weight, "float32"), values), m)
-            sample_weight = m
-        super().update_state(values, sample_weight)
+        super().update_state(values, masked_weight(sample_weight, mask_of(y_pred), values))
 
     def get_config(self) -> dict[str, Any]:
         config = {"name": self.name, **self._fn_kwargs}
@@ -223,10 +230,14 @@ class MeanMetricWrapper(Mean):
         return cls(**{k: deserialize_keras_object(v) for k, v in config.items()})
 
 
-def alike(name: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Both with one number of axes. Raises ValueError unless their shapes are the same then."""
+def alike(name: str, y_true: Any, y_pred: Any, check: Any = check_shapes) -> tuple[Any, Any]:
+    """Both with one number of axes.
+
+    Raises:
+        ValueError: unless their shapes are the same then, or, with ``check_broadcast``, broadcast to each other.
+    """
     y_true, y_pred = same_rank(y_true, y_pred)
-    check_shapes(name, y_true, y_pred)
+    check(name, y_true, y_pred)
     return y_true, y_pred
 
 

@@ -127,6 +127,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         name: its name.
         dtype: only None or "float32", the state's.
         from_logits: whether ``y_pred`` holds logits.
+        ignore_class: a class whose samples cost nothing; they count as samples all the same, except beside weights.
         axis: of the classes.
 
     Input shape:
@@ -146,6 +147,14 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
         from_logits: bool = False,
+        ignore_class: int | None = None,
         axis: int = -1,
     ) -> None:
-        super().__init__(f.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, axis=axis)
+        super().__init__(
+            f.sparse_categorical_crossentropy,
+            name,
+            dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )

@@ -8,9 +8,9 @@ from hornbeam import ops
 from hornbeam._tensor import dims_of, to_tensor
 from hornbeam._validation import integer
 from hornbeam.losses import functions as f
-from hornbeam.losses.loss import fit_weight
-from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, alike, divide_no_nan
-from hornbeam.ops.math import to_float
+from hornbeam.losses.loss import check_broadcast, fit_weight
+from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, alike
+from hornbeam.ops.math import shape_product, to_float
 
 
 def _cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
@@ -240,7 +240,7 @@ class RootMeanSquaredError(Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Takes a batch in."""
         p = to_float(y_pred)
-        t, p = alike("RootMeanSquaredError", to_tensor(y_true, p.dtype), p)
+        t, p = alike("RootMeanSquaredError", to_tensor(y_true, p.dtype), p, check_broadcast)
         super().update_state(ops.square(ops.subtract(t, p)), sample_weight)
 
     def result(self) -> Any:
@@ -254,7 +254,8 @@ class R2Score(Metric):
     Args:
         class_aggregation: "uniform_average" for the mean over the outputs, "variance_weighted_average" for one by their
             variances, None for a score of each.
-        num_regressors: how many variables explain the targets, for the adjusted score; 0 for the plain one.
+        num_regressors: how many variables explain the targets, for the adjusted score; 0 for the plain one. Each
+            output of a row counts as a sample there, as in Keras.
         name: its name.
     """
 
@@ -274,6 +275,7 @@ class R2Score(Metric):
                 f"class_aggregation={class_aggregation!r}"
             )
         self.class_aggregation, self.num_regressors = class_aggregation, integer("num_regressors", num_regressors, 0)
+        self.num_samples = self.add_variable(name="num_samples")
         self._made = False
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -286,31 +288,32 @@ class R2Score(Metric):
             raise ValueError(f"R2Score takes (batch, outputs). Received: y_pred.shape={tuple(p.shape)}")
         if not self._made:
             n = (int(t.shape[-1]),)
-            self.sum, self.squares, self.residual = (
-                self.add_variable(n, name=x) for x in ("sum", "squares", "residual")
+            self.squared_sum, self.sum, self.total_mse, self.count = (
+                self.add_variable(n, name=x) for x in ("squared_sum", "sum", "residual", "count")
             )
-            self.count, self.samples = self.add_variable(name="count"), self.add_variable(name="samples")
             self._made = True
-        w = ops.ones_like(t[:, :1])
+        w = ops.ones_like(t)
         if sample_weight is not None:
-            w = ops.multiply(w, fit_weight("sample_weight", to_tensor(sample_weight, p.dtype), w))
-        self.sum.assign_add(ops.sum(ops.multiply(t, w), axis=0))
-        self.squares.assign_add(ops.sum(ops.multiply(ops.square(t), w), axis=0))
-        self.residual.assign_add(ops.sum(ops.multiply(ops.square(ops.subtract(t, p)), w), axis=0))
-        self.count.assign_add(ops.sum(w))
-        self.samples.assign_add(to_tensor(dims_of(t)[0], "float32"))
+            w = ops.multiply(w, fit_weight("sample_weight", to_tensor(sample_weight, p.dtype), t))
+        weighted = ops.multiply(t, w)
+        self.sum.assign_add(ops.sum(weighted, axis=0))
+        self.squared_sum.assign_add(ops.sum(ops.multiply(t, weighted), axis=0))
+        self.total_mse.assign_add(ops.sum(ops.multiply(ops.square(ops.subtract(t, p)), w), axis=0))
+        self.count.assign_add(ops.sum(w, axis=0))
+        self.num_samples.assign_add(to_tensor(shape_product(dims_of(t)), "float32"))
 
     def result(self) -> Any:
-        """The score."""
-        total = ops.subtract(self.squares, divide_no_nan(ops.square(self.sum), self.count.value))
-        score = ops.subtract(1.0, divide_no_nan(self.residual, total))
+        """The score. An output whose targets are all the same has 0, or NaN where it is met exactly."""
+        total = ops.subtract(self.squared_sum, ops.divide(ops.square(self.sum), self.count))
+        score = ops.subtract(1.0, ops.divide(self.total_mse, total))
+        score = ops.where(ops.isinf(score), 0.0, score)
         if self.class_aggregation == "uniform_average":
             score = ops.mean(score)
         elif self.class_aggregation == "variance_weighted_average":
-            score = divide_no_nan(ops.sum(ops.multiply(total, score)), ops.sum(total))
+            score = ops.divide(ops.sum(ops.multiply(total, score)), ops.sum(total))
         if self.num_regressors:
-            left = ops.subtract(self.samples, self.num_regressors + 1.0)
-            share = ops.divide(ops.subtract(self.samples, 1.0), ops.where(ops.greater(left, 0.0), left, 1.0))
+            left = ops.subtract(self.num_samples, self.num_regressors + 1.0)
+            share = ops.divide(ops.subtract(self.num_samples, 1.0), ops.where(ops.greater(left, 0.0), left, 1.0))
             adjusted = ops.subtract(1.0, ops.multiply(ops.subtract(1.0, score), share))
             score = ops.where(ops.greater(left, 0.0), adjusted, score)  # too few samples for so many: as it is
         return score

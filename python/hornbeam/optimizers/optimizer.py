@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hornbeam._tensor import emit1, to_tensor
 from hornbeam._trace import Traced, current_trace, eager_scope
 from hornbeam._tracking import lasting
 from hornbeam._tree import flatten
+from hornbeam._validation import number, positive_int
 from hornbeam._variable import Variable
 from hornbeam._whole import all_or_nothing, one_at_a_time
 from hornbeam.optimizers.schedules import LearningRateSchedule
@@ -44,11 +46,12 @@ class Optimizer:
         clipnorm: bound of each gradient's norm.
         clipvalue: bound of each gradient's elements.
         global_clipnorm: bound of the norm of all gradients together.
-        use_ema: whether to keep moving averages of the weights.
+        use_ema: whether to keep moving averages of the weights. They begin as the weights after the first update.
         ema_momentum: of those averages.
         ema_overwrite_frequency: after how many steps the weights become the averages.
         gradient_accumulation_steps: how many steps' gradients are meaned before an update.
-        loss_scale_factor: accepted for compatibility.
+        loss_scale_factor: what ``scale_loss`` multiplies a loss by and ``apply`` divides its gradients by, so that
+            small ones do not vanish in half precision.
         name: its name.
         lazy: whether rows of a table (``Embedding``) that a step did not look up keep weights and slots as they are.
             By default they follow the optimizer's mathematics with a gradient of zero, as in Keras: momenta decay, and
@@ -91,6 +94,10 @@ class Optimizer:
             raise ValueError(f"a clipping bound must be positive. Received: {clips[0]}")
         if not isinstance(ema_momentum, (int, float)) or not 0 <= ema_momentum <= 1:
             raise ValueError(f"`ema_momentum` must be in [0, 1]. Received: ema_momentum={ema_momentum}")
+        if ema_overwrite_frequency is not None:
+            positive_int("ema_overwrite_frequency", ema_overwrite_frequency)
+        if loss_scale_factor is not None and number("loss_scale_factor", loss_scale_factor) <= 0:
+            raise ValueError(f"`loss_scale_factor` must be positive. Received: loss_scale_factor={loss_scale_factor}")
         if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
             raise ValueError(
                 f"`gradient_accumulation_steps` must be at least 2. Received: {gradient_accumulation_steps}"
@@ -108,7 +115,7 @@ class Optimizer:
         self._iterations = Variable(np.zeros((), "int64"), trainable=False, name="iteration")
         self._slots: list[Variable] = []
         self._trainable: list[Variable] = []
-        self._excluded: list[Any] = []
+        self._excluded: tuple[list[Any], str] = ([], "")
         self._copied = False  # whether this is a copy that has not updated anything yet
         self._schedule: Any = None
         if isinstance(learning_rate, dict):
@@ -133,8 +140,10 @@ class Optimizer:
         return [self._iterations] + ([self._rate] if self._rate is not None else []) + self._slots
 
     @property
-    def iterations(self) -> Variable:
+    def iterations(self) -> Any:
         """Number of updates so far, int64."""
+        if self.gradient_accumulation_steps:
+            return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
         return self._iterations
 
     @property
@@ -144,7 +153,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if isinstance(value, LearningRateSchedule):
+        if isinstance(value, LearningRateSchedule) or (callable(value) and not isinstance(value, Variable)):
             self._schedule, self._rate = value, None
             return
         if self._rate is None:
@@ -190,9 +199,7 @@ class Optimizer:
         self._trainable = list(variables)
         self._index = {id(v): i for i, v in enumerate(variables)}
         if self.use_ema:
-            self._averages = [
-                self.add_variable_from_reference(v, "average", lambda _, v=v: v.numpy()) for v in variables
-            ]
+            self._averages = [self.add_variable_from_reference(v, "average") for v in variables]
         if self.gradient_accumulation_steps:
             self._accumulated = [self.add_variable_from_reference(v, "gradient_accumulator") for v in variables]
         self.built = True
@@ -226,8 +233,17 @@ class Optimizer:
         return self._index[id(variable)]
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
-        """Leaves weights out of weight decay, by object or by part of their name."""
-        self._excluded += list(var_list or []) + list(var_names or [])
+        """Leaves weights out of weight decay; a later call replaces what an earlier one said.
+
+        Args:
+            var_list: the weights.
+            var_names: patterns, searched for in the weights' names ("bias", "gamma").
+        """
+        self._excluded = list(var_list or []), "|".join(var_names or [])
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times ``loss_scale_factor``, for gradients that ``apply`` divides by it."""
+        return loss if self.loss_scale_factor is None else ops.multiply(loss, self.loss_scale_factor)
 
     # ---- updates ----
     def update_step(self, gradient: Any, variable: Variable, learning_rate: Any) -> None:
@@ -260,6 +276,8 @@ class Optimizer:
             trainable_variables: the weights; None for those it was built with.
         """
         grads = flatten(grads)
+        if not grads:
+            return
         if trainable_variables is None:
             trainable_variables = self._trainable
         if len(grads) != len(trainable_variables):
@@ -279,10 +297,17 @@ class Optimizer:
         pairs = [(g, v) for g, v in zip(grads, trainable_variables) if g is not None]
         if not pairs:
             raise ValueError(f"no gradients for any variable: {[v.path for v in trainable_variables][:5]}")
+        if self.loss_scale_factor is not None:
+            pairs = [(ops.divide(g, self.loss_scale_factor), v) for g, v in pairs]
         if self.gradient_accumulation_steps:
             self._accumulate(pairs)
         else:
             self._update(pairs)
+        if self.use_ema:
+            self._move_averages()
+        for _, v in pairs:
+            if v.constraint is not None:
+                v.assign(v.constraint(v.value))
         self._iterations.assign(ops.add(self._iterations, 1))
 
     def _accumulate(self, pairs: list[tuple[Any, Variable]]) -> None:
@@ -315,10 +340,6 @@ class Optimizer:
             if self.weight_decay and not self._is_excluded(v):
                 v.assign(ops.subtract(v, ops.multiply(v, ops.multiply(rate, self.weight_decay))))
             self.update_step(to_tensor(g, v.dtype), v, to_tensor(rate, v.dtype))
-            if v.constraint is not None:
-                v.assign(v.constraint(v.value))
-        if self.use_ema:
-            self._move_averages()
 
     @staticmethod
     def _mark_lazy(gradient: Any) -> Any:
@@ -335,7 +356,8 @@ class Optimizer:
         """Values that all of a step's updates share; optimizers override it."""
 
     def _is_excluded(self, v: Variable) -> bool:
-        return any(e is v or (isinstance(e, str) and e in v.path) for e in self._excluded)
+        weights, pattern = self._excluded
+        return any(w is v for w in weights) or bool(pattern and re.search(pattern, v.name))
 
     def _clip(self, grads: list[Any]) -> list[Any]:
         if self.clipvalue is not None:
@@ -344,6 +366,7 @@ class Optimizer:
             return [self._scale_down(g, ops.norm(g), self.clipnorm) for g in grads]
         if self.global_clipnorm is not None:
             total = ops.sqrt(sum((ops.sum(ops.square(g)) for g in grads[1:]), ops.sum(ops.square(grads[0]))))
+            total = ops.add(total, ops.subtract(total, total))  # NaN for all where one is infinite
             return [self._scale_down(g, total, self.global_clipnorm) for g in grads]
         return grads
 
@@ -352,12 +375,16 @@ class Optimizer:
         return ops.multiply(g, ops.divide(bound, ops.maximum(norm, bound)))
 
     def _move_averages(self) -> None:
+        done = self.iterations
+        begun = ops.not_equal(done, 0)
         for v in self._trainable:
             a = self._averages[self._get_variable_index(v)]
-            a.assign(ops.add(ops.multiply(a, self.ema_momentum), ops.multiply(v, 1.0 - self.ema_momentum)))
+            momentum = ops.multiply(ops.cast(begun, v.dtype), self.ema_momentum)
+            average = ops.add(ops.multiply(a, momentum), ops.multiply(v, ops.subtract(1.0, momentum)))
+            a.assign(average)
             if self.ema_overwrite_frequency:
-                now = ops.equal(ops.mod(ops.add(self._iterations, 1), self.ema_overwrite_frequency), 0)
-                v.assign(ops.where(now, a, v))
+                now = ops.equal(ops.mod(ops.add(done, 1), self.ema_overwrite_frequency), 0)
+                v.assign(ops.where(now, average, v))
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
         """Replaces the weights by their moving averages, with ``use_ema``."""

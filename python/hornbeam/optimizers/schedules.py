@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from hornbeam import ops
+from hornbeam._validation import number
 from hornbeam.saving.registry import (
     argument_names,
     deserialize_keras_object,
@@ -44,6 +45,12 @@ class LearningRateSchedule:
         return cls(**config)
 
 
+def _steps(name: str, value: Any) -> Any:
+    if number(name, value) <= 0:
+        raise ValueError(f"`{name}` must be positive. Received: {name}={value}")
+    return value
+
+
 class ExponentialDecay(LearningRateSchedule):
     """``initial * decay_rate ^ (step / decay_steps)``.
 
@@ -64,7 +71,7 @@ class ExponentialDecay(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase, self.name = (
             initial_learning_rate,
-            decay_steps,
+            _steps("decay_steps", decay_steps),
             decay_rate,
             staircase,
             name,
@@ -73,7 +80,7 @@ class ExponentialDecay(LearningRateSchedule):
     def __call__(self, step: Any) -> Any:
         p = ops.divide(ops.cast(step, "float32"), float(self.decay_steps))
         p = ops.floor(p) if self.staircase else p
-        return ops.multiply(ops.exp(ops.multiply(p, math.log(self.decay_rate))), self.initial_learning_rate)
+        return ops.multiply(ops.power(float(self.decay_rate), p), self.initial_learning_rate)
 
 
 class InverseTimeDecay(LearningRateSchedule):
@@ -96,7 +103,7 @@ class InverseTimeDecay(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.decay_rate, self.staircase, self.name = (
             initial_learning_rate,
-            decay_steps,
+            _steps("decay_steps", decay_steps),
             decay_rate,
             staircase,
             name,
@@ -153,7 +160,7 @@ class PolynomialDecay(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.end_learning_rate = (
             initial_learning_rate,
-            decay_steps,
+            _steps("decay_steps", decay_steps),
             end_learning_rate,
         )
         self.power, self.cycle, self.name = power, cycle, name
@@ -190,7 +197,7 @@ class CosineDecay(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate, self.decay_steps, self.alpha, self.name = (
             initial_learning_rate,
-            decay_steps,
+            _steps("decay_steps", decay_steps),
             alpha,
             name,
         )
@@ -231,7 +238,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha: float = 0.0,
         name: str = "SGDRDecay",
     ) -> None:
-        self.initial_learning_rate, self.first_decay_steps = initial_learning_rate, first_decay_steps
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = _steps("first_decay_steps", first_decay_steps)
         self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
 
     def __call__(self, step: Any) -> Any:

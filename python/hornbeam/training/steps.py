@@ -210,10 +210,11 @@ class Steps:
             loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
             if self._on_nonfinite is not None:
                 loss = finite(loss)
+            scaled = self.optimizer.scale_loss(loss)
         self._track_loss(loss, x)
         weights = self.trainable_variables  # type: ignore[attr-defined]
         if weights:
-            gradients = tape.gradient(loss, weights)
+            gradients = tape.gradient(scaled, weights)
             if self._on_nonfinite in _CHECKS_GRADIENTS:
                 check_gradients(gradients, weights)
             self.optimizer.apply(gradients, weights)
