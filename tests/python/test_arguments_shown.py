@@ -60,6 +60,7 @@ NEEDED = {
 
 # Another value for arguments of a name, where the default's kind does not say one; "Class.argument" for one class alone.
 OTHER = {
+    "AUC.thresholds": [0.25, 0.5],
     "activation": "elu",
     "activity_regularizer": lambda: R.L2(0.3),
     "attention_axes": (1,),
@@ -151,6 +152,7 @@ OTHER = {
 BY_RESULT = {
     ("Embedding", "weights"): lambda layer: layer(np.arange(3)).numpy()[0, 0] == 1,
     ("Layer", "autocast"): lambda layer: layer.autocast is False,
+    ("Loss", "dtype"): lambda loss: loss.dtype == "float64",
 }
 
 

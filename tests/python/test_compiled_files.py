@@ -177,7 +177,7 @@ def test_a_model_that_never_ran_stores_what_it_can(tmp_path):
     (loss,) = _core.Executable(graphs["train"]).run([X, Y])
     assert loss == pytest.approx(np.mean((model.predict(X, verbose=0) - Y) ** 2), rel=1e-5)
     with pytest.raises(ValueError, match="sample|shape"):
-        model.save(tmp_path / "m", sample=(X, Y[:, :1, None, None]))
+        model.save(tmp_path / "m", sample=(X, np.concatenate([Y, Y], -1)))
 
     class Calls(hb.Model):
         def __init__(self):
