@@ -61,6 +61,8 @@ NEEDED = {
 # Another value for arguments of a name, where the default's kind does not say one; "Class.argument" for one class alone.
 OTHER = {
     "AUC.thresholds": [0.25, 0.5],
+    "AUC.num_labels": 3,
+    "AUC.label_weights": [0.25, 0.5],
     "activation": "elu",
     "activity_regularizer": lambda: R.L2(0.3),
     "attention_axes": (1,),

@@ -131,9 +131,12 @@ def _config(model: Any) -> dict[str, Any]:
 
 @contextmanager
 def _config_faults(path: bytes) -> Iterator[None]:
-    """Whatever goes wrong inside is the file's fault: its config is not what the code that reads it expects."""
+    """Whatever goes wrong inside is the file's fault: its config is not what the code that reads it expects. But where
+    memory is short for what the file may take (see ``_allowance``), it is not."""
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as e:
         what = str(e) if isinstance(e, ValueError) else f"{type(e).__name__}: {e}"
         raise _core.FormatError(
