@@ -164,7 +164,8 @@ HB_DEFINE_OP(separable_conv) {
   d.infer = [](const InferContext& c) -> Types {
     ValueType y = infer_conv(c)[0];
     const SymShape& k = c.shape(2);
-    if (c.dtype(0) != DType::f32 || c.dtype(2) != DType::f32) c.fail_type("inputs must be float32");
+    for (size_t i = 0; i < c.inputs.size(); ++i)
+      if (c.dtype(i) != DType::f32) c.fail_type("inputs must be float32");
     if (y.shape.back() != Dim(c.attrs.integer("groups")) || c.shape(1)[size_t(c.rank(1) - 2)] != Dim(1))
       c.fail("the first kernel must be depthwise");
     if (c.rank(2) != c.rank(0)) c.fail("inputs must have the same number of axes");
