@@ -202,8 +202,7 @@ Tensor to_tensor(const py::array& given, DType dtype) {
     const float f = t.data<float>()[i];
     uint32_t bits;
     std::memcpy(&bits, &f, 4);
-    narrow.data<uint16_t>()[i] =
-        uint16_t(f != f ? (bits >> 16) | 64 : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+    narrow.data<uint16_t>()[i] = uint16_t(f != f ? (bits >> 16) | 64 : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
   }
   return narrow;
 }
