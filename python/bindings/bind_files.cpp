@@ -27,6 +27,19 @@ void bind_files(py::module_& m) {
     for (const auto& [name, g] : f.functions) functions[py::str(name)] = std::make_shared<Graph>(*g);
     return py::make_tuple(f.metadata, f.variables, functions);
   });
+  m.def("write_file", [](const std::string& path, const py::bytes& bytes) {
+    const std::string_view view = bytes;
+    const WithoutGil release;
+    write_file(path, view);
+  });
+  m.def("read_file", [](const std::string& path) {
+    std::string bytes;
+    {
+      const WithoutGil release;
+      bytes = read_file(path);
+    }
+    return py::bytes(bytes);
+  });
   m.def("copy_values", [](const std::vector<std::pair<VariablePtr, VariablePtr>>& pairs) {  // (to, from)
     py::gil_scoped_release release;
     for (const auto& [to, from] : pairs) to->assign(from->value());

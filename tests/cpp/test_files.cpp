@@ -9,6 +9,7 @@
 #include <functional>
 #include <locale>
 
+#include "expect_error.hpp"
 #include "hornbeam/hornbeam.hpp"
 #include "io/json.hpp"
 
@@ -237,6 +238,20 @@ TEST(Files, GraphsInsideGraphsUpToALimit) {
     EXPECT_EQ(read_model_file(path).functions["predict"]->size(), 3);
   }
   unlink(path.c_str());
+}
+
+TEST(Files, OfAnyKindAreReadAndReplacedWhole) {
+  const std::string path = temp("any_file");
+  const std::string bytes("\0\xff text", 7), more(100000, 'x');
+  for (const std::string& b : {bytes, more, std::string()}) {
+    write_file(path, b);
+    EXPECT_EQ(read_file(path), b);
+  }
+  EXPECT_ERROR(read_file("/no/such/file"), FileError, "/no/such/file");
+  EXPECT_ERROR(write_file("/no/such/folder/file", bytes), FileError, "/no/such/folder/file");
+  EXPECT_ERROR(read_file(testing::TempDir()), FileError, "directory");
+  EXPECT_ERROR(read_file("/dev/zero"), FormatError, "/dev/zero");
+  EXPECT_ERROR(write_file("/dev/null", bytes), FileError, "/dev/null");
 }
 
 TEST(Files, NumbersDoNotFollowTheLocale) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,5 +27,10 @@ HB_API void write_model_file(const std::string& path, const ModelFile& file);
 /// Reads and checks everything: lengths, offsets, checksums, every node's shapes. Throws FileError, FormatError, or
 /// MemoryError when the tensors do not fit.
 HB_API ModelFile read_model_file(const std::string& path);
+
+/// Writes a file of any kind as write_model_file does: whole or not at all. Throws FileError, or MemoryError.
+HB_API void write_file(const std::string& path, std::string_view bytes);
+/// All bytes of a regular file. Throws FileError, FormatError for anything but a regular file, or MemoryError.
+HB_API std::string read_file(const std::string& path);
 
 }  // namespace hornbeam

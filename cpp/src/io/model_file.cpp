@@ -356,4 +356,24 @@ ModelFile read_model_file(const std::string& path) {
     refuse(path, e.what());
   }
 }
+
+void write_file(const std::string& path, std::string_view bytes) {
+  within_memory([&] {
+    FileReplacement out(path);
+    out.write(bytes.data(), bytes.size());
+    out.commit();
+  });
+}
+
+std::string read_file(const std::string& path) try {
+  return within_memory([&] {
+    const InputFile file(path);
+    check_memory(size_t(file.size()), path);
+    std::string bytes(size_t(file.size()), '\0');
+    file.read(0, bytes.data(), bytes.size());
+    return bytes;
+  });
+} catch (const FormatError& e) {
+  throw FormatError(path + ": " + e.what());
+}
 }  // namespace hornbeam

@@ -1,6 +1,6 @@
 // float16 and bfloat16 hold numbers; kernels compute with wider ones.
-#include <array>
 #include <algorithm>
+#include <array>
 
 #include "hornbeam/ops.hpp"
 #include "passes/rewrite.hpp"
@@ -11,11 +11,14 @@ bool is_half(DType d) { return d == DType::f16 || d == DType::bf16; }
 
 // Ops that move elements, or make them, whatever they are, and those whose bodies compute.
 bool takes_halves(const Node& n) {
-  static constexpr std::array kOps = {"input",   "constant",      "variable",        "cast",   "where",
-                                      "reshape", "transpose",     "broadcast_to",    "concat", "slice",
-                                      "pad",     "slice_grad",    "flip",            "gather", "take_along_axis",
-                                      "iota",    "stop_gradient", "custom_gradient", "scan",   "dim_value",
-                                      "cond",    "while_loop"};
+  static constexpr std::array kOps = {"input",     "constant",      "variable",
+                                      "cast",      "where",         "reshape",
+                                      "transpose", "broadcast_to",  "concat",
+                                      "slice",     "pad",           "slice_grad",
+                                      "flip",      "gather",        "take_along_axis",
+                                      "iota",      "stop_gradient", "custom_gradient",
+                                      "scan",      "dim_value",     "cond",
+                                      "while_loop"};
   return std::any_of(kOps.begin(), kOps.end(), [&](const char* name) { return op_is(n, name); });
 }
 bool computes_halves(const Graph& g, const Node& n) {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from typing import Any
 
 import numpy as np
@@ -67,15 +66,7 @@ def write(model: Any, path: bytes) -> None:
         for g in groups:
             group = group.setdefault(g, {})
         group[name] = w.numpy()
-    temporary = path + b".tmp." + secrets.token_hex(8).encode()
-    try:
-        with open(temporary, "xb") as f:
-            f.write(hdf5.dump(tree))
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
+    _core.write_file(path, hdf5.dump(tree))
 
 
 def read(model: Any, path: bytes) -> list[tuple[str, Any, Any]]:
@@ -85,8 +76,7 @@ def read(model: Any, path: bytes) -> list[tuple[str, Any, Any]]:
         FormatError: when the file is damaged.
         ValueError: when it holds weights that the model has not; the optimizer's are passed over.
     """
-    with open(path, "rb") as f:
-        data = f.read()
+    data = _core.read_file(path)
     try:
         found = hdf5.flat(hdf5.load(data))
     except ValueError as e:
