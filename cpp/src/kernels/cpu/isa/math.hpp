@@ -123,8 +123,8 @@ HB_INLINE Vec erf(Vec x) {
   return copy_sign(select(a < top, p * c / q, select(a == a, set1(1.0f), a)), x);
 }
 
-// The normal distribution's share beyond |x|: exp(-x^2 / 2) times a polynomial in t = 1 / (1 + |x| / sqrt(8)), which keeps
-// its digits where the share is small.
+// The normal distribution's share beyond |x|: exp(-x^2 / 2) times a polynomial in t = 1 / (1 + |x| / sqrt(8)), which
+// keeps its digits where the share is small.
 HB_INLINE Vec normal_tail(Vec x) {
   const Vec t = 1.0f / (abs(x) * 0.353553391f + 1.0f);
   Vec p = set1(-2.959734630e-02f);
