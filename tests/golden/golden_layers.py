@@ -157,6 +157,7 @@ def _named(L):
     add("MultiHeadAttention", attend, SHORT, SERIES)
     add("MultiHeadAttention widths", lambda: attend(output_shape=6, use_bias=False), SHORT, SERIES, SERIES2)
     add("MultiHeadAttention mask", attend, SHORT, SERIES, second=MASK)
+    add("MultiHeadAttention masks", attend, SERIES, SERIES2, mask=MASK, second=HOLES)
     add("MultiHeadAttention causal", attend, SERIES, SERIES, call={"use_causal_mask": True})
     return out
 
