@@ -43,8 +43,7 @@ class InputLayer(Layer):
             dims = (samples, *optional_dims("shape", shape))
         self.batch_shape = dims
         self.built = True
-        self._tensor = KerasTensor(dims, config.standardize_dtype(dtype), self.name)
-        self._tensor._keras_history = None
+        self._tensor = KerasTensor(dims, dtype, name=self.name)
         self._tensor._input_layer = self  # type: ignore[attr-defined]
 
     @property

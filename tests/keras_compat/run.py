@@ -1,0 +1,95 @@
+"""Runs Keras' own tests against Hornbeam and counts those that pass.
+
+Usage: ``python tests/keras_compat/run.py [--record] [PYTEST ARGUMENT ...]``
+
+The wheel comes from pip into ``build/keras_compat`` at test time; nothing of Keras is kept in this repository. `keras_alias`
+stands for the package. Prints ``keras tests: N passed (recorded: M)``, M being the number in ``passed.txt``, and exits with 1
+when fewer pass. ``--record`` writes N there. The names of those that passed are in ``build/keras_compat/passed``, one a line.
+
+With further arguments (a file below ``build/keras_compat/tests``, ``-k``, ``--tb=short``) pytest runs those alone, and nothing
+is compared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WORK = HERE.parents[1] / "build" / "keras_compat"
+RECORDED = HERE / "passed.txt"
+VERSION = "3.15.1"
+LIMIT = 1200  # seconds for everything
+OURS = ("testing", "tree", "backend/common/dtypes_test.py", "utils/module_utils_test.py")  # test the wheel's own helpers
+ELSEWHERE = (  # need other frameworks, downloads, or what Hornbeam has no part of
+    "applications",
+    "backend/jax",
+    "backend/openvino",
+    "backend/tensorflow",
+    "backend/torch",
+    "datasets",
+    "distribution",
+    "export",
+    "wrappers",
+)
+
+
+def prepare() -> Path:
+    """The tests' folder, made anew from the wheel when there is none."""
+    tests = WORK / "tests"
+    if tests.exists():
+        return tests
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", WORK / "download", f"keras=={VERSION}"]
+    subprocess.run(pip, check=True)
+    (wheel,) = (WORK / "download").glob(f"keras-{VERSION}-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(WORK / "wheel")
+    source, fresh = WORK / "wheel" / "keras" / "src", WORK / "fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    for file in sorted(source.rglob("*_test.py")):
+        name = file.relative_to(source)
+        if not any(name.is_relative_to(left_out) for left_out in OURS + ELSEWHERE):
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, fresh / name)
+    (fresh / "pytest.ini").write_text("[pytest]\nfilterwarnings = ignore\n")
+    (fresh / "conftest.py").write_text("from keras_alias import skip_if_backend\n")
+    fresh.rename(tests)
+    return tests
+
+
+def main(arguments: list[str]) -> int:
+    record = "--record" in arguments
+    chosen = [a for a in arguments if a != "--record"]
+    tests, passed = prepare(), WORK / "passed"
+    path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    settings = {"KERAS_WHEEL": str(WORK / "wheel"), "PYTHONPATH": path, "HB_NUM_THREADS": "1"}
+    if not chosen:
+        passed.write_text("")
+        settings["KERAS_PASSED"] = str(passed)
+    command = [sys.executable, "-m", "pytest", "-p", "keras_alias", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    command += ["-q", "-rN", "--timeout=60", "--continue-on-collection-errors"]
+    command += chosen or ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "20", "--tb", "short"]
+    command += [] if chosen else ["--junitxml", str(WORK / "results.xml")]
+    with open(WORK / "log", "w") as log:
+        try:
+            subprocess.run(
+                command, cwd=tests, env={**os.environ, **settings}, timeout=LIMIT, stdout=None if chosen else log, stderr=None
+            )
+        except subprocess.TimeoutExpired:
+            print(f"keras tests: stopped after {LIMIT} s")
+    if chosen:
+        return 0
+    count = len(set(passed.read_text().splitlines()))
+    recorded = int(RECORDED.read_text()) if RECORDED.exists() else 0
+    print(f"keras tests: {count} passed (recorded: {recorded})")
+    if record:
+        RECORDED.write_text(f"{count}\n")
+    return 0 if record or count >= recorded else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
