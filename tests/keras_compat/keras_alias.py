@@ -3,8 +3,8 @@
 - ``keras`` and its public submodules are Hornbeam's own modules.
 - A private path (``keras.src.layers.core.dense``) is a module made up on demand, which looks a name up in Hornbeam's public
   modules: those that the path names first, then all others.
-- Keras' test helpers (``keras.src.testing``) and the table of result dtypes that tests compare with are the wheel's, and so is
-  nothing else: tests of those modules are not counted (`run.py` leaves them out).
+- Keras' test helpers (``keras.src.testing``) and the two modules of pure functions that tests compare with (result dtypes, shapes
+  of transposed convolutions) are the wheel's, and so is nothing else: tests of those modules are left out by `run.py`.
 - A name that Hornbeam lacks becomes a placeholder that fails when it is used, so that the other tests of the file count.
 - Tests that compute what they expect with another framework (JAX, TensorFlow, PyTorch) are deselected: none is installed.
 
@@ -28,6 +28,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import _tree
+from hornbeam.models._functional_graph import infer
 
 WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
@@ -35,8 +36,10 @@ PUBLIC = (
     "layers ops losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
     "models activations config"
 ).split()
-WHEEL_OWN = ("keras.src.testing", "keras.src.backend.common.dtypes")
-OTHER_FRAMEWORKS = {"jax", "jnp", "tensorflow", "tf", "tf_data", "torch", "tf_keras", "grain", "onnx", "openvino"}
+COMPARED_WITH = ("keras.src.backend.common.dtypes", "keras.src.backend.common.backend_utils")
+WHEEL_OWN = ("keras.src.testing", *COMPARED_WITH)
+ABSENT = ("jax", "tensorflow", "grain", "h5py")  # imported at the top of files whose tests seldom need them
+OTHER_FRAMEWORKS = {*ABSENT, "jnp", "tf", "tf_data", "torch", "tf_keras", "onnx", "openvino"}
 
 
 def _public(path: str) -> Any:
@@ -75,6 +78,19 @@ def _set_policy(policy: Any) -> None:
         raise MissingName("keras.src.dtype_policies.dtype_policy.set_dtype_policy")
 
 
+class _Called:
+    """A function in a layer's place."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def _all_layers(self) -> list[Any]:
+        return []
+
+
 # What Keras keeps in its private modules and Hornbeam does not need to publish.
 PRIVATE: dict[str, Any] = {
     "backend": lambda: "hornbeam",
@@ -97,6 +113,8 @@ PRIVATE: dict[str, Any] = {
     "clear_session": lambda free_memory=True: hb.utils.clear_session(),
     "shape": hb.ops.shape,
     "cast": hb.ops.cast,
+    "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]
+    "keras_export": lambda *_, **__: lambda exported: exported,
     "ALLOWED_DTYPES": set(hb.config._NAMES),
 }
 
@@ -200,28 +218,40 @@ class Private(types.ModuleType):
         return PRIVATE[name] if name in PRIVATE else Missing(inside)
 
 
+class Absent(types.ModuleType):
+    """A framework that is not installed."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Missing(f"{self.__name__}.{name}")
+
+
 class Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name.split(".")[0] in ABSENT:
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
         if not name.startswith("keras.src"):
             return None
         file = _in_wheel(name)
         if file is None:
             return None
-        if any(name == own or name.startswith(own + ".") for own in WHEEL_OWN):
+        if name.endswith("_test") or any(name == own or name.startswith(own + ".") for own in WHEEL_OWN):
             inside = [str(file.parent)] if file.name == "__init__.py" else None
             return importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: Any) -> Any:
-        return Private(spec.name)
+        return Private(spec.name) if spec.name.startswith("keras") else Absent(spec.name)
 
     def exec_module(self, module: Any) -> None: ...
 
 
 sys.modules["keras"] = hb
 sys.modules |= {f"keras.{path}": module for path, module in SPACES.items()}
-sys.meta_path.insert(0, Alias())
+sys.meta_path.append(Alias())
 hb.src = importlib.import_module("keras.src")  # type: ignore[attr-defined]
+hb.backend = sys.modules["keras.backend"] = importlib.import_module("keras.src.backend")  # type: ignore[attr-defined]
 
 
 def _seed_generators(layer: Any) -> list[Any]:

@@ -6,7 +6,7 @@ The wheel comes from pip into ``build/keras_compat`` at test time; nothing of Ke
 stands for the package. Prints ``keras tests: N passed (recorded: M)``, M being the number in ``passed.txt``, and exits with 1
 when fewer pass. ``--record`` writes N there. The names of those that passed are in ``build/keras_compat/passed``, one a line.
 
-With further arguments (a file below ``build/keras_compat/tests``, ``-k``, ``--tb=short``) pytest runs those alone, and nothing
+With further arguments (a file below ``build/keras_compat/tests/keras_tests``, ``-k``, ``--tb=short``) pytest runs those alone, and nothing
 is compared.
 """
 
@@ -24,7 +24,7 @@ WORK = HERE.parents[1] / "build" / "keras_compat"
 RECORDED = HERE / "passed.txt"
 VERSION = "3.15.1"
 LIMIT = 1200  # seconds for everything
-OURS = ("testing", "tree", "backend/common/dtypes_test.py", "utils/module_utils_test.py")  # test the wheel's own helpers
+THE_WHEELS = ("testing", "tree", "backend/common/dtypes_test.py", "backend/common/backend_utils_test.py")  # test its helpers
 ELSEWHERE = (  # need other frameworks, downloads, or what Hornbeam has no part of
     "applications",
     "backend/jax",
@@ -52,9 +52,10 @@ def prepare() -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     for file in sorted(source.rglob("*_test.py")):
         name = file.relative_to(source)
-        if not any(name.is_relative_to(left_out) for left_out in OURS + ELSEWHERE):
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, fresh / name)
+        if not any(name.is_relative_to(left_out) for left_out in THE_WHEELS + ELSEWHERE):
+            copy = fresh / "keras_tests" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, copy)
     (fresh / "pytest.ini").write_text("[pytest]\nfilterwarnings = ignore\n")
     (fresh / "conftest.py").write_text("from keras_alias import skip_if_backend\n")
     fresh.rename(tests)
@@ -77,7 +78,7 @@ def main(arguments: list[str]) -> int:
     with open(WORK / "log", "w") as log:
         try:
             subprocess.run(
-                command, cwd=tests, env={**os.environ, **settings}, timeout=LIMIT, stdout=None if chosen else log, stderr=None
+                command, cwd=tests / "keras_tests", env={**os.environ, **settings}, timeout=LIMIT, stdout=None if chosen else log, stderr=None
             )
         except subprocess.TimeoutExpired:
             print(f"keras tests: stopped after {LIMIT} s")
