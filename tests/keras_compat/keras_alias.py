@@ -28,6 +28,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import _tree
+from hornbeam._names import to_snake_case
 from hornbeam.models._functional_graph import infer
 
 WHEEL = Path(os.environ["KERAS_WHEEL"])
@@ -152,6 +153,25 @@ TREE = types.SimpleNamespace(
 )
 
 
+def _operation(name: str) -> Any:
+    """Keras' class for an op (``ops.numpy.Mean(axis=1)(x)``), made of Hornbeam's function; None where there is none."""
+    function = getattr(hb.ops, name.lower(), None) or getattr(hb.ops, to_snake_case(name), None)
+    if not callable(function):
+        return None
+
+    class Operation:
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self.given = args, kwargs
+
+        def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+            args, own = self.given
+            return function(*inputs, *args, **own, **kwargs)
+
+        call = symbolic_call = compute_output_spec = __call__
+
+    return Operation
+
+
 class MissingName(Exception):
     """A name that Hornbeam does not have was used."""
 
@@ -215,7 +235,8 @@ class Private(types.ModuleType):
         for space in [*(SPACES[p] for p in near if p in SPACES), hb, *SPACES.values()]:
             if hasattr(space, name):
                 return getattr(space, name)
-        return PRIVATE[name] if name in PRIVATE else Missing(inside)
+        found = _operation(name) if parts[:1] == ["ops"] and name[0].isupper() else PRIVATE.get(name)
+        return Missing(inside) if found is None else found
 
 
 class Absent(types.ModuleType):
@@ -269,6 +290,17 @@ def _adapt_helpers() -> None:
 
     test_case.TestCase.run_layer_test = run_layer_test
     test_case.get_seed_generators = _seed_generators
+
+
+def _flatten_layers(self: Any, include_self: bool = True, recursive: bool = True) -> list[Any]:
+    layers = list(self._all_layers()) if recursive else [self, *self._layers]
+    return layers if include_self else layers[1:]
+
+
+# Private members of Keras that tests read, under the names that they have there.
+hb.Layer._flatten_layers = _flatten_layers  # type: ignore[attr-defined]
+hb.Metric._dtype = property(lambda self: self.dtype)  # type: ignore[attr-defined]
+hb.Optimizer._clip_gradients = lambda self, grads: self._clip(list(grads))  # type: ignore[attr-defined]
 
 
 _adapt_helpers()
