@@ -4,10 +4,11 @@ Usage: ``python tests/keras_compat/run.py [--record] [PYTEST ARGUMENT ...]``
 
 The wheel comes from pip into ``build/keras_compat`` at test time; nothing of Keras is kept in this repository. `keras_alias`
 stands for the package. Prints ``keras tests: N passed (recorded: M)``, M being the number in ``passed.txt``, and exits with 1
-when fewer pass. ``--record`` writes N there. The names of those that passed are in ``build/keras_compat/passed``, one a line.
+when fewer pass. ``--record`` writes N there. The names of those that passed are in ``build/keras_compat/passed``, one a line;
+why the others failed is in ``log`` and ``results.xml`` beside it.
 
-With further arguments (a file below ``build/keras_compat/tests/keras_tests``, ``-k``, ``--tb=short``) pytest runs those alone, and nothing
-is compared.
+With further arguments (a file below ``build/keras_compat/tests/keras_tests``, ``-k``, ``--tb=short``) pytest runs those alone,
+and nothing is compared.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ WORK = HERE.parents[1] / "build" / "keras_compat"
 RECORDED = HERE / "passed.txt"
 VERSION = "3.15.1"
 LIMIT = 1200  # seconds for everything
-THE_WHEELS = ("testing", "tree", "backend/common/dtypes_test.py", "backend/common/backend_utils_test.py")  # test its helpers
+THE_WHEELS = (  # test the wheel's own helpers
+    "testing",
+    "tree",
+    "backend/common/dtypes_test.py",
+    "backend/common/backend_utils_test.py",
+)
 ELSEWHERE = (  # need other frameworks, downloads, or what Hornbeam has no part of
     "applications",
     "backend/jax",
@@ -39,26 +45,26 @@ ELSEWHERE = (  # need other frameworks, downloads, or what Hornbeam has no part 
 
 
 def prepare() -> Path:
-    """The tests' folder, made anew from the wheel when there is none."""
-    tests = WORK / "tests"
-    if tests.exists():
-        return tests
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", WORK / "download", f"keras=={VERSION}"]
-    subprocess.run(pip, check=True)
-    (wheel,) = (WORK / "download").glob(f"keras-{VERSION}-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(WORK / "wheel")
-    source, fresh = WORK / "wheel" / "keras" / "src", WORK / "fresh"
-    shutil.rmtree(fresh, ignore_errors=True)
+    """The tests' folder, made anew from the wheel, which is fetched once."""
+    wheel, tests = WORK / "wheel", WORK / "tests"
+    if not wheel.exists():
+        download, fresh = WORK / "download", WORK / "fresh"
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", download, f"keras=={VERSION}"]
+        subprocess.run(pip, check=True)
+        (archive,) = download.glob(f"keras-{VERSION}-*.whl")
+        shutil.rmtree(fresh, ignore_errors=True)
+        zipfile.ZipFile(archive).extractall(fresh)
+        fresh.rename(wheel)
+    shutil.rmtree(tests, ignore_errors=True)
+    source = wheel / "keras" / "src"
     for file in sorted(source.rglob("*_test.py")):
         name = file.relative_to(source)
         if not any(name.is_relative_to(left_out) for left_out in THE_WHEELS + ELSEWHERE):
-            copy = fresh / "keras_tests" / name
+            copy = tests / "keras_tests" / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, copy)
-    (fresh / "pytest.ini").write_text("[pytest]\nfilterwarnings = ignore\n")
-    (fresh / "conftest.py").write_text("from keras_alias import skip_if_backend\n")
-    fresh.rename(tests)
+    (tests / "pytest.ini").write_text("[pytest]\nfilterwarnings = ignore\n")
+    (tests / "conftest.py").write_text("from keras_alias import skip_if_backend\n")
     return tests
 
 
@@ -72,14 +78,14 @@ def main(arguments: list[str]) -> int:
         passed.write_text("")
         settings["KERAS_PASSED"] = str(passed)
     command = [sys.executable, "-m", "pytest", "-p", "keras_alias", "-p", "no:cacheprovider", "--import-mode=importlib"]
-    command += ["-q", "-rN", "--timeout=60", "--continue-on-collection-errors"]
-    command += chosen or ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "20", "--tb", "short"]
-    command += [] if chosen else ["--junitxml", str(WORK / "results.xml")]
-    with open(WORK / "log", "w") as log:
+    command += ["-q", "-rN", "--timeout=60", "--continue-on-collection-errors", *chosen]
+    if not chosen:
+        command += ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "20", "--tb", "short"]
+        command += ["--junitxml", str(WORK / "results.xml")]
+    place = {"cwd": tests / "keras_tests", "env": {**os.environ, **settings}, "timeout": LIMIT}
+    with open(WORK / "log", "a" if chosen else "w") as log:
         try:
-            subprocess.run(
-                command, cwd=tests / "keras_tests", env={**os.environ, **settings}, timeout=LIMIT, stdout=None if chosen else log, stderr=None
-            )
+            subprocess.run(command, **place, stdout=None if chosen else log)  # type: ignore[call-overload]
         except subprocess.TimeoutExpired:
             print(f"keras tests: stopped after {LIMIT} s")
     if chosen:

@@ -226,7 +226,8 @@ class Embedding(Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the table ``(input_dim, output_dim)``."""
-        if None not in (self.input_length, input_shape) and tuple(input_shape[1:]) not in ((None,), (self.input_length,)):
+        ids = None if input_shape is None else tuple(input_shape[1:])
+        if self.input_length is not None and ids not in (None, (None,), (self.input_length,)):
             raise ValueError(
                 f"layer {self.name!r} takes input_length={self.input_length} ids. Received: input_shape={input_shape}"
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import config
 from hornbeam._names import auto_name
 from hornbeam._tensor import KerasTensor
 from hornbeam._validation import integer, optional_dims, unsupported

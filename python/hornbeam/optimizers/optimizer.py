@@ -146,7 +146,9 @@ class Optimizer:
             ValueError: before the optimizer is built, and when the number of arrays or a shape differs; then nothing is changed.
         """
         if not self.built:
-            raise ValueError(f"optimizer {self.name!r} has no slots yet: call build(trainable_variables) before set_weights()")
+            raise ValueError(
+                f"optimizer {self.name!r} has no slots yet: call build(trainable_variables) before set_weights()"
+            )
         own, given = self.variables, list(weights)
         if [tuple(v.shape) for v in own] != [np.shape(w) for w in given]:
             shapes = [tuple(v.shape) for v in own]
