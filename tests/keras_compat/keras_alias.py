@@ -24,6 +24,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes  # noqa: F401 - gives NumPy the dtypes that tests name
 import pytest
 
 import hornbeam as hb
@@ -312,9 +313,12 @@ def pytest_configure(config: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
-    foreign = [item for item in items if OTHER_FRAMEWORKS & _names_used(item)]
+    kept: list[Any] = []
+    foreign: list[Any] = []
+    for item in items:
+        (foreign if OTHER_FRAMEWORKS & _names_used(item) else kept).append(item)
     config.hook.pytest_deselected(items=foreign)
-    items[:] = [item for item in items if not OTHER_FRAMEWORKS & _names_used(item)]
+    items[:] = kept
 
 
 def _names_used(item: Any) -> set[str]:

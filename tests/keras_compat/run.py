@@ -7,7 +7,7 @@ stands for the package. Prints ``keras tests: N passed (recorded: M)``, M being 
 when fewer pass. ``--record`` writes N there. The names of those that passed are in ``build/keras_compat/passed``, one a line;
 why the others failed is in ``log`` and ``results.xml`` beside it.
 
-With further arguments (a file below ``build/keras_compat/tests/keras_tests``, ``-k``, ``--tb=short``) pytest runs those alone,
+With further arguments (a file below ``build/keras_compat/tests/keras_tests``, ``-k``, ``--tb=native``) pytest runs those alone,
 and nothing is compared.
 """
 
@@ -80,7 +80,7 @@ def main(arguments: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", "-p", "keras_alias", "-p", "no:cacheprovider", "--import-mode=importlib"]
     command += ["-q", "-rN", "--timeout=60", "--continue-on-collection-errors", *chosen]
     if not chosen:
-        command += ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "20", "--tb", "short"]
+        command += ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "20", "--tb", "native"]
         command += ["--junitxml", str(WORK / "results.xml")]
     place = {"cwd": tests / "keras_tests", "env": {**os.environ, **settings}, "timeout": LIMIT}
     with open(WORK / "log", "a" if chosen else "w") as log:
