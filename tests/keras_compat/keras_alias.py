@@ -113,6 +113,8 @@ PRIVATE: dict[str, Any] = {
     "removesuffix": str.removesuffix,
     "removeprefix": str.removeprefix,
     "clear_session": lambda free_memory=True: hb.utils.clear_session(),
+    "enable_flash_attention": lambda: None,  # attention has one implementation
+    "disable_flash_attention": lambda: None,
     "shape": hb.ops.shape,
     "cast": hb.ops.cast,
     "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ Usage: ``python tests/keras_compat/run.py [--record] [PYTEST ARGUMENT ...]``
 The wheel comes from pip into ``build/keras_compat`` at test time; nothing of Keras is kept in this repository. `keras_alias`
 stands for the package. Prints ``keras tests: N passed (recorded: M)``, M being the number in ``passed.txt``, and exits with 1
 when fewer pass. ``--record`` writes N there. The names of those that passed are in ``build/keras_compat/passed``, one a line;
-why the others failed is in ``log`` and ``results.xml`` beside it.
+why the others failed is in ``results.xml`` beside it.
 
 With further arguments (a file below ``build/keras_compat/tests/keras_tests``, ``-k``, ``--tb=native``) pytest runs those alone,
 and nothing is compared.
@@ -25,11 +25,14 @@ WORK = HERE.parents[1] / "build" / "keras_compat"
 RECORDED = HERE / "passed.txt"
 VERSION = "3.15.1"
 LIMIT = 1200  # seconds for everything
-THE_WHEELS = (  # test the wheel's own helpers
+HELPERS = (  # test small private functions: the wheel's own, the alias', and such as are not Hornbeam's to have
     "testing",
     "tree",
-    "backend/common/dtypes_test.py",
     "backend/common/backend_utils_test.py",
+    "backend/common/dtypes_test.py",
+    "utils/dtype_utils_test.py",
+    "utils/naming_test.py",
+    "utils/python_utils_test.py",
 )
 ELSEWHERE = (  # need other frameworks, downloads, or what Hornbeam has no part of
     "applications",
@@ -59,7 +62,7 @@ def prepare() -> Path:
     source = wheel / "keras" / "src"
     for file in sorted(source.rglob("*_test.py")):
         name = file.relative_to(source)
-        if not any(name.is_relative_to(left_out) for left_out in THE_WHEELS + ELSEWHERE):
+        if not any(name.is_relative_to(left_out) for left_out in HELPERS + ELSEWHERE):
             copy = tests / "keras_tests" / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, copy)
@@ -80,7 +83,7 @@ def main(arguments: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", "-p", "keras_alias", "-p", "no:cacheprovider", "--import-mode=importlib"]
     command += ["-q", "-rN", "--timeout=60", "--continue-on-collection-errors", *chosen]
     if not chosen:
-        command += ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "20", "--tb", "native"]
+        command += ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "20", "--tb", "native", "--no-summary"]
         command += ["--junitxml", str(WORK / "results.xml")]
     place = {"cwd": tests / "keras_tests", "env": {**os.environ, **settings}, "timeout": LIMIT}
     with open(WORK / "log", "a" if chosen else "w") as log:

@@ -131,6 +131,10 @@ def test_optimizer_weights_are_set():
 def test_small_arguments():
     given = np.arange(4.0).reshape(2, 2)
     assert np.array_equal(hb.initializers.get(ops.convert_to_tensor(given))((2, 2)), given)
+    hb.config.set_image_data_format("channels_last")
+    with pytest.raises(ValueError, match="data_format='channels_first'"):
+        hb.config.set_image_data_format("channels_first")
+    assert hb.config.image_data_format() == "channels_last"
     assert np.array_equal(hb.constraints.Constraint()(given), given)
     assert layers.SpatialDropout2D(0.5, "channels_last", 3).get_config()["data_format"] == "channels_last"
     with pytest.raises(ValueError, match="data_format"):
