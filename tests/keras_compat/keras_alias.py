@@ -314,6 +314,10 @@ def pytest_configure(config: Any) -> None:
         config.addinivalue_line("markers", f"{marker}: one of Keras' markers")
 
 
+def pytest_runtest_setup() -> None:
+    hb.utils.set_random_seed(1337)  # so that the count is the same each time
+
+
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
     kept: list[Any] = []
     foreign: list[Any] = []
