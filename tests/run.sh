@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need into a virtual environment and runs every test: pytest, doctests, lint, types, and the C++
-# tests under sanitizers. Usage: tests/run.sh [full]   (full adds ThreadSanitizer, the wheel in an
+# Installs what the tests need into a virtual environment and runs every test: pytest, Keras' own tests, doctests, lint, types,
+# and the C++ tests under sanitizers. Usage: tests/run.sh [full]   (full adds ThreadSanitizer, the wheel in an
 # environment of its own, two minutes of fuzzing, more random graphs, and the tests cross-compiled for ARM under emulation)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,7 @@ step ruff check python tests bench
 step mypy
 step clang-format --dry-run -Werror $(find cpp python/bindings tests bench -name '*.[ch]pp')
 step env HB_NUM_THREADS=1 python -m pytest -n 2
+step python tests/keras_compat/run.py
 step env HB_NUM_THREADS=1 python -m pytest -q --doctest-modules -p no:cacheprovider --rootdir "$PWD" --pyargs hornbeam
 
 cpp() {  # cpp FOLDER SANITIZERS

@@ -16,9 +16,17 @@ def _ops() -> Any:
 
 
 class Operators:
-    """Arithmetic and order; NumPy arrays on the left leave them to us."""
+    """Arithmetic, equality and order; NumPy arrays on the left leave them to us."""
 
     __array_priority__ = 100
+
+    def __eq__(self, o: Any) -> Any:  # what is no number is no element's equal
+        return NotImplemented if o is None or isinstance(o, str) else _ops().equal(self, o)
+
+    def __ne__(self, o: Any) -> Any:
+        return NotImplemented if o is None or isinstance(o, str) else _ops().not_equal(self, o)
+
+    __hash__ = object.__hash__
 
     def __add__(self, o: Any) -> Any:
         return _ops().add(self, o)
@@ -124,14 +132,6 @@ class TensorLike(Operators):
     def ndim(self) -> int:
         """Number of axes."""
         return len(self.shape)
-
-    def __eq__(self, o: Any) -> Any:  # what is no number is no element's equal
-        return NotImplemented if o is None or isinstance(o, str) else _ops().equal(self, o)
-
-    def __ne__(self, o: Any) -> Any:
-        return NotImplemented if o is None or isinstance(o, str) else _ops().not_equal(self, o)
-
-    __hash__ = object.__hash__
 
     def __getitem__(self, key: Any) -> Any:
         return _ops().get_item(self, key)

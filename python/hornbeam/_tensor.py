@@ -17,6 +17,7 @@ from hornbeam._operators import HasValue, Shape, TensorLike, _ops
 from hornbeam._programs import ProgramCache
 from hornbeam._trace import Trace, Traced, _state, recordings
 from hornbeam._tree import flatten, map_structure
+from hornbeam._validation import optional_dims
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _CARRIERS = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}  # what programs hold them in
@@ -107,14 +108,24 @@ class KerasTensor(TensorLike):
     Args:
         shape: dimensions, None where unknown.
         dtype: name of the element type.
+        sparse: False; there are no sparse tensors.
+        ragged: False; there are no ragged tensors.
         name: optional name.
+
+    Raises:
+        TypeError: when there is no such dtype here.
+        ValueError: for a dimension that is no int >= 0, and for a sparse or ragged tensor.
     """
 
-    def __init__(self, shape: Shape, dtype: str = "float32", name: str | None = None, history: Any = None) -> None:
-        self.shape = tuple(shape)
-        self.dtype = dtype
+    def __init__(
+        self, shape: Shape, dtype: Any = "float32", sparse: bool = False, ragged: bool = False, name: str | None = None
+    ) -> None:
+        if sparse or ragged:
+            raise ValueError(f"tensors here are dense. Received: sparse={sparse}, ragged={ragged}")
+        self.shape = optional_dims("shape", shape)
+        self.dtype = config.standardize_dtype(dtype)
         self.name = name
-        self._keras_history = history  # (node, index of the output)
+        self._keras_history: Any = None  # (node, index of the output)
         self._keras_mask: Any = None
 
     def __bool__(self) -> bool:

@@ -58,6 +58,19 @@ def image_data_format() -> str:
     return _image_data_format
 
 
+def set_image_data_format(data_format: str) -> None:
+    """Accepts the only data format.
+
+    Args:
+        data_format: "channels_last".
+
+    Raises:
+        ValueError: for any other.
+    """
+    if data_format != _image_data_format:
+        raise ValueError(f"`data_format` must be {_image_data_format!r}. Received: data_format={data_format!r}")
+
+
 def backend() -> str:
     """The name of the engine, "hornbeam"."""
     return "hornbeam"

@@ -12,11 +12,11 @@ from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_o
 
 
 class Constraint:
-    """Base class: override ``__call__`` (weight -> weight) and ``get_config``."""
+    """Base class: override ``__call__`` (weight -> weight) and ``get_config``. It leaves weights as they are itself."""
 
     def __call__(self, w: Any) -> Any:
         """The projected weight."""
-        raise NotImplementedError(f"{type(self).__name__} must define __call__")
+        return w
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

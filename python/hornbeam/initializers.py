@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
+from hornbeam._tensor import is_tensor
 from hornbeam._validation import choice, integer, number
 from hornbeam.saving.registry import (
     deserialize_keras_object,
@@ -401,12 +402,15 @@ _TABLE.update(IdentityInitializer=Identity, OrthogonalInitializer=Orthogonal)
 
 
 def get(identifier: Any) -> Any:
-    """The initializer a name, config, class or instance stands for; an array becomes ``Constant``.
+    """The initializer a name, config, class or instance stands for; an array or a tensor becomes
+    ``Constant``.
 
     Example:
         >>> type(get("he_normal")).__name__
         'HeNormal'
     """
+    if is_tensor(identifier):
+        identifier = np.asarray(identifier)
     if isinstance(identifier, (np.ndarray, float, int)) and not isinstance(identifier, bool):
         return Constant(identifier)  # type: ignore[arg-type]
     return lookup("initializer", identifier, _TABLE)

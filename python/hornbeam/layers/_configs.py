@@ -161,7 +161,9 @@ def _symbols(x: Any) -> Any:
     if hasattr(x, "shape") and hasattr(x, "dtype"):
         return KerasTensor(tuple(d if isinstance(d, int) else None for d in x.shape), x.dtype)
     if _is_shape(x):
-        return KerasTensor(tuple(int(d) if isinstance(d, (int, np.integer)) else None for d in x), "")
+        symbol = KerasTensor(tuple(int(d) if isinstance(d, (int, np.integer)) else None for d in x))
+        symbol.dtype = ""
+        return symbol
     if isinstance(x, (tuple, list)):
         return [_symbols(v) for v in x]
     return {k: _symbols(v) for k, v in x.items()} if isinstance(x, dict) else None

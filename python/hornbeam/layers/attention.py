@@ -297,9 +297,9 @@ class Attention(Layer):
             y = ops.where(ops.expand_dims(ops.cast(mask[0], "bool"), -1), y, 0.0)
         return (y, used) if return_attention_scores else y
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The query's mask."""
-        return previous_mask[0] if previous_mask else None
+        return mask[0] if mask else None
 
 
 class AdditiveAttention(Attention):

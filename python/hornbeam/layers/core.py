@@ -224,9 +224,10 @@ class Embedding(Layer):
         self._initial = weights[0] if isinstance(weights, (list, tuple)) else weights
         self.supports_masking = bool(mask_zero)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Makes the table ``(input_dim, output_dim)``."""
-        if self.input_length is not None and tuple(input_shape[1:]) not in ((None,), (self.input_length,)):
+        ids = None if input_shape is None else tuple(input_shape[1:])
+        if self.input_length is not None and ids not in (None, (None,), (self.input_length,)):
             raise ValueError(
                 f"layer {self.name!r} takes input_length={self.input_length} ids. Received: input_shape={input_shape}"
             )
@@ -238,7 +239,7 @@ class Embedding(Layer):
         """The rows."""
         return emit1("gather", [self.embeddings, exact_ids(inputs)])
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where the id is not 0, with ``mask_zero``."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
@@ -278,9 +279,9 @@ class Lambda(Layer):
         self._context = _parameter_names(function) - set(self.arguments)
         self.supports_masking = True
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The output's mask."""
-        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
         """The function of the input."""
@@ -311,7 +312,7 @@ class Masking(Layer):
         self.mask_value = number("mask_value", mask_value)
         self.supports_masking = True
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True for the steps that count."""
         return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
 

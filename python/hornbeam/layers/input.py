@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import config
 from hornbeam._names import auto_name
 from hornbeam._tensor import KerasTensor
 from hornbeam._validation import integer, optional_dims, unsupported
@@ -43,8 +42,7 @@ class InputLayer(Layer):
             dims = (samples, *optional_dims("shape", shape))
         self.batch_shape = dims
         self.built = True
-        self._tensor = KerasTensor(dims, config.standardize_dtype(dtype), self.name)
-        self._tensor._keras_history = None
+        self._tensor = KerasTensor(dims, dtype, name=self.name)
         self._tensor._input_layer = self  # type: ignore[attr-defined]
 
     @property

@@ -43,10 +43,13 @@ class Layer(Configured, WeightOwner):
         super().__init_subclass__(**kwargs)
         if cls.__module__.startswith("hornbeam."):
             register_builtin(cls)
+            cls._nothing_to_build = cls.build is Layer.build and cls.__module__.startswith("hornbeam.layers.")
         if "build" in vars(cls):
+            cls._nothing_to_build = False
             cls.build = _whole(vars(cls)["build"])  # type: ignore[method-assign]
 
     input_dtype: str | None = None  # of the Input that a model makes before it, None for floatx
+    _nothing_to_build = False  # whether it is one of the package's own layers without weights and layers inside
     _init_args: tuple[Any, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -77,6 +80,7 @@ class Layer(Configured, WeightOwner):
         self.autocast = bool(autocast)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking, self.autocast = False, bool(autocast)
+        self.built = self._nothing_to_build
         self._fixed: tuple[int | None, dict[int, int]] | None = None
         if input_dim is not None:
             input_shape = (input_dim,)

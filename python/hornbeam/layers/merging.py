@@ -18,11 +18,11 @@ class _Merge(Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where any input's mask is; None when an input has none."""
-        if not previous_mask or any(m is None for m in previous_mask):
+        if mask is None or any(m is None for m in _masks(inputs, mask)):
             return None
-        return _fold(ops.logical_or, previous_mask)
+        return _fold(ops.logical_or, mask)
 
     def call(self, inputs: Any) -> Any:
         """The joined inputs."""
@@ -38,6 +38,18 @@ class _Merge(Layer):
 
     def _merge(self, xs: list[Any]) -> Any:
         raise NotImplementedError
+
+
+def _masks(inputs: Any, mask: Any) -> Any:
+    """The masks when there is one, or None, for each of the inputs."""
+    for name, value in (("mask", mask), ("inputs", inputs)):
+        if not isinstance(value, (list, tuple)):
+            raise ValueError(f"`{name}` should be a list. Received: {name}={value!r}")
+    if len(mask) != len(inputs):
+        raise ValueError(
+            f"`inputs` and `mask` should have the same length. Received: {len(inputs)} inputs and {len(mask)} masks"
+        )
+    return mask
 
 
 def _fold(fn: Any, xs: list[Any]) -> Any:
@@ -134,12 +146,12 @@ class Concatenate(_Merge):
             raise ValueError(f"layer {self.name!r} needs a list of inputs. Received: {inputs!r}")
         return ops.concatenate(list(inputs), axis=self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The masks joined as the inputs are, true where one of the features is; None when no input has one."""
-        if not previous_mask or all(m is None for m in previous_mask):
+        if mask is None or all(m is None for m in _masks(inputs, mask)):
             return None
         whole = []
-        for x, m in zip(inputs, previous_mask):
+        for x, m in zip(inputs, mask):
             ones = ops.ones_like(x, dtype="bool")
             m = m if m is None or m.ndim == x.ndim else ops.expand_dims(m, -1)
             whole.append(ones if m is None else ops.logical_and(m, ones))
@@ -162,7 +174,7 @@ class Dot(Layer):
         self.axes, self.normalize = (pair[0], pair[-1]), normalize
         self.supports_masking = True
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """None."""
         return None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam._tensor import dims_of
-from hornbeam._validation import fraction, integer, number
+from hornbeam._validation import channels_last, fraction, integer, number
 from hornbeam.layers.layer import Layer
 
 
@@ -66,13 +66,15 @@ class SpatialDropout2D(Dropout):
 
     Args:
         rate: the fraction, in [0, 1].
+        data_format: only "channels_last".
         seed: None for a fresh one.
     """
 
     _not_attributes = ("noise_shape",)
 
-    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(rate, (None, 1, 1, None), seed, **kwargs)
+        self.data_format = channels_last(data_format)
 
 
 class GaussianNoise(_Noise):

@@ -303,7 +303,7 @@ class GlobalAveragePooling1D(_GlobalPool):
         super().__init__(data_format, keepdims, **kwargs)
         self.supports_masking = True
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """None: the time axis is gone."""
         return None
 

@@ -84,9 +84,9 @@ class RNN(Layer):
             for v in self._state_variables:
                 v._path = f"{self.name}/{v.name}"
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The input's mask, when sequences are returned."""
-        mask = previous_mask[0] if isinstance(previous_mask, list) else previous_mask
+        mask = mask[0] if isinstance(mask, list) else mask
         out = mask if self.return_sequences else None
         sizes = self.cell.state_size
         return [out, *([None] * len(flatten(sizes)))] if self.return_state else out

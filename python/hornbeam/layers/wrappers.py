@@ -37,6 +37,11 @@ class Wrapper(Layer):
         super().__init__(**kwargs)
         self.layer = _made(layer)
 
+    def build(self, input_shape: Any) -> None:
+        """Builds the layer inside for the same inputs."""
+        if not self.layer.built:
+            self.layer.build(input_shape)
+
 
 def _made(layer: Any, name: str = "layer") -> Any:
     """A layer from itself or from a config."""
@@ -130,9 +135,9 @@ class Bidirectional(Layer):
                 layer.set_weights(weights)
             self._initial = None
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The input's mask, when sequences are returned."""
-        mask = previous_mask[0] if isinstance(previous_mask, list) else previous_mask
+        mask = mask[0] if isinstance(mask, list) else mask
         mask = mask if self.return_sequences else None
         return mask if self.merge_mode else [mask, mask]
 

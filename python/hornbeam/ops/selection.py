@@ -319,7 +319,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
             return m.where(inside, _pad_zeros(x, pairs), to_tensor(constant_values, x.dtype))
         return _pad_zeros(x, pairs, _held_value(0 if constant_values is None else constant_values, x.dtype))
     if constant_values is not None:
-        raise ValueError(f"`constant_values` is for mode 'constant'. Received: mode={mode!r}")
+        raise ValueError(
+            f"Argument `constant_values` can only be provided when `mode == 'constant'`. Received: mode={mode!r}"
+        )
     for axis, (lo, hi) in enumerate(pairs):
         if not (isinstance(lo, int) and lo == 0 and isinstance(hi, int) and hi == 0):
             ids = _mirrored(mode, dims_of(x)[axis], lo, hi)

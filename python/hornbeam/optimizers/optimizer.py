@@ -139,6 +139,23 @@ class Optimizer:
         """Iterations, learning rate, then the slots."""
         return [self._iterations] + ([self._rate] if self._rate is not None else []) + self._slots
 
+    def set_weights(self, weights: Any) -> None:
+        """Replaces the values of ``variables``, in their order.
+
+        Raises:
+            ValueError: before the optimizer is built, and when the number of arrays or a shape differs; then nothing is changed.
+        """
+        if not self.built:
+            raise ValueError(
+                f"optimizer {self.name!r} has no slots yet: call build(trainable_variables) before set_weights()"
+            )
+        own, given = self.variables, list(weights)
+        if [tuple(v.shape) for v in own] != [np.shape(w) for w in given]:
+            shapes = [tuple(v.shape) for v in own]
+            raise ValueError(f"the variables have shapes {shapes}. Received: {[np.shape(w) for w in given]}")
+        for v, w in zip(own, given):
+            v.assign(w)
+
     @property
     def iterations(self) -> Any:
         """Number of updates so far, int64."""
