@@ -32,6 +32,17 @@ def _as_bfloat16(a: Any) -> Any:
     return np.where(np.isnan(a), a, bits.view("float32"))
 
 
+_names: dict[Any, str] = {}  # of NumPy's dtypes, which take microseconds to make theirs
+
+
+def name_of(dtype: Any) -> str:
+    """The name of a NumPy dtype."""
+    try:
+        return _names[dtype]
+    except KeyError:
+        return _names.setdefault(dtype, str(dtype.name))
+
+
 class Tensor(TensorLike):
     """A tensor with a value: what eager ops return. ``np.asarray`` and ``.numpy()`` give its array.
 
@@ -54,7 +65,7 @@ class Tensor(TensorLike):
     @property
     def dtype(self) -> str:  # type: ignore[override]
         """Name of the element type."""
-        return "bfloat16" if self._bfloat16 else str(self._array.dtype)
+        return "bfloat16" if self._bfloat16 else name_of(self._array.dtype)
 
     def numpy(self) -> Any:
         """The value as a NumPy array (a copy)."""
@@ -192,8 +203,9 @@ def as_array(x: Any, dtype: str | None = None) -> Any:
                 raise ValueError(f"ints must be below 2**63. Received: {a.max()}")
             dtype = "int64"
         else:
-            dtype = _CARRIERS.get(a.dtype.name) or ("float64" if a.dtype.name not in _NUMPY_DTYPES else None)
-    if dtype is not None and dtype != "bfloat16" and a.dtype.name != dtype:
+            name = name_of(a.dtype)
+            dtype = _CARRIERS.get(name) or ("float64" if name not in _NUMPY_DTYPES else None)
+    if dtype is not None and dtype != "bfloat16" and name_of(a.dtype) != dtype:
         a = a.astype(dtype)
     return a
 
@@ -301,7 +313,7 @@ def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
             if isinstance(x, Traced):
                 raise ValueError("a traced value was used outside the function that was traced. Return it instead.")
         arrays = [as_array(x) for x in inputs]
-        dtypes = [x.dtype if isinstance(x, Tensor) and x._bfloat16 else a.dtype.name for x, a in zip(inputs, arrays)]
+        dtypes = [x.dtype if isinstance(x, Tensor) and x._bfloat16 else name_of(a.dtype) for x, a in zip(inputs, arrays)]
         outputs = _narrowed(op, inputs, _run_eager(op, arrays, dtypes, attrs))
         if attrs.get("dtype") == "bfloat16":
             attrs = {**attrs, "dtype": "float32"}  # a tape differentiates what it holds in wide numbers
@@ -353,7 +365,7 @@ def _array_tensor(x: Any, dtype: str | None) -> Any:
     trace = _state.trace
     if trace is None and dtype is None:
         a = _own_array(x)
-        return Tensor(a if a.dtype.name in _CARRIERS else as_array(a))
+        return Tensor(a if name_of(a.dtype) in _CARRIERS else as_array(a))
     # Casts to what NumPy does not have, and of floats that ints may not hold, are the core's.
     own = dtype == "bfloat16" or (dtype in _INTEGERS and np.asarray(x).dtype.kind == "f")
     array = as_array(x, None if own else dtype)

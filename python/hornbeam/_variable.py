@@ -145,6 +145,13 @@ class Variable(HasValue):
                 )
             self._core.assign(array)
 
+    def zero(self) -> None:
+        """Replaces the value by zeros."""
+        if _state.trace is None:
+            self._core.assign(np.zeros(self.shape, "float32" if self.dtype == "bfloat16" else self.dtype))
+        else:
+            self.assign(_ops().zeros(self.shape, self.dtype))
+
     def assign_add(self, value: Any) -> None:
         """Adds ``value``."""
         self.assign(_ops().add(self, value))

@@ -105,7 +105,7 @@ class Metric:
     def reset_state(self) -> None:
         """Zeroes the state."""
         for v in self.variables:
-            v.assign(ops.zeros(v.shape, v.dtype))
+            v.zero()
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Takes a batch in. Override it."""

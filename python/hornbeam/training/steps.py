@@ -9,7 +9,7 @@ from typing import Any
 
 from hornbeam import _core, ops, optimizers
 from hornbeam._programs import ProgramCache
-from hornbeam._tensor import Tensor, to_tensor
+from hornbeam._tensor import Tensor, name_of, to_tensor
 from hornbeam._trace import Trace
 from hornbeam._tree import flatten, map_structure, pack_like, signature
 from hornbeam._validation import positive_int
@@ -251,11 +251,12 @@ class Steps:
 
     def _step_key(self, kind: str, batch: Any) -> Any:
         checks = (self._on_nonfinite is not None, self._on_nonfinite in _CHECKS_GRADIENTS)
+        layers = list(self._all_layers())
         return (
             signature(batch),
-            tuple((a.dtype.name, a.shape[1:]) for a in flatten(batch) if a is not None),
-            (*checks, *(v.trainable for v in self.variables)) if kind == "train" else (),  # type: ignore[attr-defined]
-            tuple(layer.trainable for layer in self._all_layers()),
+            tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
+            (*checks, *(v.trainable for x in layers for v in x._own_weights)) if kind == "train" else (),
+            tuple(x.trainable for x in layers),
         )
 
     def _trace_step(self, kind: str, batch: Any) -> Compiled:
