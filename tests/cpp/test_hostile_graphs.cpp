@@ -91,6 +91,23 @@ TEST(HostileGraph, LoopsAndBranchesCountTheirValues) {
   EXPECT_THROW(g.add("cond", {yes, in[0], in[1]}, {{"then", b}, {"else", t}}), ValueError);
 }
 
+TEST(HostileGraph, EveryNodeHasResults) {
+  Graph g;
+  const Value x = input(g, DType::f32, {5, 3}), p = input(g, DType::boolean, {});
+  auto body = std::make_shared<Graph>(), branch = std::make_shared<Graph>();
+  input(*body, DType::f32, {3});
+  input(*body, DType::i32, {});
+  const Attrs nothing{{"body", std::shared_ptr<const Graph>(body)},
+                      {"carries", int64_t(0)},
+                      {"xs", int64_t(1)},
+                      {"length", SymShape{5}}};
+  expect_error([&] { g.add("scan", {x}, nothing); }, "[scan] has no results");
+  const std::shared_ptr<const Graph> none = branch;
+  expect_error([&] { g.add("cond", {p}, {{"then", none}, {"else", none}}); }, "[cond]");
+  g.outputs.push_back({"x", x});
+  EXPECT_EQ(Executable(g).run({Tensor::zeros(DType::f32, {5, 3}), Tensor::zeros(DType::boolean, {})})[0].size(), 15);
+}
+
 TEST(HostileGraph, ABodyHasNoVariables) {
   auto body = std::make_shared<Graph>();
   const Value c = input(*body, DType::f32, {3});

@@ -180,6 +180,7 @@ TEST(Threads, StorageMovesWhileProgramsRun) {
   EXPECT_EQ(wrong.load(), 0);
 }
 
+#if !defined(HB_EMULATED)
 namespace {
 // In a process of its own, which may have no more threads than it has: 0 when a team of any size still does all its
 // work.
@@ -208,6 +209,7 @@ TEST(ThreadsDeathTest, ATeamIsSmallerWhereNoThreadCanBeMade) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");  // a new process: a forked one has teams of one anyway
   EXPECT_EXIT(_exit(runs_without_threads()), testing::ExitedWithCode(0), "");
 }
+#endif
 
 TEST(Threads, CgroupsLimitTheirNumber) {
   std::map<std::string, std::string> files;

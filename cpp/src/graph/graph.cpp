@@ -172,6 +172,7 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
     if (e.what()[0] == '[') throw;
     c.fail(e.what());
   }
+  if (types.empty()) c.fail("has no results");
   for (size_t i = checked; i < checks.size(); ++i) checks[i].node = size();
   int id = append(Node{&op, std::move(attrs), std::move(in), std::move(types), scope_});
   std::vector<Value> out;
@@ -181,6 +182,7 @@ std::vector<Value> Graph::add(const OpDef& op, std::vector<Value> in, Attrs attr
 
 int Graph::append(Node n) {
   HB_CHECK(n.op, "append: a node needs an op");
+  HB_CHECK(!n.outputs.empty(), "[", n.op->name, "] has no results");
   for (Value v : n.inputs) type(v);
   for (const ValueType& t : n.outputs) dtype_size(t.dtype);  // throws for what is no dtype
   nodes_.push_back(std::move(n));
