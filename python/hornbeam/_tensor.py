@@ -7,8 +7,8 @@ it appends to the graph, on symbolic tensors it records a node of a functional m
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -127,6 +127,8 @@ class KerasTensor(TensorLike):
         TypeError: when there is no such dtype here.
         ValueError: for a dimension that is no int >= 0, and for a sparse or ragged tensor.
     """
+
+    recorder: ClassVar[Callable[[str, Any, Any], Any]]  # notes a call of an op; set by models, which come after ops
 
     def __init__(
         self, shape: Shape, dtype: Any = "float32", sparse: bool = False, ragged: bool = False, name: str | None = None
@@ -313,7 +315,9 @@ def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
             if isinstance(x, Traced):
                 raise ValueError("a traced value was used outside the function that was traced. Return it instead.")
         arrays = [as_array(x) for x in inputs]
-        dtypes = [x.dtype if isinstance(x, Tensor) and x._bfloat16 else name_of(a.dtype) for x, a in zip(inputs, arrays)]
+        dtypes = [
+            x.dtype if isinstance(x, Tensor) and x._bfloat16 else name_of(a.dtype) for x, a in zip(inputs, arrays)
+        ]
         outputs = _narrowed(op, inputs, _run_eager(op, arrays, dtypes, attrs))
         if attrs.get("dtype") == "bfloat16":
             attrs = {**attrs, "dtype": "float32"}  # a tape differentiates what it holds in wide numbers

@@ -108,7 +108,11 @@ class _Watched:
 
     @classmethod
     def _of(cls, values: Any, tracker: Tracker) -> Any:
-        raise NotImplementedError
+        """These values in a collection that is watched."""
+        made: Any = cls()
+        made._tracker = tracker
+        (made.extend if isinstance(made, list) else made.update)(values)
+        return made
 
     def _in(self, value: Any) -> Any:
         return value if self._tracker is None else self._tracker.track(value)
@@ -120,13 +124,6 @@ class _Watched:
 
 class TrackedList(_Watched, list[Any]):
     """A list that is watched."""
-
-    @classmethod
-    def _of(cls, values: Any, tracker: Tracker) -> TrackedList:
-        made = cls()
-        made._tracker = tracker
-        made.extend(values)
-        return made
 
     def append(self, value: Any) -> None:
         super().append(self._in(value))
@@ -170,13 +167,6 @@ class TrackedList(_Watched, list[Any]):
 
 class _WatchedDict(_Watched):
     """What watched dicts do otherwise than dicts."""
-
-    @classmethod
-    def _of(cls, values: Any, tracker: Tracker) -> Any:
-        made: Any = cls()
-        made._tracker = tracker
-        made.update(values)
-        return made
 
     def __setitem__(self: Any, key: Any, value: Any) -> None:
         old, value = self.get(key), self._in(value)
@@ -232,13 +222,6 @@ class TrackedOrderedDict(_WatchedDict, OrderedDict[Any, Any]):
 
 class TrackedSet(_Watched, set[Any]):
     """A set that is watched."""
-
-    @classmethod
-    def _of(cls, values: Any, tracker: Tracker) -> TrackedSet:
-        made = cls()
-        made._tracker = tracker
-        made.update(values)
-        return made
 
     def add(self, value: Any) -> None:
         super().add(self._in(value))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,12 +14,6 @@ from hornbeam._operators import HasValue, Shape, _ops
 from hornbeam._tensor import _CARRIERS, Tensor, as_array, to_tensor, variable_value
 from hornbeam._trace import _state, eager_scope, recordings
 from hornbeam._validation import dims, fits_memory
-
-
-def _initializers() -> Any:
-    from hornbeam import initializers
-
-    return initializers
 
 
 class Variable(HasValue):
@@ -39,6 +33,8 @@ class Variable(HasValue):
         [2.0, 3.0]
     """
 
+    initializer_named: ClassVar[Callable[[str], Any]]  # set by the initializers, which come after variables
+
     def __init__(
         self,
         initializer: Any,
@@ -51,7 +47,7 @@ class Variable(HasValue):
         if dtype is not None:
             dtype = config.standardize_dtype(dtype)
         if isinstance(initializer, str):
-            initializer = _initializers().get(initializer)
+            initializer = Variable.initializer_named(initializer)
         with eager_scope():
             if callable(initializer):
                 if shape is None:

@@ -11,6 +11,7 @@ import numpy as np
 from hornbeam import config
 from hornbeam._tensor import is_tensor
 from hornbeam._validation import choice, integer, number
+from hornbeam._variable import Variable
 from hornbeam.saving.registry import (
     deserialize_keras_object,
     lookup,
@@ -414,6 +415,9 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, (np.ndarray, float, int)) and not isinstance(identifier, bool):
         return Constant(identifier)  # type: ignore[arg-type]
     return lookup("initializer", identifier, _TABLE)
+
+
+Variable.initializer_named = get
 
 
 def serialize(initializer: Any) -> Any:

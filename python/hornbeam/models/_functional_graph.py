@@ -189,6 +189,9 @@ def record_function(name: str, args: Any, kwargs: Any) -> Any:
     return record_layer(layer, tuple(args), kwargs)
 
 
+KerasTensor.recorder = record_function
+
+
 class Graph:
     """The calls between a functional model's inputs and outputs.
 
@@ -215,10 +218,11 @@ class Graph:
         self.entry_layers = [_input_layer(t) for t in self.entry]
         found = self._search()
         self.nodes = [n for n in found if isinstance(n, Node)]
-        names = [operation.name for operation in self.operations]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"layers of a model need different names. Received: two named {name!r}")
+        names: set[str] = set()
+        for operation in self.operations:
+            if operation.name in names:
+                raise ValueError(f"layers of a model need different names. Received: two named {operation.name!r}")
+            names.add(operation.name)
 
     def _search(self) -> list[Any]:
         """Nodes, and the input layers in their stead, from inputs to outputs; sets ``operations``."""

@@ -27,9 +27,7 @@ def takes_symbols(name: str, op: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(op)
     def run(*args: Any, **kwargs: Any) -> Any:
         if _holds_symbols(args) or (kwargs and _holds_symbols(kwargs)):
-            from hornbeam.models._functional_graph import record_function
-
-            return record_function(name, args, kwargs)
+            return KerasTensor.recorder(name, args, kwargs)
         return op(*args, **kwargs)
 
     run.__module__ = __package__  # where it is found by its name

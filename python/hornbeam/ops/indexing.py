@@ -173,7 +173,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     Args:
         x: ``(..., n)``.
         k: at most n.
-        sorted: accepted for compatibility: they always are, the largest first.
+        sorted: whether the largest come first; False leaves the order open, and they do here, too.
 
     Returns:
         Two tensors ``(..., k)``: elements in x's dtype, indices in int32.
@@ -238,7 +238,7 @@ def unique(
 
     Args:
         x: an eager tensor or array.
-        sorted: accepted for compatibility: they always are.
+        sorted: whether they are in order; False leaves the order open, and they are here, too.
         return_index: whether to return the index of each one's first occurrence, too.
         return_inverse: whether to return, for each element, its place among the results.
         return_counts: whether to return how often each occurs.

@@ -178,7 +178,7 @@ def load_model(
         filepath: the file.
         custom_objects: classes by name, for those that are not registered.
         compile: whether to compile it as it was.
-        safe_mode: accepted for compatibility: nothing in a file is ever code.
+        safe_mode: whether to refuse code in files; none is ever run, so False allows no more.
 
     Raises:
         FileNotFoundError: when there is no such file (``OSError`` when it cannot be read).

@@ -150,7 +150,7 @@ def deserialize_keras_object(
     Args:
         config: what ``serialize_keras_object`` returned.
         custom_objects: classes and functions by name, for those that are not registered.
-        safe_mode: accepted for compatibility: no config is ever code.
+        safe_mode: whether to refuse code in configs; none is ever run, so False allows no more.
         module_objects: what names mean in a config that says no module.
 
     Raises:
