@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hornbeam import ops
@@ -94,8 +95,7 @@ class Average(_Merge):
 
 
 class _Extreme(_Merge):
-    def _of_two(self, a: Any, b: Any) -> Any:
-        raise NotImplementedError
+    _of_two: Callable[[Any, Any], Any]
 
     def _merge(self, xs: list[Any]) -> Any:
         """Input by input: where one is masked, the other counts."""
@@ -118,15 +118,13 @@ def _spread_mask(x: Any) -> Any:
 class Maximum(_Extreme):
     """The largest of the inputs; a masked input does not count where another does."""
 
-    def _of_two(self, a: Any, b: Any) -> Any:
-        return ops.maximum(a, b)
+    _of_two = staticmethod(ops.maximum)
 
 
 class Minimum(_Extreme):
     """The smallest of the inputs; a masked input does not count where another does."""
 
-    def _of_two(self, a: Any, b: Any) -> Any:
-        return ops.minimum(a, b)
+    _of_two = staticmethod(ops.minimum)
 
 
 class Concatenate(_Merge):

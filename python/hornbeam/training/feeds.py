@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ CHUNK_SECONDS = 0.05  # between looks at the progress bar and at Ctrl-C
 _STOP_FLAGS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
 
 
-class Feed:
+class Feed(ABC):
     """Batches of epochs. With a ``limit`` an epoch has that many, and the next goes on behind it; without one, each epoch
     is a pass over all data.
 
@@ -46,18 +47,19 @@ class Feed:
         """Has the next epoch begin with the first batch."""
         self._seen = None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (not every feed has something to do)
         """Ends what reads ahead."""
 
+    @abstractmethod
     def _begin_pass(self) -> None:
-        raise NotImplementedError
+        """Starts at the first batch."""
 
-    def _begin_epoch(self) -> None:
+    def _begin_epoch(self) -> None:  # noqa: B027
         """Before an epoch's first batch, behind the start of a pass where one starts."""
 
+    @abstractmethod
     def _take(self, n: int) -> list[Any]:
         """The next n batches, fewer at the end of the pass."""
-        raise NotImplementedError
 
     def epoch(self, kind: str, callbacks: CallbackList) -> dict[str, Any]:
         """Trains or tests for one epoch.
