@@ -13,6 +13,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import layers as L
+from hornbeam.training.feeds import ArrayFeed
 
 X = np.arange(1, 7, dtype="float32")[:, None]
 Y = np.zeros_like(X)
@@ -610,3 +611,19 @@ def test_tables_that_are_not_numbers():
             model().predict(Table(column), verbose=0)
     with pytest.raises(TypeError, match="`x` must be numeric. Received: column 'day' of dtype"):
         model().predict(Table(Column(["2020-01-01"], "datetime64[s]", "day")), verbose=0)
+
+
+def test_the_core_alone_shuffles_where_it_runs_the_batches(monkeypatch):
+    """A permutation of millions of samples takes a while, which Ctrl-C cannot end."""
+
+    def permutation(self):
+        raise AssertionError("nobody needs it")
+
+    monkeypatch.setattr(ArrayFeed, "_permutation", permutation)
+    model = hb.Sequential([hb.Input((1,)), hb.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((9, 1), "float32"), np.ones((9, 1), "float32"), batch_size=2, epochs=2, verbose=0)
+    for shuffle, eagerly in (("batch", False), (True, True)):
+        model.compile("sgd", "mse", run_eagerly=eagerly)
+        with pytest.raises(AssertionError, match="nobody needs it"):
+            model.fit(np.ones((9, 1), "float32"), np.ones((9, 1), "float32"), shuffle=shuffle, verbose=0)

@@ -156,7 +156,13 @@ class ArrayFeed(Feed):
         self._pass += 1
         if self.shuffle:
             self._key = make_seed()
-        self._order = self._permutation() if self.shuffle else None
+        self._permuted: Any = None
+
+    def _order(self) -> Any:
+        """The samples in this pass' order, where the core's loop does not shuffle them itself."""
+        if self._permuted is None:
+            self._permuted = self._permutation()
+        return self._permuted
 
     def _permutation(self) -> Any:
         numbers = np.random.Generator(np.random.Philox([self._key, self._pass]))
@@ -171,8 +177,8 @@ class ArrayFeed(Feed):
 
     def _batch(self, i: int) -> Any:
         rows: Any = slice(i * self.batch_size, (i + 1) * self.batch_size)
-        if self._order is not None:
-            rows = self._order[rows]
+        if self.shuffle:
+            rows = self._order()[rows]
         return map_structure(lambda a: None if a is None else a[rows], self.arrays)
 
     def epoch(self, kind: str, callbacks: CallbackList) -> dict[str, Any]:
@@ -220,7 +226,7 @@ class ArrayFeed(Feed):
     def _loop(self, step: Any, arrays: list[Any]) -> Any:
         """The core's loop, in this pass' order."""
         if self.shuffle == "batch":
-            arrays = [a[self._order] for a in arrays]
+            arrays = [a[self._order()] for a in arrays]
         loop = _core.BatchLoop(step.executable, arrays, self.batch_size)
         if self.shuffle and self.shuffle != "batch":
             loop.shuffle(self._key, self._pass)
