@@ -12,7 +12,7 @@ from typing import Any
 
 from hornbeam import _core, config
 from hornbeam._programs import ProgramCache
-from hornbeam._tensor import Tensor, as_array, lift, to_tensor
+from hornbeam._tensor import Tensor, as_array, lift, name_of, to_tensor
 from hornbeam._trace import Trace, _state, current_trace, recordings
 from hornbeam._tree import flatten, pack_like, signature
 from hornbeam._variable import Variable
@@ -115,7 +115,7 @@ def function(
         arrays = [as_array(x) for x in given]
         key = (
             (signature(args), signature(kwargs)),
-            tuple((a.shape, a.dtype.name) for a in arrays),
+            tuple((a.shape, name_of(a.dtype)) for a in arrays),
             tuple(None if yes else _identity(x) for x, yes in zip(leaves, is_input)),
             (_state.training, config.floatx()),
         )

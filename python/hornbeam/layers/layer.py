@@ -77,7 +77,6 @@ class Layer(Configured, WeightOwner):
         self._dtype = config.standardize_dtype(
             dtype.name if hasattr(dtype, "name") and not isinstance(dtype, np.dtype) else dtype
         )
-        self.autocast = bool(autocast)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking, self.autocast = False, bool(autocast)
         self.built = self._nothing_to_build
