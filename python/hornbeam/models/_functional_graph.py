@@ -13,7 +13,7 @@ from hornbeam._tree import flatten, map_structure, pack_like
 from hornbeam._variable import Variable
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer
-from hornbeam.ops import expand_dims
+from hornbeam.ops import expand_dims, squeeze
 
 _symbols = itertools.count()
 
@@ -37,13 +37,17 @@ class Node:
         self.operation._inbound.append(self)
 
     def run(self, values: dict[int, Any]) -> list[Any]:
-        """Applies the operation, with values for its symbolic inputs."""
+        """Applies the operation, with values for its symbolic inputs, which keep their masks for other calls."""
 
         def fill(t: Any) -> Any:
             return values[id(t)] if isinstance(t, KerasTensor) else t
 
+        masked = [(x, m) for x in map(fill, self.inputs) if (m := getattr(x, "_keras_mask", None)) is not None]
         args, kwargs = map_structure(fill, list(self.args)), map_structure(fill, self.kwargs)
-        return flatten(self.operation(*args, **kwargs))
+        outputs = flatten(self.operation(*args, **kwargs))
+        for x, mask in masked:
+            x._keras_mask = mask
+        return outputs
 
 
 class Operation(Layer):
@@ -267,12 +271,13 @@ class Graph:
         self.operations = sorted(farthest, key=lambda x: (-farthest[x], met[x]))
         return order
 
-    def run(self, inputs: Any, name: str) -> Any:
+    def run(self, inputs: Any, name: str, mask: Any = None) -> Any:
         """Applies the calls to values; a list of one output is that output.
 
         Args:
             inputs: in the structure of the graph's inputs, or a dict by their names.
             name: the model's, for messages.
+            mask: the inputs' masks in their structure, None for those that they carry.
         """
         if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
             names = [t.name for t in self.entry]
@@ -280,11 +285,15 @@ class Graph:
             if missing:
                 raise ValueError(f"model {name!r} takes inputs {names}. Received: {sorted(inputs)}")
             given = [inputs[n] for n in names]
+            masks = [mask.get(n) for n in names] if isinstance(mask, dict) else flatten(mask)
         else:
-            given = flatten(inputs)
+            given, masks = flatten(inputs), flatten(mask)
         if len(given) != len(self.entry):
             raise ValueError(f"model {name!r} takes {len(self.entry)} inputs. Received: {len(given)}")
         values = {id(t): _fit(x, t, name) for t, x in zip(self.entry, given)}
+        for t, m in zip(self.entry, masks):
+            if m is not None:
+                values[id(t)]._keras_mask = to_tensor(m)
         for node in self.nodes:
             for t, v in zip(node.outputs, node.run(values)):
                 values[id(t)] = v
@@ -343,6 +352,8 @@ def _fit(x: Any, t: KerasTensor, name: str) -> Any:
     x = to_tensor(x)
     if len(x.shape) == len(t.shape) - 1 and t.shape[-1] == 1:
         x = expand_dims(x, -1)
+    elif len(x.shape) == len(t.shape) + 1 and x.shape[-1] == 1:
+        x = squeeze(x, -1)
     if len(x.shape) != len(t.shape) or any(
         a is not None and b is not None and a != b for a, b in zip(t.shape[1:], x.shape[1:])
     ):

@@ -138,7 +138,7 @@ class Model(Saved, Trainer, Layer):
         """Runs the graph of a functional model; override it in a subclass."""
         if self._graph is None:
             raise NotImplementedError(f"model {type(self).__name__} must define call()")
-        return self._graph.run(inputs, self.name)
+        return self._graph.run(inputs, self.name, mask)
 
     def summary(
         self,

@@ -8,7 +8,7 @@ from hornbeam._tensor import KerasTensor
 from hornbeam._tree import flatten
 from hornbeam._whole import all_or_nothing
 from hornbeam.layers.input import InputLayer
-from hornbeam.layers.layer import Layer
+from hornbeam.layers.layer import Layer, _call_parameters
 from hornbeam.models._functional_graph import Graph
 from hornbeam.models.functional_config import made_of
 from hornbeam.models.model import Model
@@ -100,9 +100,11 @@ class Sequential(Model):
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Runs the layers in turn."""
         if self._graph is not None:
-            return self._graph.run(inputs, self.name)
+            return self._graph.run(inputs, self.name, mask)
         for layer in self._stack:
-            inputs = layer(inputs)
+            masked = mask is not None and "mask" in _call_parameters(type(layer))
+            inputs = layer(inputs, mask=mask) if masked else layer(inputs)
+            mask = None  # from here on it travels on the values
         return inputs
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
