@@ -74,6 +74,9 @@ struct Case {
   }
   Value operand(const Shape& shape) { return operand(shape, random.chance(50)); }
 
+  // Zeros beside an axis: as many as is usual, now and then so many that whole windows are outside.
+  int64_t padding(int64_t usual) { return random.chance(6) ? random.of<int64_t>({3, 4, 7}) : usual; }
+
   // A shape that broadcasts to `shape`: axes of 1, leading axes left out.
   Shape broadcastable(Shape shape) {
     switch (random.below(6)) {

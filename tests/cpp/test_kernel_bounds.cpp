@@ -95,7 +95,7 @@ struct KernelCase : Case {
     for (int64_t i = 0; i < axes; ++i) {
       window.push_back(random.of<int64_t>({1, 2, 2, 3, 4}));
       strides.push_back(random.of<int64_t>({1, 2, 2, 3}));
-      low.push_back(random.below(3)), high.push_back(random.below(3));
+      low.push_back(padding(random.below(3))), high.push_back(padding(random.below(3)));
       const int64_t least = window.back() - low.back().value() - high.back().value();
       s.push_back(std::max<int64_t>(std::max<int64_t>(1, least), 1 + random.below(9)));
     }

@@ -55,7 +55,7 @@ struct ProductCase : Case {
       kernel.push_back(square ? side : random.of<int64_t>({1, 2, 3, 4}));
       strides.push_back(plain ? 1 : random.of<int64_t>({1, 2, 2, 3}));
       dilations.push_back(plain ? 1 : random.of<int64_t>({1, 1, 2}));
-      const int64_t lo = random.of<int64_t>({0, 1, 1, 2}), hi = random.of<int64_t>({0, 1, 1, 2});
+      const int64_t lo = padding(random.of<int64_t>({0, 1, 1, 2})), hi = padding(random.of<int64_t>({0, 1, 1, 2}));
       const int64_t reach = (kernel.back() - 1) * dilations.back() + 1;
       const int64_t most = axes == 3 ? 6 : axes == 2 ? 19 : 60;
       x.push_back(std::max<int64_t>(std::max<int64_t>(1, reach - lo - hi), 1 + random.below(most)));
@@ -121,6 +121,14 @@ struct ProductCase : Case {
         plain_conv_grad({2, 4, 2, 6, 2}, {2, 2, 2, 2, 13}, {2, 1, 1, 8, 13}, {3, 2, 1}, {0, 0, 1}, {0, 0, 2});
     g.outputs.push_back({"dx", d});
   }
+  void windows_outside() {  // the only column of windows is left of the image
+    text = "windows outside";
+    depth = 4;
+    Attrs attrs{{"strides", Ints{2, 3}}, {"dilations", Ints{2, 1}}, {"groups", int64_t(2)}};
+    attrs.set("low", SymShape{1, 2}), attrs.set("high", SymShape{1, 0}), attrs.set("shape", SymShape{1, 1, 2, 32});
+    const Value x = operand({1, 10, 1, 4}, false), dy = operand({1, 6, 1, 32}, false);
+    g.outputs.push_back({"dk", g.add1("conv_kernel_grad", {x, dy}, attrs)});
+  }
 };
 
 class Products : public testing::TestWithParam<std::string> {};
@@ -129,7 +137,8 @@ INSTANTIATE_TEST_SUITE_P(All, Products, testing::ValuesIn(isa_names()), [](const
 
 TEST_P(Products, ThatWereWrongOnce) {
   for (const auto build : {&ProductCase::column_as_a_row, &ProductCase::one_phase,
-                           &ProductCase::panels_of_three_registers, &ProductCase::phases_along_depth})
+                           &ProductCase::panels_of_three_registers, &ProductCase::phases_along_depth,
+                           &ProductCase::windows_outside})
     for (unsigned seed = 0; seed < 6; ++seed) check(seed, GetParam(), build);
 }
 TEST_P(Products, OfMatricesStayInsideTheirOperands) { check_all(GetParam(), &ProductCase::matmul, 300); }

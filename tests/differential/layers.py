@@ -39,6 +39,7 @@ class Side:
             "JAX_PLATFORMS": "cpu",
             "XLA_FLAGS": _QUICK,
             "HB_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
         }
         self.process = subprocess.Popen(
             [python, str(HERE / "runner.py"), module],
@@ -205,7 +206,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--record", help="a file for Keras' answers to programs that agree")
     parser.add_argument("--how", choices=["whole", "short", "forward"], default="whole", help="what programs do")
-    parser.add_argument("--backend", default="jax", help="Keras' backend; numpy compiles nothing, and cannot train")
+    parser.add_argument("--backend", default="jax", help="Keras' backend; torch compiles nothing")
     parser.add_argument("--no-shrink", action="store_true")
     args = parser.parse_args()
     seeds = range(args.first, args.first + args.count)

@@ -134,8 +134,9 @@ class Run:
         if do == "predict":
             return model.predict(x, batch_size=what["batch"], verbose=0)
         if do == "call":
-            made = [np.asarray(t) for t in flat(model(x, training=what["training"]))]
-            return {"outputs": made, "losses": float(sum(np.asarray(t) for t in model.losses))}
+            numpy = self.k.ops.convert_to_numpy
+            made = [numpy(t) for t in flat(model(x, training=what["training"]))]
+            return {"outputs": made, "losses": float(sum(numpy(t) for t in model.losses))}
         if do == "compile":
             return self.do_compile(what)
         if do == "copy":

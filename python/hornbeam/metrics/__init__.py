@@ -19,29 +19,29 @@ from hornbeam.metrics.probabilities import *  # noqa: F403
 from hornbeam.metrics.regression import *  # noqa: F403
 from hornbeam.saving.registry import lookup, serialize_keras_object
 
+_CLASSES: dict[str, Any] = {
+    n: c
+    for n, c in list(globals().items())
+    if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")
+}
+# As in Keras a class goes before the function of its name: CosineSimilarity's has the other sign than the loss.
 _TABLE: dict[str, Any] = {
     n: f
     for source in (_f, _a)
     for n, f in vars(source).items()
     if inspect.isfunction(f) and f.__module__ == source.__name__ and not n.startswith("_")
 }
+_TABLE.update(_CLASSES)
+_TABLE.update({to_snake_case(n): c for n, c in _CLASSES.items()})
 _TABLE.update(
     {
-        "mse": _f.mean_squared_error,
-        "mae": _f.mean_absolute_error,
-        "mape": _f.mean_absolute_percentage_error,
-        "msle": _f.mean_squared_logarithmic_error,
-        "bce": _f.binary_crossentropy,
+        "mse": _TABLE["MeanSquaredError"],
+        "mae": _TABLE["MeanAbsoluteError"],
+        "mape": _TABLE["MeanAbsolutePercentageError"],
+        "msle": _TABLE["MeanSquaredLogarithmicError"],
+        "bce": _TABLE["BinaryCrossentropy"],
     }
 )
-_TABLE.update(
-    {
-        n: c
-        for n, c in list(globals().items())
-        if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")
-    }
-)
-_TABLE.update({to_snake_case(n): c for n, c in list(_TABLE.items()) if to_snake_case(n) not in _TABLE})
 
 
 def get(identifier: Any) -> Any:

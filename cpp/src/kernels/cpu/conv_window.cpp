@@ -58,7 +58,7 @@ const float* Window::read(const Gather& g, const Chunk& c, const float* x, float
   }
   const int64_t lines = (c.lines - 1) * g.step[1] + reach;
   *image_stride = lines * line;
-  const int64_t skip = std::max<int64_t>(0, -left), from = std::max<int64_t>(0, left);
+  const int64_t skip = std::clamp<int64_t>(-left, 0, width), from = std::max<int64_t>(0, left);
   const int64_t n = std::max<int64_t>(0, std::min(width - skip, g.size[2] - from));  // pixels that exist
   float* dst = lines_at;
   for (int64_t m = 0; m < c.images; ++m)
