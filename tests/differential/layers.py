@@ -1,14 +1,16 @@
 """Random programs of layers on Hornbeam and on Keras, from equal weights; what differs is shrunk and shown.
 
-    python tests/differential/layers.py --keras /path/to/keras/python --first 0 --count 200
+    python tests/differential/layers.py --keras /path/to/keras/python --backend torch --appeal jax --first 0 --count 200
 
-Each side is a subprocess. ``--record FILE`` keeps Keras' answers to those programs that agree, as the suite's data. Exit
-status 1 when anything differs.
+Each side is a subprocess. Keras answers on one backend, and what differs there is asked again on another: JAX compiles each
+program, which takes seconds, torch does not. ``--record FILE`` keeps Keras' answers to those programs that agree, as the
+suite's data. Exit status 1 when anything differs but for a reason that ``program_judged`` knows.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import copy
 import gzip
 import json
@@ -22,6 +24,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+from program_judged import reason
 from programs import program
 
 HERE = Path(__file__).parent
@@ -89,7 +92,7 @@ def difference(mine: list[Any], theirs: list[Any]) -> tuple[str, Any, Any] | Non
 
 
 class Pair:
-    """Both sides."""
+    """Hornbeam and Keras on a backend."""
 
     def __init__(self, mine: str, theirs: str, backend: str) -> None:
         self.sides = [Side(mine, "hornbeam"), Side(theirs, "keras", backend)]
@@ -100,6 +103,11 @@ class Pair:
             side.ask(spec)
         self.answers = [side.answer() for side in self.sides]
         return difference(*self.answers)
+
+    def judged(self, spec: Spec) -> tuple[tuple[str, Any, Any] | None, str | None]:
+        """What differs, and why it may."""
+        found = self.compare(spec)
+        return found, None if found is None else reason(spec, found, self.answers[1], same)
 
 
 def smaller(spec: Spec) -> Iterator[Spec]:
@@ -207,18 +215,26 @@ def main() -> int:
     parser.add_argument("--record", help="a file for Keras' answers to programs that agree")
     parser.add_argument("--how", choices=["whole", "short", "forward"], default="whole", help="what programs do")
     parser.add_argument("--backend", default="jax", help="Keras' backend; torch compiles nothing")
+    parser.add_argument("--appeal", help="a backend that is asked again where that one differs")
     parser.add_argument("--no-shrink", action="store_true")
     args = parser.parse_args()
     seeds = range(args.first, args.first + args.count)
-    pair, bad = Pair(args.python, args.keras, args.backend), 0
+    courts = [Pair(args.python, args.keras, b) for b in (args.backend, args.appeal) if b]
+    bad, judged = 0, collections.Counter[str]()
     kept: list[Spec] = []
     for seed in seeds:
         spec = program(seed, args.how)
-        found = pair.compare(spec)
+        for pair in courts:
+            found, why = pair.judged(spec)
+            if found is None or why:
+                break
         if found is None:
             kept.append({"program": spec, "answers": [[label, digest(v)] for label, v in pair.answers[1]]})
             if args.record:
                 save(args.record, kept)
+            continue
+        if why:
+            judged[why] += 1
             continue
         bad += 1
         if not args.no_shrink:
@@ -228,7 +244,7 @@ def main() -> int:
             f"seed {seed}: {found[0]}\n  {json.dumps(spec)}\n  hornbeam {str(found[1])[:300]}\n  keras    {str(found[2])[:300]}",
             flush=True,
         )
-    print(f"{len(seeds)} programs, {bad} differ")
+    print(f"{len(seeds)} programs, {bad} differ; judged: {dict(judged)}")
     return 1 if bad else 0
 
 

@@ -197,6 +197,7 @@ def run(keras: Any, spec: Spec) -> list[tuple[str, Any]]:
     """What the program does on this framework."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        keras.utils.clear_session()  # names are numbered from 1 again
         return Run(keras, spec).go()
 
 
