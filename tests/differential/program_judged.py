@@ -63,7 +63,7 @@ def reason(spec: Spec, found: Difference, theirs: list[Any], same: Any) -> str |
         same: ``layers.same``.
     """
     label, mine, keras = found
-    if isinstance(keras, dict) and "error" in keras:
+    if isinstance(keras, dict) and isinstance(keras.get("error"), str):
         for text, what in _OWN_MISTAKES.items():
             if text in keras["error"]:
                 return f"Keras fails by itself: {what}"
