@@ -85,15 +85,21 @@ def raised(answer: Any) -> bool:
     return isinstance(answer, dict) and isinstance(answer.get("error"), str)
 
 
-def difference(mine: list[Any], theirs: list[Any]) -> tuple[str, Any, Any] | None:
-    """The first thing that differs; where both raise in the end they agree, whenever they do it and whatever they say."""
-    failed = [raised(log[-1][1]) for log in (mine, theirs)]
+def differences(mine: list[Any], theirs: list[Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What differs; where both raise in the end they agree, whenever they do it and whatever they say."""
+    failed = all(raised(log[-1][1]) for log in (mine, theirs))
     for (label, a), (other, b) in zip(mine, theirs):
-        if all(failed) and ([label, a] == mine[-1] or [other, b] == theirs[-1]):
-            return None
+        if failed and ([label, a] == mine[-1] or [other, b] == theirs[-1]):
+            return
         if label != other or not same(a, b):
-            return label if label == other else f"{label} / {other}", a, b
-    return None
+            yield label if label == other else f"{label} / {other}", a, b
+        if label != other:
+            return
+
+
+def difference(mine: list[Any], theirs: list[Any]) -> tuple[str, Any, Any] | None:
+    """The first thing that differs."""
+    return next(differences(mine, theirs), None)
 
 
 class Pair:
@@ -110,9 +116,14 @@ class Pair:
         return difference(*self.answers)
 
     def judged(self, spec: Spec) -> tuple[tuple[str, Any, Any] | None, str | None]:
-        """What differs, and why it may."""
-        found = self.compare(spec)
-        return found, None if found is None else reason(spec, found, self.answers[1], same)
+        """What differs, and why it may: the first thing that has no reason, if there is one."""
+        first = self.compare(spec)
+        why = None
+        for found in differences(*self.answers):
+            why = reason(spec, found, self.answers[1], same)
+            if why is None:
+                return found, None
+        return first, why
 
 
 def smaller(spec: Spec) -> Iterator[Spec]:

@@ -156,3 +156,17 @@ def test_numpy_scalars_are_numbers():
     assert hb.layers.Dense(two)(x).shape == (1, 2) and hb.layers.Dropout(half)(x).shape == (1, 2)
     with pytest.raises(TypeError, match="2.5"):
         ops.zeros((2.5,))
+
+
+def test_a_python_number_takes_the_dtype_of_an_outer_products_other_side():
+    for dtype in ("int16", "uint8", "float16"):
+        x = np.arange(3).astype(dtype)
+        assert ops.outer(x, 2).dtype == ops.outer(2, x).dtype == dtype and ops.outer(2, x).tolist() == [[0, 2, 4]]
+    assert ops.outer(np.arange(3), 0.5).dtype == "float32"
+
+
+def test_rms_normalization_of_halves_is_computed_in_float32():
+    x = np.array([[-0.091]], "float16")  # one feature: 1, and a gradient of epsilon / (x^2 + epsilon)^1.5
+    d = hb.grad(lambda t: ops.sum(ops.rms_normalization(t, epsilon=1e-7)))(x)
+    v = float(x[0, 0])
+    assert d.dtype == "float16" and float(d[0, 0]) == pytest.approx(1e-7 / (v * v + 1e-7) ** 1.5, rel=0.02)

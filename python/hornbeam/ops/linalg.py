@@ -87,7 +87,8 @@ def outer(x1: Any, x2: Any) -> Any:
     Returns:
         A tensor ``(size of x1, size of x2)``.
     """
-    return m.multiply(reshape(x1, [-1, 1]), reshape(x2, [1, -1]))
+    a, b = m._unify(x1, x2)
+    return m.multiply(reshape(a, [-1, 1]), reshape(b, [1, -1]))
 
 
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:

@@ -96,7 +96,10 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
         A float tensor of x's shape.
     """
     x, eps = m.to_float(x), _epsilon(epsilon)
-    y = m.multiply(x, m.rsqrt(m.add(reductions.mean(m.square(x), axis, True), eps)))
+    wide = to_tensor(
+        x, promote(x.dtype, "float32")
+    )  # what is left of a half's gradient is a difference of large numbers
+    y = to_tensor(m.multiply(wide, m.rsqrt(m.add(reductions.mean(m.square(wide), axis, True), eps))), x.dtype)
     return y if scale is None else m.multiply(y, scale)
 
 
