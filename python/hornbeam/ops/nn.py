@@ -83,6 +83,11 @@ def _epsilon(value: float | None) -> float:
     return config.epsilon() if value is None else _check.number("epsilon", value, 0)
 
 
+def _wide(x: Any) -> Any:
+    """Halves as float32: what is left of a normalization's gradient is a difference of large numbers."""
+    return to_tensor(x, promote(x.dtype, "float32"))
+
+
 def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None) -> Any:
     """x / sqrt(mean(x^2) + epsilon), scaled (Zhang and Sennrich 2019).
 
@@ -120,7 +125,9 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: f
     if x.ndim == 0:
         x = s.expand_dims(x, 0)
     if order == 2:
-        return m.multiply(x, m.rsqrt(m.maximum(reductions.sum(m.square(x), axis, True), eps * eps)))
+        wide = _wide(x)
+        y = m.multiply(wide, m.rsqrt(m.maximum(reductions.sum(m.square(wide), axis, True), eps * eps)))
+        return to_tensor(y, x.dtype)
     return m.divide(x, m.maximum(norm(x, order, axis, True), eps))
 
 
