@@ -274,7 +274,7 @@ class UpSampling3D(Layer):
 
 
 class Resizing(Layer):
-    """Images at another size.
+    """Images at another size, in their own dtype: ints are rounded.
 
     Args:
         height: rows.
@@ -288,5 +288,6 @@ class Resizing(Layer):
         self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
 
     def call(self, inputs: Any) -> Any:
-        """The resized images."""
-        return ops.resize(inputs, (self.height, self.width), self.interpolation)
+        """The resized images, in the inputs' dtype: ints are rounded."""
+        resized = ops.resize(inputs, (self.height, self.width), self.interpolation)
+        return resized if inputs.dtype == resized.dtype else ops.cast(ops.round(resized), inputs.dtype)
