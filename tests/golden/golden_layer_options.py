@@ -210,6 +210,8 @@ def cases(K):
         out[f"Resizing whole {kind}"] = lambda kind=kind: K.layers.Resizing(14, 3, interpolation=kind)(
             K.ops.convert_to_tensor(whole)
         )
+    for dtype in ("float16", "bfloat16"):
+        out[f"Resizing {dtype}"] = lambda dtype=dtype: K.layers.Resizing(14, 3, dtype=dtype)(K.ops.cast(IMAGE, dtype))
 
     functions = {
         "threshold": {"threshold": 0.3, "default_value": -2.0},

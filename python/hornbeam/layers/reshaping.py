@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import dims_of
+from hornbeam._tensor import dims_of, is_float
 from hornbeam._validation import channels_last, choice, int_tuple, integer, ints, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.math import shape_product
@@ -290,4 +290,5 @@ class Resizing(Layer):
     def call(self, inputs: Any) -> Any:
         """The resized images, in the inputs' dtype: ints are rounded."""
         resized = ops.resize(inputs, (self.height, self.width), self.interpolation)
-        return resized if inputs.dtype == resized.dtype else ops.cast(ops.round(resized), inputs.dtype)
+        resized = resized if is_float(inputs.dtype) else ops.round(resized)
+        return ops.cast(resized, inputs.dtype)
