@@ -136,9 +136,9 @@ class Products : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(All, Products, testing::ValuesIn(isa_names()), [](const auto& i) { return i.param; });
 
 TEST_P(Products, ThatWereWrongOnce) {
-  for (const auto build : {&ProductCase::column_as_a_row, &ProductCase::one_phase,
-                           &ProductCase::panels_of_three_registers, &ProductCase::phases_along_depth,
-                           &ProductCase::windows_outside})
+  for (const auto build :
+       {&ProductCase::column_as_a_row, &ProductCase::one_phase, &ProductCase::panels_of_three_registers,
+        &ProductCase::phases_along_depth, &ProductCase::windows_outside})
     for (unsigned seed = 0; seed < 6; ++seed) check(seed, GetParam(), build);
 }
 TEST_P(Products, OfMatricesStayInsideTheirOperands) { check_all(GetParam(), &ProductCase::matmul, 300); }

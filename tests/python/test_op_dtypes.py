@@ -170,3 +170,12 @@ def test_rms_normalization_of_halves_is_computed_in_float32():
     d = hb.grad(lambda t: ops.sum(ops.rms_normalization(t, epsilon=1e-7)))(x)
     v = float(x[0, 0])
     assert d.dtype == "float16" and float(d[0, 0]) == pytest.approx(1e-7 / (v * v + 1e-7) ** 1.5, rel=0.02)
+
+
+def test_ranges_are_exact_before_they_are_rounded():
+    assert ops.linspace(-2.5, 5, 4, dtype="int32").tolist() == [-3, 0, 2, 5]
+    assert ops.linspace(0, 1, 3, dtype="int32").tolist() == [0, 0, 1] and ops.linspace(
+        7, 7, 1, dtype="int64"
+    ).tolist() == [7]
+    halves = ops.arange(-2.5, 7.5, 0.3, dtype="float16")
+    assert halves.tolist() == np.arange(-2.5, 7.5, 0.3).astype("float32").astype("float16").tolist()

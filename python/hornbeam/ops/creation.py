@@ -48,7 +48,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         small = all(-(2**31) <= end < 2**31 for end in (start, start + (n - 1) * step))
         dtype = config.floatx() if not whole else "int32" if small else "int64"
     dtype = config.standardize_dtype(dtype)
-    own = dtype if dtype not in ("bfloat16", "bool") else "float32"
+    own = dtype if dtype not in ("float16", "bfloat16", "bool") else "float32"
     return to_tensor(np.arange(start, stop, step, dtype=own), dtype)
 
 
@@ -93,14 +93,16 @@ def linspace(
     steps = n - 1 if endpoint else n
     if isinstance(n, int):
         _check.fits_memory("a range", [n], "float64")
-        share = to_tensor((np.arange(n, dtype="float64") / max(steps, 1)).astype(exact))
+        k, most = to_tensor(np.arange(n).astype(exact)), to_tensor(max(steps, 1), exact)
     else:
-        share = m.divide(emit1("iota", [], shape=[n], axis=0, dtype=exact), m.maximum(to_tensor(steps, exact), 1.0))
+        k, most = emit1("iota", [], shape=[n], axis=0, dtype=exact), m.maximum(to_tensor(steps, exact), 1.0)
     rank = max(first.ndim, last.ndim)
-    share = reshape(share, [n, *[1] * rank])
-    y = m.add(m.multiply(first, m.subtract(1.0, share)), m.multiply(last, share))
-    if dtype not in _FLOATS:
-        y = m.floor(y)
+    k = reshape(k, [n, *[1] * rank])
+    if dtype in _FLOATS:
+        share = m.divide(k, most)
+        y = m.add(m.multiply(first, m.subtract(1.0, share)), m.multiply(last, share))
+    else:  # divided last, so that what is whole is not just below it
+        y = m.floor(m.divide(m.add(m.multiply(first, m.subtract(most, k)), m.multiply(last, k)), most))
     y = to_tensor(moveaxis(y, 0, axis) if rank else y, dtype)
     if not retstep:
         return y
