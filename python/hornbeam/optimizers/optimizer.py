@@ -80,10 +80,7 @@ class Optimizer:
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         lazy: bool = False,
-        **kwargs: Any,
     ) -> None:
-        if kwargs:
-            raise ValueError(f"{type(self).__name__} has no argument {next(iter(kwargs))!r}")
         clips = [c for c in (clipnorm, clipvalue, global_clipnorm) if c is not None]
         if len(clips) > 1:
             raise ValueError(
