@@ -10,6 +10,7 @@ from hornbeam.layers.convolution import *  # noqa: F403
 from hornbeam.layers.core import *  # noqa: F403
 from hornbeam.layers.depthwise_convolution import *  # noqa: F403
 from hornbeam.layers.input import Input, InputLayer  # noqa: F401
+from hornbeam.layers.lambda_layer import *  # noqa: F403
 from hornbeam.layers.layer import Layer  # noqa: F401
 from hornbeam.layers.merging import *  # noqa: F403
 from hornbeam.layers.noise import *  # noqa: F403
@@ -18,6 +19,8 @@ from hornbeam.layers.pooling import *  # noqa: F403
 from hornbeam.layers.recurrent import *  # noqa: F403
 from hornbeam.layers.recurrent_cells import *  # noqa: F403
 from hornbeam.layers.reshaping import *  # noqa: F403
+from hornbeam.layers.standard_recurrent import *  # noqa: F403
+from hornbeam.layers.transposed_convolution import *  # noqa: F403
 from hornbeam.layers.wrappers import *  # noqa: F403
 from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
 

@@ -89,6 +89,6 @@ def serialize(loss: Any) -> Any:
     return serialize_keras_object(loss)
 
 
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The loss that a config or a name stands for, perhaps among custom objects by name."""
-    return lookup("loss", config, _TABLE, custom_objects)
+    return lookup("loss", name, _TABLE, custom_objects)

@@ -20,9 +20,7 @@ from hornbeam.metrics.regression import *  # noqa: F403
 from hornbeam.saving.registry import lookup, serialize_keras_object
 
 _CLASSES: dict[str, Any] = {
-    n: c
-    for n, c in list(globals().items())
-    if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")
+    n: c for n, c in list(globals().items()) if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")
 }
 # As in Keras a class goes before the function of its name: CosineSimilarity's has the other sign than the loss.
 _TABLE: dict[str, Any] = {

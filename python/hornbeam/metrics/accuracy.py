@@ -152,6 +152,9 @@ class Accuracy(_Accuracy):
 
     _function = staticmethod(accuracy)
 
+    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 class BinaryAccuracy(_Accuracy):
     """How often predictions are on the target's side of the threshold.
@@ -178,6 +181,9 @@ class CategoricalAccuracy(_Accuracy):
 
     _function = staticmethod(categorical_accuracy)
 
+    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 class SparseCategoricalAccuracy(_Accuracy):
     """How often the most probable class is the integer target.
@@ -187,6 +193,9 @@ class SparseCategoricalAccuracy(_Accuracy):
     """
 
     _function = staticmethod(sparse_categorical_accuracy)
+
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
 
 
 class TopKCategoricalAccuracy(_Accuracy):

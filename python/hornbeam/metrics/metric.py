@@ -84,18 +84,42 @@ class Metric:
         self.dtype = "float32"
 
     def add_variable(
-        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str | None = "sum",
+        name: str | None = None,
     ) -> Variable:
-        """Makes a piece of state."""
+        """Makes a piece of state.
+
+        Args:
+            shape: dimensions.
+            initializer: how it begins: an initializer or its name.
+            dtype: None for the metric's.
+            aggregation: how replicas would agree on it; there is one.
+            name: its name, "variable" by default.
+        """
         self._check_begun()
         claim(f"{self.name}/{name or 'variable'}", tuple(shape), dtype or self.dtype)
         fits_memory(f"{self.name}/{name or 'variable'}", shape, dtype or self.dtype)
-        v = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, False, name or "variable")
+        v = Variable(
+            initializers.get(initializer),
+            tuple(shape),
+            dtype or self.dtype,
+            trainable=False,
+            aggregation=aggregation,
+            name=name or "variable",
+        )
         v._path = f"{self.name}/{v.name}"
         self._tracker.track(v)
         return v
 
-    add_weight = add_variable
+    def add_weight(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """Makes a piece of state, as ``add_variable`` does."""
+        return self.add_variable(shape, initializer, dtype, name=name)
 
     @property
     def variables(self) -> list[Variable]:

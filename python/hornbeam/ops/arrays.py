@@ -27,12 +27,13 @@ def shape(x: Any) -> tuple[Any, ...]:
     return dims_of(x)
 
 
-def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """``x`` as a tensor, in another dtype when one is given.
 
     Args:
         x: a tensor, variable, array, number, or lists of them.
         dtype: name of the element type; None for its own (floats of lists: ``floatx``).
+        sparse, ragged: only None or False: tensors here are dense.
 
     Returns:
         A tensor.
@@ -40,6 +41,8 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
     Raises:
         TypeError: for what is not numeric.
     """
+    _check.unsupported("sparse", sparse, None, False)
+    _check.unsupported("ragged", ragged, None, False)
     return to_tensor(x, None if dtype is None else config.standardize_dtype(dtype))
 
 

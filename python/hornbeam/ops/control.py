@@ -60,7 +60,12 @@ def _typed(x: Any) -> tuple[Any, Any]:
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: Any = None, reverse: bool = False
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: Any = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
     """Runs ``carry, y = f(carry, x)`` over the leading axis of ``xs``.
 
@@ -70,6 +75,7 @@ def scan(
         xs: a tensor or a structure of them with one leading size, or None.
         length: the number of steps when ``xs`` is None.
         reverse: whether to start from the end.
+        unroll: True, False or how many steps to join, an int >= 1; the program is the same loop.
 
     Returns:
         The last carry, and the ys stacked along a new leading axis. Differentiable.
@@ -79,6 +85,8 @@ def scan(
         >>> float(total), sums.numpy().tolist()
         (6.0, [1.0, 3.0, 6.0])
     """
+    if not isinstance(unroll, bool):
+        _check.positive_int("unroll", unroll)
     x_leaves = [to_tensor(x) for x in flatten(xs)] if xs is not None else []
     if not x_leaves and length is None:
         raise ValueError("`length` is required when `xs` is None. Received: length=None")

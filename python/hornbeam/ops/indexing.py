@@ -95,7 +95,7 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: b
         data: ``(rows, ...)``.
         segment_ids: ints ``(rows,)``, in any order; rows with an id outside [0, num_segments) are left out.
         num_segments: how many there are; None, for eager ids, for one more than the largest.
-        sorted: accepted for compatibility.
+        sorted: True or False: whether the ids are known to be in order; the sums are the same.
     """
     x, ids = m._numbers(data), exact_ids(segment_ids)
     if num_segments is None:

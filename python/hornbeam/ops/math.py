@@ -345,16 +345,16 @@ def _numbers(x: Any) -> Any:
     return to_tensor(x, "int32") if x.dtype == "bool" else x
 
 
-def stop_gradient(x: Any) -> Any:
-    """x itself, through which no gradient flows.
+def stop_gradient(variable: Any) -> Any:
+    """A tensor itself, through which no gradient flows.
 
     Args:
-        x: a tensor of any shape.
+        variable: a tensor or variable of any shape.
 
     Returns:
-        A tensor of x's shape and dtype.
+        A tensor of its shape and dtype.
     """
-    return emit1("stop_gradient", [to_tensor(x)])
+    return emit1("stop_gradient", [to_tensor(variable)])
 
 
 def shape_product(dims: Sequence[Any]) -> Any:

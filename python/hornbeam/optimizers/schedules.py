@@ -259,9 +259,9 @@ class CosineDecayRestarts(LearningRateSchedule):
         return ops.multiply(ops.add(ops.multiply(wave, 1.0 - self.alpha), self.alpha), self.initial_learning_rate)
 
 
-def serialize(schedule: Any) -> Any:
+def serialize(learning_rate_schedule: Any) -> Any:
     """Its config."""
-    return serialize_keras_object(schedule)
+    return serialize_keras_object(learning_rate_schedule)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
