@@ -10,6 +10,8 @@ from hornbeam._tensor import dims_of, is_tensor, to_tensor
 from hornbeam._validation import choice, fraction, ints, no_arguments, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
+__all__ = ["AdditiveAttention", "Attention", "MultiHeadAttention"]
+
 
 class _Projection(Layer):
     """``x`` times a kernel of several axes, for the heads of attention: (d_in, *inner) or its reverse."""

@@ -8,6 +8,8 @@ from hornbeam import activations, ops
 from hornbeam._validation import channels_last, choice, int_tuple, positive_int
 from hornbeam.layers.layer import Layer
 
+__all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution1D", "Convolution2D", "Convolution3D"]
+
 
 class _Conv(Layer):
     rank = 2

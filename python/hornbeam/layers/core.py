@@ -11,6 +11,8 @@ from hornbeam._tensor import emit1, exact_ids
 from hornbeam._validation import number, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
+__all__ = ["ActivityRegularization", "Dense", "EinsumDense", "Embedding", "Identity", "Masking", "Rescaling"]
+
 _REFUSED = ("lora_rank", "lora_alpha", "quantization_config")
 
 

@@ -9,6 +9,8 @@ from hornbeam._tensor import KerasTensor
 from hornbeam._validation import integer, optional_dims, unsupported
 from hornbeam.layers.layer import Layer
 
+__all__ = ["Input", "InputLayer"]
+
 
 class InputLayer(Layer):
     """Holds a symbolic input. Use ``Input``.

@@ -9,6 +9,8 @@ from hornbeam._tree import flatten, map_structure
 from hornbeam.layers._configs import map_shape
 from hornbeam.layers.layer import Layer
 
+__all__ = ["Lambda"]
+
 
 class Lambda(Layer):
     """A Python function as a layer. It travels in files as graph; a config can name it, unless it is a lambda.

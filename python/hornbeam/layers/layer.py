@@ -23,6 +23,8 @@ from hornbeam.layers._owner import WeightOwner
 from hornbeam.ops.math import maximum
 from hornbeam.saving.registry import argument_names, register_builtin
 
+__all__ = ["Layer"]
+
 
 @register_builtin
 class Layer(Configured, WeightOwner):

@@ -9,6 +9,8 @@ from hornbeam._tensor import dims_of
 from hornbeam._validation import channels_last, fraction, integer, no_arguments, number
 from hornbeam.layers.layer import Layer
 
+__all__ = ["Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]
+
 
 class _Noise(Layer):
     """Base of layers that act in training alone and draw random numbers."""

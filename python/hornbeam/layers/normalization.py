@@ -9,6 +9,8 @@ from hornbeam._tensor import dims_of, emit
 from hornbeam._validation import axes, axes_in, axis_in, fraction, integer, ints, number, unsupported
 from hornbeam.layers.layer import Layer
 
+__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
+
 
 def _epsilon(value: Any) -> float:
     return number("epsilon", value, 0)
@@ -139,6 +141,8 @@ class LayerNormalization(Layer):
         scale: whether there is a factor ``gamma``.
         beta_initializer: how the offset begins.
         gamma_initializer: how the factor begins.
+        beta_regularizer, beta_constraint: of the offset.
+        gamma_regularizer, gamma_constraint: of the factor.
     """
 
     def __init__(

@@ -14,6 +14,8 @@ from hornbeam.layers.layer import Layer
 from hornbeam.layers.recurrent_cells import StackedRNNCells, _initial_state, _output_size
 from hornbeam.saving.registry import deserialize_keras_object
 
+__all__ = ["RNN"]
+
 
 class RNN(Layer):
     """Runs a cell over the steps of a sequence.

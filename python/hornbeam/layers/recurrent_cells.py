@@ -11,6 +11,8 @@ from hornbeam._validation import fraction, integer, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.saving.registry import deserialize_keras_object
 
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
+
 
 class _Cell(Layer):
     gates = 1

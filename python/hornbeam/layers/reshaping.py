@@ -11,6 +11,23 @@ from hornbeam._validation import channels_last, choice, int_tuple, integer, ints
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.math import shape_product
 
+__all__ = [
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Flatten",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "Resizing",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+]
+
 
 class Flatten(Layer):
     """``(batch, ...)`` as ``(batch, features)``.
@@ -258,6 +275,7 @@ class UpSampling3D(Layer):
 
     Args:
         size: an int or one for each axis.
+        data_format: only "channels_last".
     """
 
     def __init__(self, size: Any = 2, data_format: str | None = None, **kwargs: Any) -> None:

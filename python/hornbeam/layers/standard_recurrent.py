@@ -8,6 +8,8 @@ from hornbeam._validation import unsupported
 from hornbeam.layers.recurrent import RNN
 from hornbeam.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 
+__all__ = ["GRU", "LSTM", "SimpleRNN"]
+
 
 class _CellRNN(RNN):
     """Configs say the cell's arguments beside the layer's."""

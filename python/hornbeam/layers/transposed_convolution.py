@@ -9,6 +9,8 @@ from hornbeam._validation import no_arguments
 from hornbeam.layers.convolution import _Conv
 from hornbeam.ops.convolution import _output_padding
 
+__all__ = ["Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "Convolution2DTranspose"]
+
 
 class _ConvTranspose(_Conv):
     _not_attributes = ("groups",)

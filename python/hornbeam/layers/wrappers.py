@@ -26,6 +26,8 @@ from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer, _call_parameters
 from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
 
+__all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
+
 
 class Wrapper(Layer):
     """A layer around another.

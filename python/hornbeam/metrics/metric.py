@@ -16,6 +16,8 @@ from hornbeam.losses.loss import check_shapes, divide_no_nan, fit_weight, mask_o
 from hornbeam.ops.math import to_float
 from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum"]
+
 
 class Metric:
     """A running figure: ``update_state`` takes a batch, ``result`` gives the figure, ``reset_state`` starts over.
@@ -263,6 +265,3 @@ def alike(name: str, y_true: Any, y_pred: Any, check: Any = check_shapes) -> tup
     y_true, y_pred = same_rank(y_true, y_pred)
     check(name, y_true, y_pred)
     return y_true, y_pred
-
-
-__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "alike", "divide_no_nan"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam._tree import flatten
-from hornbeam.layers.layer import Layer, map_shape
+from hornbeam.layers._configs import map_shape
+from hornbeam.layers.layer import Layer
 from hornbeam.models._functional_graph import Graph, Operation, infer
 from hornbeam.models._saved import Saved
 from hornbeam.training.trainer import Trainer

@@ -14,6 +14,32 @@ from hornbeam._tensor import dims_of, emit1, to_tensor, variable_value
 from hornbeam._trace import Traced
 from hornbeam.ops import math as m
 
+__all__ = [
+    "array",
+    "broadcast_to",
+    "concatenate",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "expand_dims",
+    "flip",
+    "hstack",
+    "is_tensor",
+    "moveaxis",
+    "ravel",
+    "repeat",
+    "reshape",
+    "roll",
+    "shape",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "transpose",
+    "unstack",
+    "vstack",
+]
+
 
 def shape(x: Any) -> tuple[Any, ...]:
     """Dimensions of ``x``: ints, or expressions (usable as shape parameters) where only the running graph knows them.

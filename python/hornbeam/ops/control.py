@@ -17,6 +17,8 @@ from hornbeam._tree import flatten, map_structure, pack_like
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
 
+__all__ = ["cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
+
 
 class _Body:
     """A Python function traced into a sub-graph."""

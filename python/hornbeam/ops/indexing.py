@@ -16,6 +16,20 @@ from hornbeam.ops.arrays import _slice_axis, concatenate, expand_dims, moveaxis,
 from hornbeam.ops.creation import arange
 from hornbeam.ops.selection import _joint_ids, get_item
 
+__all__ = [
+    "argsort",
+    "boolean_mask",
+    "in_top_k",
+    "nonzero",
+    "one_hot",
+    "scatter",
+    "scatter_update",
+    "segment_sum",
+    "sort",
+    "top_k",
+    "unique",
+]
+
 
 def _rows_of(indices: Any, sizes: list[Any]) -> tuple[Any, Any, list[Any]]:
     """Coordinates ``(..., k)`` on the first k axes as numbers of rows, how many rows there are, and the other axes."""

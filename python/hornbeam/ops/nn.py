@@ -18,6 +18,20 @@ from hornbeam.ops import math as m
 from hornbeam.ops.activations import log_softmax, softmax
 from hornbeam.ops.linalg import matmul, norm
 
+__all__ = [
+    "batch_normalization",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "causal_mask",
+    "dot_product_attention",
+    "layer_normalization",
+    "multi_hot",
+    "normalize",
+    "resize",
+    "rms_normalization",
+    "sparse_categorical_crossentropy",
+]
+
 
 def batch_normalization(
     x: Any, mean: Any, variance: Any, axis: int = -1, offset: Any = None, scale: Any = None, epsilon: float = 1e-3

@@ -7,6 +7,8 @@ from typing import Any
 from hornbeam import ops
 from hornbeam.optimizers.optimizer import Optimizer
 
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
+
 
 class Adam(Optimizer):
     """Moving means of gradients and of their squares (Kingma and Ba 2014), epsilon being the paper's epsilon-hat.

@@ -7,6 +7,8 @@ from typing import Any
 from hornbeam import ops
 from hornbeam.optimizers.optimizer import Optimizer
 
+__all__ = ["Adadelta", "Adagrad", "Lion", "RMSprop", "SGD"]
+
 
 class SGD(Optimizer):
     """Gradient descent, perhaps with momentum.

@@ -25,6 +25,8 @@ from hornbeam.saving.registry import (
     serialize_keras_object,
 )
 
+__all__ = ["Optimizer"]
+
 
 def _whole(build: Any) -> Any:
     """``build``, which leaves the optimizer as it was when it fails."""

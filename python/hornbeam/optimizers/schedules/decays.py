@@ -14,6 +14,18 @@ from hornbeam.saving.registry import (
     serialize_keras_object,
 )
 
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]
+
 
 class LearningRateSchedule:
     """Base class: override ``__call__(step)`` and ``get_config``. Constructor arguments are kept as attributes."""

@@ -19,6 +19,45 @@ from hornbeam.saving.registry import (
     serialize_keras_object,
 )
 
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "IdentityInitializer",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "constant",
+    "deserialize",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "serialize",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]
+
 
 class Initializer:
     """Base class: override ``__call__`` and ``get_config``."""
@@ -43,7 +82,7 @@ class Initializer:
 
 class _Random(Initializer):
     def __init__(self, seed: Any = None) -> None:
-        from hornbeam.random import make_seed
+        from hornbeam.random.draws import make_seed
 
         self.seed = seed
         known = getattr(seed, "_initial_seed", seed)
@@ -180,6 +219,9 @@ class TruncatedNormal(RandomNormal):
         stddev: the standard deviation before truncation.
         seed: None for a fresh one.
     """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(mean, stddev, seed)
 
     def _draw(self, shape: tuple[int, ...]) -> Any:
         return _truncated(self._generator(), shape)

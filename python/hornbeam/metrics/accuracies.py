@@ -11,6 +11,21 @@ from hornbeam._validation import number, positive_int
 from hornbeam.losses.loss import check_broadcast
 from hornbeam.metrics.metric import MeanMetricWrapper, alike
 
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]
+
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
     """Where the prediction equals the target.

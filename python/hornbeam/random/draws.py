@@ -21,6 +21,19 @@ from hornbeam.ops import creation, indexing, reductions, selection
 from hornbeam.ops import math as m
 from hornbeam.saving.registry import register_builtin
 
+__all__ = [
+    "SeedGenerator",
+    "bernoulli",
+    "categorical",
+    "dropout",
+    "gamma",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
 
 @register_builtin
 class SeedGenerator:
