@@ -3,7 +3,7 @@
 The whole training step is compiled into one static graph by a C++ core; the API is Keras'.
 """
 
-from hornbeam import (  # noqa: F401
+from hornbeam import (
     activations,
     callbacks,
     config,
@@ -20,17 +20,58 @@ from hornbeam import (  # noqa: F401
     saving,
     utils,
 )
-from hornbeam._core import Dim, FormatError, GradientError  # noqa: F401
-from hornbeam._tensor import KerasTensor, Tensor  # noqa: F401
-from hornbeam._variable import Variable  # noqa: F401
+from hornbeam._core import Dim, FormatError, GradientError
+from hornbeam._tensor import KerasTensor, Tensor
+from hornbeam._variable import Variable
 from hornbeam._version import __version__  # noqa: F401
-from hornbeam.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad  # noqa: F401
-from hornbeam.function import function  # noqa: F401
-from hornbeam.layers import Input, Layer  # noqa: F401
-from hornbeam.losses import Loss  # noqa: F401
-from hornbeam.metrics import Metric  # noqa: F401
-from hornbeam.models import Functional, Model, Sequential  # noqa: F401
-from hornbeam.optimizers import Optimizer  # noqa: F401
-from hornbeam.profiling import profile  # noqa: F401
-from hornbeam.saving.model_file import load_model  # noqa: F401
-from hornbeam.show_config import show_config  # noqa: F401
+from hornbeam.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
+from hornbeam.function import function
+from hornbeam.layers import Input, Layer
+from hornbeam.losses import Loss
+from hornbeam.metrics import Metric
+from hornbeam.models import Functional, Model, Sequential
+from hornbeam.optimizers import Optimizer
+from hornbeam.profiling import profile
+from hornbeam.saving.model_file import load_model
+from hornbeam.show_config import show_config
+
+__all__ = [
+    "Dim",
+    "FormatError",
+    "Functional",
+    "GradientError",
+    "GradientTape",
+    "Input",
+    "KerasTensor",
+    "Layer",
+    "Loss",
+    "Metric",
+    "Model",
+    "Optimizer",
+    "Sequential",
+    "Tensor",
+    "Variable",
+    "activations",
+    "callbacks",
+    "config",
+    "constraints",
+    "custom_gradient",
+    "function",
+    "grad",
+    "gradients",
+    "initializers",
+    "layers",
+    "load_model",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "profile",
+    "random",
+    "regularizers",
+    "saving",
+    "show_config",
+    "utils",
+    "value_and_grad",
+]

@@ -17,7 +17,7 @@ from hornbeam._operators import HasValue, Shape, TensorLike, _ops
 from hornbeam._programs import ProgramCache
 from hornbeam._trace import Trace, Traced, _state, recordings
 from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import optional_dims
+from hornbeam._validation import optional_dims, unsupported
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _CARRIERS = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}  # what programs hold them in
@@ -121,6 +121,7 @@ class KerasTensor(TensorLike):
         dtype: name of the element type.
         sparse: False; there are no sparse tensors.
         ragged: False; there are no ragged tensors.
+        record_history: only True: calls on it become part of models.
         name: optional name.
 
     Raises:
@@ -131,8 +132,15 @@ class KerasTensor(TensorLike):
     recorder: ClassVar[Callable[[str, Any, Any], Any]]  # notes a call of an op; set by models, which come after ops
 
     def __init__(
-        self, shape: Shape, dtype: Any = "float32", sparse: bool = False, ragged: bool = False, name: str | None = None
+        self,
+        shape: Shape,
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
     ) -> None:
+        unsupported("record_history", record_history, True)
         if sparse or ragged:
             raise ValueError(f"tensors here are dense. Received: sparse={sparse}, ragged={ragged}")
         self.shape = optional_dims("shape", shape)

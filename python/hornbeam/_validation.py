@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import numbers
 import operator
@@ -138,11 +139,18 @@ def channels_last(data_format: Any) -> str:
     return "channels_last"
 
 
+def unexpected(owner: Any, name: str, known: Iterable[str] = ()) -> TypeError:
+    """The error for an argument that there is not, with the one of ``known`` that was perhaps meant."""
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f". Did you mean {close[0]!r}?" if close else ""
+    return TypeError(f"{type(owner).__name__} got an unexpected keyword argument {name!r}{hint}")
+
+
 def no_arguments(owner: Any, given: dict[str, Any], *names: str) -> None:
     """Refuses arguments that a base class has and this one has not."""
     for name in names:
         if name in given:
-            raise TypeError(f"{type(owner).__name__} got an unexpected keyword argument {name!r}")
+            raise unexpected(owner, name)
 
 
 def unsupported(name: str, value: Any, *allowed: Any) -> None:

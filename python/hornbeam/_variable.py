@@ -13,7 +13,7 @@ from hornbeam._names import check_name
 from hornbeam._operators import HasValue, Shape, _ops
 from hornbeam._tensor import _CARRIERS, Tensor, as_array, to_tensor, variable_value
 from hornbeam._trace import _state, eager_scope, recordings
-from hornbeam._validation import dims, fits_memory
+from hornbeam._validation import choice, dims, fits_memory, unsupported
 
 
 class Variable(HasValue):
@@ -24,7 +24,11 @@ class Variable(HasValue):
         shape: required with a callable or a name.
         dtype: element type; None for ``floatx`` (or the array's).
         trainable: whether optimizers update it.
+        autocast: True or False; a variable keeps its dtype either way.
+        aggregation: how replicas would agree on its value; there is one.
+        synchronization: when they would, likewise.
         name: a name; None for "variable".
+        layout: only None.
 
     Example:
         >>> v = Variable([1.0, 2.0])
@@ -41,9 +45,15 @@ class Variable(HasValue):
         shape: Shape | None = None,
         dtype: str | None = None,
         trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
         name: str | None = None,
-        **_: Any,
+        layout: Any = None,
     ) -> None:
+        choice("aggregation", aggregation or "none", ("none", "mean", "sum", "only_first_replica"))
+        choice("synchronization", synchronization or "none", ("none", "auto", "on_write", "on_read"))
+        unsupported("layout", layout, None)
         if dtype is not None:
             dtype = config.standardize_dtype(dtype)
         if isinstance(initializer, str):

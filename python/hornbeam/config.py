@@ -1,6 +1,15 @@
 """Global settings: the default float type, the fuzz factor, the data format."""
 
-from __future__ import annotations
+__all__ = [
+    "backend",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "standardize_dtype",
+]
 
 _floatx = "float32"
 _epsilon = 1e-7

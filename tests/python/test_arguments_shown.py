@@ -149,6 +149,13 @@ OTHER = {
     "input_length": 4,
     "dilation_rate": 2,
     "depth_multiplier": 2,
+    "input_axes": [0],
+    "output_axes": [1],
+    **dict.fromkeys(("lora_rank", "lora_alpha", "gptq_unpacked_column_size", "sliding_window"), 2),
+    **dict.fromkeys(("quantization_config", "renorm_clipping"), lambda: {"rmax": 2.0}),
+    **dict.fromkeys(("sparse", "ragged", "flash_attention", "use_cudnn"), True),
+    "fill_mode": "reflect",
+    "input_tensor": lambda: hb.Input((3,)),
 }
 # Arguments that configs do not say, with what shows them.
 BY_RESULT = {
@@ -186,7 +193,7 @@ def make(cls, **given):
 
 def defaults(cls):
     found = {}
-    for c in (*cls.__mro__[:-1], *getattr(getattr(cls, "cell_class", None), "__mro__", ())[:-1]):
+    for c in cls.__mro__[:-1]:
         if "__init__" in vars(c):
             for p in inspect.signature(vars(c)["__init__"]).parameters.values():
                 found.setdefault(p.name, p.default)
@@ -214,16 +221,7 @@ def other_value(cls, name, default):
 def arguments(cls):
     if not issubclass(cls, L.Layer):
         return argument_names(cls)
-    cell = getattr(cls, "cell_class", None)
-    names = dict.fromkeys((*argument_names(cls, L.Layer), *(argument_names(cell, L.Layer) if cell else ())))
-    return (
-        *(n for n in names if n != "cell" or not cell),
-        "name",
-        "trainable",
-        "dtype",
-        "activity_regularizer",
-        "autocast",
-    )
+    return (*argument_names(cls, L.Layer), "name", "trainable", "dtype", "activity_regularizer", "autocast")
 
 
 @pytest.mark.parametrize("cls", ALL, ids=lambda c: f"{c.__module__.split('.')[1]}.{c.__name__}")

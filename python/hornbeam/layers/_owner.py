@@ -12,7 +12,7 @@ from hornbeam import config, constraints, initializers, regularizers
 from hornbeam._allowance import claim
 from hornbeam._tracking import Tracker, lasting
 from hornbeam._tree import flatten
-from hornbeam._validation import fits_memory
+from hornbeam._validation import fits_memory, unsupported
 from hornbeam._variable import Variable
 from hornbeam.metrics.metric import Metric
 from hornbeam.random import SeedGenerator
@@ -102,8 +102,9 @@ class WeightOwner:
         autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
         name: str | None = None,
-        aggregation: Any = None,
     ) -> Variable:
         """Makes a weight.
 
@@ -112,23 +113,27 @@ class WeightOwner:
             initializer: None for glorot_uniform (floats) or zeros.
             dtype: None for the layer's.
             trainable: whether optimizers update it.
-            autocast: accepted for compatibility.
+            autocast: True or False; a weight keeps its dtype either way.
             regularizer: a penalty added to the loss.
             constraint: a projection applied after each update.
+            aggregation: how replicas would agree on it; there is one.
+            overwrite_with_gradient: only False.
             name: its name, "variable" by default.
-            aggregation: accepted for compatibility.
 
         Raises:
             MemoryError: when it does not fit this machine.
         """
         self._check_begun()
+        unsupported("overwrite_with_gradient", overwrite_with_gradient, False)
         shape = tuple(shape) if shape is not None else ()
         dtype = config.standardize_dtype(dtype) if dtype is not None else self._dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtype.startswith("float") else "zeros"
         claim(f"{self.name}/{name or 'variable'}", shape, dtype)
         fits_memory(f"{self.name}/{name or 'variable'}", shape, dtype)
-        v = Variable(initializers.get(initializer), shape, dtype, trainable, name or "variable")
+        v = Variable(
+            initializers.get(initializer), shape, dtype, trainable, autocast, aggregation, name=name or "variable"
+        )
         v._path = f"{self.name}/{v.name}"
         v.regularizer = regularizers.get(regularizer)
         v.constraint = constraints.get(constraint)

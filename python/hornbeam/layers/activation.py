@@ -9,6 +9,8 @@ from hornbeam import activations, ops
 from hornbeam._validation import axes, ints, number
 from hornbeam.layers.layer import Layer
 
+__all__ = ["Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+
 
 class Activation(Layer):
     """Applies an activation function.

@@ -10,6 +10,8 @@ from hornbeam._tensor import dims_of, is_tensor, to_tensor
 from hornbeam._validation import choice, fraction, ints, no_arguments, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
+__all__ = ["AdditiveAttention", "Attention", "MultiHeadAttention"]
+
 
 class _Projection(Layer):
     """``x`` times a kernel of several axes, for the heads of attention: (d_in, *inner) or its reverse."""
@@ -48,9 +50,11 @@ class MultiHeadAttention(Layer):
         use_bias: whether the projections have biases.
         output_shape: size of the output, None for the query's.
         attention_axes: only None, for the axis of steps.
+        sliding_window, flash_attention, use_gate: only their defaults (``flash_attention`` may be False).
         kernel_initializer, kernel_regularizer, kernel_constraint: of the projections' kernels.
         bias_initializer, bias_regularizer, bias_constraint: of their biases.
         activity_regularizer: a penalty on each projection's output.
+        seed: of the dropout, None for a fresh one.
 
     Input shape: query ``(batch, T, d)``, value and key ``(batch, S, d)``. Output shape: ``(batch, T, d)``.
     ``attention_mask`` is bool ``(batch, T, S)``; the inputs' own masks count too. A query that sees nothing gets the mean of
@@ -63,7 +67,7 @@ class MultiHeadAttention(Layer):
     bias_regularizer: Any
     kernel_constraint: Any
     bias_constraint: Any
-    _not_attributes = ("output_shape",)
+    _not_attributes = ("output_shape", "sliding_window", "flash_attention", "use_gate")
 
     def __init__(
         self,
@@ -74,6 +78,8 @@ class MultiHeadAttention(Layer):
         use_bias: bool = True,
         output_shape: Any = None,
         attention_axes: Any = None,
+        sliding_window: int | None = None,
+        flash_attention: bool | None = None,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
@@ -81,10 +87,14 @@ class MultiHeadAttention(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        use_gate: bool = False,
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        unsupported("sliding_window", sliding_window, None)
+        unsupported("flash_attention", flash_attention, None, False)
+        unsupported("use_gate", use_gate, False)
         self.num_heads, self.key_dim = positive_int("num_heads", num_heads), positive_int("key_dim", key_dim)
         self.value_dim = self.key_dim if value_dim is None else positive_int("value_dim", value_dim)
         self.dropout, self.use_bias = fraction("dropout", dropout), use_bias

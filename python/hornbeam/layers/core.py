@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
 
 from hornbeam import activations, ops, regularizers
 from hornbeam._tensor import emit1, exact_ids
-from hornbeam._validation import number, positive_int
+from hornbeam._validation import number, positive_int, unsupported
 from hornbeam.layers.layer import Layer
+
+__all__ = ["ActivityRegularization", "Dense", "EinsumDense", "Embedding", "Identity", "Masking", "Rescaling"]
+
+_REFUSED = ("lora_rank", "lora_alpha", "quantization_config")
+
+
+def _plain(*options: Any) -> None:
+    for name, value in zip(_REFUSED, options, strict=True):
+        unsupported(name, value, None)
 
 
 class Dense(Layer):
@@ -27,6 +35,7 @@ class Dense(Layer):
         activity_regularizer: a penalty on the output.
         kernel_constraint: a projection of the kernel.
         bias_constraint: a projection of the bias.
+        lora_rank, lora_alpha, quantization_config: only None: weights are neither factored nor quantized.
 
     Input shape: ``(batch, ..., features)``. Output shape: ``(batch, ..., units)``.
 
@@ -38,6 +47,8 @@ class Dense(Layer):
         >>> Dense(2)(np.zeros((3, 4), "float32")).shape
         (3, 2)
     """
+
+    _not_attributes = _REFUSED
 
     def __init__(
         self,
@@ -51,9 +62,13 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        _plain(lora_rank, lora_alpha, quantization_config)
         self.units = positive_int("units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -96,9 +111,10 @@ class EinsumDense(Layer):
         bias_axes: letters of the output that the bias has; None for no bias.
         kernel_initializer, kernel_regularizer, kernel_constraint: of the kernel.
         bias_initializer, bias_regularizer, bias_constraint: of the bias.
+        lora_rank, lora_alpha, gptq_unpacked_column_size, quantization_config: only None, as for ``Dense``.
     """
 
-    _not_attributes = ("output_shape",)
+    _not_attributes = ("output_shape", "gptq_unpacked_column_size", *_REFUSED)
 
     def __init__(
         self,
@@ -112,9 +128,15 @@ class EinsumDense(Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        gptq_unpacked_column_size: int | None = None,
+        quantization_config: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        _plain(lora_rank, lora_alpha, quantization_config)
+        unsupported("gptq_unpacked_column_size", gptq_unpacked_column_size, None)
         self.equation, self.bias_axes = equation, bias_axes
         self._terms = _einsum_terms(equation, bias_axes)
         sizes = output_shape if isinstance(output_shape, (tuple, list)) else [output_shape]
@@ -188,6 +210,7 @@ class Embedding(Layer):
         embeddings_constraint: a projection of the table.
         mask_zero: whether id 0 is padding to be masked.
         weights: the table to begin with.
+        lora_rank, lora_alpha, quantization_config: only None, as for ``Dense``.
         input_length: the number of ids in a sample, None for any.
 
     Input shape: ``(batch, ...)``, ints. Output shape: ``(batch, ..., output_dim)``.
@@ -197,7 +220,7 @@ class Embedding(Layer):
     """
 
     input_dtype = "int32"
-    _not_attributes = ("weights",)
+    _not_attributes = ("weights", *_REFUSED)
 
     def __init__(
         self,
@@ -208,10 +231,14 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: Any = None,
         input_length: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        _plain(lora_rank, lora_alpha, quantization_config)
         self.input_dim, self.output_dim = positive_int("input_dim", input_dim), positive_int("output_dim", output_dim)
         self._take(
             embeddings_initializer=embeddings_initializer,
@@ -254,50 +281,6 @@ class Identity(Layer):
     def call(self, inputs: Any) -> Any:
         """The input."""
         return inputs
-
-
-class Lambda(Layer):
-    """A Python function as a layer. It travels in files as graph; a config can name it, unless it is a lambda.
-
-    Args:
-        function: takes the input, returns tensors; it is given ``mask`` and ``training`` where it has such parameters.
-        output_shape: accepted for compatibility (shapes are inferred).
-        mask: the output's mask, or a function of the input and its mask that gives it; None for none.
-        arguments: keyword arguments for the function.
-    """
-
-    def __init__(
-        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        if not callable(function):
-            raise TypeError(
-                "a Lambda layer cannot be rebuilt from a config: its function is Python code. Use a Layer subclass "
-                f"registered with register_keras_serializable. Received: function={function!r}"
-            )
-        self.function, self.output_shape, self.mask, self.arguments = function, output_shape, mask, arguments or {}
-        self._context = _parameter_names(function) - set(self.arguments)
-        self.supports_masking = True
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The output's mask."""
-        return self.mask(inputs, mask) if callable(self.mask) else self.mask
-
-    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
-        """The function of the input."""
-        known = {"mask": mask, "training": training}
-        return self.function(inputs, **self.arguments, **{k: v for k, v in known.items() if k in self._context})
-
-    def _attributes(self, known: type) -> dict[str, Any]:
-        functions = {"function": self.function, "mask": self.mask}  # so that a copy can be made of a lambda too
-        return {**super()._attributes(known), **functions}
-
-
-def _parameter_names(function: Any) -> set[str]:
-    try:
-        return set(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # a built-in function without a signature
-        return set()
 
 
 class Masking(Layer):

@@ -8,6 +8,8 @@ from hornbeam import ops
 from hornbeam._validation import no_arguments, positive_int
 from hornbeam.layers.convolution import _Conv
 
+__all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
+
 _KERNEL = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")  # of other names here
 
 

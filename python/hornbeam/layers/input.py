@@ -9,6 +9,8 @@ from hornbeam._tensor import KerasTensor
 from hornbeam._validation import integer, optional_dims, unsupported
 from hornbeam.layers.layer import Layer
 
+__all__ = ["Input", "InputLayer"]
+
 
 class InputLayer(Layer):
     """Holds a symbolic input. Use ``Input``.
@@ -17,8 +19,11 @@ class InputLayer(Layer):
         shape: dimensions without the batch's, None where unknown.
         batch_size: the batch's size, None when any.
         dtype: element type.
-        name: its name.
+        sparse, ragged: only None or False: tensors here are dense.
         batch_shape: dimensions with the batch's, instead of ``shape``.
+        input_tensor: only None.
+        optional: only False.
+        name: its name.
     """
 
     def __init__(
@@ -26,9 +31,17 @@ class InputLayer(Layer):
         shape: Any = None,
         batch_size: int | None = None,
         dtype: Any = None,
-        name: str | None = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
         batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
     ) -> None:
+        unsupported("sparse", sparse, None, False)
+        unsupported("ragged", ragged, None, False)
+        unsupported("input_tensor", input_tensor, None)
+        unsupported("optional", optional, False)
         super().__init__(name=name or auto_name("input_layer"), dtype=dtype)
         if (shape is None) == (batch_shape is None):
             raise ValueError(
@@ -63,6 +76,7 @@ def Input(
     batch_size: int | None = None,
     dtype: Any = None,
     sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Any = None,
     name: str | None = None,
     tensor: Any = None,
@@ -74,18 +88,23 @@ def Input(
         shape: dimensions without the batch's, None where unknown.
         batch_size: the batch's size, None when any.
         dtype: element type, None for ``floatx``.
-        sparse: only None or False.
-        optional: only False.
+        sparse, ragged: only None or False: tensors here are dense.
         batch_shape: dimensions with the batch's, instead of ``shape``.
         name: its name.
-        tensor: a symbolic tensor to return as it is.
+        tensor: a symbolic tensor to return as it is; nothing else may be given then.
+        optional: only False.
 
     Example:
         >>> Input((8,)).shape
         (None, 8)
     """
+    if tensor is None:
+        layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, None, optional, name)
+        return layer.output  # type: ignore[no-any-return]
+    others = {"shape": shape, "batch_size": batch_size, "dtype": dtype, "batch_shape": batch_shape, "name": name}
+    for argument, value in others.items():
+        unsupported(argument, value, None)
     unsupported("sparse", sparse, None, False)
+    unsupported("ragged", ragged, None, False)
     unsupported("optional", optional, False)
-    if tensor is not None:
-        return tensor  # type: ignore[no-any-return]
-    return InputLayer(shape, batch_size, dtype, name, batch_shape).output  # type: ignore[no-any-return]
+    return tensor  # type: ignore[no-any-return]

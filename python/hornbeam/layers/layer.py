@@ -15,13 +15,15 @@ from hornbeam._operators import TensorLike
 from hornbeam._tensor import KerasTensor, is_float, is_tensor, to_tensor
 from hornbeam._trace import _state, current_trace, eager_scope
 from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import optional_dims
+from hornbeam._validation import optional_dims, unexpected
 from hornbeam._variable import Variable
 from hornbeam._whole import all_or_nothing, one_at_a_time
 from hornbeam.layers._configs import Configured, map_shape
 from hornbeam.layers._owner import WeightOwner
 from hornbeam.ops.math import maximum
-from hornbeam.saving.registry import register_builtin
+from hornbeam.saving.registry import argument_names, register_builtin
+
+__all__ = ["Layer"]
 
 
 @register_builtin
@@ -29,11 +31,12 @@ class Layer(Configured, WeightOwner):
     """A piece of a model: weights made by ``build``, used by ``call``.
 
     Args:
+        activity_regularizer: a penalty on its output, added to the loss.
         trainable: whether its weights are trained.
         dtype: dtype of its weights, None for ``floatx``.
-        name: a name, None for one made from the class.
-        activity_regularizer: a penalty on its output, added to the loss.
         autocast: whether float inputs are cast to the layer's dtype.
+        name: a name, None for one made from the class.
+        input_shape, input_dim, batch_input_shape: of the ``Input`` that a ``Sequential`` puts before it.
 
     Subclasses define ``call`` in terms of ``hb.ops`` or other layers, make weights with ``add_weight`` in ``build`` (or in
     the constructor), and return what they are made of from ``get_config``.
@@ -60,18 +63,18 @@ class Layer(Configured, WeightOwner):
     def __init__(
         self,
         *,
+        activity_regularizer: Any = None,
         trainable: bool = True,
         dtype: Any = None,
+        autocast: bool = True,
         name: str | None = None,
-        activity_regularizer: Any = None,
         input_shape: Any = None,
         input_dim: int | None = None,
         batch_input_shape: Any = None,
-        autocast: bool = True,
         **unknown: Any,
     ) -> None:
-        if unknown:
-            raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {next(iter(unknown))!r}")
+        for argument in unknown:
+            raise unexpected(self, argument, argument_names(type(self)))
         self.name = check_name(name or auto_name(to_snake_case(type(self).__name__)))
         self._trainable = bool(trainable)
         self._dtype = config.standardize_dtype(

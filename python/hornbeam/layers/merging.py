@@ -11,6 +11,25 @@ from hornbeam._validation import axis_in, integer, ints
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.math import shape_product
 
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
 
 class _Merge(Layer):
     least = 1

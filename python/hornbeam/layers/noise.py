@@ -6,8 +6,10 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam._tensor import dims_of
-from hornbeam._validation import channels_last, fraction, integer, number
+from hornbeam._validation import channels_last, fraction, integer, no_arguments, number
 from hornbeam.layers.layer import Layer
+
+__all__ = ["Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]
 
 
 class _Noise(Layer):
@@ -53,12 +55,16 @@ class SpatialDropout1D(Dropout):
     Args:
         rate: the fraction, in [0, 1].
         seed: None for a fresh one.
+        name, dtype: as for ``Layer``, and what follows them.
     """
 
     _not_attributes = ("noise_shape",)
 
-    def __init__(self, rate: float, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(rate, (None, 1, None), seed, **kwargs)
+    def __init__(
+        self, rate: float, seed: Any = None, name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
+        no_arguments(self, kwargs, "noise_shape")
+        super().__init__(rate, (None, 1, None), seed, name=name, dtype=dtype, **kwargs)
 
 
 class SpatialDropout2D(Dropout):
@@ -68,12 +74,22 @@ class SpatialDropout2D(Dropout):
         rate: the fraction, in [0, 1].
         data_format: only "channels_last".
         seed: None for a fresh one.
+        name, dtype: as for ``Layer``, and what follows them.
     """
 
     _not_attributes = ("noise_shape",)
 
-    def __init__(self, rate: float, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
-        super().__init__(rate, (None, 1, 1, None), seed, **kwargs)
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: Any = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        no_arguments(self, kwargs, "noise_shape")
+        super().__init__(rate, (None, 1, 1, None), seed, name=name, dtype=dtype, **kwargs)
         self.data_format = channels_last(data_format)
 
 

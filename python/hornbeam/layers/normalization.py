@@ -6,8 +6,10 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam._tensor import dims_of, emit
-from hornbeam._validation import axes, axes_in, axis_in, fraction, integer, ints, number
+from hornbeam._validation import axes, axes_in, axis_in, fraction, integer, ints, number, unsupported
 from hornbeam.layers.layer import Layer
+
+__all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
 
 
 def _epsilon(value: Any) -> float:
@@ -28,10 +30,15 @@ class BatchNormalization(Layer):
         gamma_initializer: how the factor begins.
         moving_mean_initializer: how the moving mean begins.
         moving_variance_initializer: how the moving variance begins.
+        beta_regularizer, beta_constraint: of the offset.
+        gamma_regularizer, gamma_constraint: of the factor.
+        renorm, renorm_clipping, renorm_momentum: only their defaults: there is no batch renormalization.
         synchronized: whether the statistics are of all replicas' samples; there is one replica.
 
     Output shape: the input's. With ``trainable=False`` it uses the moving means in training too, as Keras.
     """
+
+    _not_attributes = ("renorm", "renorm_clipping", "renorm_momentum")
 
     def __init__(
         self,
@@ -48,10 +55,16 @@ class BatchNormalization(Layer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        unsupported("renorm", renorm, False)
+        unsupported("renorm_clipping", renorm_clipping, None)
+        unsupported("renorm_momentum", renorm_momentum, 0.99)
         self.axis, self.momentum, self.epsilon = (
             integer("axis", axis),
             fraction("momentum", momentum),
@@ -128,6 +141,8 @@ class LayerNormalization(Layer):
         scale: whether there is a factor ``gamma``.
         beta_initializer: how the offset begins.
         gamma_initializer: how the factor begins.
+        beta_regularizer, beta_constraint: of the offset.
+        gamma_regularizer, gamma_constraint: of the factor.
     """
 
     def __init__(

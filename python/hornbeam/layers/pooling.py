@@ -8,6 +8,33 @@ from hornbeam import ops
 from hornbeam._validation import channels_last, choice, int_tuple
 from hornbeam.layers.layer import Layer
 
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+]
+
 
 class _Pool(Layer):
     rank, kind = 2, "max"
@@ -18,9 +45,10 @@ class _Pool(Layer):
         strides: Any = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         self.pool_size = int_tuple("pool_size", pool_size, self.rank)
         self.strides = self.pool_size if strides is None else int_tuple("strides", strides, self.rank)
         self.padding = choice("padding", padding, ("valid", "same"))
@@ -57,6 +85,7 @@ class MaxPooling1D(_Pool):
         padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
             counts.
         data_format: only "channels_last".
+        name: as for ``Layer``, and what follows it.
 
     Input shape:
         ``(batch, steps, channels)``.
@@ -85,6 +114,7 @@ class MaxPooling2D(_Pool):
         padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
             counts.
         data_format: only "channels_last".
+        name: as for ``Layer``, and what follows it.
 
     Input shape:
         ``(batch, rows, columns, channels)``.
@@ -111,6 +141,7 @@ class MaxPooling3D(_Pool):
         padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
             counts.
         data_format: only "channels_last".
+        name: as for ``Layer``, and what follows it.
 
     Input shape:
         ``(batch, planes, rows, columns, channels)``.
@@ -139,6 +170,7 @@ class AveragePooling1D(_Pool):
         padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
             counts.
         data_format: only "channels_last".
+        name: as for ``Layer``, and what follows it.
 
     Input shape:
         ``(batch, steps, channels)``.
@@ -167,6 +199,7 @@ class AveragePooling2D(_Pool):
         padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
             counts.
         data_format: only "channels_last".
+        name: as for ``Layer``, and what follows it.
 
     Input shape:
         ``(batch, rows, columns, channels)``.
@@ -195,6 +228,7 @@ class AveragePooling3D(_Pool):
         padding: "valid" for windows inside the input alone, "same" for ``ceil(size / stride)`` of them; padding never
             counts.
         data_format: only "channels_last".
+        name: as for ``Layer``, and what follows it.
 
     Input shape:
         ``(batch, planes, rows, columns, channels)``.

@@ -1,4 +1,4 @@
-"""Recurrent layers: one op over all steps where the core has the cell, else ``ops.scan`` over its steps."""
+"""``RNN``, the loop of recurrent layers: one op over all steps where the core has the cell, else ``ops.scan`` over its steps."""
 
 from __future__ import annotations
 
@@ -9,18 +9,12 @@ from typing import Any
 from hornbeam import initializers, ops, random
 from hornbeam._tensor import dims_of, emit, emit1
 from hornbeam._tree import flatten, pack_like
-from hornbeam._validation import unsupported
 from hornbeam._variable import Variable
 from hornbeam.layers.layer import Layer
-from hornbeam.layers.recurrent_cells import (
-    GRUCell,
-    LSTMCell,
-    SimpleRNNCell,
-    StackedRNNCells,
-    _initial_state,
-    _output_size,
-)
+from hornbeam.layers.recurrent_cells import StackedRNNCells, _initial_state, _output_size
 from hornbeam.saving.registry import deserialize_keras_object
+
+__all__ = ["RNN"]
 
 
 class RNN(Layer):
@@ -83,6 +77,11 @@ class RNN(Layer):
             ]
             for v in self._state_variables:
                 v._path = f"{self.name}/{v.name}"
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:  # type: ignore[override]
+        """The output's shape, and those of the states with ``return_state``."""
+        states = () if initial_state_shape is None else (initial_state_shape,)
+        return super().compute_output_shape(sequences_shape, *states)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The input's mask, when sequences are returned."""
@@ -232,155 +231,3 @@ def _held_masks(cell: Any, batch: Any, drops: bool) -> Iterator[None]:
     finally:
         for c in cells:
             c.release_masks()
-
-
-class _CellRNN(RNN):
-    cell_class: Any = None
-    _not_attributes = ("cell",)
-    _own = (
-        "return_sequences",
-        "return_state",
-        "go_backwards",
-        "stateful",
-        "unroll",
-        "zero_output_for_mask",
-        "name",
-        "trainable",
-        "dtype",
-        "activity_regularizer",
-        "autocast",
-        "input_shape",
-        "batch_input_shape",
-        "input_dim",
-        "use_cudnn",
-        "time_major",
-        "implementation",
-    )
-
-    def __init__(self, units: int, *args: Any, **kwargs: Any) -> None:
-        mine = {k: kwargs.pop(k) for k in self._own if k in kwargs}
-        unsupported("time_major", mine.pop("time_major", False), False)
-        unsupported("use_cudnn", mine.pop("use_cudnn", "auto"), "auto", False)
-        mine.pop("implementation", None)  # which of Keras' ways to the same result
-        cell = self.cell_class(units, *args, dtype=mine.get("dtype"), **kwargs)
-        super().__init__(cell, **mine)
-        self.units = cell.units
-
-    def _attributes(self, known: type) -> dict[str, Any]:
-        return {**self.cell._attributes(type(self.cell)), **super()._attributes(known)}
-
-    @property
-    def activation(self) -> Any:
-        """The cell's activation."""
-        return self.cell.activation
-
-
-class SimpleRNN(_CellRNN):
-    """A fully connected recurrent layer (Elman 1990).
-
-    ``h = activation(x W + h U + b)``.
-
-    Args:
-        units: size of the output and of the state.
-        activation: a name or a function.
-        use_bias: whether there is a bias.
-        dropout: fraction of the inputs dropped while training.
-        recurrent_dropout: fraction of the state dropped while training.
-        return_sequences: whether to return every step's output rather than the last.
-        return_state: whether to return the last states too.
-        go_backwards: whether to start from the end.
-        stateful: whether a batch goes on from the last one's states (needs a fixed batch size).
-        **kwargs: as for the cell (initializers, regularizers, constraints) and ``Layer``.
-
-    Input shape:
-        ``(batch, steps, features)``; a mask ``(batch, steps)`` leaves the states of its false steps as they were.
-
-    Output shape:
-        ``(batch, units)``, or ``(batch, steps, units)`` with ``return_sequences``.
-
-    Raises:
-        ValueError: when ``units`` is not positive or the input has not three axes.
-
-    Example:
-        >>> import numpy as np
-        >>> SimpleRNN(4)(np.ones((2, 5, 3), "float32")).shape
-        (2, 4)
-    """
-
-    cell_class = SimpleRNNCell
-
-
-class LSTM(_CellRNN):
-    """Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000).
-
-    ``c = f c + i activation(x W_c + h U_c + b_c)`` and ``h = o activation(c)``, the gates i, f, o being
-    ``recurrent_activation(x W + h U + b)`` each; kernels hold the columns of i, f, c, o in this order.
-
-    Args:
-        units: size of the output and of the state.
-        activation: a name or a function.
-        recurrent_activation: of the gates.
-        unit_forget_bias: whether the forget gate's bias begins at 1.
-        use_bias: whether there is a bias.
-        dropout: fraction of the inputs dropped while training.
-        recurrent_dropout: fraction of the state dropped while training.
-        return_sequences: whether to return every step's output rather than the last.
-        return_state: whether to return the last states too.
-        go_backwards: whether to start from the end.
-        stateful: whether a batch goes on from the last one's states (needs a fixed batch size).
-        **kwargs: as for the cell (initializers, regularizers, constraints) and ``Layer``.
-
-    Input shape:
-        ``(batch, steps, features)``; a mask ``(batch, steps)`` leaves the states of its false steps as they were.
-
-    Output shape:
-        ``(batch, units)``, or ``(batch, steps, units)`` with ``return_sequences``.
-
-    Raises:
-        ValueError: when ``units`` is not positive or the input has not three axes.
-
-    Example:
-        >>> import numpy as np
-        >>> LSTM(4)(np.ones((2, 5, 3), "float32")).shape
-        (2, 4)
-    """
-
-    cell_class = LSTMCell
-
-
-class GRU(_CellRNN):
-    """Gated recurrent unit (Cho et al. 2014).
-
-    ``h = z h + (1 - z) activation(x W_h + (r h) U_h + b_h)``, the gates z, r being ``recurrent_activation(x W + h U + b)``
-    each; kernels hold the columns of z, r, h in this order.
-
-    Args:
-        units: size of the output and of the state.
-        activation: a name or a function.
-        recurrent_activation: of the gates.
-        reset_after: whether the reset gate acts after the product with ``U_h``, with a bias of its own.
-        use_bias: whether there is a bias.
-        dropout: fraction of the inputs dropped while training.
-        recurrent_dropout: fraction of the state dropped while training.
-        return_sequences: whether to return every step's output rather than the last.
-        return_state: whether to return the last states too.
-        go_backwards: whether to start from the end.
-        stateful: whether a batch goes on from the last one's states (needs a fixed batch size).
-        **kwargs: as for the cell (initializers, regularizers, constraints) and ``Layer``.
-
-    Input shape:
-        ``(batch, steps, features)``; a mask ``(batch, steps)`` leaves the states of its false steps as they were.
-
-    Output shape:
-        ``(batch, units)``, or ``(batch, steps, units)`` with ``return_sequences``.
-
-    Raises:
-        ValueError: when ``units`` is not positive or the input has not three axes.
-
-    Example:
-        >>> import numpy as np
-        >>> GRU(4)(np.ones((2, 5, 3), "float32")).shape
-        (2, 4)
-    """
-
-    cell_class = GRUCell

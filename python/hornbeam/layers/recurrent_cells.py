@@ -11,6 +11,8 @@ from hornbeam._validation import fraction, integer, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.saving.registry import deserialize_keras_object
 
+__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
+
 
 class _Cell(Layer):
     gates = 1
@@ -134,7 +136,14 @@ class SimpleRNNCell(_Cell):
 
     Args:
         units: size of the state.
-        activation: a name or a function.
+        activation: a name or a function; None for linear.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the inputs' kernel.
+        recurrent_initializer, recurrent_regularizer, recurrent_constraint: of the state's kernel.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+        dropout, recurrent_dropout: fractions of the inputs and of the state dropped while training.
+        seed: of what is dropped; None for a fresh one.
+        **kwargs: as for ``Layer``.
     """
 
     @property
@@ -155,8 +164,15 @@ class LSTMCell(_Cell):
     Args:
         units: size of each state.
         activation: of the candidate and the output.
-        recurrent_activation: of the gates.
+        recurrent_activation: of the gates, likewise.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the inputs' kernel.
+        recurrent_initializer, recurrent_regularizer, recurrent_constraint: of the state's kernel.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
         unit_forget_bias: whether the forget gate's bias begins at 1.
+        dropout, recurrent_dropout: fractions of the inputs and of the state dropped while training.
+        seed: of what is dropped; None for a fresh one.
+        **kwargs: as for ``Layer``.
     """
 
     gates, state_count = 4, 2
@@ -171,10 +187,34 @@ class LSTMCell(_Cell):
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
         unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, **kwargs
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            **kwargs,
         )
         self.recurrent_activation, self.unit_forget_bias = activations.get(recurrent_activation), unit_forget_bias
 
@@ -210,8 +250,15 @@ class GRUCell(_Cell):
     Args:
         units: size of the state.
         activation: of the candidate.
-        recurrent_activation: of the gates.
+        recurrent_activation: of the gates, likewise.
+        use_bias: whether there is a bias.
+        kernel_initializer, kernel_regularizer, kernel_constraint: of the inputs' kernel.
+        recurrent_initializer, recurrent_regularizer, recurrent_constraint: of the state's kernel.
+        bias_initializer, bias_regularizer, bias_constraint: of the bias.
+        dropout, recurrent_dropout: fractions of the inputs and of the state dropped while training.
         reset_after: whether the reset gate acts after the matrix product (then the bias is ``(2, 3 * units)``).
+        seed: of what is dropped; None for a fresh one.
+        **kwargs: as for ``Layer``.
     """
 
     gates = 3
@@ -225,11 +272,35 @@ class GRUCell(_Cell):
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
         reset_after: bool = True,
+        seed: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer, **kwargs
+            units,
+            activation,
+            use_bias,
+            kernel_initializer,
+            recurrent_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            recurrent_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            recurrent_constraint,
+            bias_constraint,
+            dropout,
+            recurrent_dropout,
+            seed,
+            **kwargs,
         )
         self.recurrent_activation, self.reset_after = activations.get(recurrent_activation), reset_after
 

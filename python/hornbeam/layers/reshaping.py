@@ -7,9 +7,26 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam._tensor import dims_of, is_float
-from hornbeam._validation import channels_last, choice, int_tuple, integer, ints, positive_int
+from hornbeam._validation import channels_last, choice, int_tuple, integer, ints, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.math import shape_product
+
+__all__ = [
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Flatten",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "Resizing",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+]
 
 
 class Flatten(Layer):
@@ -258,6 +275,7 @@ class UpSampling3D(Layer):
 
     Args:
         size: an int or one for each axis.
+        data_format: only "channels_last".
     """
 
     def __init__(self, size: Any = 2, data_format: str | None = None, **kwargs: Any) -> None:
@@ -280,10 +298,41 @@ class Resizing(Layer):
         height: rows.
         width: columns.
         interpolation: "nearest" or "bilinear".
+        crop_to_aspect_ratio, pad_to_aspect_ratio, antialias: only False.
+        fill_mode: only "constant".
+        fill_value: only 0.
+        data_format: only "channels_last".
     """
 
-    def __init__(self, height: int, width: int, interpolation: str = "bilinear", **kwargs: Any) -> None:
+    _not_attributes = (
+        "crop_to_aspect_ratio",
+        "pad_to_aspect_ratio",
+        "fill_mode",
+        "fill_value",
+        "antialias",
+        "data_format",
+    )
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        unsupported("crop_to_aspect_ratio", crop_to_aspect_ratio, False)
+        unsupported("pad_to_aspect_ratio", pad_to_aspect_ratio, False)
+        unsupported("fill_mode", fill_mode, "constant")
+        unsupported("fill_value", fill_value, 0.0, 0)
+        unsupported("antialias", antialias, False)
+        channels_last(data_format)
         self.height, self.width = positive_int("height", height), positive_int("width", width)
         self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
 

@@ -20,10 +20,13 @@ from hornbeam.layers import (
     recurrent,
     recurrent_cells,
     reshaping,
+    transposed_convolution,
 )
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer, _call_parameters
 from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
+
+__all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 
 
 class Wrapper(Layer):
@@ -226,7 +229,7 @@ _sample_by_sample: set[Any] = {
     for cls in (
         *(activation.Activation, activation.ReLU, activation.LeakyReLU, activation.ELU, activation.PReLU),
         *(activation.Softmax, attention.MultiHeadAttention, attention._Projection, attention.Attention),
-        *(convolution._Conv, convolution._ConvTranspose, depthwise_convolution._DepthwiseConv),
+        *(convolution._Conv, transposed_convolution._ConvTranspose, depthwise_convolution._DepthwiseConv),
         *(depthwise_convolution._SeparableConv, core.Dense, core.EinsumDense, core.Embedding, core.Identity),
         *(core.Masking, core.Rescaling, InputLayer, merging._Merge, merging.Concatenate, merging.Dot),
         *(noise.Dropout, noise.GaussianNoise, noise.GaussianDropout, normalization.LayerNormalization),

@@ -8,6 +8,19 @@ from hornbeam._validation import integer, number
 from hornbeam.losses import functions as f
 from hornbeam.losses.loss import LossFunctionWrapper
 
+__all__ = [
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "Huber",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "SquaredHinge",
+]
+
 
 class MeanSquaredError(LossFunctionWrapper):
     """The mean over the last axis of ``(y_true - y_pred)^2``.

@@ -10,6 +10,32 @@ from hornbeam._tensor import exact_ids, to_tensor
 from hornbeam.losses.loss import check_broadcast, check_shapes, same_rank
 from hornbeam.ops.math import to_float
 
+__all__ = [
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
+    "dice",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mae",
+    "mape",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "mse",
+    "msle",
+    "poisson",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "tversky",
+]
+
 
 def _pair(name: str, y_true: Any, y_pred: Any, check: Any = check_broadcast) -> tuple[Any, Any]:
     y_pred = to_float(y_pred)
@@ -448,3 +474,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     false = ops.sum(ops.multiply(ops.subtract(1.0, a), b), axis=axis)
     below = ops.add(both, ops.add(ops.multiply(missed, alpha), ops.multiply(false, beta)))
     return ops.subtract(1.0, ops.divide(both, ops.add(below, config.epsilon())))
+
+
+mse, mae = mean_squared_error, mean_absolute_error
+mape, msle = mean_absolute_percentage_error, mean_squared_logarithmic_error

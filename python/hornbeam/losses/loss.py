@@ -13,6 +13,8 @@ from hornbeam._validation import choice
 from hornbeam.ops.math import shape_product
 from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
+__all__ = ["Loss", "LossFunctionWrapper"]
+
 _REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 
 

@@ -8,6 +8,18 @@ from hornbeam._validation import axes, fraction, integer, number
 from hornbeam.losses import functions as f
 from hornbeam.losses.loss import LossFunctionWrapper
 
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "Dice",
+    "KLDivergence",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "Tversky",
+]
+
 
 class KLDivergence(LossFunctionWrapper):
     """``sum(y_true log(y_true / y_pred))`` over the last axis (Kullback and Leibler 1951).

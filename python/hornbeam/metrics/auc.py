@@ -17,6 +17,8 @@ from hornbeam.metrics.confusion import count_confusion, evenly_spread
 from hornbeam.metrics.metric import Metric, alike
 from hornbeam.ops.math import to_float
 
+__all__ = ["AUC"]
+
 _KINDS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
 
@@ -172,6 +174,3 @@ class AUC(Metric):
             "from_logits": self.from_logits,
         }
         return config if self._given is None else {**config, "thresholds": self._given}
-
-
-__all__ = ["AUC"]

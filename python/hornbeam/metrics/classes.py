@@ -14,6 +14,8 @@ from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.metric import Metric, alike
 from hornbeam.ops.math import to_float
 
+__all__ = ["F1Score", "FBetaScore", "MeanIoU"]
+
 
 class FBetaScore(Metric):
     """The harmonic mean of precision and recall by class, recall weighing ``beta`` times as much.
@@ -206,6 +208,3 @@ class MeanIoU(Metric):
             "sparse_y_pred": self.sparse_y_pred,
             "axis": self.axis,
         }
-
-
-__all__ = ["F1Score", "FBetaScore", "MeanIoU"]

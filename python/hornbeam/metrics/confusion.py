@@ -14,6 +14,8 @@ from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.metric import Metric, alike
 from hornbeam.ops.math import to_float
 
+__all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
+
 _NEVER = -1e10  # below every threshold: what is not among the k best, and the threshold of those that are
 
 
@@ -147,6 +149,16 @@ class Precision(_Counts):
     _direction = "up"
     _kept = ("true_positives", "false_positives")
 
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(thresholds, top_k, class_id, name, dtype)
+
     def result(self) -> Any:
         """The precision."""
         return self._out(divide_no_nan(self.true_positives, ops.add(self.true_positives, self.false_positives)))
@@ -175,6 +187,16 @@ class Recall(_Counts):
 
     _direction = "up"
     _kept = ("true_positives", "false_negatives")
+
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(thresholds, top_k, class_id, name, dtype)
 
     def result(self) -> Any:
         """The recall."""
@@ -210,6 +232,9 @@ class TruePositives(_One):
 
     _kept = ("true_positives",)
 
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(thresholds, name, dtype)
+
 
 class FalsePositives(_One):
     """How many negatives were called positive.
@@ -227,6 +252,9 @@ class FalsePositives(_One):
     """
 
     _kept = ("false_positives",)
+
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(thresholds, name, dtype)
 
 
 class TrueNegatives(_One):
@@ -246,6 +274,9 @@ class TrueNegatives(_One):
 
     _kept = ("true_negatives",)
 
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(thresholds, name, dtype)
+
 
 class FalseNegatives(_One):
     """How many positives were called negative.
@@ -264,5 +295,5 @@ class FalseNegatives(_One):
 
     _kept = ("false_negatives",)
 
-
-__all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
+    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(thresholds, name, dtype)

@@ -16,6 +16,8 @@ from hornbeam.losses.loss import check_shapes, divide_no_nan, fit_weight, mask_o
 from hornbeam.ops.math import to_float
 from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
+__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum"]
+
 
 class Metric:
     """A running figure: ``update_state`` takes a batch, ``result`` gives the figure, ``reset_state`` starts over.
@@ -84,18 +86,42 @@ class Metric:
         self.dtype = "float32"
 
     def add_variable(
-        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str | None = "sum",
+        name: str | None = None,
     ) -> Variable:
-        """Makes a piece of state."""
+        """Makes a piece of state.
+
+        Args:
+            shape: dimensions.
+            initializer: how it begins: an initializer or its name.
+            dtype: None for the metric's.
+            aggregation: how replicas would agree on it; there is one.
+            name: its name, "variable" by default.
+        """
         self._check_begun()
         claim(f"{self.name}/{name or 'variable'}", tuple(shape), dtype or self.dtype)
         fits_memory(f"{self.name}/{name or 'variable'}", shape, dtype or self.dtype)
-        v = Variable(initializers.get(initializer), tuple(shape), dtype or self.dtype, False, name or "variable")
+        v = Variable(
+            initializers.get(initializer),
+            tuple(shape),
+            dtype or self.dtype,
+            trainable=False,
+            aggregation=aggregation,
+            name=name or "variable",
+        )
         v._path = f"{self.name}/{v.name}"
         self._tracker.track(v)
         return v
 
-    add_weight = add_variable
+    def add_weight(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+    ) -> Variable:
+        """Makes a piece of state, as ``add_variable`` does."""
+        return self.add_variable(shape, initializer, dtype, name=name)
 
     @property
     def variables(self) -> list[Variable]:
@@ -239,6 +265,3 @@ def alike(name: str, y_true: Any, y_pred: Any, check: Any = check_shapes) -> tup
     y_true, y_pred = same_rank(y_true, y_pred)
     check(name, y_true, y_pred)
     return y_true, y_pred
-
-
-__all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum", "alike", "divide_no_nan"]

@@ -7,6 +7,8 @@ from typing import Any
 from hornbeam.losses import functions as f
 from hornbeam.metrics.metric import MeanMetricWrapper
 
+__all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "KLDivergence", "Poisson", "SparseCategoricalCrossentropy"]
+
 
 class KLDivergence(MeanMetricWrapper):
     """The mean of ``sum(y_true log(y_true / y_pred))``.

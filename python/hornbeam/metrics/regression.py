@@ -12,6 +12,20 @@ from hornbeam.losses.loss import check_broadcast, fit_weight
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, alike
 from hornbeam.ops.math import shape_product, to_float
 
+__all__ = [
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "R2Score",
+    "RootMeanSquaredError",
+    "SquaredHinge",
+]
+
 
 def _cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return ops.negative(f.cosine_similarity(y_true, y_pred, axis))

@@ -9,6 +9,7 @@ from typing import Any
 
 from hornbeam import losses, metrics, optimizers
 from hornbeam._tree import map_structure
+from hornbeam._validation import unsupported
 from hornbeam.layers.layer import Layer
 from hornbeam.models._stored import stored_programs
 from hornbeam.models.functional_config import functional_config, functional_from_config
@@ -122,18 +123,20 @@ class Saved:
         """Writes the programs and weights for native use, without the Python config (see ``save``)."""
         model_file.save_model(self, filepath, config=False, sample=sample)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
         """Writes the weights alone.
 
         Args:
             filepath: a path ending in ".weights.h5", for a file as Keras' (HDF5), or in ".hornbeam" or no suffix, for one in
                 the safetensors layout (see ``save``).
             overwrite: False: raise when the file exists.
+            max_shard_size: only None, for one file.
 
         Raises:
             ValueError: for a path whose suffix is another format's.
             OSError: when the file cannot be written; an old file is left as it was.
         """
+        unsupported("max_shard_size", max_shard_size, None)
         model_file.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False) -> None:

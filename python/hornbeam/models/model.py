@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam._tree import flatten
-from hornbeam.layers.layer import Layer, map_shape
+from hornbeam.layers._configs import map_shape
+from hornbeam.layers.layer import Layer
 from hornbeam.models._functional_graph import Graph, Operation, infer
 from hornbeam.models._saved import Saved
 from hornbeam.training.trainer import Trainer
@@ -153,15 +154,18 @@ class Model(Saved, Trainer, Layer):
 
         Args:
             line_length: width of the table, None for 88.
-            positions: accepted for compatibility.
+            positions: where each column but "Trainable" ends, as shares of the width; None for a usual layout.
             print_fn: called with the text instead of ``print``.
             expand_nested: whether to list the layers of models inside.
             show_trainable: whether to add a column.
-            layer_range: accepted for compatibility.
+            layer_range: names, or patterns of them, of the first and the last layer to list.
+
+        Raises:
+            ValueError: for positions that do not grow, or a range that matches no layers.
         """
         from hornbeam.models.summary import summary_text
 
-        text = summary_text(self, line_length, expand_nested, show_trainable)
+        text = summary_text(self, line_length, positions, expand_nested, show_trainable, layer_range)
         (print_fn or print)(text)
 
 

@@ -107,6 +107,14 @@ class Sequential(Model):
             mask = None  # from here on it travels on the values
         return inputs
 
+    def compute_output_shape(self, input_shape: Any) -> Any:  # type: ignore[override]
+        """The output's shape for an input's."""
+        return super().compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:  # type: ignore[override]
+        """The symbolic output for a symbolic input."""
+        return super().compute_output_spec(inputs, training=training, mask=mask)
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """None: masks travel on the values."""
         return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import numpy as np
 
 from hornbeam._tree import flatten
+from hornbeam._validation import number
 
 
 def _count(variables: list[Any]) -> tuple[int, int]:
@@ -55,7 +57,36 @@ def _sources(layer: Any, model: Any) -> str:
     return ", ".join(names) or "-"
 
 
-def summary_text(model: Any, line_length: int | None, expand_nested: bool, show_trainable: bool) -> str:
+def _between(layers: list[Any], ends: Any) -> list[Any]:
+    """The layers from the first whose name matches one pattern to the last that matches the other."""
+    if ends is None:
+        return layers
+    if not isinstance(ends, (tuple, list)) or len(ends) != 2 or not all(isinstance(e, str) for e in ends):
+        raise ValueError(f"`layer_range` must be two names. Received: layer_range={ends!r}")
+    first, last = ([i for i, layer in enumerate(layers) if re.match(e, layer.name)] for e in ends)
+    if not first or not last:
+        names = [layer.name for layer in layers]
+        raise ValueError(f"`layer_range` must match layers of {names}. Received: layer_range={ends!r}")
+    return layers[first[0] : last[-1] + 1] or layers[last[0] : first[-1] + 1]
+
+
+def _shares(ends: Any, columns: int) -> list[float]:
+    """Each column's share of the width, from where the columns end."""
+    found = [number("positions", e, 0, 1) for e in ends] if isinstance(ends, (tuple, list)) else []
+    shares = [b - a for a, b in zip([0.0, *found], found)]
+    if len(shares) != columns or min(shares) <= 0:
+        raise ValueError(f"`positions` must be {columns} growing numbers. Received: positions={ends!r}")
+    return shares
+
+
+def summary_text(
+    model: Any,
+    line_length: int | None,
+    positions: Any,
+    expand_nested: bool,
+    show_trainable: bool,
+    layer_range: Any,
+) -> str:
     """The table as text."""
     functional = model._graph is not None and not hasattr(model, "_stack")
     headers = (
@@ -78,13 +109,14 @@ def summary_text(model: Any, line_length: int | None, expand_nested: bool, show_
             if expand_nested and hasattr(layer, "layers"):
                 add(layer, layer.layers, indent + "  ")
 
-    add(model, model._graph.operations if functional else model.layers, "")
+    add(model, _between(model._graph.operations if functional else model.layers, layer_range), "")
     width = line_length or (108 if functional else 88)
     try:
         width = min(width, max(48, os.get_terminal_size().columns - 4))
     except OSError:
         pass
     share = [0.30, 0.26, 0.16, 0.28] if functional else [0.42, 0.36, 0.22]
+    share = share if positions is None else _shares(positions, len(share))
     share = share + [0.1] * (len(headers) - len(share))
     room = width - 3 * len(headers) - 1
     widths = [max(6, int(room * s / sum(share))) for s in share]

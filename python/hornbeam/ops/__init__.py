@@ -1,23 +1,42 @@
 """All operations, with Keras' names. They work on eager tensors, traced values and symbolic tensors alike."""
 
-import types as _types
-
+from hornbeam.ops import (
+    activations,
+    arrays,
+    control,
+    convolution,
+    creation,
+    indexing,
+    linalg,
+    math,
+    nn,
+    reductions,
+    selection,
+)
 from hornbeam.ops._symbolic import takes_symbols as _takes_symbols
 from hornbeam.ops.activations import *  # noqa: F403
 from hornbeam.ops.arrays import *  # noqa: F403
-from hornbeam.ops.control import cond, fori_loop, map, scan, switch, vectorized_map, while_loop  # noqa: F401
+from hornbeam.ops.control import *  # noqa: F403
 from hornbeam.ops.convolution import *  # noqa: F403
 from hornbeam.ops.creation import *  # noqa: F403
 from hornbeam.ops.indexing import *  # noqa: F403
 from hornbeam.ops.linalg import *  # noqa: F403
 from hornbeam.ops.math import *  # noqa: F403
-from hornbeam.ops.math import abs, round  # noqa: F401
 from hornbeam.ops.nn import *  # noqa: F403
 from hornbeam.ops.reductions import *  # noqa: F403
-from hornbeam.ops.reductions import all, any, max, min, sum  # noqa: F401
 from hornbeam.ops.selection import *  # noqa: F403
-from hornbeam.ops.selection import slice  # noqa: F401
 
-for _name, _op in list(globals().items()):
-    if isinstance(_op, _types.FunctionType) and _op.__module__.startswith(__name__) and not _name.startswith("_"):
-        globals()[_name] = _takes_symbols(_name, _op)
+__all__ = [*activations.__all__]
+__all__ += arrays.__all__
+__all__ += control.__all__
+__all__ += convolution.__all__
+__all__ += creation.__all__
+__all__ += indexing.__all__
+__all__ += linalg.__all__
+__all__ += math.__all__
+__all__ += nn.__all__
+__all__ += reductions.__all__
+__all__ += selection.__all__
+
+for _name in __all__:
+    globals()[_name] = _takes_symbols(_name, globals()[_name])

@@ -10,6 +10,28 @@ from hornbeam._tensor import dims_of, emit1, to_tensor
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
 
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "glu",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu6",
+    "selu",
+    "silu",
+    "softmax",
+    "softsign",
+    "swish",
+    "threshold",
+]
+
 relu = m.relu
 sigmoid = m.sigmoid
 tanh = m.tanh

@@ -14,6 +14,32 @@ from hornbeam._tensor import dims_of, emit1, to_tensor, variable_value
 from hornbeam._trace import Traced
 from hornbeam.ops import math as m
 
+__all__ = [
+    "array",
+    "broadcast_to",
+    "concatenate",
+    "convert_to_numpy",
+    "convert_to_tensor",
+    "expand_dims",
+    "flip",
+    "hstack",
+    "is_tensor",
+    "moveaxis",
+    "ravel",
+    "repeat",
+    "reshape",
+    "roll",
+    "shape",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "transpose",
+    "unstack",
+    "vstack",
+]
+
 
 def shape(x: Any) -> tuple[Any, ...]:
     """Dimensions of ``x``: ints, or expressions (usable as shape parameters) where only the running graph knows them.
@@ -27,12 +53,13 @@ def shape(x: Any) -> tuple[Any, ...]:
     return dims_of(x)
 
 
-def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
     """``x`` as a tensor, in another dtype when one is given.
 
     Args:
         x: a tensor, variable, array, number, or lists of them.
         dtype: name of the element type; None for its own (floats of lists: ``floatx``).
+        sparse, ragged: only None or False: tensors here are dense.
 
     Returns:
         A tensor.
@@ -40,6 +67,8 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
     Raises:
         TypeError: for what is not numeric.
     """
+    _check.unsupported("sparse", sparse, None, False)
+    _check.unsupported("ragged", ragged, None, False)
     return to_tensor(x, None if dtype is None else config.standardize_dtype(dtype))
 
 

@@ -17,6 +17,8 @@ from hornbeam._tree import flatten, map_structure, pack_like
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
 
+__all__ = ["cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
+
 
 class _Body:
     """A Python function traced into a sub-graph."""
@@ -60,7 +62,12 @@ def _typed(x: Any) -> tuple[Any, Any]:
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: Any = None, reverse: bool = False
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: Any = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
     """Runs ``carry, y = f(carry, x)`` over the leading axis of ``xs``.
 
@@ -70,6 +77,7 @@ def scan(
         xs: a tensor or a structure of them with one leading size, or None.
         length: the number of steps when ``xs`` is None.
         reverse: whether to start from the end.
+        unroll: True, False or how many steps to join, an int >= 1; the program is the same loop.
 
     Returns:
         The last carry, and the ys stacked along a new leading axis. Differentiable.
@@ -79,6 +87,8 @@ def scan(
         >>> float(total), sums.numpy().tolist()
         (6.0, [1.0, 3.0, 6.0])
     """
+    if not isinstance(unroll, bool):
+        _check.positive_int("unroll", unroll)
     x_leaves = [to_tensor(x) for x in flatten(xs)] if xs is not None else []
     if not x_leaves and length is None:
         raise ValueError("`length` is required when `xs` is None. Received: length=None")

@@ -10,6 +10,8 @@ from hornbeam._tensor import dims_of, emit, emit1, to_tensor
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
 
+__all__ = ["average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"]
+
 
 def _same_padding(n: Any, window: int, stride: int) -> tuple[Any, Any]:
     """Padding before and after so that the output has ceil(n / stride) places; the odd one comes after."""

@@ -16,6 +16,23 @@ from hornbeam._variable import Variable
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import _smaller, broadcast_to, is_tensor, moveaxis, reshape
 
+__all__ = [
+    "arange",
+    "diag",
+    "empty",
+    "eye",
+    "full",
+    "full_like",
+    "linspace",
+    "meshgrid",
+    "ones",
+    "ones_like",
+    "tril",
+    "triu",
+    "zeros",
+    "zeros_like",
+]
+
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
     """Evenly spaced numbers in [start, stop); ``start`` and ``stop`` may be dimensions, with step 1.

@@ -16,6 +16,20 @@ from hornbeam.ops.arrays import _slice_axis, concatenate, expand_dims, moveaxis,
 from hornbeam.ops.creation import arange
 from hornbeam.ops.selection import _joint_ids, get_item
 
+__all__ = [
+    "argsort",
+    "boolean_mask",
+    "in_top_k",
+    "nonzero",
+    "one_hot",
+    "scatter",
+    "scatter_update",
+    "segment_sum",
+    "sort",
+    "top_k",
+    "unique",
+]
+
 
 def _rows_of(indices: Any, sizes: list[Any]) -> tuple[Any, Any, list[Any]]:
     """Coordinates ``(..., k)`` on the first k axes as numbers of rows, how many rows there are, and the other axes."""
@@ -95,7 +109,7 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: b
         data: ``(rows, ...)``.
         segment_ids: ints ``(rows,)``, in any order; rows with an id outside [0, num_segments) are left out.
         num_segments: how many there are; None, for eager ids, for one more than the largest.
-        sorted: accepted for compatibility.
+        sorted: True or False: whether the ids are known to be in order; the sums are the same.
     """
     x, ids = m._numbers(data), exact_ids(segment_ids)
     if num_segments is None:

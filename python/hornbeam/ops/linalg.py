@@ -15,6 +15,8 @@ from hornbeam.ops import math as m
 from hornbeam.ops import reductions
 from hornbeam.ops.arrays import expand_dims, reshape, squeeze, transpose
 
+__all__ = ["dot", "einsum", "matmul", "norm", "outer", "tensordot"]
+
 
 def _as_numbers(product: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     """A product in the operands' dtype: bools are counted, and true where there is any."""

@@ -16,6 +16,71 @@ from hornbeam import config
 from hornbeam._operators import TensorLike
 from hornbeam._tensor import _FLOATS, Tensor, dims_of, emit1, promote, to_tensor, variable_value
 
+__all__ = [
+    "abs",
+    "absolute",
+    "add",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cast",
+    "ceil",
+    "clip",
+    "cos",
+    "cosh",
+    "divide",
+    "equal",
+    "erf",
+    "erfinv",
+    "exp",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "negative",
+    "not_equal",
+    "power",
+    "reciprocal",
+    "relu",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "size",
+    "softplus",
+    "sqrt",
+    "square",
+    "stop_gradient",
+    "subtract",
+    "tan",
+    "tanh",
+    "true_divide",
+    "where",
+]
+
 
 def dtype_of(x: Any) -> str:
     """The dtype of a tensor, variable or array; of a number, the one it has by itself."""
@@ -345,16 +410,16 @@ def _numbers(x: Any) -> Any:
     return to_tensor(x, "int32") if x.dtype == "bool" else x
 
 
-def stop_gradient(x: Any) -> Any:
-    """x itself, through which no gradient flows.
+def stop_gradient(variable: Any) -> Any:
+    """A tensor itself, through which no gradient flows.
 
     Args:
-        x: a tensor of any shape.
+        variable: a tensor or variable of any shape.
 
     Returns:
-        A tensor of x's shape and dtype.
+        A tensor of its shape and dtype.
     """
-    return emit1("stop_gradient", [to_tensor(x)])
+    return emit1("stop_gradient", [to_tensor(variable)])
 
 
 def shape_product(dims: Sequence[Any]) -> Any:

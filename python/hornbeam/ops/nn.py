@@ -18,6 +18,20 @@ from hornbeam.ops import math as m
 from hornbeam.ops.activations import log_softmax, softmax
 from hornbeam.ops.linalg import matmul, norm
 
+__all__ = [
+    "batch_normalization",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "causal_mask",
+    "dot_product_attention",
+    "layer_normalization",
+    "multi_hot",
+    "normalize",
+    "resize",
+    "rms_normalization",
+    "sparse_categorical_crossentropy",
+]
+
 
 def batch_normalization(
     x: Any, mean: Any, variance: Any, axis: int = -1, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
@@ -139,6 +153,8 @@ def dot_product_attention(
     mask: Any = None,
     scale: float | None = None,
     is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
 ) -> Any:
     """softmax(query key^T * scale + bias) value (Vaswani et al. 2017).
 
@@ -150,7 +166,11 @@ def dot_product_attention(
         mask: bool, true where attention is allowed, broadcast likewise; a row where nothing is gives zeros.
         scale: None for ``1 / sqrt(d)``.
         is_causal: whether each position sees only itself and earlier ones.
+        flash_attention: only None or False; the scores are never all in memory, unless there is a ``bias``.
+        attn_logits_soft_cap: only None.
     """
+    _check.unsupported("flash_attention", flash_attention, None, False)
+    _check.unsupported("attn_logits_soft_cap", attn_logits_soft_cap, None)
     query, key, value = (m.to_float(t) for t in m._unify(query, key, value))
     if any(t.ndim != 4 for t in (query, key, value)):
         raise ValueError(
@@ -301,12 +321,14 @@ def _same_shape(op: str, a: Any, b: Any) -> None:
         )
 
 
-def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
+def multi_hot(
+    inputs: Any, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False
+) -> Any:
     """1 at each of the indices.
 
     Args:
         inputs: ints ``(..., n)``.
-        num_classes: how many there are.
+        num_classes: how many there are; it must be given.
         axis: of ``one_hot(inputs)``, where the classes lie. Of that, the inputs' last axis is joined; of a matrix, axis 1.
         dtype: name of the element type; None for ``floatx``.
         sparse: only False.
@@ -315,6 +337,8 @@ def multi_hot(inputs: Any, num_classes: int, axis: int = -1, dtype: Any = None, 
         ``(..., num_classes)``.
     """
     _check.unsupported("sparse", sparse, False)
+    if num_classes is None:
+        raise ValueError("`num_classes` must be the number of classes. Received: num_classes=None")
     x = to_tensor(inputs)
     hot = indexing.one_hot(x, num_classes, axis=axis, dtype=dtype)
     if x.ndim <= 2:  # as Keras has it, whatever the axis

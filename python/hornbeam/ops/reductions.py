@@ -14,6 +14,7 @@ from hornbeam._trace import current_trace
 from hornbeam.ops.math import (
     _numbers,
     add,
+    cast,
     equal,
     exp,
     isfinite,
@@ -25,6 +26,27 @@ from hornbeam.ops.math import (
     to_float,
     where,
 )
+
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "cumprod",
+    "cumsum",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "moments",
+    "prod",
+    "std",
+    "sum",
+    "var",
+]
 
 Axis = int | Sequence[int] | None
 
@@ -61,18 +83,21 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     return _counted("sum", x, axis, keepdims)
 
 
-def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def prod(x: Any, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """The product over ``axis``.
 
     Args:
         x: a tensor of any shape.
         axis: an int, several, or None for all axes; negative ones count from the end.
         keepdims: whether reduced axes stay, with size 1.
+        dtype: of the elements that are multiplied; None for their own.
 
     Returns:
-        A tensor of the other axes; in the dtype that ``sum`` gives.
+        A tensor of the other axes; in ``dtype``, or the one that ``sum`` gives.
     """
-    return _counted("prod", x, axis, keepdims)
+    if dtype is None:
+        return _counted("prod", x, axis, keepdims)
+    return cast(_counted("prod", cast(x, dtype), axis, keepdims), dtype)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:

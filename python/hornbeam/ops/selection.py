@@ -27,6 +27,8 @@ from hornbeam.ops.arrays import (
 )
 from hornbeam.ops.creation import arange, ones_like
 
+__all__ = ["get_item", "pad", "slice", "slice_update", "take", "take_along_axis"]
+
 
 def get_item(x: Any, key: Any) -> Any:
     """``x[key]``, as NumPy's: ints, slices, ``...``, None, and any number of integer or (eager) boolean arrays.

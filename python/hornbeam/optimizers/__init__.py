@@ -1,28 +1,13 @@
 """Optimizers, their schedules and ``get``."""
 
-from __future__ import annotations
+from hornbeam.optimizers import adam, algorithms, optimizer, schedules, serialization
+from hornbeam.optimizers.adam import *  # noqa: F403
+from hornbeam.optimizers.algorithms import *  # noqa: F403
+from hornbeam.optimizers.optimizer import *  # noqa: F403
+from hornbeam.optimizers.serialization import *  # noqa: F403
 
-from typing import Any
-
-from hornbeam.optimizers import schedules  # noqa: F401
-from hornbeam.optimizers.adam import Adam, Adamax, AdamW, Nadam
-from hornbeam.optimizers.algorithms import SGD, Adadelta, Adagrad, Lion, RMSprop
-from hornbeam.optimizers.optimizer import Optimizer  # noqa: F401
-from hornbeam.saving.registry import lookup, serialize_keras_object
-
-_TABLE = {c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion)}
-
-
-def get(identifier: Any) -> Any:
-    """The optimizer a name, config or object stands for."""
-    return lookup("optimizer", identifier, _TABLE)
-
-
-def serialize(optimizer: Any) -> Any:
-    """Its config."""
-    return serialize_keras_object(optimizer)
-
-
-def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The optimizer that a config or a name stands for, perhaps among custom objects by name."""
-    return lookup("optimizer", config, _TABLE, custom_objects)
+__all__ = ["schedules"]
+__all__ += adam.__all__
+__all__ += algorithms.__all__
+__all__ += optimizer.__all__
+__all__ += serialization.__all__

@@ -7,6 +7,8 @@ from typing import Any
 from hornbeam import ops
 from hornbeam.optimizers.optimizer import Optimizer
 
+__all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
+
 
 class Adam(Optimizer):
     """Moving means of gradients and of their squares (Kingma and Ba 2014), epsilon being the paper's epsilon-hat.
@@ -20,7 +22,9 @@ class Adam(Optimizer):
         beta_2: of the squares' mean.
         epsilon: added to the root.
         amsgrad: whether the largest squares so far are used (Reddi et al. 2018).
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Example:
         >>> import hornbeam as hb
@@ -38,9 +42,32 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **kwargs: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
     ) -> None:
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
         self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
 
     def build(self, variables: Any) -> None:
@@ -85,7 +112,9 @@ class AdamW(Adam):
         beta_2: of the squares' mean.
         epsilon: added to the root.
         amsgrad: whether the largest squares so far are used.
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Raises:
         ValueError: when weight_decay is None.
@@ -107,11 +136,37 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
-        **kwargs: Any,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
     ) -> None:
         if weight_decay is None:
             raise ValueError("`weight_decay` must be a number. Received: weight_decay=None")
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
+        super().__init__(
+            learning_rate,
+            beta_1,
+            beta_2,
+            epsilon,
+            amsgrad,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
 
 
 class Nadam(Optimizer):
@@ -124,7 +179,9 @@ class Nadam(Optimizer):
         beta_1: of the gradients' mean.
         beta_2: of the squares' mean.
         epsilon: added to the root.
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Example:
         >>> import hornbeam as hb
@@ -141,9 +198,32 @@ class Nadam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        **kwargs: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
     ) -> None:
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def build(self, variables: Any) -> None:
@@ -191,7 +271,9 @@ class Adamax(Optimizer):
         beta_1: of the gradients' mean.
         beta_2: of the maximum.
         epsilon: added to the maximum.
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Example:
         >>> import hornbeam as hb
@@ -208,9 +290,32 @@ class Adamax(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        **kwargs: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
     ) -> None:
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     def build(self, variables: Any) -> None:

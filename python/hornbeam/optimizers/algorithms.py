@@ -7,6 +7,8 @@ from typing import Any
 from hornbeam import ops
 from hornbeam.optimizers.optimizer import Optimizer
 
+__all__ = ["Adadelta", "Adagrad", "Lion", "RMSprop", "SGD"]
+
 
 class SGD(Optimizer):
     """Gradient descent, perhaps with momentum.
@@ -18,7 +20,9 @@ class SGD(Optimizer):
         learning_rate: a number, a schedule, or a function of no arguments.
         momentum: in [0, 1).
         nesterov: whether to look ahead (Nesterov 1983).
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Raises:
         ValueError: when momentum is not in [0, 1].
@@ -32,8 +36,37 @@ class SGD(Optimizer):
         0.5
     """
 
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
         if not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
             raise ValueError(f"`momentum` must be in [0, 1]. Received: momentum={momentum}")
         self.momentum, self.nesterov = momentum, nesterov
@@ -66,7 +99,9 @@ class RMSprop(Optimizer):
         momentum: of the updates.
         epsilon: added to the mean square.
         centered: whether the variance is used instead.
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Example:
         >>> import hornbeam as hb
@@ -84,9 +119,32 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        **kwargs: Any,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
     ) -> None:
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
         self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
 
     def build(self, variables: Any) -> None:
@@ -124,7 +182,9 @@ class Adagrad(Optimizer):
         learning_rate: a number, a schedule, or a function of no arguments.
         initial_accumulator_value: what the sums begin with.
         epsilon: added to the sums.
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Example:
         >>> import hornbeam as hb
@@ -136,9 +196,36 @@ class Adagrad(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **kwargs: Any
+        self,
+        learning_rate: Any = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
     ) -> None:
-        super().__init__(learning_rate, **kwargs)
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
         self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
 
     def build(self, variables: Any) -> None:
@@ -168,7 +255,9 @@ class Adadelta(Optimizer):
         learning_rate: a number, a schedule, or a function of no arguments.
         rho: of the moving means.
         epsilon: added to them.
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Example:
         >>> import hornbeam as hb
@@ -179,8 +268,37 @@ class Adadelta(Optimizer):
         0.999
     """
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **kwargs: Any) -> None:
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
         self.rho, self.epsilon = rho, epsilon
 
     def build(self, variables: Any) -> None:
@@ -210,7 +328,9 @@ class Lion(Optimizer):
         learning_rate: a number, a schedule, or a function of no arguments.
         beta_1: of the interpolation.
         beta_2: of the momentum.
-        **kwargs: as for ``Optimizer``: name, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ...
+        weight_decay, clipnorm, clipvalue, global_clipnorm: as for ``Optimizer``.
+        use_ema, ema_momentum, ema_overwrite_frequency: likewise.
+        loss_scale_factor, gradient_accumulation_steps, name, lazy: likewise.
 
     Example:
         >>> import hornbeam as hb
@@ -221,8 +341,37 @@ class Lion(Optimizer):
         0.5
     """
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99, **kwargs: Any) -> None:
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        lazy: bool = False,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            lazy,
+        )
         self.beta_1, self.beta_2 = beta_1, beta_2
 
     def build(self, variables: Any) -> None:

@@ -25,6 +25,8 @@ from hornbeam.saving.registry import (
     serialize_keras_object,
 )
 
+__all__ = ["Optimizer"]
+
 
 def _whole(build: Any) -> Any:
     """``build``, which leaves the optimizer as it was when it fails."""
@@ -80,10 +82,7 @@ class Optimizer:
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         lazy: bool = False,
-        **kwargs: Any,
     ) -> None:
-        if kwargs:
-            raise ValueError(f"{type(self).__name__} has no argument {next(iter(kwargs))!r}")
         clips = [c for c in (clipnorm, clipvalue, global_clipnorm) if c is not None]
         if len(clips) > 1:
             raise ValueError(
@@ -201,12 +200,35 @@ class Optimizer:
         return v
 
     def add_variable(
-        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None
+        self,
+        shape: Any = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str | None = "none",
+        layout: Any = None,
+        name: str | None = None,
     ) -> Variable:
-        """Makes a variable of the optimizer's own."""
+        """Makes a variable of the optimizer's own.
+
+        Args:
+            shape: dimensions.
+            initializer: how it begins: an initializer or its name.
+            dtype: None for float32.
+            aggregation: how replicas would agree on it; there is one.
+            layout: only None.
+            name: its name, "variable" by default.
+        """
         from hornbeam import initializers
 
-        v = Variable(initializers.get(initializer), tuple(shape), dtype or "float32", False, name or "variable")
+        v = Variable(
+            initializers.get(initializer),
+            tuple(shape),
+            dtype or "float32",
+            trainable=False,
+            aggregation=aggregation,
+            name=name or "variable",
+            layout=layout,
+        )
         v._path = f"{self.name}/{v.name}"
         self._slots.append(v)
         return v
@@ -404,9 +426,13 @@ class Optimizer:
                 v.assign(ops.where(now, average, v))
 
     def finalize_variable_values(self, var_list: Any = None) -> None:
-        """Replaces the weights by their moving averages, with ``use_ema``."""
+        """Replaces weights by their moving averages, with ``use_ema``.
+
+        Args:
+            var_list: the weights; None for all that the optimizer was built with.
+        """
         if self.use_ema and self.built:
-            for v in self._trainable:
+            for v in self._trainable if var_list is None else var_list:
                 v.assign(self._averages[self._get_variable_index(v)].value)
 
     # ---- configs ----

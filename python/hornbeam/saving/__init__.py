@@ -1,6 +1,6 @@
 """Configs, files and the registry of classes that configs may name."""
 
-from hornbeam.saving.custom_objects import (  # noqa: F401
+from hornbeam.saving.custom_objects import (
     CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
@@ -8,5 +8,18 @@ from hornbeam.saving.custom_objects import (  # noqa: F401
     get_registered_object,
     register_keras_serializable,
 )
-from hornbeam.saving.model_file import load_model, save_model  # noqa: F401
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object  # noqa: F401
+from hornbeam.saving.model_file import load_model, save_model
+from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
+
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "load_model",
+    "register_keras_serializable",
+    "save_model",
+    "serialize_keras_object",
+]

@@ -11,11 +11,6 @@ import numpy as np
 
 from hornbeam.saving.custom_objects import CustomObjectScope, get_registered_name, get_registered_object
 
-# Modules that users import from; all else they find in the package around a module.
-_PUBLIC = {
-    f"hornbeam.{m}"
-    for m in ("activations", "constraints", "initializers", "optimizers.schedules", "random", "regularizers")
-}
 # Whose public functions a config may name: none of them does more than compute.
 _FUNCTION_MODULES = tuple(
     f"hornbeam.{m}" for m in ("activations", "ops", "losses", "metrics", "initializers", "regularizers", "constraints")
@@ -26,8 +21,7 @@ _by_name: dict[str, Any] = {}  # the last of each name, for configs that say no 
 
 def public_module(obj: Any) -> str:
     """Where users find a class or function of this package: "hornbeam.layers" for one of ``hornbeam.layers.core``."""
-    module = str(obj.__module__)
-    return module if module in _PUBLIC else module.rpartition(".")[0]
+    return str(obj.__module__).rpartition(".")[0]
 
 
 def register_builtin(cls: Any) -> Any:

@@ -12,7 +12,7 @@ from hornbeam._programs import ProgramCache
 from hornbeam._tensor import Tensor, name_of, to_tensor
 from hornbeam._trace import Trace
 from hornbeam._tree import flatten, map_structure, pack_like, signature
-from hornbeam._validation import positive_int
+from hornbeam._validation import positive_int, unsupported
 from hornbeam._whole import all_or_nothing, one_at_a_time
 from hornbeam.autodiff import GradientTape
 from hornbeam.function import Compiled, check_options
@@ -65,14 +65,16 @@ class Steps:
             weighted_metrics: metrics that take sample weights.
             run_eagerly: whether to run ``train_step`` op by op in Python, for debugging.
             steps_per_execution: how many steps pass between batch callbacks.
-            jit_compile: accepted for compatibility.
-            auto_scale_loss: accepted for compatibility.
+            jit_compile: True, False or "auto"; a step is compiled in any case, unless it runs eagerly.
+            auto_scale_loss: True or False; losses are scaled by an optimizer's ``loss_scale_factor`` alone.
             on_nonfinite: what a NaN or infinity in the loss, or in a gradient, does before any weight is changed: None
                 (go on, as Keras), "raise", or "skip" (leave this step out).
             threads: threads for this model's programs, 0 for HB_NUM_THREADS or all CPUs.
         """
         if on_nonfinite not in (None, "raise", "skip"):
             raise ValueError(f"`on_nonfinite` must be None, 'raise' or 'skip'. Received: on_nonfinite={on_nonfinite!r}")
+        unsupported("jit_compile", jit_compile, "auto", True, False)
+        unsupported("auto_scale_loss", auto_scale_loss, True, False)
         self._check_begun()
         check_options(threads=threads)
         found = optimizers.get(optimizer)

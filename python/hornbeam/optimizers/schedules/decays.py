@@ -14,6 +14,18 @@ from hornbeam.saving.registry import (
     serialize_keras_object,
 )
 
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "deserialize",
+    "serialize",
+]
+
 
 class LearningRateSchedule:
     """Base class: override ``__call__(step)`` and ``get_config``. Constructor arguments are kept as attributes."""
@@ -259,9 +271,9 @@ class CosineDecayRestarts(LearningRateSchedule):
         return ops.multiply(ops.add(ops.multiply(wave, 1.0 - self.alpha), self.alpha), self.initial_learning_rate)
 
 
-def serialize(schedule: Any) -> Any:
+def serialize(learning_rate_schedule: Any) -> Any:
     """Its config."""
-    return serialize_keras_object(schedule)
+    return serialize_keras_object(learning_rate_schedule)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:

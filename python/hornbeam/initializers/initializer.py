@@ -10,7 +10,7 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam._tensor import is_tensor
-from hornbeam._validation import choice, integer, number, unsupported
+from hornbeam._validation import axes_in, choice, integer, ints, number
 from hornbeam._variable import Variable
 from hornbeam.saving.registry import (
     deserialize_keras_object,
@@ -18,6 +18,45 @@ from hornbeam.saving.registry import (
     register_builtin,
     serialize_keras_object,
 )
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Identity",
+    "IdentityInitializer",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "OrthogonalInitializer",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "constant",
+    "deserialize",
+    "get",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "identity",
+    "lecun_normal",
+    "lecun_uniform",
+    "ones",
+    "orthogonal",
+    "random_normal",
+    "random_uniform",
+    "serialize",
+    "truncated_normal",
+    "variance_scaling",
+    "zeros",
+]
 
 
 class Initializer:
@@ -34,11 +73,7 @@ class Initializer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
         """The initializer a config describes."""
-        axes = ("input_axes", "output_axes")
-        for name in axes:
-            unsupported(name, config.get(name), None)
-        known = {k: v for k, v in config.items() if k not in axes}
-        return cls(**deserialize_keras_object(known))
+        return cls(**deserialize_keras_object(config))
 
     def clone(self) -> Initializer:
         """A new one with the same config."""
@@ -47,7 +82,7 @@ class Initializer:
 
 class _Random(Initializer):
     def __init__(self, seed: Any = None) -> None:
-        from hornbeam.random import make_seed
+        from hornbeam.random.draws import make_seed
 
         self.seed = seed
         known = getattr(seed, "_initial_seed", seed)
@@ -185,12 +220,19 @@ class TruncatedNormal(RandomNormal):
         seed: None for a fresh one.
     """
 
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(mean, stddev, seed)
+
     def _draw(self, shape: tuple[int, ...]) -> Any:
         return _truncated(self._generator(), shape)
 
 
-def compute_fans(shape: Sequence[int]) -> tuple[int, int]:
-    """Inputs and outputs of a unit, for a weight of this shape (window axes multiply both)."""
+def compute_fans(shape: Sequence[int], input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
+    """Inputs and outputs of a unit, for a weight of this shape: window axes multiply both, unless the axes of each are said."""
+    if input_axes is not None:
+        kinds = (("input_axes", input_axes), ("output_axes", output_axes))
+        fan_in, fan_out = (math.prod(shape[a] for a in axes_in(axes, len(shape), name)) for name, axes in kinds)
+        return fan_in, fan_out
     if len(shape) < 1:
         return 1, 1
     if len(shape) == 1:
@@ -208,12 +250,27 @@ class VarianceScaling(_Random):
         mode: "fan_in", "fan_out" or "fan_avg".
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
         seed: None for a fresh one.
+        input_axes: the weight's axes whose sizes multiply to the number of inputs; None for those of a kernel.
+        output_axes: those of the outputs; with ``input_axes`` alone.
     """
 
     def __init__(
-        self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        input_axes: Any = None,
+        output_axes: Any = None,
     ) -> None:
         super().__init__(seed)
+        if (input_axes is None) != (output_axes is None):
+            raise ValueError(
+                "`input_axes` and `output_axes` must be given together. Received: "
+                f"input_axes={input_axes}, output_axes={output_axes}"
+            )
+        self.input_axes = None if input_axes is None else ints("input_axes", input_axes)
+        self.output_axes = None if output_axes is None else ints("output_axes", output_axes)
         self.scale = number("scale", scale)
         if self.scale <= 0:
             raise ValueError(f"`scale` must be positive. Received: scale={scale}")
@@ -225,7 +282,7 @@ class VarianceScaling(_Random):
         )
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance, generator = self.scale / max(1.0, n), self._generator()
         if self.distribution == "uniform":
@@ -238,14 +295,18 @@ class VarianceScaling(_Random):
         return x.astype(_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
-        return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, **super().get_config()}
+        own = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution}
+        return {**own, **super().get_config(), **self._axes()}
+
+    def _axes(self) -> dict[str, Any]:
+        return {} if self.input_axes is None else {"input_axes": self.input_axes, "output_axes": self.output_axes}
 
 
 class _Scaled(VarianceScaling):
     """``VarianceScaling`` of a kind that needs a seed alone."""
 
     def get_config(self) -> dict[str, Any]:
-        return _Random.get_config(self)
+        return {**_Random.get_config(self), **self._axes()}
 
 
 @register_builtin
@@ -254,14 +315,15 @@ class GlorotUniform(_Scaled):
 
     Args:
         seed: None for a fresh one.
+        input_axes, output_axes: as for ``VarianceScaling``.
 
     Example:
         >>> GlorotUniform(seed=1)((2, 3)).shape
         (2, 3)
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_avg", "uniform", seed)
+    def __init__(self, seed: int | None = None, input_axes: Any = None, output_axes: Any = None) -> None:
+        super().__init__(1.0, "fan_avg", "uniform", seed, input_axes, output_axes)
 
 
 @register_builtin
@@ -270,14 +332,15 @@ class GlorotNormal(_Scaled):
 
     Args:
         seed: None for a fresh one.
+        input_axes, output_axes: as for ``VarianceScaling``.
 
     Example:
         >>> GlorotNormal(seed=1)((2, 3)).shape
         (2, 3)
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_avg", "truncated_normal", seed)
+    def __init__(self, seed: int | None = None, input_axes: Any = None, output_axes: Any = None) -> None:
+        super().__init__(1.0, "fan_avg", "truncated_normal", seed, input_axes, output_axes)
 
 
 @register_builtin
@@ -286,14 +349,15 @@ class HeUniform(_Scaled):
 
     Args:
         seed: None for a fresh one.
+        input_axes, output_axes: as for ``VarianceScaling``.
 
     Example:
         >>> HeUniform(seed=1)((2, 3)).shape
         (2, 3)
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(2.0, "fan_in", "uniform", seed)
+    def __init__(self, seed: int | None = None, input_axes: Any = None, output_axes: Any = None) -> None:
+        super().__init__(2.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 @register_builtin
@@ -302,14 +366,15 @@ class HeNormal(_Scaled):
 
     Args:
         seed: None for a fresh one.
+        input_axes, output_axes: as for ``VarianceScaling``.
 
     Example:
         >>> HeNormal(seed=1)((2, 3)).shape
         (2, 3)
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(2.0, "fan_in", "truncated_normal", seed)
+    def __init__(self, seed: int | None = None, input_axes: Any = None, output_axes: Any = None) -> None:
+        super().__init__(2.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 @register_builtin
@@ -318,14 +383,15 @@ class LecunUniform(_Scaled):
 
     Args:
         seed: None for a fresh one.
+        input_axes, output_axes: as for ``VarianceScaling``.
 
     Example:
         >>> LecunUniform(seed=1)((2, 3)).shape
         (2, 3)
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_in", "uniform", seed)
+    def __init__(self, seed: int | None = None, input_axes: Any = None, output_axes: Any = None) -> None:
+        super().__init__(1.0, "fan_in", "uniform", seed, input_axes, output_axes)
 
 
 @register_builtin
@@ -334,14 +400,15 @@ class LecunNormal(_Scaled):
 
     Args:
         seed: None for a fresh one.
+        input_axes, output_axes: as for ``VarianceScaling``.
 
     Example:
         >>> LecunNormal(seed=1)((2, 3)).shape
         (2, 3)
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(1.0, "fan_in", "truncated_normal", seed)
+    def __init__(self, seed: int | None = None, input_axes: Any = None, output_axes: Any = None) -> None:
+        super().__init__(1.0, "fan_in", "truncated_normal", seed, input_axes, output_axes)
 
 
 @register_builtin

@@ -11,6 +11,21 @@ from hornbeam._validation import number, positive_int
 from hornbeam.losses.loss import check_broadcast
 from hornbeam.metrics.metric import MeanMetricWrapper, alike
 
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "accuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]
+
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
     """Where the prediction equals the target.
@@ -152,6 +167,9 @@ class Accuracy(_Accuracy):
 
     _function = staticmethod(accuracy)
 
+    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 class BinaryAccuracy(_Accuracy):
     """How often predictions are on the target's side of the threshold.
@@ -176,6 +194,9 @@ class CategoricalAccuracy(_Accuracy):
 
     _function = staticmethod(categorical_accuracy)
 
+    def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+
 
 class SparseCategoricalAccuracy(_Accuracy):
     """How often the most probable class is the integer target.
@@ -185,6 +206,9 @@ class SparseCategoricalAccuracy(_Accuracy):
     """
 
     _function = staticmethod(sparse_categorical_accuracy)
+
+    def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
+        super().__init__(name, dtype)
 
 
 class TopKCategoricalAccuracy(_Accuracy):

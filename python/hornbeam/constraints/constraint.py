@@ -10,6 +10,21 @@ from hornbeam.ops import linalg
 from hornbeam.ops import math as m
 from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_object
 
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "deserialize",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "serialize",
+    "unit_norm",
+]
+
 
 class Constraint:
     """Base class: override ``__call__`` (weight -> weight) and ``get_config``. It leaves weights as they are itself."""

@@ -36,6 +36,37 @@ from hornbeam.ops import gelu as _gelu
 from hornbeam.ops import relu as _relu
 from hornbeam.saving.registry import lookup, serialize_keras_object
 
+__all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
+    "get",
+    "glu",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "serialize",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "softsign",
+    "swish",
+    "tanh",
+    "threshold",
+]
+
 exponential = exp
 swish = silu
 hard_swish = hard_silu
@@ -118,6 +149,3 @@ def serialize(activation: Any) -> Any:
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Callable[..., Any]:
     """The activation that a config or a name stands for, perhaps among custom objects by name."""
     return lookup("activation", config, _TABLE, custom_objects)  # type: ignore[no-any-return]
-
-
-__all__ = [*_TABLE, "get", "serialize", "deserialize"]

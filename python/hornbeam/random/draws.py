@@ -21,6 +21,19 @@ from hornbeam.ops import creation, indexing, reductions, selection
 from hornbeam.ops import math as m
 from hornbeam.saving.registry import register_builtin
 
+__all__ = [
+    "SeedGenerator",
+    "bernoulli",
+    "categorical",
+    "dropout",
+    "gamma",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
 
 @register_builtin
 class SeedGenerator:
@@ -36,8 +49,13 @@ class SeedGenerator:
         self.name = name or "seed_generator"
         self.state = Variable(np.array([self._initial_seed, 0], "int64"), trainable=False, name="seed_generator_state")
 
-    def next(self) -> Any:
-        """The seed for one draw, int64 of shape (2,); advances the stream."""
+    def next(self, ordered: bool = True) -> Any:
+        """The seed for one draw, int64 of shape (2,); advances the stream.
+
+        Args:
+            ordered: only True: the next seed is the next number.
+        """
+        _check.unsupported("ordered", ordered, True)
         value = self.state.value
         self.state.assign(m.add(value, np.array([0, 1], "int64")))
         return value

@@ -10,6 +10,21 @@ from hornbeam.ops import creation, linalg, reductions
 from hornbeam.ops import math as m
 from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_object
 
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
+
 
 class Regularizer:
     """Base class: override ``__call__`` (tensor -> scalar) and ``get_config``."""

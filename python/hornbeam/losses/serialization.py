@@ -1,0 +1,42 @@
+"""Losses by name, to configs and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam.losses import distances, functions, probabilities
+from hornbeam.saving.registry import lookup, serialize_keras_object
+
+__all__ = ["deserialize", "get", "serialize"]
+
+_CLASSES = {n: c for module in (distances, probabilities) for n, c in vars(module).items() if n in module.__all__}
+_FUNCTIONS = {n: f for n, f in vars(functions).items() if n in functions.__all__}
+_ALIASES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "logcosh": "log_cosh",
+}
+_TABLE: dict[str, Any] = {
+    **_FUNCTIONS,
+    **{a: _FUNCTIONS[n] for a, n in _ALIASES.items()},
+    **_CLASSES,
+}
+
+
+def get(identifier: Any) -> Any:
+    """The loss a name, config, function or object stands for; None gives None."""
+    return lookup("loss", identifier, _TABLE)
+
+
+def serialize(loss: Any) -> Any:
+    """Its config."""
+    return serialize_keras_object(loss)
+
+
+def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The loss that a config or a name stands for, perhaps among custom objects by name."""
+    return lookup("loss", name, _TABLE, custom_objects)

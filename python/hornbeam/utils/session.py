@@ -1,0 +1,39 @@
+"""What a session holds: seeds, names, programs."""
+
+from __future__ import annotations
+
+import gc
+import random
+
+import numpy as np
+
+from hornbeam import _tensor
+from hornbeam._names import clear_names
+from hornbeam._validation import integer
+from hornbeam.random.draws import set_global_seed
+
+__all__ = ["clear_session", "set_random_seed"]
+
+
+def set_random_seed(seed: int) -> None:
+    """Seeds Python, NumPy and Hornbeam, so that a script gives the same numbers each time.
+
+    Args:
+        seed: an int >= 0.
+    """
+    seed = integer("seed", seed, 0)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    set_global_seed(seed)
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Restarts automatic names and drops cached programs.
+
+    Args:
+        free_memory: whether to have Python collect what is no longer referred to.
+    """
+    clear_names()
+    _tensor._programs.clear()
+    if free_memory:
+        gc.collect()
