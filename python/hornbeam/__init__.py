@@ -21,11 +21,12 @@ from hornbeam import (  # noqa: F401
     utils,
 )
 from hornbeam._core import Dim, FormatError, GradientError  # noqa: F401
-from hornbeam._tensor import KerasTensor, Tensor  # noqa: F401
-from hornbeam._variable import Variable  # noqa: F401
 from hornbeam._version import __version__  # noqa: F401
-from hornbeam.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad  # noqa: F401
-from hornbeam.function import function  # noqa: F401
+from hornbeam.core.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad  # noqa: F401
+from hornbeam.core.function import function  # noqa: F401
+from hornbeam.core.symbolic import KerasTensor  # noqa: F401
+from hornbeam.core.tensor import Tensor  # noqa: F401
+from hornbeam.core.variable import Variable  # noqa: F401
 from hornbeam.layers import Input, Layer  # noqa: F401
 from hornbeam.losses import Loss  # noqa: F401
 from hornbeam.metrics import Metric  # noqa: F401

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
-from hornbeam._tensor import is_tensor
-from hornbeam._validation import choice, integer, number
-from hornbeam._variable import Variable
-from hornbeam.saving.registry import (
+from hornbeam.core.registry import (
     deserialize_keras_object,
     lookup,
     register_builtin,
     serialize_keras_object,
 )
+from hornbeam.core.tensor import is_tensor
+from hornbeam.core.validation import choice, integer, number
+from hornbeam.core.variable import Variable
+from hornbeam.random import make_seed
 
 
 class Initializer:
@@ -44,8 +45,6 @@ class Initializer:
 
 class _Random(Initializer):
     def __init__(self, seed: Any = None) -> None:
-        from hornbeam.random import make_seed
-
         self.seed = seed
         known = getattr(seed, "_initial_seed", seed)
         self._random_seed = make_seed() if known is None else integer("seed", known)

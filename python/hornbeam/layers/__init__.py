@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
 from hornbeam.layers.activation import *  # noqa: F403
 from hornbeam.layers.attention import AdditiveAttention, Attention, MultiHeadAttention  # noqa: F401
 from hornbeam.layers.convolution import *  # noqa: F403
@@ -19,7 +20,6 @@ from hornbeam.layers.recurrent import *  # noqa: F403
 from hornbeam.layers.recurrent_cells import *  # noqa: F403
 from hornbeam.layers.reshaping import *  # noqa: F403
 from hornbeam.layers.wrappers import *  # noqa: F403
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
 
 
 def serialize(layer: Any) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from hornbeam import activations, ops, regularizers
-from hornbeam._tensor import emit1, exact_ids
-from hornbeam._validation import number, positive_int
+from hornbeam.core.tensor import emit1, exact_ids
+from hornbeam.core.validation import number, positive_int
 from hornbeam.layers.layer import Layer
 
 

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from hornbeam import initializers, ops, random
-from hornbeam._tensor import dims_of, emit, emit1
-from hornbeam._tree import flatten, pack_like
-from hornbeam._validation import unsupported
-from hornbeam._variable import Variable
+from hornbeam.core.registry import deserialize_keras_object
+from hornbeam.core.tensor import dims_of, emit, emit1
+from hornbeam.core.tree import flatten, pack_like
+from hornbeam.core.validation import unsupported
+from hornbeam.core.variable import Variable
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.recurrent_cells import (
     GRUCell,
@@ -20,7 +21,6 @@ from hornbeam.layers.recurrent_cells import (
     _initial_state,
     _output_size,
 )
-from hornbeam.saving.registry import deserialize_keras_object
 
 
 class RNN(Layer):

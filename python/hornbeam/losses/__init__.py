@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.losses import functions as _f
 from hornbeam.losses.distances import (
     CategoricalHinge,
@@ -31,7 +32,6 @@ from hornbeam.losses.probabilities import (
     SparseCategoricalCrossentropy,
     Tversky,
 )
-from hornbeam.saving.registry import lookup, serialize_keras_object
 
 _CLASSES = (
     BinaryCrossentropy,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from hornbeam._names import to_snake_case
+from hornbeam.core.names import to_snake_case
+from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.losses import functions as _f
 from hornbeam.losses.functions import *  # noqa: F403
 from hornbeam.metrics import accuracy as _a
@@ -17,7 +18,6 @@ from hornbeam.metrics.confusion import *  # noqa: F403
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, Sum  # noqa: F401
 from hornbeam.metrics.probabilities import *  # noqa: F403
 from hornbeam.metrics.regression import *  # noqa: F403
-from hornbeam.saving.registry import lookup, serialize_keras_object
 
 _CLASSES: dict[str, Any] = {
     n: c for n, c in list(globals().items()) if isinstance(c, type) and issubclass(c, Metric) and not n.startswith("_")

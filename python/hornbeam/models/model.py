@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam._tree import flatten
+from hornbeam.core.symbolic import infer
+from hornbeam.core.tree import flatten
 from hornbeam.layers.layer import Layer, map_shape
-from hornbeam.models._functional_graph import Graph, Operation, infer
+from hornbeam.models._functional_graph import Graph
+from hornbeam.models._operations import Operation
 from hornbeam.models._saved import Saved
+from hornbeam.models.summary import summary_text
 from hornbeam.training.trainer import Trainer
 
 
@@ -159,8 +162,6 @@ class Model(Saved, Trainer, Layer):
             show_trainable: whether to add a column.
             layer_range: accepted for compatibility.
         """
-        from hornbeam.models.summary import summary_text
-
         text = summary_text(self, line_length, expand_nested, show_trainable)
         (print_fn or print)(text)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._tree import flatten
+from hornbeam.core.tree import flatten
 
 
 def _count(variables: list[Any]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import types as _types
 
+from hornbeam.core.operators import ops as _installed
 from hornbeam.ops._symbolic import takes_symbols as _takes_symbols
 from hornbeam.ops.activations import *  # noqa: F403
 from hornbeam.ops.arrays import *  # noqa: F403
@@ -20,4 +21,5 @@ from hornbeam.ops.selection import slice  # noqa: F401
 
 for _name, _op in list(globals().items()):
     if isinstance(_op, _types.FunctionType) and _op.__module__.startswith(__name__) and not _name.startswith("_"):
-        globals()[_name] = _takes_symbols(_name, _op)
+        _op = globals()[_name] = _takes_symbols(_name, _op)
+        setattr(_installed, _name, _op)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.optimizers import schedules  # noqa: F401
 from hornbeam.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from hornbeam.optimizers.algorithms import SGD, Adadelta, Adagrad, Lion, RMSprop
 from hornbeam.optimizers.optimizer import Optimizer  # noqa: F401
-from hornbeam.saving.registry import lookup, serialize_keras_object
 
 _TABLE = {c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion)}
 

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._names import clear_names
-from hornbeam._validation import choice, fits_memory, integer
-from hornbeam.saving.custom_objects import (  # noqa: F401
+from hornbeam.core.custom_objects import (  # noqa: F401
     CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
@@ -18,7 +16,12 @@ from hornbeam.saving.custom_objects import (  # noqa: F401
     get_registered_object,
     register_keras_serializable,
 )
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object  # noqa: F401
+from hornbeam.core.names import clear_names
+from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object  # noqa: F401
+from hornbeam.core.tensor import forget_programs
+from hornbeam.core.tree import flatten
+from hornbeam.core.validation import choice, fits_memory, integer
+from hornbeam.random import set_global_seed
 from hornbeam.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight  # noqa: F401
 from hornbeam.training.pipeline import PyDataset, Sequence  # noqa: F401
 
@@ -29,8 +32,6 @@ def set_random_seed(seed: int) -> None:
     Args:
         seed: an int >= 0.
     """
-    from hornbeam.random import set_global_seed
-
     seed = integer("seed", seed, 0)
     _python_random.seed(seed)
     np.random.seed(seed % 2**32)
@@ -140,8 +141,6 @@ def model_to_dot(model: Any, show_shapes: bool = False, **_: Any) -> str:
     for layer in layers:
         shape = ""
         if show_shapes and layer._inbound:
-            from hornbeam._tree import flatten
-
             shape = "|" + ", ".join(str(t.shape) for t in flatten(layer._inbound[0].outputs_structure))
         lines.append(f'  "{layer.name}" [label="{{{layer.name} ({type(layer).__name__}){shape}}}"];')
     for node in nodes:
@@ -172,7 +171,5 @@ def plot_model(model: Any, to_file: str = "model.dot", show_shapes: bool = False
 
 def clear_session() -> None:
     """Restarts automatic names and drops cached programs."""
-    from hornbeam import _tensor
-
     clear_names()
-    _tensor._programs.clear()
+    forget_programs()
