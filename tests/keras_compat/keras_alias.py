@@ -89,8 +89,7 @@ class _Called:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 
-    def _all_layers(self) -> list[Any]:
-        return []
+    def _clear_losses(self) -> None: ...
 
 
 # What Keras keeps in its private modules and Hornbeam does not need to publish.
