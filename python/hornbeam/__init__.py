@@ -21,11 +21,12 @@ from hornbeam import (
     utils,
 )
 from hornbeam._core import Dim, FormatError, GradientError
-from hornbeam._tensor import KerasTensor, Tensor
-from hornbeam._variable import Variable
 from hornbeam._version import __version__  # noqa: F401
-from hornbeam.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
-from hornbeam.function import function
+from hornbeam.core.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
+from hornbeam.core.function import function
+from hornbeam.core.symbolic import KerasTensor
+from hornbeam.core.tensor import Tensor
+from hornbeam.core.variable import Variable
 from hornbeam.layers import Input, Layer
 from hornbeam.losses import Loss
 from hornbeam.metrics import Metric

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import pathlib
 
+import numpy as np
+
+from hornbeam import profiling
+from hornbeam.saving.model_file import load_model
 from hornbeam.show_config import show_config
 
 
@@ -16,11 +20,6 @@ def profile(path: str, batch_size: int, trace: str | None) -> None:
         batch_size: samples a step.
         trace: where to write a Chrome trace, None for nowhere.
     """
-    import numpy as np
-
-    from hornbeam import profiling
-    from hornbeam.saving.model_file import load_model
-
     model = load_model(path)
     rng = np.random.default_rng(0)
 

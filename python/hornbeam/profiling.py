@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core
-from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import positive_int
 from hornbeam.callbacks.progress import say
+from hornbeam.core.tree import flatten, map_structure
+from hornbeam.core.validation import positive_int
 from hornbeam.training import data as sources
 
 

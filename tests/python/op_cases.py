@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import ops
-from hornbeam._tensor import emit, emit1
+from hornbeam.core.tensor import emit, emit1
 
 
 @dataclass

@@ -9,8 +9,8 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import layers as L
+from hornbeam.core.registry import argument_names
 from hornbeam.saving import deserialize_keras_object, serialize_keras_object
-from hornbeam.saving.registry import argument_names
 
 I, R, C = hb.initializers, hb.regularizers, hb.constraints
 S = hb.optimizers.schedules

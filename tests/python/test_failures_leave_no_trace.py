@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import hornbeam as hb
-from hornbeam import _trace, ops
 from hornbeam import layers as L
+from hornbeam import ops
+from hornbeam.core.state import state
 
 X = np.random.default_rng(0).standard_normal((16, 6)).astype("float32")
 Y = (np.arange(16) % 3).astype("int32")
@@ -287,7 +288,7 @@ def test_traces_tapes_and_flags():
     ):
         with pytest.raises(RuntimeError):
             hb.function(control)(X)
-    assert _trace._state.trace is None and not _trace._state.tapes
+    assert state.trace is None and not state.tapes
     Fails.on = False
     np.testing.assert_array_equal(np.asarray(f(X)), X * 2)
     np.testing.assert_array_equal(np.asarray(layer(X)), X)  # not training

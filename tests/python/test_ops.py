@@ -9,9 +9,9 @@ from op_cases import CASES, ELSEWHERE
 
 import hornbeam as hb
 from hornbeam import _core, ops
-from hornbeam._tensor import emit, emit1, to_tensor
-from hornbeam._trace import Trace
-from hornbeam._tree import flatten
+from hornbeam.core.tensor import emit, emit1, to_tensor
+from hornbeam.core.trace import Trace
+from hornbeam.core.tree import flatten
 
 IDS = [c.name.replace(" ", "+") for c in CASES]
 ISAS = _core.isa_names()

@@ -3,9 +3,10 @@
 import numpy as np
 
 import hornbeam as hb
-from hornbeam import _programs, _tensor, ops
 from hornbeam import layers as L
-from hornbeam._programs import ProgramCache
+from hornbeam import ops
+from hornbeam.core import programs, tensor
+from hornbeam.core.programs import ProgramCache
 
 
 class Program:
@@ -14,7 +15,7 @@ class Program:
 
 
 def test_the_least_recently_used_go_first(monkeypatch):
-    monkeypatch.setattr(_programs, "BUDGET", 1000)
+    monkeypatch.setattr(programs, "BUDGET", 1000)
     cache = ProgramCache()
     for i in range(6):
         cache.put(i, Program(200))
@@ -37,7 +38,7 @@ def resident():
 
 
 def test_many_lengths_keep_memory_flat(monkeypatch):
-    monkeypatch.setattr(_programs, "BUDGET", 8 << 20)
+    monkeypatch.setattr(programs, "BUDGET", 8 << 20)
     m = hb.Sequential(
         [hb.Input((None, 8)), L.Conv1D(64, 3, padding="same", activation="relu"), L.GlobalMaxPooling1D(), L.Dense(1)]
     )
@@ -75,7 +76,7 @@ def test_a_few_lengths_are_traced_once(monkeypatch):
 
 
 def test_a_file_has_the_training_step_however_many_predictions_came_later(monkeypatch, tmp_path):
-    monkeypatch.setattr(_programs, "BUDGET", 1)
+    monkeypatch.setattr(programs, "BUDGET", 1)
     m = hb.Sequential([hb.Input((None, 4)), L.GlobalAveragePooling1D(), L.Dense(1)])
     m.compile("sgd", "mse")
     m.train_on_batch(np.ones((4, 3, 4), "float32"), np.ones((4, 1), "float32"))
@@ -87,7 +88,7 @@ def test_a_file_has_the_training_step_however_many_predictions_came_later(monkey
 
 
 def test_functions_and_eager_ops_keep_memory_flat(monkeypatch):
-    monkeypatch.setattr(_programs, "BUDGET", 8 << 20)
+    monkeypatch.setattr(programs, "BUDGET", 8 << 20)
     f = hb.function(lambda x: ops.sum(ops.matmul(x, x) + 1.0))
 
     def use(sizes):
@@ -100,4 +101,4 @@ def test_functions_and_eager_ops_keep_memory_flat(monkeypatch):
     use(range(540, 660))
     assert resident() - before < 24 << 20  # some 1.4 MiB each, twice
     assert len(f._cache) < 40
-    assert len(_tensor._programs) <= 512
+    assert len(tensor._programs) <= 512

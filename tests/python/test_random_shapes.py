@@ -5,7 +5,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import _core, ops
-from hornbeam._tensor import emit1
+from hornbeam.core.tensor import emit1
 
 
 def both(fn, arrays, **options):

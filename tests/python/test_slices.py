@@ -5,9 +5,9 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import _core, layers, ops
-from hornbeam._tensor import to_tensor
-from hornbeam._trace import Trace
-from hornbeam._tree import flatten
+from hornbeam.core.tensor import to_tensor
+from hornbeam.core.trace import Trace
+from hornbeam.core.tree import flatten
 
 
 def image_model():

@@ -573,13 +573,13 @@ def test_misuse():
 
 
 def test_nothing_stays_open():
-    from hornbeam._trace import _state
+    from hornbeam.core.state import state
 
     w = hb.Variable(np.float32(2))
     with pytest.raises(ZeroDivisionError), hb.GradientTape() as outer, hb.GradientTape() as inner:
         with inner.stop_recording():
             1 / 0  # noqa: B018
-    assert not _state.tapes and _state.trace is None
+    assert not state.tapes and state.trace is None
     with outer:
         y = w * 3.0
     assert float(outer.gradient(y, w)) == 3

@@ -6,7 +6,7 @@ import numpy as np
 
 import hornbeam as hb
 from hornbeam import ops
-from hornbeam._trace import _state
+from hornbeam.core.state import state
 
 
 def beside(*calls):
@@ -55,13 +55,13 @@ def test_inference_beside_training():
         assert outer.entered.wait(60)
         try:
             dropped["infer"] = int((np.asarray(drop(x)) == 0).sum())
-            assert _state.training is None and not _state.scope
+            assert state.training is None and not state.scope
         finally:
             outer.go_on.set()
 
     beside(train, infer)
     assert dropped["infer"] == 0 and 400 < dropped["train"] < 600
-    assert _state.training is None and not _state.scope
+    assert state.training is None and not state.scope
 
 
 def test_a_trace_and_ops_beside_it():
@@ -111,7 +111,7 @@ def test_tapes_see_their_own_thread():
 
     def other():
         assert inside.wait(60)
-        assert not _state.tapes
+        assert not state.tapes
         got["other"] = w * 100.0
         done.set()
 

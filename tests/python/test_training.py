@@ -9,7 +9,7 @@ import pytest
 import hornbeam as hb
 from hornbeam import _core, ops
 from hornbeam import layers as L
-from hornbeam._tensor import emit
+from hornbeam.core.tensor import emit
 
 R = np.random.default_rng(0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.ops import (
     celu,
     elu,
@@ -34,7 +35,6 @@ from hornbeam.ops import (
 )
 from hornbeam.ops import gelu as _gelu
 from hornbeam.ops import relu as _relu
-from hornbeam.saving.registry import lookup, serialize_keras_object
 
 __all__ = [
     "celu",

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._tensor import Tensor
 from hornbeam.callbacks.callback import Callback, History
 from hornbeam.callbacks.progress import ProgbarLogger
+from hornbeam.core.tensor import Tensor
 
 _BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),

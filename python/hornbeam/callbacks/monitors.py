@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._validation import positive_int
 from hornbeam.callbacks.callback import Callback
 from hornbeam.callbacks.progress import say
+from hornbeam.core.validation import positive_int
 
 
 class _Monitor(Callback):

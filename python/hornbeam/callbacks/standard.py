@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._validation import number
 from hornbeam.callbacks.callback import Callback
 from hornbeam.callbacks.progress import say
+from hornbeam.core.validation import number
 
 
 class LambdaCallback(Callback):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import config
-from hornbeam._validation import axes, fraction, number
+from hornbeam.core.registry import lookup, register_builtin, serialize_keras_object
+from hornbeam.core.validation import axes, fraction, number
 from hornbeam.ops import linalg
 from hornbeam.ops import math as m
-from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_object
 
 __all__ = [
     "Constraint",

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
-from hornbeam._tensor import is_tensor
-from hornbeam._validation import axes_in, choice, integer, ints, number
-from hornbeam._variable import Variable
-from hornbeam.saving.registry import (
+from hornbeam.core.registry import (
     deserialize_keras_object,
     lookup,
     register_builtin,
     serialize_keras_object,
 )
+from hornbeam.core.tensor import is_tensor
+from hornbeam.core.validation import axes_in, choice, integer, ints, number
+from hornbeam.core.variable import Variable
+from hornbeam.random.draws import make_seed
 
 __all__ = [
     "Constant",
@@ -82,8 +83,6 @@ class Initializer:
 
 class _Random(Initializer):
     def __init__(self, seed: Any = None) -> None:
-        from hornbeam.random.draws import make_seed
-
         self.seed = seed
         known = getattr(seed, "_initial_seed", seed)
         self._random_seed = make_seed() if known is None else integer("seed", known)

@@ -9,15 +9,15 @@ import numpy as np
 
 from hornbeam import activations
 from hornbeam._core import Dim
-from hornbeam._tensor import KerasTensor
-from hornbeam._tree import flatten, map_structure
-from hornbeam.saving.registry import (
+from hornbeam.core.registry import (
     argument_names,
     constructor_is_ours,
     deserialize_keras_object,
     is_builtin,
     serialize_keras_object,
 )
+from hornbeam.core.symbolic import KerasTensor
+from hornbeam.core.tree import flatten, map_structure
 
 _EXAMPLE = """
 

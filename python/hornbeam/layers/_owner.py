@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, constraints, initializers, regularizers
-from hornbeam._allowance import claim
-from hornbeam._tracking import Tracker, lasting
-from hornbeam._tree import flatten
-from hornbeam._validation import fits_memory, unsupported
-from hornbeam._variable import Variable
+from hornbeam.core.allowance import claim
+from hornbeam.core.tracking import Tracker, lasting
+from hornbeam.core.tree import flatten
+from hornbeam.core.validation import fits_memory, unsupported
+from hornbeam.core.variable import Variable
 from hornbeam.metrics.metric import Metric
 from hornbeam.random import SeedGenerator
 

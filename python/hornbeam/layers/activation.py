@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from hornbeam import activations, ops
-from hornbeam._validation import axes, ints, number
+from hornbeam.core.validation import axes, ints, number
 from hornbeam.layers.layer import Layer
 
 __all__ = ["Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]

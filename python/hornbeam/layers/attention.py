@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from hornbeam import ops, random, regularizers
-from hornbeam._tensor import dims_of, is_tensor, to_tensor
-from hornbeam._validation import choice, fraction, ints, no_arguments, positive_int, unsupported
+from hornbeam.core.tensor import dims_of, is_tensor, to_tensor
+from hornbeam.core.validation import choice, fraction, ints, no_arguments, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
 __all__ = ["AdditiveAttention", "Attention", "MultiHeadAttention"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import activations, ops
-from hornbeam._validation import channels_last, choice, int_tuple, positive_int
+from hornbeam.core.validation import channels_last, choice, int_tuple, positive_int
 from hornbeam.layers.layer import Layer
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "Convolution1D", "Convolution2D", "Convolution3D"]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hornbeam import activations, ops, regularizers
-from hornbeam._tensor import emit1, exact_ids
-from hornbeam._validation import number, positive_int, unsupported
+from hornbeam.core.tensor import emit1, exact_ids
+from hornbeam.core.validation import number, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
 __all__ = ["ActivityRegularization", "Dense", "EinsumDense", "Embedding", "Identity", "Masking", "Rescaling"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._validation import no_arguments, positive_int
+from hornbeam.core.validation import no_arguments, positive_int
 from hornbeam.layers.convolution import _Conv
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam._names import auto_name
-from hornbeam._tensor import KerasTensor
-from hornbeam._validation import integer, optional_dims, unsupported
+from hornbeam.core.names import auto_name
+from hornbeam.core.symbolic import KerasTensor
+from hornbeam.core.validation import integer, optional_dims, unsupported
 from hornbeam.layers.layer import Layer
 
 __all__ = ["Input", "InputLayer"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from hornbeam._tree import flatten, map_structure
+from hornbeam.core.tree import flatten, map_structure
 from hornbeam.layers._configs import map_shape
 from hornbeam.layers.layer import Layer
 

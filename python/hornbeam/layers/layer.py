@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, regularizers
-from hornbeam._names import auto_name, check_name, to_snake_case
-from hornbeam._operators import TensorLike
-from hornbeam._tensor import KerasTensor, is_float, is_tensor, to_tensor
-from hornbeam._trace import _state, current_trace, eager_scope
-from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import optional_dims, unexpected
-from hornbeam._variable import Variable
-from hornbeam._whole import all_or_nothing, one_at_a_time
+from hornbeam.core.names import auto_name, check_name, to_snake_case
+from hornbeam.core.operators import TensorLike
+from hornbeam.core.registry import argument_names, register_builtin
+from hornbeam.core.state import state
+from hornbeam.core.symbolic import KerasTensor, infer, record_call
+from hornbeam.core.tensor import is_float, is_tensor, to_tensor
+from hornbeam.core.trace import current_trace, eager_scope
+from hornbeam.core.tree import flatten, map_structure
+from hornbeam.core.validation import optional_dims, unexpected
+from hornbeam.core.variable import Variable
+from hornbeam.core.whole import all_or_nothing, one_at_a_time
 from hornbeam.layers._configs import Configured, map_shape
 from hornbeam.layers._owner import WeightOwner
 from hornbeam.ops.math import maximum
-from hornbeam.saving.registry import argument_names, register_builtin
 
 __all__ = ["Layer"]
 
@@ -141,13 +143,15 @@ class Layer(Configured, WeightOwner):
         self._check_begun()
         leaves = flatten([list(args), kwargs])
         if any(isinstance(x, KerasTensor) for x in leaves):
-            from hornbeam.models._functional_graph import record_layer
-
-            return record_layer(self, args, kwargs)
+            return record_call(self, args, self._given(kwargs))
         args = tuple(self._convert(a) if i == 0 else self._cast_floats(a) for i, a in enumerate(args))
         kwargs = {k: self._cast_floats(v) for k, v in kwargs.items()}
         self._maybe_build(args, kwargs)
         return self._run(args, kwargs)
+
+    def _given(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """What a call on symbolic tensors was given: not the arguments that are None, which is as good as none."""
+        return {k: v for k, v in kwargs.items() if v is not None}
 
     def _convert(self, x: Any) -> Any:
         if isinstance(x, (list, tuple)) and x and all(isinstance(i, (bool, int, float)) for i in flatten(x)):
@@ -200,7 +204,7 @@ class Layer(Configured, WeightOwner):
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         accepts = _call_parameters(type(self))
         kwargs = dict(kwargs)
-        outer = _state.training
+        outer = state.training
         training = kwargs.get("training")
         if training is None:
             training = outer
@@ -218,24 +222,24 @@ class Layer(Configured, WeightOwner):
             mask, masked = kwargs["mask"], True
         elif "mask" in accepts and masked:
             kwargs["mask"] = mask
-        if not _state.scope:  # the losses are those of the last call from outside
+        if not state.scope:  # the losses are those of the last call from outside
             self._clear_losses()
         trace = current_trace()
-        _state.training = training
-        _state.scope.append(self.name)
+        state.training = training
+        state.scope.append(self.name)
         if trace is not None:
-            trace.graph.scope = "/".join(_state.scope)
+            trace.graph.scope = "/".join(state.scope)
         try:
             out = self.call(*args, **kwargs)
         except (ValueError, TypeError, MemoryError) as e:
             if len(e.args) == 1 and "layer" not in str(e):  # the innermost layer says where it was
-                e.args = (f'{e} (layer "{"/".join(_state.scope)}")',)
+                e.args = (f'{e} (layer "{"/".join(state.scope)}")',)
             raise
         finally:
-            _state.training = outer
-            _state.scope.pop()
+            state.training = outer
+            state.scope.pop()
             if trace is not None:
-                trace.graph.scope = "/".join(_state.scope)
+                trace.graph.scope = "/".join(state.scope)
         if masked or type(self).compute_mask is not Layer.compute_mask:
             new = self.compute_mask(first, mask if masked else None)
             for t, m in zip(flatten(out), flatten(new) if new is not None else [None] * len(flatten(out))):
@@ -255,8 +259,6 @@ class Layer(Configured, WeightOwner):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic outputs for symbolic inputs, found by tracing ``call``; ``losses`` stay those of the last call."""
-        from hornbeam.models._functional_graph import infer
-
         kept = [(layer, list(layer._losses)) for layer in self._all_layers()]
         found = infer(self, args, kwargs)
         for layer, losses in kept:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import dims_of
-from hornbeam._validation import axis_in, integer, ints
+from hornbeam.core.tensor import dims_of
+from hornbeam.core.validation import axis_in, integer, ints
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.math import shape_product
 

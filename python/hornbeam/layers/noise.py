@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops, random
-from hornbeam._tensor import dims_of
-from hornbeam._validation import channels_last, fraction, integer, no_arguments, number
+from hornbeam.core.tensor import dims_of
+from hornbeam.core.validation import channels_last, fraction, integer, no_arguments, number
 from hornbeam.layers.layer import Layer
 
 __all__ = ["Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]

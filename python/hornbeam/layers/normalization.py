@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import dims_of, emit
-from hornbeam._validation import axes, axes_in, axis_in, fraction, integer, ints, number, unsupported
+from hornbeam.core.tensor import dims_of, emit
+from hornbeam.core.validation import axes, axes_in, axis_in, fraction, integer, ints, number, unsupported
 from hornbeam.layers.layer import Layer
 
 __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._validation import channels_last, choice, int_tuple
+from hornbeam.core.validation import channels_last, choice, int_tuple
 from hornbeam.layers.layer import Layer
 
 __all__ = [

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from hornbeam import initializers, ops, random
-from hornbeam._tensor import dims_of, emit, emit1
-from hornbeam._tree import flatten, pack_like
-from hornbeam._variable import Variable
+from hornbeam.core.registry import deserialize_keras_object
+from hornbeam.core.tensor import dims_of, emit, emit1
+from hornbeam.core.tree import flatten, pack_like
+from hornbeam.core.variable import Variable
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.recurrent_cells import StackedRNNCells, _initial_state, _output_size
-from hornbeam.saving.registry import deserialize_keras_object
 
 __all__ = ["RNN"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import activations, ops, random
-from hornbeam._tensor import dims_of
-from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import fraction, integer, positive_int
+from hornbeam.core.registry import deserialize_keras_object
+from hornbeam.core.tensor import dims_of
+from hornbeam.core.tree import flatten, map_structure
+from hornbeam.core.validation import fraction, integer, positive_int
 from hornbeam.layers.layer import Layer
-from hornbeam.saving.registry import deserialize_keras_object
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import dims_of, is_float
-from hornbeam._validation import channels_last, choice, int_tuple, integer, ints, positive_int, unsupported
+from hornbeam.core.tensor import dims_of, is_float
+from hornbeam.core.validation import channels_last, choice, int_tuple, integer, ints, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.math import shape_product
 

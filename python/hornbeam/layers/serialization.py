@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
+from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
 
 __all__ = ["deserialize", "serialize"]
 

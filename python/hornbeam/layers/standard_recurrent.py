@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam._validation import unsupported
+from hornbeam.core.validation import unsupported
 from hornbeam.layers.recurrent import RNN
 from hornbeam.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._validation import no_arguments
+from hornbeam.core.validation import no_arguments
 from hornbeam.layers.convolution import _Conv
 from hornbeam.ops.convolution import _output_padding
 

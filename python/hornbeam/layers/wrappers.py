@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import dims_of
-from hornbeam._validation import choice
+from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
+from hornbeam.core.tensor import dims_of
+from hornbeam.core.validation import choice
 from hornbeam.layers import (
     activation,
     attention,
@@ -24,7 +25,6 @@ from hornbeam.layers import (
 )
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer, _call_parameters
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 

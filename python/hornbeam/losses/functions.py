@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import _validation as _check
 from hornbeam import config, ops
-from hornbeam._tensor import exact_ids, to_tensor
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import exact_ids, to_tensor
 from hornbeam.losses.loss import check_broadcast, check_shapes, same_rank
 from hornbeam.ops.math import to_float
 

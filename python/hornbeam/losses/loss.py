@@ -6,12 +6,12 @@ import warnings
 from typing import Any
 
 from hornbeam import config, ops
-from hornbeam._names import to_snake_case
-from hornbeam._tensor import dims_of, to_tensor
-from hornbeam._tree import map_structure
-from hornbeam._validation import choice
+from hornbeam.core.names import to_snake_case
+from hornbeam.core.registry import deserialize_keras_object, register_builtin, serialize_keras_object
+from hornbeam.core.tensor import dims_of, to_tensor
+from hornbeam.core.tree import map_structure
+from hornbeam.core.validation import choice
 from hornbeam.ops.math import shape_product
-from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
 __all__ = ["Loss", "LossFunctionWrapper"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam._validation import axes, fraction, integer, number
+from hornbeam.core.validation import axes, fraction, integer, number
 from hornbeam.losses import functions as f
 from hornbeam.losses.loss import LossFunctionWrapper
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.losses import distances, functions, probabilities
-from hornbeam.saving.registry import lookup, serialize_keras_object
 
 __all__ = ["deserialize", "get", "serialize"]
 

@@ -6,8 +6,8 @@ import inspect
 from typing import Any
 
 from hornbeam import config, ops
-from hornbeam._tensor import exact_ids, to_tensor
-from hornbeam._validation import number, positive_int
+from hornbeam.core.tensor import exact_ids, to_tensor
+from hornbeam.core.validation import number, positive_int
 from hornbeam.losses.loss import check_broadcast
 from hornbeam.metrics.metric import MeanMetricWrapper, alike
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, ops
-from hornbeam._allowance import claim
-from hornbeam._tensor import to_tensor
-from hornbeam._validation import choice, fits_memory, fraction, integer, positive_int
-from hornbeam._variable import Variable
-from hornbeam._whole import all_or_nothing
+from hornbeam.core.allowance import claim
+from hornbeam.core.tensor import to_tensor
+from hornbeam.core.validation import choice, fits_memory, fraction, integer, positive_int
+from hornbeam.core.variable import Variable
+from hornbeam.core.whole import all_or_nothing
 from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.confusion import count_confusion, evenly_spread
 from hornbeam.metrics.metric import Metric, alike

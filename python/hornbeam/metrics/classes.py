@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, ops
-from hornbeam._tensor import emit1, exact_ids, to_tensor
-from hornbeam._validation import integer, number, positive_int
-from hornbeam._whole import all_or_nothing
+from hornbeam.core.tensor import emit1, exact_ids, to_tensor
+from hornbeam.core.validation import integer, number, positive_int
+from hornbeam.core.whole import all_or_nothing
 from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.metric import Metric, alike
 from hornbeam.ops.math import to_float

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, ops
-from hornbeam._tensor import to_tensor
-from hornbeam._validation import fraction, integer, positive_int
-from hornbeam._variable import Variable
+from hornbeam.core.tensor import to_tensor
+from hornbeam.core.validation import fraction, integer, positive_int
+from hornbeam.core.variable import Variable
 from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.metric import Metric, alike
 from hornbeam.ops.math import to_float

@@ -6,15 +6,15 @@ import copy
 from typing import Any
 
 from hornbeam import initializers, ops
-from hornbeam._allowance import claim
-from hornbeam._names import auto_name, to_snake_case
-from hornbeam._tensor import dims_of, to_tensor
-from hornbeam._tracking import Tracker, lasting
-from hornbeam._validation import fits_memory, unsupported
-from hornbeam._variable import Variable
+from hornbeam.core.allowance import claim
+from hornbeam.core.names import auto_name, to_snake_case
+from hornbeam.core.registry import deserialize_keras_object, register_builtin, serialize_keras_object
+from hornbeam.core.tensor import dims_of, to_tensor
+from hornbeam.core.tracking import Tracker, lasting
+from hornbeam.core.validation import fits_memory, unsupported
+from hornbeam.core.variable import Variable
 from hornbeam.losses.loss import check_shapes, divide_no_nan, fit_weight, mask_of, masked_weight, same_rank
 from hornbeam.ops.math import to_float
-from hornbeam.saving.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import dims_of, to_tensor
-from hornbeam._validation import integer
+from hornbeam.core.tensor import dims_of, to_tensor
+from hornbeam.core.validation import integer
 from hornbeam.losses import functions as f
 from hornbeam.losses.loss import check_broadcast, fit_weight
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, alike

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from hornbeam._names import to_snake_case
+from hornbeam.core.names import to_snake_case
+from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.losses import functions
 from hornbeam.metrics import accuracies, auc, classes, confusion, metric, probabilities, regression
-from hornbeam.saving.registry import lookup, serialize_keras_object
 
 __all__ = ["deserialize", "get", "serialize"]
 

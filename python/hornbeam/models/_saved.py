@@ -8,14 +8,14 @@ import warnings
 from typing import Any
 
 from hornbeam import losses, metrics, optimizers
-from hornbeam._tree import map_structure
-from hornbeam._validation import unsupported
+from hornbeam.core.custom_objects import CustomObjectScope
+from hornbeam.core.registry import constructor_is_ours, deserialize_keras_object, serialize_keras_object
+from hornbeam.core.tree import map_structure
+from hornbeam.core.validation import unsupported
 from hornbeam.layers.layer import Layer
 from hornbeam.models._stored import stored_programs
 from hornbeam.models.functional_config import functional_config, functional_from_config
 from hornbeam.saving import model_file
-from hornbeam.saving.custom_objects import CustomObjectScope
-from hornbeam.saving.registry import constructor_is_ours, deserialize_keras_object, serialize_keras_object
 from hornbeam.training.steps import Steps
 
 # The arguments of compile() that a config holds, with what names mean in one that says no module.

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hornbeam._core import Dim
-from hornbeam._trace import Trace
-from hornbeam._tree import flatten, map_structure, pack_like
-from hornbeam.function import Compiled
+from hornbeam.core.function import Compiled
+from hornbeam.core.trace import Trace
+from hornbeam.core.tree import flatten, map_structure, pack_like
 from hornbeam.layers._configs import inputs_of
 from hornbeam.training import data
 from hornbeam.training.signatures import Spec, decode, has_unknown, specs_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hornbeam._validation import unsupported
+from hornbeam.core.registry import deserialize_keras_object
+from hornbeam.core.validation import unsupported
 from hornbeam.layers.input import InputLayer
-from hornbeam.saving.registry import deserialize_keras_object
 
 
 def clone_model(

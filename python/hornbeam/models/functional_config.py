@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core
-from hornbeam._tensor import KerasTensor, Tensor
-from hornbeam._tree import flatten
 from hornbeam.config import standardize_dtype
+from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
+from hornbeam.core.symbolic import KerasTensor
+from hornbeam.core.tensor import Tensor
+from hornbeam.core.tree import flatten
 from hornbeam.layers.layer import Layer
-from hornbeam.models import _functional_graph  # noqa: F401  (its layers of ops stand in configs)
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
+from hornbeam.models import _operations  # noqa: F401  (its layers of ops stand in configs)
 
 
 def _key(model: Any, t: KerasTensor) -> list[Any]:

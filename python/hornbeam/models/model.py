@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam._tree import flatten
+from hornbeam.core.symbolic import infer
+from hornbeam.core.tree import flatten
 from hornbeam.layers._configs import map_shape
 from hornbeam.layers.layer import Layer
-from hornbeam.models._functional_graph import Graph, Operation, infer
+from hornbeam.models._functional_graph import Graph
+from hornbeam.models._operations import Operation
 from hornbeam.models._saved import Saved
+from hornbeam.models.summary import summary_text
 from hornbeam.training.trainer import Trainer
 
 
@@ -163,8 +166,6 @@ class Model(Saved, Trainer, Layer):
         Raises:
             ValueError: for positions that do not grow, or a range that matches no layers.
         """
-        from hornbeam.models.summary import summary_text
-
         text = summary_text(self, line_length, positions, expand_nested, show_trainable, layer_range)
         (print_fn or print)(text)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam._tensor import KerasTensor
-from hornbeam._tree import flatten
-from hornbeam._whole import all_or_nothing
+from hornbeam.core.custom_objects import CustomObjectScope
+from hornbeam.core.registry import constructor_is_ours, serialize_keras_object
+from hornbeam.core.symbolic import KerasTensor
+from hornbeam.core.tree import flatten
+from hornbeam.core.whole import all_or_nothing
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer, _call_parameters
 from hornbeam.models._functional_graph import Graph
 from hornbeam.models.functional_config import made_of
 from hornbeam.models.model import Model
-from hornbeam.saving.custom_objects import CustomObjectScope
-from hornbeam.saving.registry import constructor_is_ours, serialize_keras_object
 
 
 class Sequential(Model):

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._tree import flatten
-from hornbeam._validation import number
+from hornbeam.core.tree import flatten
+from hornbeam.core.validation import number
 
 
 def _count(variables: list[Any]) -> tuple[int, int]:

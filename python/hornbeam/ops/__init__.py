@@ -1,5 +1,6 @@
 """All operations, with Keras' names. They work on eager tensors, traced values and symbolic tensors alike."""
 
+from hornbeam.core.operators import ops as _installed
 from hornbeam.ops import (
     activations,
     arrays,
@@ -39,4 +40,5 @@ __all__ += reductions.__all__
 __all__ += selection.__all__
 
 for _name in __all__:
-    globals()[_name] = _takes_symbols(_name, globals()[_name])
+    _op = globals()[_name] = _takes_symbols(_name, globals()[_name])
+    setattr(_installed, _name, _op)

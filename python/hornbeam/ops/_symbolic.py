@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam._tensor import KerasTensor
+from hornbeam.core.symbolic import KerasTensor
 
 _ASK = ("shape", "size", "is_tensor", "shape_product", "dtype_of")  # about a tensor, not for one
 
@@ -27,7 +27,7 @@ def takes_symbols(name: str, op: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(op)
     def run(*args: Any, **kwargs: Any) -> Any:
         if _holds_symbols(args) or (kwargs and _holds_symbols(kwargs)):
-            return KerasTensor.recorder(name, args, kwargs)
+            return KerasTensor.record_function(name, args, kwargs)
         return op(*args, **kwargs)
 
     run.__module__ = __package__  # where it is found by its name

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hornbeam import _validation as _check
-from hornbeam._tensor import dims_of, emit1, to_tensor
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import dims_of, emit1, to_tensor
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, config
-from hornbeam import _validation as _check
-from hornbeam._tensor import dims_of, emit1, to_tensor, variable_value
-from hornbeam._trace import Traced
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import dims_of, emit1, to_tensor, variable_value
+from hornbeam.core.tensor import is_tensor as _is_tensor
+from hornbeam.core.trace import Traced
 from hornbeam.ops import math as m
 
 __all__ = [
@@ -93,9 +94,7 @@ def is_tensor(x: Any) -> bool:
     Args:
         x: anything.
     """
-    from hornbeam._tensor import is_tensor as check
-
-    return check(x)
+    return _is_tensor(x)
 
 
 def reshape(x: Any, newshape: Sequence[Any]) -> Any:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam import _core
-from hornbeam import _validation as _check
-from hornbeam._tensor import Tensor, dims_of, emit, to_tensor
-from hornbeam._trace import Trace, Traced, current_trace
-from hornbeam._tree import flatten, map_structure, pack_like
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import Tensor, dims_of, emit, to_tensor
+from hornbeam.core.trace import Trace, Traced, current_trace
+from hornbeam.core.tree import flatten, map_structure, pack_like
 from hornbeam.ops import arrays as s
 from hornbeam.ops import math as m
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, config
-from hornbeam import _validation as _check
-from hornbeam._tensor import _FLOATS, Tensor, dims_of, emit1, to_tensor
-from hornbeam._variable import Variable
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import _FLOATS, Tensor, dims_of, emit1, to_tensor
+from hornbeam.core.variable import Variable
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import _smaller, broadcast_to, is_tensor, moveaxis, reshape
 

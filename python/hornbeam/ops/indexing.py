@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import _validation as _check
 from hornbeam import config
-from hornbeam._tensor import dims_of, emit1, exact_ids, to_tensor, variable_value
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import dims_of, emit1, exact_ids, to_tensor, variable_value
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
 from hornbeam.ops.arrays import _slice_axis, concatenate, expand_dims, moveaxis, ravel, reshape

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import _validation as _check
-from hornbeam._tensor import dims_of, emit1, to_tensor
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import dims_of, emit1, to_tensor
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
 from hornbeam.ops.arrays import expand_dims, reshape, squeeze, transpose

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import _validation as _check
 from hornbeam import config
-from hornbeam._operators import TensorLike
-from hornbeam._tensor import _FLOATS, Tensor, dims_of, emit1, promote, to_tensor, variable_value
+from hornbeam.core import validation as _check
+from hornbeam.core.operators import TensorLike
+from hornbeam.core.tensor import _FLOATS, Tensor, dims_of, emit1, promote, to_tensor, variable_value
 
 __all__ = [
     "abs",

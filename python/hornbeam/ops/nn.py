@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import _validation as _check
 from hornbeam import config
-from hornbeam._allowance import claim
-from hornbeam._tensor import dims_of, emit, emit1, exact_ids, promote, to_tensor
-from hornbeam._trace import made_by
+from hornbeam.core import validation as _check
+from hornbeam.core.allowance import claim
+from hornbeam.core.tensor import dims_of, emit, emit1, exact_ids, promote, to_tensor
+from hornbeam.core.trace import made_by
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing, reductions, selection
 from hornbeam.ops import math as m

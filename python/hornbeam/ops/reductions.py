@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import _validation as _check
 from hornbeam import config
-from hornbeam._tensor import Tensor, emit1, to_tensor
-from hornbeam._trace import current_trace
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import Tensor, emit1, to_tensor
+from hornbeam.core.trace import current_trace
+from hornbeam.ops import arrays
 from hornbeam.ops.math import (
     _numbers,
     add,
@@ -289,15 +290,13 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 def _arg(op: str, x: Any, axis: int | None, keepdims: bool) -> Any:
-    from hornbeam.ops import arrays as shapes
-
     x = _numbers(x)
     if axis is None:
-        y = emit1(op, [shapes.reshape(x, [-1])], axis=-1)
-        return shapes.reshape(y, [1] * x.ndim) if keepdims else y
+        y = emit1(op, [arrays.reshape(x, [-1])], axis=-1)
+        return arrays.reshape(y, [1] * x.ndim) if keepdims else y
     axis = _check.integer("axis", axis)
     y = emit1(op, [x], axis=axis)
-    return shapes.expand_dims(y, axis) if keepdims else y
+    return arrays.expand_dims(y, axis) if keepdims else y
 
 
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
@@ -329,11 +328,9 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 def _cumulative(op: str, x: Any, axis: int | None, dtype: Any) -> Any:
-    from hornbeam.ops import arrays as shapes
-
     x = _numbers(to_tensor(x, None if dtype is None else config.standardize_dtype(dtype)))
     if axis is None:
-        return emit1(op, [shapes.reshape(x, [-1])], axis=-1)
+        return emit1(op, [arrays.reshape(x, [-1])], axis=-1)
     return emit1(op, [x], axis=_check.integer("axis", axis))
 
 

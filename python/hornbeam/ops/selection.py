@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core
-from hornbeam import _validation as _check
-from hornbeam._tensor import _FLOATS, _INTEGERS, Tensor, dims_of, emit1, exact_ids, to_tensor, variable_value
-from hornbeam._trace import Traced
+from hornbeam.core import validation as _check
+from hornbeam.core.tensor import _FLOATS, _INTEGERS, Tensor, dims_of, emit1, exact_ids, to_tensor, variable_value
+from hornbeam.core.trace import Traced
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import (
     _bound,

@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import _core, ops
-from hornbeam._tensor import emit1, to_tensor
-from hornbeam._trace import Traced, current_trace, eager_scope
-from hornbeam._tracking import lasting
-from hornbeam._tree import flatten
-from hornbeam._validation import number, positive_int
-from hornbeam._variable import Variable
-from hornbeam._whole import all_or_nothing, one_at_a_time
-from hornbeam.optimizers.schedules import LearningRateSchedule
-from hornbeam.saving.registry import (
+from hornbeam import _core, initializers, ops
+from hornbeam.core.registry import (
     argument_names,
     deserialize_keras_object,
     register_builtin,
     serialize_keras_object,
 )
+from hornbeam.core.tensor import emit1, to_tensor
+from hornbeam.core.trace import Traced, current_trace, eager_scope
+from hornbeam.core.tracking import lasting
+from hornbeam.core.tree import flatten
+from hornbeam.core.validation import number, positive_int
+from hornbeam.core.variable import Variable
+from hornbeam.core.whole import all_or_nothing, one_at_a_time
+from hornbeam.optimizers.schedules import LearningRateSchedule
 
 __all__ = ["Optimizer"]
 
@@ -218,8 +218,6 @@ class Optimizer:
             layout: only None.
             name: its name, "variable" by default.
         """
-        from hornbeam import initializers
-
         v = Variable(
             initializers.get(initializer),
             tuple(shape),

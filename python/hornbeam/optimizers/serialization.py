@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from hornbeam.optimizers.algorithms import SGD, Adadelta, Adagrad, Lion, RMSprop
-from hornbeam.saving.registry import lookup, serialize_keras_object
 
 __all__ = ["deserialize", "get", "serialize"]
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import _validation as _check
 from hornbeam import config
-from hornbeam._tensor import dims_of, emit1, is_float, is_tensor, to_tensor
-from hornbeam._variable import Variable
+from hornbeam.core import validation as _check
+from hornbeam.core.registry import register_builtin
+from hornbeam.core.tensor import dims_of, emit1, is_float, is_tensor, to_tensor
+from hornbeam.core.variable import Variable
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing, reductions, selection
 from hornbeam.ops import math as m
-from hornbeam.saving.registry import register_builtin
 
 __all__ = [
     "SeedGenerator",

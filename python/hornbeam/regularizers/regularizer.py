@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam._validation import choice, number
+from hornbeam.core.registry import lookup, register_builtin, serialize_keras_object
+from hornbeam.core.validation import choice, number
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, linalg, reductions
 from hornbeam.ops import math as m
-from hornbeam.saving.registry import lookup, register_builtin, serialize_keras_object
 
 __all__ = [
     "L1",

@@ -1,6 +1,6 @@
 """Configs, files and the registry of classes that configs may name."""
 
-from hornbeam.saving.custom_objects import (
+from hornbeam.core.custom_objects import (
     CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
@@ -8,8 +8,8 @@ from hornbeam.saving.custom_objects import (
     get_registered_object,
     register_keras_serializable,
 )
+from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
 from hornbeam.saving.model_file import load_model, save_model
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
 
 __all__ = [
     "CustomObjectScope",

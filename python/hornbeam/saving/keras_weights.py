@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core
-from hornbeam._names import to_snake_case
+from hornbeam.core.names import to_snake_case
+from hornbeam.core.registry import is_a
 from hornbeam.saving import hdf5
-from hornbeam.saving.registry import is_a
 
 SUFFIX = b".weights.h5"
 # Attributes of models that lead to what others lead to as well, or to what is no part of the model.

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core
-from hornbeam._allowance import allowance
-from hornbeam._validation import unsupported
+from hornbeam.core.allowance import allowance
+from hornbeam.core.custom_objects import CustomObjectScope
+from hornbeam.core.registry import deserialize_keras_object, is_a, serialize_keras_object
+from hornbeam.core.validation import unsupported
 from hornbeam.saving import keras_weights
-from hornbeam.saving.custom_objects import CustomObjectScope
-from hornbeam.saving.registry import deserialize_keras_object, is_a, serialize_keras_object
 from hornbeam.training.signatures import decode
 
 _FLOATS = {"float16", "float32", "float64"}
@@ -132,7 +132,7 @@ def _config(model: Any) -> dict[str, Any]:
 @contextmanager
 def _config_faults(path: bytes) -> Iterator[None]:
     """Whatever goes wrong inside is the file's fault: its config is not what the code that reads it expects. But where
-    memory is short for what the file may take (see ``_allowance``), it is not."""
+    memory is short for what the file may take (see ``core.allowance``), it is not."""
     try:
         yield
     except MemoryError:

@@ -8,11 +8,11 @@ from typing import Any
 from hornbeam import losses as losses_module
 from hornbeam import metrics as metrics_module
 from hornbeam import ops
-from hornbeam._names import to_snake_case
-from hornbeam._tensor import dims_of, to_tensor
-from hornbeam._trace import eager_scope
-from hornbeam._tree import flatten
-from hornbeam._variable import Variable
+from hornbeam.core.names import to_snake_case
+from hornbeam.core.tensor import dims_of, to_tensor
+from hornbeam.core.trace import eager_scope
+from hornbeam.core.tree import flatten
+from hornbeam.core.variable import Variable
 from hornbeam.losses.loss import Loss, LossFunctionWrapper
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
-from hornbeam._tensor import Tensor, as_array, plain_array
-from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import integer, number, positive_int
+from hornbeam.core.tensor import Tensor, as_array, plain_array
+from hornbeam.core.tree import flatten, map_structure
+from hornbeam.core.validation import integer, number, positive_int
 from hornbeam.training.pipeline import PyDataset
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core
-from hornbeam._tree import flatten, map_structure
 from hornbeam.callbacks.callback_list import CallbackList, as_numbers
+from hornbeam.core.tree import flatten, map_structure
 from hornbeam.random.draws import make_seed
 from hornbeam.training import data as sources
 from hornbeam.training.pipeline import PyDataset, read_ahead, read_dataset

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import emit1
-from hornbeam._trace import Traced, current_trace
-from hornbeam._variable import Variable
+from hornbeam.core.tensor import emit1
+from hornbeam.core.trace import Traced, current_trace
+from hornbeam.core.variable import Variable
 
 
 def finite(x: Any) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from hornbeam._validation import integer, positive_int
+from hornbeam.core.validation import integer, positive_int
 
 
 class PyDataset:

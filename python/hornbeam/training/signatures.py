@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam._core import Dim
-from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import integer
 from hornbeam.config import standardize_dtype
+from hornbeam.core.tree import flatten, map_structure
+from hornbeam.core.validation import integer
 
 
 class Spec:

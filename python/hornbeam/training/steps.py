@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from hornbeam import _core, ops, optimizers
-from hornbeam._programs import ProgramCache
-from hornbeam._tensor import Tensor, name_of, to_tensor
-from hornbeam._trace import Trace
-from hornbeam._tree import flatten, map_structure, pack_like, signature
-from hornbeam._validation import positive_int, unsupported
-from hornbeam._whole import all_or_nothing, one_at_a_time
-from hornbeam.autodiff import GradientTape
-from hornbeam.function import Compiled, check_options
+from hornbeam.core.autodiff import GradientTape
+from hornbeam.core.function import Compiled, check_options
+from hornbeam.core.programs import ProgramCache
+from hornbeam.core.tensor import Tensor, name_of, to_tensor
+from hornbeam.core.trace import Trace
+from hornbeam.core.tree import flatten, map_structure, pack_like, signature
+from hornbeam.core.validation import positive_int, unsupported
+from hornbeam.core.whole import all_or_nothing, one_at_a_time
 from hornbeam.training import data as sources
 from hornbeam.training.compile_utils import Compilation, CompileMetrics, batch_size, check_identifiers
 from hornbeam.training.nonfinite import check_gradients, finite

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import integer, positive_int
 from hornbeam.callbacks.callback import History
 from hornbeam.callbacks.callback_list import CallbackList, as_numbers
+from hornbeam.core.tree import flatten, map_structure
+from hornbeam.core.validation import integer, positive_int
 from hornbeam.training import data as sources
 from hornbeam.training.feeds import ArrayFeed, BatchFeed
 from hornbeam.training.steps import Steps

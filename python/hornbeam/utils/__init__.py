@@ -1,6 +1,6 @@
 """Utilities: seeds, labels, splits, plots."""
 
-from hornbeam.saving.custom_objects import (
+from hornbeam.core.custom_objects import (
     CustomObjectScope,
     custom_object_scope,
     get_custom_objects,
@@ -8,7 +8,7 @@ from hornbeam.saving.custom_objects import (
     get_registered_object,
     register_keras_serializable,
 )
-from hornbeam.saving.registry import deserialize_keras_object, serialize_keras_object
+from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
 from hornbeam.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.training.pipeline import PyDataset, Sequence
 from hornbeam.utils.arrays import normalize, pad_sequences, split_dataset, to_categorical

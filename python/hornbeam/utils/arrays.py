@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam._validation import choice, fits_memory, integer, unsupported
+from hornbeam.core.validation import choice, fits_memory, integer, unsupported
 
 __all__ = ["normalize", "pad_sequences", "split_dataset", "to_categorical"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam._tree import flatten
-from hornbeam._validation import choice, positive_int, unsupported
+from hornbeam.core.tree import flatten
+from hornbeam.core.validation import choice, positive_int, unsupported
 
 __all__ = ["model_to_dot", "plot_model"]
 

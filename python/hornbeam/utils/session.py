@@ -7,9 +7,9 @@ import random
 
 import numpy as np
 
-from hornbeam import _tensor
-from hornbeam._names import clear_names
-from hornbeam._validation import integer
+from hornbeam.core.names import clear_names
+from hornbeam.core.tensor import forget_programs
+from hornbeam.core.validation import integer
 from hornbeam.random.draws import set_global_seed
 
 __all__ = ["clear_session", "set_random_seed"]
@@ -34,6 +34,6 @@ def clear_session(free_memory: bool = True) -> None:
         free_memory: whether to have Python collect what is no longer referred to.
     """
     clear_names()
-    _tensor._programs.clear()
+    forget_programs()
     if free_memory:
         gc.collect()

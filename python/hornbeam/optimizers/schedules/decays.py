@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._validation import number
-from hornbeam.saving.registry import (
+from hornbeam.core.registry import (
     argument_names,
     deserialize_keras_object,
     register_builtin,
     serialize_keras_object,
 )
+from hornbeam.core.validation import number
 
 __all__ = [
     "CosineDecay",

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
+from hornbeam.core.state import state
+
 _custom: dict[str, Any] = {}
 _names: dict[Any, str] = {}
-
-
-class _Scope(threading.local):
-    objects: dict[str, Any] = {}
-
-
-_scope = _Scope()
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
@@ -55,7 +49,7 @@ def get_registered_object(
     name: str | None, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
 ) -> Any:
     """What is known under a name: to the innermost scope, else registered, else in the given tables; None: nothing."""
-    for table in (_scope.objects, _custom, custom_objects or {}, module_objects or {}):
+    for table in (state.custom_objects, _custom, custom_objects or {}, module_objects or {}):
         if name in table:
             return table[name]
     return None
@@ -78,12 +72,12 @@ class CustomObjectScope:
         self._outer: list[dict[str, Any]] = []
 
     def __enter__(self) -> CustomObjectScope:
-        self._outer.append(_scope.objects)
-        _scope.objects = {**_scope.objects, **self.custom_objects}
+        self._outer.append(state.custom_objects)
+        state.custom_objects = {**state.custom_objects, **self.custom_objects}
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _scope.objects = self._outer.pop()
+        state.custom_objects = self._outer.pop()
 
 
 custom_object_scope = CustomObjectScope

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam.saving.custom_objects import CustomObjectScope, get_registered_name, get_registered_object
+from hornbeam.core.custom_objects import CustomObjectScope, get_registered_name, get_registered_object
 
 # Whose public functions a config may name: none of them does more than compute.
 _FUNCTION_MODULES = tuple(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hornbeam._tracking import TrackedDict, TrackedList, TrackedSet
+from hornbeam.core.tracking import TrackedDict, TrackedList, TrackedSet
 
 _building = threading.RLock()
 _KINDS: dict[type, Any] = {list: list, dict: dict, set: set, TrackedList: list, TrackedDict: dict, TrackedSet: set}

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, SupportsIndex
 
-from hornbeam._trace import Traced
+from hornbeam.core.trace import Traced
 
 _PLAIN = (bool, int, float, str)
 Store = tuple[Callable[[Any], bool], list[Any]]

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from hornbeam import _core
-from hornbeam._operators import _ops
-from hornbeam._recording import Recording
-from hornbeam._tensor import Tensor, dims_of, emit, emit1, lift, to_tensor
-from hornbeam._trace import Trace, Traced, _state, current_trace, recordings
-from hornbeam._tree import flatten, pack_like
-from hornbeam._variable import Variable
+from hornbeam.core.operators import ops
+from hornbeam.core.recording import Recording
+from hornbeam.core.state import state
+from hornbeam.core.tensor import Tensor, dims_of, emit, emit1, lift, to_tensor
+from hornbeam.core.trace import Trace, Traced, current_trace, recordings
+from hornbeam.core.tree import flatten, pack_like
+from hornbeam.core.variable import Variable
 
 
 def gradients(targets: Any, sources: Any, seeds: Any = None) -> Any:
@@ -217,25 +218,25 @@ class GradientTape:
 
     # ---- recording ----
     def __enter__(self) -> GradientTape:
-        if self in _state.tapes:
+        if self in state.tapes:
             raise ValueError("the tape is recording already")
         trace = current_trace()
         if trace is None and isinstance(self.trace, Recording):
             trace = self.trace
         if trace is None:
-            open_ones: list[Recording] = [t.trace for t in _state.tapes]
+            open_ones: list[Recording] = [t.trace for t in state.tapes]
             trace = open_ones[-1] if open_ones else Recording()
         if trace is not self.trace:
             self._clear()
         self.trace = trace
         self._first = trace.graph.size
-        _state.tapes.append(self)
+        state.tapes.append(self)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self in _state.tapes:
+        if self in state.tapes:
             self._pause()
-            _state.tapes.remove(self)
+            state.tapes.remove(self)
 
     def _pause(self) -> None:
         if self._first is not None:
@@ -257,7 +258,7 @@ class GradientTape:
         try:
             yield
         finally:
-            if self in _state.tapes:
+            if self in state.tapes:
                 self._first = trace.graph.size
 
     def reset(self) -> None:
@@ -366,7 +367,7 @@ class GradientTape:
         made = iter(trace.evaluate(wanted) if isinstance(trace, Recording) else map(trace.wrap, wanted))
         out = [None if g is None else next(made) for g in d]
         if unconnected_gradients == "zero":
-            out = [_ops().zeros_like(x) if g is None else g for x, g in zip(flatten(sources), out)]
+            out = [ops.zeros_like(x) if g is None else g for x, g in zip(flatten(sources), out)]
         if self._spent:
             self.trace = None  # and with it the numbers it keeps
         return pack_like(sources, out)

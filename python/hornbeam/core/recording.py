@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import _core
-from hornbeam._tensor import Tensor, as_array
-from hornbeam._trace import Trace, _state
+from hornbeam.core.state import state
+from hornbeam.core.tensor import Tensor, as_array
+from hornbeam.core.trace import Trace
 
 
 class Recording(Trace):
@@ -46,7 +47,7 @@ class Recording(Trace):
                 tape.saw(variable, value)
 
     def _watching(self, variable: Any) -> list[Any]:
-        return [t for t in _state.tapes if t.records(self) and t.watches(variable)]
+        return [t for t in state.tapes if t.records(self) and t.watches(variable)]
 
     def record(
         self, op: str, inputs: list[Any], arrays: list[Any], attrs: dict[str, Any], outputs: list[Tensor]
@@ -110,6 +111,6 @@ class Recording(Trace):
         for i, v in enumerate(g.replay(self.graph, inputs, values)):
             g.output(f"y{i}", v)
         tensors = [Tensor(a) for a in _core.Executable(g).run(list(known.values()))]
-        if any(t.records(self) for t in _state.tapes):
+        if any(t.records(self) for t in state.tapes):
             self._made(tensors, values)
         return tensors

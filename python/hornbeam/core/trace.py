@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
 import traceback
 from typing import Any
 
 from hornbeam import _core
-from hornbeam._operators import Shape, TensorLike
+from hornbeam.core.operators import Shape, TensorLike
+from hornbeam.core.state import state
 
-_PACKAGE = os.path.join(os.path.dirname(__file__), "")
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 _EXAMPLES = os.path.join(_PACKAGE, "examples", "")
 
 
 def _is_users(filename: str) -> bool:
     """Whether a file is the user's own (the examples are) rather than this package's."""
     return not filename.startswith(_PACKAGE) or filename.startswith(_EXAMPLES)
-
-
-class _State(threading.local):
-    """All that calls of this thread pass down to what they call; no other thread sees it."""
-
-    def __init__(self) -> None:
-        self.trace: Trace | None = None  # the innermost
-        self.tapes: list[Any] = []  # the open ones, the innermost last
-        self.training: Any = None  # the training flag of the layer that is running
-        self.scope: list[str] = []  # the names of the layers that are running
-
-
-_state = _State()
 
 
 class Traced(TensorLike):
@@ -106,12 +93,12 @@ class Trace:
         self._marks: dict[Any, Any] = {}  # (value, numbers of the tapes that saw it read) -> what they were given
 
     def __enter__(self) -> Trace:
-        self._outer = _state.trace
-        _state.trace = self
+        self._outer = state.trace
+        state.trace = self
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _state.trace = self._outer
+        state.trace = self._outer
 
     def wrap(self, value: Any) -> Traced:
         """The value as a tensor."""
@@ -169,8 +156,8 @@ class Trace:
                 value = self.capture(self.parent.read(variable), variable.shape)
             self.reads[key] = (variable, value)
         value = self.assigned.get(key, self.reads[key])[1]
-        recording = [t for t in _state.tapes if t.records(self)]
-        if key in self.assigned or any(t.trace is self for t in _state.tapes):
+        recording = [t for t in state.tapes if t.records(self)]
+        if key in self.assigned or any(t.trace is self for t in state.tapes):
             by = (value, *(t.number for t in recording))
             if by not in self._marks:
                 self._marks[by] = value if fresh else self.graph.add("stop_gradient", [value], {})[0]
@@ -195,26 +182,26 @@ class Trace:
 
 def current_trace() -> Trace | None:
     """The innermost trace of this thread, if any."""
-    return _state.trace
+    return state.trace
 
 
 def recordings() -> list[Any]:
     """What this thread's tapes record eager ops in."""
-    if not _state.tapes:
+    if not state.tapes:
         return []
-    return list({id(t.trace): t.trace for t in _state.tapes if t.records(t.trace)}.values())
+    return list({id(t.trace): t.trace for t in state.tapes if t.records(t.trace)}.values())
 
 
 class eager_scope:
     """Inside, ops run at once even when a trace is open, and no tape sees them: for creating weights."""
 
     def __enter__(self) -> None:
-        self._saved = _state.trace
-        self._tapes = _state.tapes
-        _state.trace, _state.tapes = None, []
+        self._saved = state.trace
+        self._tapes = state.tapes
+        state.trace, state.tapes = None, []
 
     def __exit__(self, *exc: object) -> None:
-        _state.trace, _state.tapes = self._saved, self._tapes
+        state.trace, state.tapes = self._saved, self._tapes
 
 
 def made_by(op: str, x: Any) -> Traced | None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import math
 import operator
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from hornbeam.core.state import state
+
 _SPARE = 16 * 2**20  # bytes for what a file need not hold, such as the state of metrics that saw no batch yet
 
 
-class _State(threading.local):
-    left: int | None = None  # bytes; None: not loading
-    total = 0
-    stored: dict[str, Any] = {}  # shapes by name
+class Allowance:
+    """What a file's loading may still take.
 
+    Args:
+        total: bytes in all.
+        stored: shapes of what the file holds, by name.
+    """
 
-_state = _State()
+    def __init__(self, total: int, stored: dict[str, Any]) -> None:
+        self.left, self.total, self.stored = total, total, stored
 
 
 @contextmanager
@@ -30,13 +34,12 @@ def allowance(stored: Iterable[tuple[str, Any]]) -> Iterator[None]:
     Twice, for a layer may make a weight and then another in its place.
     """
     shapes = {name: v.shape for name, v in stored}
-    total = 2 * sum(_bytes(v.shape, v.dtype) for _, v in stored) + _SPARE
-    outer = (_state.left, _state.total, _state.stored)
-    _state.left, _state.total, _state.stored = total, total, shapes
+    outer = state.allowance
+    state.allowance = Allowance(2 * sum(_bytes(v.shape, v.dtype) for _, v in stored) + _SPARE, shapes)
     try:
         yield
     finally:
-        _state.left, _state.total, _state.stored = outer
+        state.allowance = outer
 
 
 def claim(name: str, shape: Sequence[Any], dtype: str) -> None:
@@ -45,16 +48,17 @@ def claim(name: str, shape: Sequence[Any], dtype: str) -> None:
     Raises:
         ValueError: while a file is loaded, when it and those before take more than the file allows.
     """
-    if _state.left is None:
+    granted = state.allowance
+    if granted is None:
         return
     size = _bytes(shape, dtype)
-    if size > _state.left:
-        stored = f". In the file its shape is {tuple(_state.stored[name])}" if name in _state.stored else ""
+    if size > granted.left:
+        stored = f". In the file its shape is {tuple(granted.stored[name])}" if name in granted.stored else ""
         raise ValueError(
             f"{name} of shape {tuple(shape)} and dtype {dtype} takes {size / 2**20:.4g} MiB, and what the file holds "
-            f"allows for {_state.total / 2**20:.4g} MiB in all{stored}"
+            f"allows for {granted.total / 2**20:.4g} MiB in all{stored}"
         )
-    _state.left -= size
+    granted.left -= size
 
 
 def _bytes(shape: Sequence[Any], dtype: str) -> int:

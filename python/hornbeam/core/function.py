@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam import _core, config
-from hornbeam._programs import ProgramCache
-from hornbeam._tensor import Tensor, as_array, lift, name_of, to_tensor
-from hornbeam._trace import Trace, _state, current_trace, recordings
-from hornbeam._tree import flatten, pack_like, signature
-from hornbeam._variable import Variable
-from hornbeam._whole import one_at_a_time
+from hornbeam.core.programs import ProgramCache
+from hornbeam.core.state import state
+from hornbeam.core.tensor import Tensor, as_array, lift, name_of, to_tensor
+from hornbeam.core.trace import Trace, current_trace, recordings
+from hornbeam.core.tree import flatten, pack_like, signature
+from hornbeam.core.variable import Variable
+from hornbeam.core.whole import one_at_a_time
 
 
 class Compiled:
@@ -117,7 +118,7 @@ def function(
             (signature(args), signature(kwargs)),
             tuple((a.shape, name_of(a.dtype)) for a in arrays),
             tuple(None if yes else _identity(x) for x, yes in zip(leaves, is_input)),
-            (_state.training, config.floatx()),
+            (state.training, config.floatx()),
         )
 
         def call(*inputs: Any) -> Any:

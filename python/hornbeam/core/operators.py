@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 Shape = tuple[Any, ...]
 
 
-def _ops() -> Any:
-    from hornbeam import ops
-
-    return ops
+ops: Any = SimpleNamespace()  # the functions of ``hornbeam.ops``, which builds on tensors: it installs them here
 
 
 class Operators:
@@ -21,105 +19,105 @@ class Operators:
     __array_priority__ = 100
 
     def __eq__(self, o: Any) -> Any:  # what is no number is no element's equal
-        return NotImplemented if o is None or isinstance(o, str) else _ops().equal(self, o)
+        return NotImplemented if o is None or isinstance(o, str) else ops.equal(self, o)
 
     def __ne__(self, o: Any) -> Any:
-        return NotImplemented if o is None or isinstance(o, str) else _ops().not_equal(self, o)
+        return NotImplemented if o is None or isinstance(o, str) else ops.not_equal(self, o)
 
     __hash__ = object.__hash__
 
     def __add__(self, o: Any) -> Any:
-        return _ops().add(self, o)
+        return ops.add(self, o)
 
     def __radd__(self, o: Any) -> Any:
-        return _ops().add(o, self)
+        return ops.add(o, self)
 
     def __sub__(self, o: Any) -> Any:
-        return _ops().subtract(self, o)
+        return ops.subtract(self, o)
 
     def __rsub__(self, o: Any) -> Any:
-        return _ops().subtract(o, self)
+        return ops.subtract(o, self)
 
     def __mul__(self, o: Any) -> Any:
-        return _ops().multiply(self, o)
+        return ops.multiply(self, o)
 
     def __rmul__(self, o: Any) -> Any:
-        return _ops().multiply(o, self)
+        return ops.multiply(o, self)
 
     def __truediv__(self, o: Any) -> Any:
-        return _ops().divide(self, o)
+        return ops.divide(self, o)
 
     def __rtruediv__(self, o: Any) -> Any:
-        return _ops().divide(o, self)
+        return ops.divide(o, self)
 
     def __floordiv__(self, o: Any) -> Any:
-        return _ops().floor_divide(self, o)
+        return ops.floor_divide(self, o)
 
     def __rfloordiv__(self, o: Any) -> Any:
-        return _ops().floor_divide(o, self)
+        return ops.floor_divide(o, self)
 
     def __mod__(self, o: Any) -> Any:
-        return _ops().mod(self, o)
+        return ops.mod(self, o)
 
     def __rmod__(self, o: Any) -> Any:
-        return _ops().mod(o, self)
+        return ops.mod(o, self)
 
     def __pow__(self, o: Any) -> Any:
-        return _ops().power(self, o)
+        return ops.power(self, o)
 
     def __rpow__(self, o: Any) -> Any:
-        return _ops().power(o, self)
+        return ops.power(o, self)
 
     def __matmul__(self, o: Any) -> Any:
-        return _ops().matmul(self, o)
+        return ops.matmul(self, o)
 
     def __rmatmul__(self, o: Any) -> Any:
-        return _ops().matmul(o, self)
+        return ops.matmul(o, self)
 
     def __neg__(self) -> Any:
-        return _ops().negative(self)
+        return ops.negative(self)
 
     def __abs__(self) -> Any:
-        return _ops().abs(self)
+        return ops.abs(self)
 
     def __pos__(self) -> Any:
-        return _ops().convert_to_tensor(self)
+        return ops.convert_to_tensor(self)
 
     def __invert__(self) -> Any:
-        return _ops().bits_inverted(self)
+        return ops.bits_inverted(self)
 
     def __and__(self, o: Any) -> Any:
-        return _ops().bits_combined("and", self, o)
+        return ops.bits_combined("and", self, o)
 
     def __rand__(self, o: Any) -> Any:
-        return _ops().bits_combined("and", o, self)
+        return ops.bits_combined("and", o, self)
 
     def __or__(self, o: Any) -> Any:
-        return _ops().bits_combined("or", self, o)
+        return ops.bits_combined("or", self, o)
 
     def __ror__(self, o: Any) -> Any:
-        return _ops().bits_combined("or", o, self)
+        return ops.bits_combined("or", o, self)
 
     def __xor__(self, o: Any) -> Any:
-        return _ops().bits_combined("xor", self, o)
+        return ops.bits_combined("xor", self, o)
 
     def __rxor__(self, o: Any) -> Any:
-        return _ops().bits_combined("xor", o, self)
+        return ops.bits_combined("xor", o, self)
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        return _ops().round(self, ndigits or 0)
+        return ops.round(self, ndigits or 0)
 
     def __lt__(self, o: Any) -> Any:
-        return _ops().less(self, o)
+        return ops.less(self, o)
 
     def __le__(self, o: Any) -> Any:
-        return _ops().less_equal(self, o)
+        return ops.less_equal(self, o)
 
     def __gt__(self, o: Any) -> Any:
-        return _ops().greater(self, o)
+        return ops.greater(self, o)
 
     def __ge__(self, o: Any) -> Any:
-        return _ops().greater_equal(self, o)
+        return ops.greater_equal(self, o)
 
 
 class TensorLike(Operators):
@@ -134,71 +132,71 @@ class TensorLike(Operators):
         return len(self.shape)
 
     def __getitem__(self, key: Any) -> Any:
-        return _ops().get_item(self, key)
+        return ops.get_item(self, key)
 
     @property
     def T(self) -> Any:
         """The axes in reverse order."""
-        return _ops().transpose(self)
+        return ops.transpose(self)
 
     @property
     def size(self) -> Any:
         """Number of elements."""
-        return _ops().size(self)
+        return ops.size(self)
 
     def astype(self, dtype: Any) -> Any:
         """The elements in another dtype (``ops.cast``)."""
-        return _ops().cast(self, dtype)
+        return ops.cast(self, dtype)
 
     def reshape(self, *shape: Any) -> Any:
         """The elements in another shape, given whole or one dimension at a time (``ops.reshape``)."""
-        return _ops().reshape(self, shape[0] if len(shape) == 1 else shape)
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in another order, given whole or one at a time (``ops.transpose``); reversed without any."""
-        return _ops().transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+        return ops.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
 
     def squeeze(self, axis: Any = None) -> Any:
         """Without axes of size 1 (``ops.squeeze``)."""
-        return _ops().squeeze(self, axis)
+        return ops.squeeze(self, axis)
 
     def ravel(self) -> Any:
         """All elements along one axis (``ops.ravel``)."""
-        return _ops().ravel(self)
+        return ops.ravel(self)
 
     flatten = ravel
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
         """``ops.sum``."""
-        return _ops().sum(self, axis, keepdims)
+        return ops.sum(self, axis, keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """``ops.mean``."""
-        return _ops().mean(self, axis, keepdims)
+        return ops.mean(self, axis, keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         """``ops.max``."""
-        return _ops().max(self, axis, keepdims)
+        return ops.max(self, axis, keepdims)
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Any:
         """``ops.min``."""
-        return _ops().min(self, axis, keepdims)
+        return ops.min(self, axis, keepdims)
 
     def any(self, axis: Any = None, keepdims: bool = False) -> Any:
         """``ops.any``."""
-        return _ops().any(self, axis, keepdims)
+        return ops.any(self, axis, keepdims)
 
     def all(self, axis: Any = None, keepdims: bool = False) -> Any:
         """``ops.all``."""
-        return _ops().all(self, axis, keepdims)
+        return ops.all(self, axis, keepdims)
 
     def argmax(self, axis: Any = None) -> Any:
         """``ops.argmax``."""
-        return _ops().argmax(self, axis)
+        return ops.argmax(self, axis)
 
     def argmin(self, axis: Any = None) -> Any:
         """``ops.argmin``."""
-        return _ops().argmin(self, axis)
+        return ops.argmin(self, axis)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape or self.shape[0] is None:

@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hornbeam import _core, config
-from hornbeam._names import check_name
-from hornbeam._operators import HasValue, Shape, _ops
-from hornbeam._tensor import _CARRIERS, Tensor, as_array, to_tensor, variable_value
-from hornbeam._trace import _state, eager_scope, recordings
-from hornbeam._validation import choice, dims, fits_memory, unsupported
+from hornbeam.core.names import check_name
+from hornbeam.core.operators import HasValue, Shape, ops
+from hornbeam.core.state import state
+from hornbeam.core.tensor import _CARRIERS, Tensor, as_array, to_tensor, variable_value
+from hornbeam.core.trace import eager_scope, recordings
+from hornbeam.core.validation import choice, dims, fits_memory, unsupported
 
 
 class Variable(HasValue):
@@ -115,7 +116,7 @@ class Variable(HasValue):
     @property
     def value(self) -> Any:
         """The current value: traced inside a trace, else a tensor (a copy)."""
-        trace = _state.trace
+        trace = state.trace
         return self.now() if trace is None else trace.read(self)
 
     def now(self) -> Tensor:
@@ -136,7 +137,7 @@ class Variable(HasValue):
             ValueError: when the shapes differ.
         """
         value = to_tensor(value, self.dtype)
-        trace = _state.trace
+        trace = state.trace
         if trace is not None:
             if tuple(value.shape) != tuple(self.shape) and None not in value.shape:
                 raise ValueError(
@@ -153,18 +154,18 @@ class Variable(HasValue):
 
     def zero(self) -> None:
         """Replaces the value by zeros."""
-        if _state.trace is None:
+        if state.trace is None:
             self._core.assign(np.zeros(self.shape, "float32" if self.dtype == "bfloat16" else self.dtype))
         else:
-            self.assign(_ops().zeros(self.shape, self.dtype))
+            self.assign(ops.zeros(self.shape, self.dtype))
 
     def assign_add(self, value: Any) -> None:
         """Adds ``value``."""
-        self.assign(_ops().add(self, value))
+        self.assign(ops.add(self, value))
 
     def assign_sub(self, value: Any) -> None:
         """Subtracts ``value``."""
-        self.assign(_ops().subtract(self, value))
+        self.assign(ops.subtract(self, value))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         a = self.numpy()

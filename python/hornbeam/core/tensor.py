@@ -1,4 +1,4 @@
-"""Tensors with a value and symbolic ones, and how an op is applied to each kind.
+"""Tensors with a value, and how an op is applied to tensors of each kind.
 
 ``emit`` is the single place where ops enter the core: on eager tensors it runs a cached one-op program, inside a trace
 it appends to the graph, on symbolic tensors it records a node of a functional model.
@@ -7,17 +7,18 @@ it appends to the graph, on symbolic tensors it records a node of a functional m
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hornbeam import _core, config
-from hornbeam._operators import HasValue, Shape, TensorLike, _ops
-from hornbeam._programs import ProgramCache
-from hornbeam._trace import Trace, Traced, _state, recordings
-from hornbeam._tree import flatten, map_structure
-from hornbeam._validation import optional_dims, unsupported
+from hornbeam.core.operators import HasValue, Shape, TensorLike, ops
+from hornbeam.core.programs import ProgramCache
+from hornbeam.core.state import state
+from hornbeam.core.symbolic import KerasTensor
+from hornbeam.core.trace import Trace, Traced, recordings
+from hornbeam.core.tree import flatten, map_structure
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _CARRIERS = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}  # what programs hold them in
@@ -102,7 +103,7 @@ class Tensor(TensorLike):
         return len(self._array)
 
     def __iter__(self) -> Iterator[Any]:
-        if _state.trace is None or self._bfloat16:
+        if state.trace is None or self._bfloat16:
             return super().__iter__()
         return (Tensor(a) for a in self._array)  # known numbers stay known
 
@@ -111,65 +112,6 @@ class Tensor(TensorLike):
 
     def __repr__(self) -> str:
         return f"Tensor(shape={self.shape}, dtype={self.dtype}, value={self._array!r})"
-
-
-class KerasTensor(TensorLike):
-    """A symbolic input or output of layers, from which functional models are made.
-
-    Args:
-        shape: dimensions, None where unknown.
-        dtype: name of the element type.
-        sparse: False; there are no sparse tensors.
-        ragged: False; there are no ragged tensors.
-        record_history: only True: calls on it become part of models.
-        name: optional name.
-
-    Raises:
-        TypeError: when there is no such dtype here.
-        ValueError: for a dimension that is no int >= 0, and for a sparse or ragged tensor.
-    """
-
-    recorder: ClassVar[Callable[[str, Any, Any], Any]]  # notes a call of an op; set by models, which come after ops
-
-    def __init__(
-        self,
-        shape: Shape,
-        dtype: Any = "float32",
-        sparse: bool = False,
-        ragged: bool = False,
-        record_history: bool = True,
-        name: str | None = None,
-    ) -> None:
-        unsupported("record_history", record_history, True)
-        if sparse or ragged:
-            raise ValueError(f"tensors here are dense. Received: sparse={sparse}, ragged={ragged}")
-        self.shape = optional_dims("shape", shape)
-        self.dtype = config.standardize_dtype(dtype)
-        self.name = name
-        self._keras_history: Any = None  # (node, index of the output)
-        self._keras_mask: Any = None
-
-    def __bool__(self) -> bool:
-        raise TypeError("a symbolic KerasTensor has no value; it cannot be used as a Python bool")
-
-    def __float__(self) -> float:
-        raise TypeError("a symbolic KerasTensor has no value; it cannot be used as a Python number")
-
-    __int__ = __float__  # type: ignore[assignment]
-
-    def __len__(self) -> int:
-        if not self.shape or self.shape[0] is None:
-            raise TypeError(f"a symbolic tensor of shape {self.shape} has no known length")
-        return int(self.shape[0])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise TypeError("a symbolic KerasTensor has no value; build a Model from it and call predict()")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_keras_history": None}  # which the graph of a model gives back to its copy's tensors
-
-    def __repr__(self) -> str:
-        return f"<KerasTensor shape={self.shape} dtype={self.dtype} name={self.name}>"
 
 
 def is_float(dtype: str) -> bool:
@@ -274,6 +216,11 @@ def variable_value(x: Any) -> Any:
 _programs = ProgramCache(most=512)
 
 
+def forget_programs() -> None:
+    """Drops the programs of eager ops."""
+    _programs.clear()
+
+
 def _run_eager(op: str, inputs: list[Any], dtypes: list[str], attrs: dict[str, Any]) -> list[Tensor]:
     key = (op, tuple(zip((a.shape for a in inputs), dtypes)), repr(sorted(attrs.items())) if attrs else "")
     kept = not {"rule", "body", "then", "cond"} & set(attrs)
@@ -313,10 +260,8 @@ def _narrowed(op: str, inputs: list[Any], outputs: list[Tensor]) -> list[Tensor]
 def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
     """Applies a core op and returns its outputs."""
     if any(isinstance(x, KerasTensor) for x in inputs):
-        from hornbeam.models._functional_graph import record_op
-
-        return record_op(op, inputs, attrs)
-    trace = _state.trace
+        return KerasTensor.record_op(op, inputs, attrs)
+    trace = state.trace
     inputs = [variable_value(x) for x in inputs]
     if trace is None:
         for x in inputs:
@@ -354,19 +299,19 @@ def to_tensor(x: Any, dtype: str | None = None) -> Any:
     """``x`` as a tensor of the kind the context calls for; ``dtype`` None keeps its own."""
     x = variable_value(x)
     if isinstance(x, _core.Dim):
-        trace = _state.trace
+        trace = state.trace
         if trace is None:
             raise TypeError(f"the dimension {x} has a value only inside a graph")
         return emit1("dim_value", [], dim=[x], dtype=dtype or "int32")
     if not isinstance(x, TensorLike):
         if isinstance(x, (list, tuple)) and _holds_more_than_numbers(x):
-            return _ops().stack([to_tensor(i) for i in x])
+            return ops.stack([to_tensor(i) for i in x])
         x = _array_tensor(x, dtype)
     if dtype is None or x.dtype == dtype:
-        if isinstance(x, Tensor) and x._bfloat16 and _state.trace is not None:
-            return _state.trace.wrap(lift(_state.trace, x))
+        if isinstance(x, Tensor) and x._bfloat16 and state.trace is not None:
+            return state.trace.wrap(lift(state.trace, x))
         return x
-    if dtype in _CARRIERS and isinstance(x, Tensor) and _state.trace is None:
+    if dtype in _CARRIERS and isinstance(x, Tensor) and state.trace is None:
         wide = x if x.dtype in _INTEGERS else emit1("cast", [x], dtype=_CARRIERS[dtype])
         return Tensor(wide._array.astype(dtype))
     return emit1("cast", [x], dtype=dtype)
@@ -374,7 +319,7 @@ def to_tensor(x: Any, dtype: str | None = None) -> Any:
 
 def _array_tensor(x: Any, dtype: str | None) -> Any:
     """An array-like as a tensor, of ``dtype`` where NumPy casts as programs do."""
-    trace = _state.trace
+    trace = state.trace
     if trace is None and dtype is None:
         a = _own_array(x)
         return Tensor(a if name_of(a.dtype) in _CARRIERS else as_array(a))
@@ -386,7 +331,7 @@ def _array_tensor(x: Any, dtype: str | None) -> Any:
 
 def _holds_more_than_numbers(x: Any) -> bool:
     """Whether a list's elements have to be put together by an op: symbols, or what a trace or a tape follows."""
-    followed = _state.trace is not None or recordings()
+    followed = state.trace is not None or recordings()
     kinds = (TensorLike, HasValue, _core.Dim) if followed else (Traced, KerasTensor, _core.Dim)
     return any(isinstance(i, kinds) for i in flatten(x))
 

@@ -1,0 +1,25 @@
+"""What a call passes down to all that it calls, each thread its own."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hornbeam.core.allowance import Allowance
+    from hornbeam.core.trace import Trace
+
+
+class _State(threading.local):
+    """No other thread sees it."""
+
+    def __init__(self) -> None:
+        self.trace: Trace | None = None  # the innermost
+        self.tapes: list[Any] = []  # the open ones, the innermost last
+        self.training: Any = None  # the training flag of the layer that is running
+        self.scope: list[str] = []  # the names of the layers that are running
+        self.allowance: Allowance | None = None  # what the file that is being loaded may take
+        self.custom_objects: dict[str, Any] = {}  # what configs may name in the innermost scope
+
+
+state = _State()
