@@ -83,7 +83,8 @@ def scan(
         The last carry, and the ys stacked along a new leading axis. Differentiable.
 
     Example:
-        >>> total, sums = scan(lambda c, x: (c + x, c + x), to_tensor(0.0), to_tensor([1.0, 2.0, 3.0]))
+        >>> import numpy as np
+        >>> total, sums = scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 3.0], "float32"))
         >>> float(total), sums.numpy().tolist()
         (6.0, [1.0, 3.0, 6.0])
     """
