@@ -26,7 +26,7 @@ FLOORS = [
 # What is imported inside functions: what the wheel does without, and standard modules that are slow to import.
 LATE = {
     "examples.digits": {"matplotlib", "matplotlib.pyplot", "sklearn.datasets", "sklearn.model_selection"},
-    "utils": {"shutil", "subprocess"},  # for plot_model alone
+    "utils.plotting": {"shutil", "subprocess"},  # for plot_model alone
 }
 
 
