@@ -207,7 +207,7 @@ def test_fault_16_steps_between_callbacks(bad):
         net().compile("sgd", "mse", steps_per_execution=bad)
 
 
-@pytest.mark.parametrize("shape", [(2, 5), (2, 3), (2, 4, 1), (2, 1, 4), (2,), (2, 0)])
+@pytest.mark.parametrize("shape", [(2, 5), (2, 3), (2, 4, 2), (2, 1, 4), (2, 4, 1, 1), (2,), (2, 0)])
 def test_fault_17_numbers_of_features(shape):
     model = net()
     x = np.ones(shape, "float32")
