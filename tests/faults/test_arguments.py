@@ -102,6 +102,10 @@ FREE = {  # flags, functions, objects and text, each with a check of its own els
     *("synchronized", "use_scale", "normalize", "keepdims", "mask_zero", "weights", "function", "mask", "arguments"),
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "cell"),
     *("layer", "backward_layer", "equation", "bias_axes"),
+    # what Keras has and this has not: refused but for the default (tests/python/test_arguments_shown.py)
+    *("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "use_cudnn", "use_gate"),
+    *("flash_attention", "sliding_window", "renorm", "renorm_clipping", "renorm_momentum", "lora_rank", "lora_alpha"),
+    *("gptq_unpacked_column_size", "quantization_config"),
     *(
         f"{part}_{kind}"
         for part in (

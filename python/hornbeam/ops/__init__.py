@@ -42,3 +42,4 @@ __all__ += selection.__all__
 for _name in __all__:
     _op = globals()[_name] = _takes_symbols(_name, globals()[_name])
     setattr(_installed, _name, _op)
+_installed.bits_combined, _installed.bits_inverted = math.bits_combined, math.bits_inverted  # for operators alone
