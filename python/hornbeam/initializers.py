@@ -10,7 +10,7 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam._tensor import is_tensor
-from hornbeam._validation import choice, integer, number
+from hornbeam._validation import choice, integer, number, unsupported
 from hornbeam._variable import Variable
 from hornbeam.saving.registry import (
     deserialize_keras_object,
@@ -34,7 +34,10 @@ class Initializer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Initializer:
         """The initializer a config describes."""
-        known = {k: v for k, v in config.items() if k not in ("input_axes", "output_axes")}
+        axes = ("input_axes", "output_axes")
+        for name in axes:
+            unsupported(name, config.get(name), None)
+        known = {k: v for k, v in config.items() if k not in axes}
         return cls(**deserialize_keras_object(known))
 
     def clone(self) -> Initializer:

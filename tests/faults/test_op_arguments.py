@@ -127,7 +127,7 @@ CALLS = {
     "AUC": (lambda v: metrics.AUC(v)(X > 3, X / 24), "count", 20),
     "MeanIoU": (lambda v: metrics.MeanIoU(v)(IDS, IDS), "count", 3),
     "TopK": (lambda v: metrics.TopKCategoricalAccuracy(v)(X, X), "count", 2),
-    "BinaryAccuracy": (lambda v: metrics.BinaryAccuracy(threshold=v)(X > 3, X / 24), "fraction", 0.5),
+    "BinaryAccuracy": (lambda v: metrics.BinaryAccuracy(threshold=v)(X > 3, X / 24), "number", 0.5),
     "num_regressors": (lambda v: metrics.R2Score(num_regressors=v)(X[0], X[0]), "not negative", 1),
 }
 

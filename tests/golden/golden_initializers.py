@@ -48,5 +48,5 @@ def cases(K):
 
     for shape in ((6, 4), (4, 6), (2, 3, 4)):
         out[f"orthogonal {shape}"] = lambda shape=shape: orthogonal(shape)
-    out["identity"] = lambda: [np.asarray(K.initializers.Identity(g)((3, 4))) for g in (1.0, 2.5)]
+    out["Identity"] = lambda: [np.asarray(K.initializers.Identity(g)((3, 4))) for g in (1.0, 2.5)]
     return out

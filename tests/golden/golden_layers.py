@@ -18,7 +18,8 @@ SHORT_MASK = np.arange(5) < np.array([[5], [2], [3]])
 PADDED = np.where(MASK[..., None], SERIES, 0).astype("float32")
 
 
-def _seed(i, shape):
+def seed(i, shape):
+    """The i-th array of recorded values."""
     return np.random.RandomState(100 + i).normal(size=shape).astype("float32")
 
 
@@ -162,8 +163,9 @@ def _named(L):
     return out
 
 
-def _flat(result):
-    return [r for x in result for r in _flat(x)] if isinstance(result, (list, tuple)) else [result]
+def flat(result):
+    """A nest of lists as one list."""
+    return [r for x in result for r in flat(x)] if isinstance(result, (list, tuple)) else [result]
 
 
 def _loss(K, outputs):
@@ -173,18 +175,19 @@ def _loss(K, outputs):
     return total
 
 
-def _mask_of(K, y):
+def mask_of(K, y):
+    """The mask that a tensor carries, or None."""
     return K.src.backend.get_keras_mask(y) if K.__name__ == "keras" else getattr(y, "_keras_mask", None)
 
 
-def _prepare(layer):
+def prepare(layer):
     """Recorded values in place of the drawn ones; what is not trained (variances) stays positive."""
     trained = {id(v) for v in layer.trainable_weights}
-    values = [_seed(i, w.shape) * 0.5 for i, w in enumerate(layer.weights)]
+    values = [seed(i, w.shape) * 0.5 for i, w in enumerate(layer.weights)]
     layer.set_weights([v if id(w) in trained else np.abs(v) + 0.5 for v, w in zip(values, layer.weights)])
 
 
-def _differentiate(K, layer, inputs, apply):
+def differentiate(K, layer, inputs, apply):
     """Outputs of a training call, and gradients of their weighted sum by weights and float inputs."""
     floats = [i for i, x in enumerate(inputs) if x.dtype.kind == "f"]
     if K.__name__ != "keras":
@@ -213,41 +216,43 @@ def _differentiate(K, layer, inputs, apply):
     weights = [v.value for v in layer.trainable_weights]
     run = jax.jit(jax.value_and_grad(run, argnums=(0, 1), has_aux=True))
     (_, (outputs, state)), grads = run(weights, [inputs[i] for i in floats])
-    return [outputs, _flat(list(grads)), state]
+    return [outputs, flat(list(grads)), state]
 
 
-def _examine(K, make, inputs, mask=None, second=None, listed=False, random=False, call=None):
+def examine(K, make, inputs, mask=None, second=None, listed=False, random=False, call=None):
+    """Shapes, a training call with its gradients and state, and a call at rest of the twin, as one list of arrays."""
+
     def apply(layer, tensors, training):
         tensors = list(tensors)
         for i, m in ((0, mask), (1, second)):
             if m is not None:
                 tensors[i] = with_mask(K, tensors[i], m)
-        outputs = _flat(
+        outputs = flat(
             layer(tensors, training=training) if listed else layer(*tensors, training=training, **(call or {}))
         )
-        masks = [_mask_of(K, y) for y in outputs]
+        masks = [mask_of(K, y) for y in outputs]
         return [*outputs, *(K.ops.cast(m, "float32") for m in masks if m is not None)]
 
     layer = make()
     symbols = [K.Input(x.shape[1:], dtype=x.dtype.name) for x in inputs]
     shapes = [
         np.asarray([-1 if d is None else d for d in y.shape], "float32")
-        for y in _flat(layer(symbols) if listed else layer(*symbols, **(call or {})))
+        for y in flat(layer(symbols) if listed else layer(*symbols, **(call or {})))
     ]
-    _prepare(layer)
+    prepare(layer)
     kept = layer.get_weights()
-    found = [] if random else _differentiate(K, layer, list(inputs), apply)
+    found = [] if random else differentiate(K, layer, list(inputs), apply)
     twin = type(layer).from_config(layer.get_config())
     twin(symbols) if listed else twin(*symbols, **(call or {}))
     twin.set_weights(kept)
     at_rest = apply(twin, [K.ops.convert_to_tensor(x) for x in inputs], False)
     penalty = sum((np.asarray(p, "float32") for p in twin.losses), np.float32(0))
-    return [np.asarray(a, "float32") for a in _flat([shapes, found, at_rest, penalty])]
+    return [np.asarray(a, "float32") for a in flat([shapes, found, at_rest, penalty])]
 
 
 def cases(K):
     """The calls, by name."""
     return {
-        name: lambda make=make, inputs=inputs, options=options: _examine(K, make, inputs, **options)
+        name: lambda make=make, inputs=inputs, options=options: examine(K, make, inputs, **options)
         for name, (make, inputs, options) in _named(K.layers).items()
     }

@@ -100,6 +100,11 @@ def with_mask(K, x, mask):
     return x
 
 
+def low(K, dtype, *arrays):
+    """The arrays as tensors, floats in this dtype."""
+    return [K.ops.cast(a, dtype) if a.dtype.kind == "f" else K.ops.convert_to_tensor(a) for a in arrays]
+
+
 def text(options):
     """A name's part for these options."""
     return ",".join(f"{k}={v}" for k, v in options.items())
@@ -136,6 +141,8 @@ def cases(K):
         add(f"{cls} weights of zero", L(reduction="mean_with_sample_weight"), t, p, sample_weight=BY_STEP * 0)
         flat = t[:, 0], p[:, 0]
         add(f"{cls} (n,d) (n,)", L(), *flat, sample_weight=BY_SAMPLE)
+        for w in (BY_SAMPLE[:, None], BY_SAMPLE[:1], 2.0):
+            add(f"{cls} (n,d) none {np.shape(w)}", L(reduction="none"), *flat, sample_weight=w)
         add(f"{cls} (n,d) none (n,)", L(reduction="none"), *flat, sample_weight=BY_SAMPLE)
         if not whole and cls != "SparseCategoricalCrossentropy":
             add(f"{cls} (n,) and (n,1)", L(), t[:, 0, 0], p[:, 0, :1])
@@ -144,6 +151,9 @@ def cases(K):
             for a, b in ((t[:, 0, :1], p[:, 0]), (t[:, 0], p[:, 0, :1]), (t[:1, 0], p[:, 0])):
                 add(f"{cls} {a.shape} and {b.shape}", _quiet, L(reduction="none"), a, b)
         add(f"{cls} float16", L(dtype="float16"), t[:, 0], p[:, 0])
+        for dtype in ("float16", "bfloat16"):
+            add(f"{cls} of {dtype}", lambda L=L, t=t, p=p, dtype=dtype: L()(*low(K, dtype, t, p)))
+            add(f"{function} of {dtype}", lambda f=f, t=t, p=p, dtype=dtype: f(*low(K, dtype, t, p)))
         add(f"{cls} of float64", L(), t.astype("float64"), p.astype("float64"))
         add(f"{cls} of uint8", L(), (t > 0).astype("uint8") if t.dtype.kind == "f" else t.astype("uint8"), p)
     for cls, (t, options) in FROM_LOGITS.items():
@@ -171,6 +181,9 @@ def cases(K):
             lambda r=r: sparse(ignore_class=-1, reduction=r)(IGNORED, with_mask(K, PROBABLE, MASK)),
         )
     add("ignore_class function", K.losses.sparse_categorical_crossentropy, IGNORED, PROBABLE, ignore_class=-1)
+    for o in ({}, {"ignore_class": 2}, {"from_logits": True}):  # Keras' check of shapes wants as many classes as steps
+        square = CLASSES % T, LIKELY[..., :T]
+        add(f"sparse axis=1 {text(o)}", sparse(axis=1, reduction="none", **o), *square)
     add("categorical axis=1", K.losses.CategoricalCrossentropy(axis=1), YES, LIKELY)
     add("categorical axis=1 smoothed", K.losses.CategoricalCrossentropy(axis=1, label_smoothing=0.3), YES, LIKELY)
     add("categorical focal axis=1", K.losses.CategoricalFocalCrossentropy(axis=1), YES, LIKELY)

@@ -46,7 +46,7 @@ PAIRS = {
 }
 MEANS = {  # class: kinds of data, options
     "Accuracy": (["ids"], [{}]),
-    "BinaryAccuracy": (["yes", "column", "flat"], [{}, {"threshold": 0.3}]),
+    "BinaryAccuracy": (["yes", "column", "flat", "logits"], [{}, {"threshold": 0.3}, {"threshold": 0.0}]),
     "CategoricalAccuracy": (["one_hot"], [{}]),
     "SparseCategoricalAccuracy": (["classes", "classes_column"], [{}]),
     "TopKCategoricalAccuracy": (["one_hot"], [{"k": 1}, {"k": 2}]),
@@ -251,6 +251,15 @@ def cases(K):
             [[1], [0]], [[0.3, 0.7], [0.2, 0.8]], **({"k": 1} if "top_k" in name else {})
         )
         out[f"{name} of series"] = lambda name=name: getattr(M, name)(SERIES_CLASSES, SERIES)
+
+    def across():
+        m = M.MeanIoU(C, sparse_y_pred=False, axis=0)
+        m.update_state(CLASSES, PROBABLE.T)
+        return m.result()
+
+    out["MeanIoU axis"] = across
+    series = np.eye(C, dtype="float32")[SERIES_CLASSES].transpose(0, 2, 1), SERIES.transpose(0, 2, 1)
+    add("CategoricalCrossentropy axis", lambda: M.CategoricalCrossentropy(axis=1), *series)
     add("MeanSquaredError flat", M.MeanSquaredError, *PAIRS["flat"])
     out["binary_accuracy of flat"] = lambda: M.binary_accuracy(YES[:, 0], LIKELY[:, 0], threshold=0.4)
     out["binary_accuracy of both"] = lambda: M.binary_accuracy(YES[:, 0], LIKELY[:, :1])

@@ -19,7 +19,7 @@ OPTIMIZERS = {
     "Adagrad": [{"initial_accumulator_value": 0.3}, {"epsilon": 1e-2}],
     "Adadelta": [{"rho": 0.7}, {"epsilon": 1e-2}],
     "Adam": [{"beta_1": 0.7, "beta_2": 0.9}, {"epsilon": 1e-2}, {"amsgrad": True}],
-    "AdamW": [{"weight_decay": 0.1}, {"amsgrad": True}],
+    "AdamW": [{"beta_1": 0.7, "beta_2": 0.9, "epsilon": 1e-2}, {"weight_decay": 0.1}, {"amsgrad": True}],
     "Nadam": [{"beta_1": 0.7, "beta_2": 0.9}, {"epsilon": 1e-2}],
     "Adamax": [{"beta_1": 0.7, "beta_2": 0.9}, {"epsilon": 1e-2}],
     "Lion": [{"beta_1": 0.7, "beta_2": 0.9}],
@@ -58,8 +58,9 @@ def cases(K):
             made[0].constraint = constraint
         return made
 
-    def steps(cls, options, constraint=None, before=None):
+    def steps(cls, options, constraint=None, before=None, twin=False):
         weights, optimizer = variables(constraint), getattr(O, cls)(**{"learning_rate": 0.1, **options})
+        optimizer = optimizer.from_config(optimizer.get_config()) if twin else optimizer
         if before:
             before(optimizer, weights)
         found = []
@@ -75,6 +76,10 @@ def cases(K):
         out[f"{cls} by default"] = lambda cls=cls: [
             np.asarray(a, "float32")
             for a in steps(cls, {"learning_rate": float(getattr(O, cls)().learning_rate.numpy())})
+        ]
+        out[f"{cls} from its config"] = lambda cls=cls, o=own[0]: [
+            np.asarray(a, "float32")
+            for a in steps(cls, {**o, "learning_rate": O.schedules.CosineDecay(0.2, 10), "clipnorm": 1.0}, twin=True)
         ]
         out[f"{cls} with a schedule"] = lambda cls=cls: [
             np.asarray(a, "float32")

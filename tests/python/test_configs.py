@@ -398,3 +398,10 @@ def test_seed_generators_in_configs():
     initializer = hb.initializers.RandomNormal(seed=hb.random.SeedGenerator(5))
     np.testing.assert_array_equal(round_trip(initializer)((3,)), initializer((3,)))
     np.testing.assert_array_equal(round_trip(hb.initializers.Constant(X))((4, 3)), X)
+
+
+def test_an_initializers_axes_are_refused_where_they_would_change_its_scale():
+    config = hb.initializers.GlorotUniform(seed=3).get_config()
+    hb.initializers.GlorotUniform.from_config({**config, "input_axes": None, "output_axes": None})
+    with pytest.raises(ValueError, match="input_axes"):
+        hb.initializers.GlorotUniform.from_config({**config, "input_axes": [0], "output_axes": None})

@@ -331,3 +331,28 @@ BAD = [
 def test_bad_arguments_are_refused_with_what_came(cls, kwargs, error):
     with pytest.raises(error, match="Received|unknown"):
         cls(**kwargs)
+
+
+def test_asking_for_a_shape_leaves_the_last_calls_losses():
+    layer = L.Dense(2, activity_regularizer="l2", kernel_initializer="ones")
+    layer(np.ones((3, 4), "float32"))
+    assert layer.compute_output_shape((5, 4)) == (5, 2)
+    (loss,) = layer.losses
+    assert float(loss) == pytest.approx(0.01 * 32)
+
+
+def test_a_layer_that_asks_for_shapes_within_a_call_keeps_its_losses():
+    class Asking(L.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = L.Dense(2, activity_regularizer="l2", kernel_initializer="ones")
+
+        def call(self, x):
+            y = self.inner(x)
+            assert self.inner.compute_output_shape((5, 4)) == (5, 2)
+            return y
+
+    model = hb.Sequential([hb.Input((4,)), Asking()])
+    model.compile(hb.optimizers.SGD(0.0), lambda t, p: hb.ops.sum(p * 0.0, axis=-1))
+    history = model.fit(np.ones((3, 4), "float32"), np.zeros((3, 2), "float32"), verbose=0)
+    assert history.history["loss"][0] == pytest.approx(0.32, rel=1e-5)

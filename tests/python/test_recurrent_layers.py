@@ -101,3 +101,16 @@ def test_losses_are_those_of_the_last_call():
         y = np.asarray(layer(x))
         assert len(layer.losses) == 1
         np.testing.assert_allclose(float(layer.losses[0]), 0.01 * np.square(y).sum() / len(x), rtol=1e-5)
+
+
+@pytest.mark.parametrize("rnn", [L.SimpleRNN, L.LSTM, L.GRU])
+@pytest.mark.parametrize("options", [{}, {"activation": "sigmoid", "return_state": True}])
+def test_a_layers_dtype_is_its_cells(rnn, options):
+    wide, narrow = rnn(2, dtype="float64", **options), rnn(2, **options)
+    found = wide(X.astype("float64"))
+    narrow(X)
+    narrow.set_weights(wide.get_weights())
+    assert {w.dtype for w in wide.weights} == {"float64"}
+    for a, b in zip(hb._tree.flatten(found), hb._tree.flatten(narrow(X)), strict=True):
+        assert a.dtype == "float64"
+        np.testing.assert_allclose(a, b, atol=1e-5)

@@ -251,10 +251,14 @@ class Layer(Configured, WeightOwner):
         return map_structure(lambda t: t.shape, self.compute_output_spec(*given, **kwargs))
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
-        """Symbolic outputs for symbolic inputs, found by tracing ``call``."""
+        """Symbolic outputs for symbolic inputs, found by tracing ``call``; ``losses`` stay those of the last call."""
         from hornbeam.models._functional_graph import infer
 
-        return infer(self, args, kwargs)
+        kept = [(layer, list(layer._losses)) for layer in self._all_layers()]
+        found = infer(self, args, kwargs)
+        for layer, losses in kept:
+            layer._losses[:] = losses
+        return found
 
     @property
     def input(self) -> Any:

@@ -262,7 +262,7 @@ class _CellRNN(RNN):
         unsupported("time_major", mine.pop("time_major", False), False)
         unsupported("use_cudnn", mine.pop("use_cudnn", "auto"), "auto", False)
         mine.pop("implementation", None)  # which of Keras' ways to the same result
-        cell = self.cell_class(units, *args, **kwargs)
+        cell = self.cell_class(units, *args, dtype=mine.get("dtype"), **kwargs)
         super().__init__(cell, **mine)
         self.units = cell.units
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from hornbeam import ops
-from hornbeam._tensor import dims_of
+from hornbeam._tensor import dims_of, is_float
 from hornbeam._validation import channels_last, choice, int_tuple, integer, ints, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.math import shape_product
@@ -274,7 +274,7 @@ class UpSampling3D(Layer):
 
 
 class Resizing(Layer):
-    """Images at another size.
+    """Images at another size, in their own dtype: ints are rounded.
 
     Args:
         height: rows.
@@ -288,5 +288,7 @@ class Resizing(Layer):
         self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
 
     def call(self, inputs: Any) -> Any:
-        """The resized images."""
-        return ops.resize(inputs, (self.height, self.width), self.interpolation)
+        """The resized images, in the inputs' dtype: ints are rounded."""
+        resized = ops.resize(inputs, (self.height, self.width), self.interpolation)
+        resized = resized if is_float(inputs.dtype) else ops.round(resized)
+        return ops.cast(resized, inputs.dtype)

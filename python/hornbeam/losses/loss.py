@@ -108,6 +108,7 @@ def reduce_weighted(
     """The per-sample values times their weights, reduced. A mask counts only its true entries in the mean."""
     weight = masked_weight(sample_weight, mask, values, reduction or "none")
     if weight is not None:
+        weight, values = same_rank(weight, values)
         weight = fit_weight("sample_weight", weight, values) if values.ndim else weight
         values = ops.multiply(values, weight)
     if reduction in (None, "none") or values.ndim == 0:

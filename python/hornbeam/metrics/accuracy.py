@@ -158,15 +158,13 @@ class BinaryAccuracy(_Accuracy):
 
     Args:
         name: its name.
-        threshold: between the classes, inside (0, 1).
+        threshold: above which a prediction is 1; 0 for logits.
     """
 
     _function = staticmethod(binary_accuracy)
 
     def __init__(self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
-        if not 0 < number("threshold", threshold) < 1:
-            raise ValueError(f"`threshold` must be inside (0, 1). Received: threshold={threshold}")
-        super().__init__(name, dtype, threshold=threshold)
+        super().__init__(name, dtype, threshold=number("threshold", threshold))
 
 
 class CategoricalAccuracy(_Accuracy):
