@@ -24,7 +24,7 @@ def until_interrupted(work):  # bounded generously, for machines under load
         work()
     except KeyboardInterrupt:
         late = time.time() - float(open(os.environ["SENT"]).read())
-        assert late < 3, f"{late} s late"
+        assert late < 10, f"{late} s late"
         return
     raise SystemExit("it was not interrupted")
 """

@@ -113,14 +113,13 @@ def test_fault_44_forks_while_other_threads_trace_plan_and_run():
             hb.function(lambda a: ops.exp(a))(np.ones(17, "float32"))
         end = time.time() + 25
         forks = 0
-        while forks < 300 and time.time() < end:
+        while forks < 20 or (forks < 300 and time.time() < end):
             joined(in_child(work))
             forks += 1
         done.set()
         for t in team:
             t.join()
         assert not errors, errors
-        assert forks >= 20, forks
         """,
         seconds=120,
     )

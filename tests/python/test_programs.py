@@ -53,7 +53,7 @@ def test_many_lengths_keep_memory_flat(monkeypatch):
     use(range(100, 140))
     before = resident()
     use(range(140, 300))
-    assert resident() - before < 24 << 20  # each of 160 lengths takes some 2 MiB
+    assert resident() - before < 80 << 20  # 160 lengths take some 2 MiB each
     assert all(4 <= len(programs) < 30 for kind, programs in m._steps.items() if kind != "test")
 
 

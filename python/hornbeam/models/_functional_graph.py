@@ -165,6 +165,7 @@ def _input_layer(t: KerasTensor) -> InputLayer:
 def _fit(x: Any, t: KerasTensor, name: str) -> Any:
     """A value for an input, of its dtype and number of axes."""
     x = to_tensor(x)
+    mask = getattr(x, "_keras_mask", None)
     if len(x.shape) == len(t.shape) - 1 and t.shape[-1] == 1:
         x = expand_dims(x, -1)
     elif len(x.shape) == len(t.shape) + 1 and x.shape[-1] == 1:
@@ -176,7 +177,7 @@ def _fit(x: Any, t: KerasTensor, name: str) -> Any:
             f"input {t.name!r} of model {name!r} must have shape {t.shape}. Received: shape={tuple(x.shape)}"
         )
     if x.dtype != t.dtype and not (x.dtype == "int64" and t.dtype in ("int32", "uint8")):  # no id wraps around
-        mask = getattr(x, "_keras_mask", None)
         x = to_tensor(x, t.dtype)
+    if mask is not None:
         x._keras_mask = mask
     return x
