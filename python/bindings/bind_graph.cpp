@@ -4,6 +4,7 @@
 
 #include "convert.hpp"
 #include "gil.hpp"
+#include "hornbeam/gradients.hpp"
 
 using namespace hornbeam;
 

@@ -6,7 +6,7 @@
 #include <pybind11/stl.h>
 
 #include "hornbeam/error.hpp"
-#include "hornbeam/graph.hpp"
+#include "hornbeam/op.hpp"
 
 namespace py = pybind11;
 

@@ -16,6 +16,7 @@
 
 #include "hornbeam/error.hpp"
 #include "hornbeam/executable.hpp"
+#include "hornbeam/op.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 
 namespace hornbeam::guarded {
@@ -84,17 +85,16 @@ class Interpreter {
     for (const auto& [index, v] : g_.updates) written.insert(index);
     for (int id = 0; id < g_.size(); ++id) {
       const Node& n = g_.node(id);
-      const std::string op = n.op->name;
-      if (op == "input") {
+      if (n.op->kind == OpKind::input) {
         values_[{id, 0}] = copy(inputs.at(size_t(n.attrs.integer("index"))), side_);
-      } else if (op == "variable") {
+      } else if (n.op->kind == OpKind::variable) {
         const int index = int(n.attrs.integer("index"));
         values_[{id, 0}] = copy(g_.variables.at(size_t(index))->value(), side_);
-        if (!written.count(index)) lasting_.insert(id);
-      } else if (op == "constant") {
+        if (!written.count(index)) persistent_.insert(id);
+      } else if (n.op->kind == OpKind::constant) {
         values_[{id, 0}] = copy(n.attrs.tensor("value"), side_);
-        lasting_.insert(id);
-      } else if (n.op->view) {
+        persistent_.insert(id);
+      } else if (n.op->view()) {
         for (size_t i = 0; i < n.outputs.size(); ++i)
           values_[{id, int(i)}] = values_.at(n.inputs[i]).reshaped(eval_shape(n.outputs[i].shape, {}));
       } else {
@@ -109,12 +109,13 @@ class Interpreter {
  private:
   bool run_kernel(int id, const Node& n) {
     const Attrs attrs = n.attrs.evaluated({});
-    KernelRequest request{n.op->name, attrs, {}, {}, &isa_, threads_, {}};
+    const Target target{&isa_, threads_};
+    KernelRequest request{*n.op, attrs, {}, {}, target, {}};
     std::vector<void*> buffers;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       const Tensor& t = values_.at(n.inputs[i]);
       request.inputs.push_back({t.dtype(), t.shape()});
-      request.lasting.push_back(lasting_.count(n.inputs[i].node) > 0);
+      request.persistent.push_back(persistent_.count(n.inputs[i].node) > 0);
       buffers.push_back(int(i) == n.op->unread_input && n.outputs[0].dtype == DType::f32 ? nullptr : t.raw());
     }
     bool empty = true;
@@ -128,9 +129,9 @@ class Interpreter {
     }
     if (empty) return true;
     const KernelPlan plan = n.op->cpu(request);
-    const auto work = allocate(plan.workspace, side_, 64), prepared = allocate(plan.prepared, side_, 64);
+    const auto work = allocate(plan.workspace, side_, 64), prepacked = allocate(plan.prepacked, side_, 64);
     buffers.push_back(plan.workspace ? work.get() : nullptr);
-    buffers.push_back(plan.prepared ? prepared.get() : nullptr);
+    buffers.push_back(plan.prepacked ? prepacked.get() : nullptr);
     Status status;
     for (const Stage& s : plan.stages)
       for (int part = 0; part < s.parts; ++part)
@@ -145,6 +146,6 @@ class Interpreter {
   const Side side_;
   std::map<Value, Tensor> values_;
   std::set<Value> read_;
-  std::set<int> lasting_;
+  std::set<int> persistent_;
 };
 }  // namespace hornbeam::guarded

@@ -181,7 +181,7 @@ void check(unsigned seed, const std::string& isa_name, void (C::*build)()) {
   Executable reference(exact->g, {isa_name, 1, pass_names()});
   const std::vector<Tensor> want = reference.run(exact->inputs), want_state = state(exact->g);
   const double tol = 3e-6 * (4 + std::sqrt(given->depth));
-  const Graph optimized = optimize(given->g);
+  const Graph optimized = optimize(given->g, {}, evaluator());
   SCOPED_TRACE(optimized.str());
   const guarded::Result r = guarded::Interpreter(optimized, isa, threads, side).run(given->inputs);
   ASSERT_EQ(r.outputs.size(), want.size());

@@ -197,7 +197,7 @@ bool refused(const Node& n, const std::vector<ValueType>& types) {
     return true;
   }
   for (const char* isa : {"scalar", default_isa().name})
-    guarded::Interpreter(optimize(g), *find_isa(isa), 1, guarded::Side::after).run(data);
+    guarded::Interpreter(optimize(g, {}, evaluator()), *find_isa(isa), 1, guarded::Side::after).run(data);
   return false;
 }
 }  // namespace

@@ -1,4 +1,5 @@
 // Every other family of kernels and their gradients, with every operand beside a page that may not be touched.
+#include "hornbeam/gradients.hpp"
 #include "random_graphs.hpp"
 
 using namespace hornbeam;

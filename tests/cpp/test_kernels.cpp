@@ -7,7 +7,7 @@
 
 #include "hornbeam/executable.hpp"
 #include "hornbeam/ops.hpp"
-#include "kernels/cpu/gemm.hpp"
+#include "kernels/cpu/product/gemm.hpp"
 
 using namespace hornbeam;
 

@@ -47,7 +47,7 @@ TEST(PublicExecutable, Options) {
   EXPECT_ERROR(Executable(g, {"", 0, {"magic"}, {}}), ValueError, "magic");
   EXPECT_ERROR(Executable(g, {"", 0, {}, {"z"}}), ValueError, "no output \"z\"");
   EXPECT_ERROR(Executable(g, {"", 0, {}, {"i"}}), TypeError, "i32[]");
-  EXPECT_ERROR(optimize(g, {"", 0, {"magic"}, {}}), ValueError, "magic");
+  EXPECT_ERROR(optimize(g, {"magic"}), ValueError, "magic");
 }
 
 TEST(PublicExecutable, Inputs) {

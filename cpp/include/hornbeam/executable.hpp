@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hornbeam/graph.hpp"
+#include "hornbeam/passes.hpp"
 
 namespace hornbeam {
 
@@ -17,6 +18,9 @@ struct CompileOptions {
   /// Outputs by name that must be finite: where one is not, a run throws NonFiniteError and writes no variable.
   std::vector<std::string> finite = {};
 };
+
+/// Computes single nodes as an Executable with these options does, for `optimize`.
+HB_API Evaluate evaluator(const CompileOptions& options = {});
 
 /// What a plan costs.
 struct ProgramStats {
@@ -122,10 +126,5 @@ struct MachinePeaks {
   double bytes_per_second = 0;
 };
 HB_API MachinePeaks measure_peaks();
-
-/// The passes in the order they run.
-HB_API std::vector<std::string> pass_names();
-/// Applies the passes but those that the options disable; constants are folded with the options' instruction set.
-HB_API Graph optimize(const Graph& graph, const CompileOptions& options = {});
 
 }  // namespace hornbeam

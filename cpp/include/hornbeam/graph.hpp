@@ -2,7 +2,6 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -10,7 +9,6 @@
 #include <vector>
 
 #include "hornbeam/attrs.hpp"
-#include "hornbeam/kernel.hpp"
 #include "hornbeam/tensor.hpp"
 
 namespace hornbeam {
@@ -131,88 +129,5 @@ class HB_API Graph {
   std::unordered_map<int, Value> current_;  // variable index -> current value
   std::string scope_;
 };
-
-/// What shape inference sees.
-struct InferContext {
-  Graph& graph;
-  const OpDef& op;
-  const std::vector<Value>& inputs;
-  const Attrs& attrs;
-  const ValueType& type(size_t i) const { return graph.type(inputs[i]); }
-  const SymShape& shape(size_t i) const { return type(i).shape; }
-  DType dtype(size_t i) const { return type(i).dtype; }
-  int rank(size_t i) const { return int(shape(i).size()); }
-  /// Throws ValueError "[op] text; got a=f32[2,3], ... (layer "name")".
-  [[noreturn]] HB_API void fail(const std::string& text) const;
-  [[noreturn]] HB_API void fail_type(const std::string& text) const;
-  /// `axis` in [-rank, rank) made non-negative.
-  HB_API int axis(int64_t axis, int rank) const;
-  Dim same(const Dim& a, const Dim& b, const std::string& what) const;
-};
-
-/// What a gradient rule sees: the node and the gradients of its outputs (undefined when zero).
-struct GradContext {
-  Graph& graph;
-  int node;
-  const std::vector<Value>& out_grads;
-  const std::vector<bool>& wanted;  // which inputs need a gradient
-  Value in(size_t i) const { return graph.node(node).inputs[i]; }
-  Value out(size_t i) const { return Value{node, int(i)}; }
-  Value dy(size_t i = 0) const { return out_grads[i]; }
-  const Attrs& attrs() const { return graph.node(node).attrs; }
-};
-
-/// The gradient of op "custom_gradient": (inputs, outputs, output gradients) -> input gradients.
-struct CustomGradient {
-  std::string name;
-  std::function<std::vector<Value>(Graph&, const std::vector<Value>& inputs, const std::vector<Value>& outputs,
-                                   const std::vector<Value>& out_grads)>
-      rule;
-};
-
-/// Everything there is to know about one operation. Built-ins are listed in op_list.def; others come from register_op.
-struct OpDef {
-  const char* name;
-  int version = 1;
-  int min_inputs = 1;
-  int max_inputs = 1;  // -1: any number
-  std::vector<AttrSpec> attrs;
-  /// Checks the inputs and gives the outputs' types.
-  std::vector<ValueType> (*infer)(const InferContext&) = nullptr;
-  /// Gradients of the inputs (undefined where zero or not wanted). Null: see `decompose`, else not differentiable.
-  std::vector<Value> (*gradient)(const GradContext&) = nullptr;
-  /// The same outputs from other ops; used to differentiate when `gradient` is null.
-  std::vector<Value> (*decompose)(Graph&, const std::vector<Value>& inputs, const Attrs&) = nullptr;
-  /// Plans the CPU kernel for concrete shapes. Null: the runtime treats the op itself (input, variable, loops).
-  PlanKernel cpu = nullptr;
-  /// Multiply-adds counted as two, for profiles. Null: the op is bound by memory.
-  double (*flops)(const std::vector<Shape>& inputs, const std::vector<Shape>& outputs, const Attrs&) = nullptr;
-  bool pure = true;               // may be merged, moved and dropped
-  bool may_fail = false;          // the kernel may raise the status word
-  bool differentiable = true;     // false: the gradient is zero by definition (comparisons, integer results)
-  int elementwise = -1;           // opcode when the op is elementwise, else -1
-  bool view = false;              // output i is input i's memory
-  bool optional_outputs = false;  // the kernel takes a null buffer for an output, but the first, that nobody reads
-  bool float32_only = false;      // the kernel is; other dtypes run the decomposition
-  int unread_input = -1;          // an input that only the decomposition reads: its memory may be gone
-};
-
-/// Finds an op; throws ValueError when there is none.
-HB_API const OpDef& find_op(const std::string& name);
-/// Adds an op from outside; its name must be new.
-HB_API void register_op(OpDef op);
-/// Names of all ops, sorted.
-HB_API std::vector<std::string> list_ops();
-
-/// What a gradient tape saw of a graph.
-struct Recorded {
-  std::vector<std::pair<int, int>> spans;      // nodes [first, last) that it recorded; all others are constants to it
-  std::vector<std::pair<Value, int>> watched;  // values it watches, and the first node that reads them as watched
-};
-
-/// d sum(targets * seeds) / d sources, appended to `graph`. `seeds` default to ones. An unconnected source gets an
-/// undefined Value, and so does one that a `tape`, if given, does not know: neither watched nor computed from what is.
-HB_API std::vector<Value> gradients(Graph& graph, const std::vector<Value>& targets, const std::vector<Value>& sources,
-                                    std::vector<Value> seeds = {}, const Recorded* tape = nullptr);
 
 }  // namespace hornbeam

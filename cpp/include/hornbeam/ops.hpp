@@ -70,7 +70,4 @@ class HB_API Ops {
   static const char* named(const char* op);
 };
 
-/// The shape two operands broadcast to, by NumPy's rules; unknown dimensions never broadcast as 1.
-HB_API SymShape broadcast_shapes(const InferContext& c, const SymShape& a, const SymShape& b);
-
 }  // namespace hornbeam

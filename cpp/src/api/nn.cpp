@@ -6,6 +6,8 @@
 
 #include "base/check.hpp"
 #include "base/philox.hpp"
+#include "hornbeam/gradients.hpp"
+#include "hornbeam/ops.hpp"
 
 namespace hornbeam::nn {
 namespace {

@@ -4,7 +4,8 @@
 #include <unordered_map>
 
 #include "base/check.hpp"
-#include "hornbeam/graph.hpp"
+#include "hornbeam/gradients.hpp"
+#include "hornbeam/op.hpp"
 #include "hornbeam/ops.hpp"
 
 namespace hornbeam {
@@ -91,8 +92,8 @@ class ReverseWalk {
       d = through_decomposition(id, inputs, dys);
     } else {
       throw GradientError(concat_text("[", op.name, "] has no gradient",
-                                      g_.scope().empty() ? "" : " (layer \"" + g_.scope() + "\")",
-                                      std::string(op.name) == "while_loop" ? "; give it maximum_iterations" : ""));
+                                      in_layer(g_.scope()),
+                                      op.no_gradient));
     }
     for (size_t i = 0; i < inputs.size() && i < d.size(); ++i)
       if (d[i].defined() && wanted[i]) accumulate(inputs[i], d[i]);

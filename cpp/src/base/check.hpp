@@ -18,6 +18,9 @@ std::string concat_text(const Pieces&... pieces) {
   return out.str();
 }
 
+/// Where a message's node was made: " (layer "name")", or nothing.
+inline std::string in_layer(const std::string& scope) { return scope.empty() ? "" : " (layer \"" + scope + "\")"; }
+
 #define HB_CHECK(condition, ...)                                                          \
   do {                                                                                    \
     if (!(condition)) throw ::hornbeam::ValueError(::hornbeam::concat_text(__VA_ARGS__)); \

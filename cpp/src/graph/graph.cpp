@@ -1,5 +1,5 @@
 // Building a graph: nodes are appended in topological order, inference runs as they are.
-#include "hornbeam/graph.hpp"
+#include "hornbeam/op.hpp"
 
 #include <map>
 
@@ -13,37 +13,7 @@ const char* attr_type_name(AttrType t) {
   return names[int(t)];
 }
 
-std::string got(const Graph& g, const std::vector<Value>& inputs) {
-  std::string s;
-  const char* sep = "";
-  char name = 'a';
-  for (Value v : inputs) {
-    s += concat_text(sep, name, "=", g.type(v).str());
-    sep = ", ";
-    if (++name > 'z') break;
-  }
-  return s;
-}
-
-std::string where(const Graph& g) { return g.scope().empty() ? "" : " (layer \"" + g.scope() + "\")"; }
 }  // namespace
-
-void InferContext::fail(const std::string& text) const {
-  throw ValueError(
-      concat_text("[", op.name, "] ", text, inputs.empty() ? "" : "; got ", got(graph, inputs), where(graph)));
-}
-void InferContext::fail_type(const std::string& text) const {
-  throw TypeError(concat_text("[", op.name, "] ", text, "; got ", got(graph, inputs), where(graph)));
-}
-int InferContext::axis(int64_t a, int r) const {
-  if (a < -r || a >= r) fail(concat_text("axis must be in [", -r, ", ", r, "); axis=", a));
-  return int(a < 0 ? a + r : a);
-}
-Dim InferContext::same(const Dim& a, const Dim& b, const std::string& what) const {
-  if (a == b) return a;
-  if (a.is_const() && b.is_const()) fail(what);
-  return graph.unify(a, b, concat_text("[", op.name, "] ", what, "; got ", got(graph, inputs), where(graph)));
-}
 
 Dim Graph::unify(const Dim& a, const Dim& b, const std::string& what) {
   if (a == b) return a;
@@ -102,10 +72,10 @@ void Graph::assign(const VariablePtr& variable, Value value) {
   int index = variable_index_[variable.get()];
   const Tensor& t = variable->value();
   HB_CHECK_TYPE(got.dtype == t.dtype(), "[assign] variable \"", variable->name(), "\" is ", dtype_name(t.dtype()),
-                "; got ", dtype_name(got.dtype), where(*this));
+                "; got ", dtype_name(got.dtype), in_layer(scope_));
   SymShape shape(t.shape().begin(), t.shape().end());
   HB_CHECK(got.shape.size() == shape.size(), "[assign] variable \"", variable->name(), "\" has shape ",
-           shape_text(shape), "; got ", shape_text(got.shape), where(*this));
+           shape_text(shape), "; got ", shape_text(got.shape), in_layer(scope_));
   for (size_t i = 0; i < shape.size(); ++i)
     unify(shape[i], got.shape[i],
           "[assign] variable \"" + variable->name() + "\" has shape " + shape_text(shape) + "; got " +
@@ -120,8 +90,9 @@ void Graph::assign(const VariablePtr& variable, Value value) {
 }
 
 std::vector<Value> Graph::add(const std::string& op, std::vector<Value> in, Attrs attrs) {
-  HB_CHECK(op != "fused", "[fused] only passes make such nodes");  // whose kernel trusts them
-  return add(find_op(op), std::move(in), std::move(attrs));
+  const OpDef& def = find_op(op);
+  HB_CHECK(!def.passes_only, "[", op, "] only passes make such nodes");
+  return add(def, std::move(in), std::move(attrs));
 }
 
 Value Graph::add1(const std::string& op, std::vector<Value> in, Attrs attrs) {
@@ -208,7 +179,7 @@ std::vector<Value> Graph::inline_graph(const Graph& source, const std::vector<Va
   std::vector<int> map(size_t(source.size()), -1);
   for (int id = 0; id < source.size(); ++id) {
     const Node& n = source.node(id);
-    if (std::string(n.op->name) == "input") {
+    if (n.op->kind == OpKind::input) {
       map[size_t(id)] = -2 - int(n.attrs.integer("index"));
       continue;
     }
@@ -249,8 +220,8 @@ std::vector<Value> Graph::replay(const Graph& source, const std::vector<std::pai
   for (int id = 0; id < nodes; ++id) {
     if (!need[size_t(id)]) continue;
     Node n = source.node(id);
-    const std::string op = n.op->name;
-    HB_CHECK(op != "input" && op != "variable", "replay: it needs %", id, " = ", op, "(), which is not known");
+    HB_CHECK(n.op->kind != OpKind::input && n.op->kind != OpKind::variable, "replay: it needs %", id, " = ",
+             n.op->name, "(), which is not known");
     for (Value& v : n.inputs) v = map.at(v);
     const int to = append(std::move(n));
     went[size_t(id)] = to;

@@ -3,7 +3,7 @@
 #include <sstream>
 
 #include "base/check.hpp"
-#include "hornbeam/graph.hpp"
+#include "hornbeam/op.hpp"
 
 namespace hornbeam {
 namespace {
@@ -59,7 +59,7 @@ void Graph::verify() const {
     const Node& n = node(id);
     if (!n.op) fail(concat_text("node ", id, " has no op"));
     for (Value v : n.inputs) check(v, id, n.op->name);
-    if (std::string(n.op->name) == "variable" && size_t(n.attrs.integer("index")) >= variables.size())
+    if (n.op->kind == OpKind::variable && size_t(n.attrs.integer("index")) >= variables.size())
       fail(concat_text("node ", id, " reads variable ", n.attrs.integer("index")));
   }
   if (inputs.size() != input_names.size())
@@ -69,7 +69,7 @@ void Graph::verify() const {
   for (const VariablePtr& v : variables)
     if (!v) fail("a variable is null");
   for (size_t i = 0; i < inputs.size(); ++i)
-    if (inputs[i] < 0 || inputs[i] >= size() || std::string(node(inputs[i]).op->name) != "input" ||
+    if (inputs[i] < 0 || inputs[i] >= size() || node(inputs[i]).op->kind != OpKind::input ||
         node(inputs[i]).attrs.integer("index") != int64_t(i))
       fail(concat_text("input ", i, " is not an input node"));
   for (const auto& [name, v] : outputs) check(v, size(), "an output");

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "hornbeam/op.hpp"
 
 namespace hornbeam {
 namespace {
@@ -13,8 +14,8 @@ constexpr size_t kMostAxes = 12;
 [[noreturn]] void bad(const std::string& what) { throw FormatError(what); }
 
 // Ops that a file may hold beside inputs, variables and constants: those whose types are inferred, so that they are
-// checked. "fused" is what passes make; graphs are stored before them.
-bool is_inferred(const OpDef& op) { return op.infer && std::string(op.name) != "fused"; }
+// checked. Graphs are stored before passes make others.
+bool is_inferred(const OpDef& op) { return op.infer && !op.passes_only; }
 
 // What holds for the graph of a function: callers name what goes in and comes out.
 void check_function(const Graph& g) {
@@ -83,14 +84,15 @@ class Encoder {
   Json node(const Graph& g, const Node& n) {
     Json j = Json::map(), attrs = Json::map(), in = Json::list();
     const std::string op = n.op->name;
+    const OpKind kind = n.op->kind;
     for (Value v : n.inputs) in.items.push_back(value_json(v));
-    if (op == "input") {
+    if (kind == OpKind::input) {
       j.fields["dtype"] = Json::of(dtype_name(n.outputs[0].dtype));
       j.fields["shape"] = shape_json(n.outputs[0].shape);
-    } else if (op == "variable") {
+    } else if (kind == OpKind::variable) {
       attrs.fields["index"] = variable(g, n.attrs.integer("index"));
     } else {
-      HB_CHECK(op == "constant" || is_inferred(*n.op), "op \"", op, "\" may not stand in a file");
+      HB_CHECK(kind == OpKind::constant || is_inferred(*n.op), "op \"", op, "\" may not stand in a file");
       for (const auto& [name, value] : n.attrs.items()) attrs.fields[name] = std::visit(*this, value);
     }
     j.fields["op"] = Json::of(op);
@@ -153,13 +155,13 @@ class Decoder {
     if (version > op.version)
       bad(concat_text("version ", version, " of the op needs a newer Hornbeam; this one has version ", op.version));
     const Json& attrs = j.at("attrs");
-    if (name == "input") {
+    if (op.kind == OpKind::input) {
       if (g_->inputs.size() == names.size()) bad("the input has no name");
       return {g_->input(names[g_->inputs.size()].str("an input's name"), dtype_from_name(j.at("dtype").str("a dtype")),
                         shape_of(j.at("shape")))};
     }
-    if (name == "variable") return {g_->read(variable(attrs.at("index")))};
-    if (name == "constant") return {g_->constant(find_(attrs.at("value").str("a tensor's name")))};
+    if (op.kind == OpKind::variable) return {g_->read(variable(attrs.at("index")))};
+    if (op.kind == OpKind::constant) return {g_->constant(find_(attrs.at("value").str("a tensor's name")))};
     if (!is_inferred(op)) bad("the op may not stand in a file");
     std::vector<Value> in;
     for (const Json& v : j.at("in").arr("inputs")) in.push_back(value(v));

@@ -2,6 +2,7 @@
 // stored whole (Dao et al. 2022 is the idea; here a block of rows is kept). The decomposition is the plain formula.
 #include <limits>
 
+#include "hornbeam/gradients.hpp"
 #include "ops/define.hpp"
 
 namespace hornbeam {
@@ -88,6 +89,7 @@ HB_DEFINE_OP(attention) {
   d.cpu = plan_attention;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) { return products(in, 2); };
   d.float32_only = true;
+  d.rowwise = any_rows;
   return d;
 }
 

@@ -2,6 +2,7 @@
 // sub-graph as a sub-program (runtime/build.cpp).
 #include "schema/control.hpp"
 
+#include "hornbeam/gradients.hpp"
 #include "ops/define.hpp"
 
 namespace hornbeam {
@@ -220,6 +221,7 @@ HB_DEFINE_OP(scan) {
   d.infer = infer_scan;
   d.gradient = grad_scan;
   d.optional_outputs = true;
+  d.kind = OpKind::scan;
   return d;
 }
 
@@ -230,6 +232,7 @@ HB_DEFINE_OP(cond) {
   d.attrs = {graph_attr("then"), graph_attr("else")};
   d.infer = infer_cond;
   d.gradient = grad_cond;
+  d.kind = OpKind::cond;
   return d;
 }
 
@@ -258,6 +261,8 @@ HB_DEFINE_OP(while_loop) {
     }
     return out;
   };
+  d.kind = OpKind::while_loop;
+  d.no_gradient = "; give it maximum_iterations";
   return d;
 }
 }  // namespace hornbeam

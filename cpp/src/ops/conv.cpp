@@ -88,6 +88,14 @@ namespace {
 double multiply_adds(const Shape& y, const Shape& kernel) {
   return 2.0 * double(shape_product(y)) * double(shape_product(kernel)) / double(std::max<int64_t>(1, kernel.back()));
 }
+
+// Behind the product of all channels, and behind depthwise convolutions.
+EpilogueRoom epilogue_of(const Graph& g, const Node& n) {
+  const int64_t groups = n.attrs.integer("groups");
+  const SymShape& kernel = g.shape(n.inputs[1]);
+  const bool depthwise = kernel[kernel.size() - 2] == Dim(1) && kernel.back() == Dim(groups);
+  return groups == 1 || depthwise ? EpilogueRoom::one : EpilogueRoom::none;
+}
 }  // namespace
 
 HB_DEFINE_OP(conv) {
@@ -106,6 +114,10 @@ HB_DEFINE_OP(conv) {
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
     return multiply_adds(out[0], in[1]);
   };
+  d.rowwise = rows_of_first;
+  d.product = ProductKind::rows;
+  d.epilogue = epilogue_of;
+  d.scaled_axis = [](const Graph& g, const Node& n) { return g.rank(n.inputs[1]) - 1; };
   return d;
 }
 
@@ -127,6 +139,12 @@ HB_DEFINE_OP(conv_input_grad) {  // inputs dy, kernel
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) {
     return multiply_adds(in[0], in[1]);
   };
+  d.rowwise = rows_of_first;
+  d.product = ProductKind::rows;
+  d.epilogue = epilogue_of;
+  d.scaled_axis = [](const Graph& g, const Node& n) {
+    return n.attrs.integer("groups") == 1 ? g.rank(n.inputs[1]) - 2 : -1;
+  };
   return d;
 }
 
@@ -147,6 +165,9 @@ HB_DEFINE_OP(conv_kernel_grad) {  // inputs x, dy
   d.cpu = plan_conv_kernel_grad;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
     return multiply_adds(in[1], out[0]);
+  };
+  d.epilogue = [](const Graph&, const Node& n) {
+    return n.attrs.integer("groups") == 1 ? EpilogueRoom::several : EpilogueRoom::none;
   };
   return d;
 }
@@ -185,6 +206,8 @@ HB_DEFINE_OP(separable_conv) {
     const double pixels = double(shape_product(out[0])) / double(std::max<int64_t>(1, out[0].back()));
     return 2.0 * pixels * double(shape_product(in[1]) + shape_product(in[2]));
   };
+  d.rowwise = rows_of_first;
+  d.product = ProductKind::rows;
   return d;
 }
 }  // namespace hornbeam

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "base/check.hpp"
-#include "hornbeam/graph.hpp"
+#include "graph/rowwise.hpp"
+#include "hornbeam/op.hpp"
 #include "hornbeam/ops.hpp"
 
 #define HB_DEFINE_OP(opname) OpDef define_op_##opname()

@@ -1,5 +1,5 @@
 // Elementwise ops: NumPy broadcasting, dtype rules by kind, and one gradient rule a row. Kernels:
-// kernels/cpu/elementwise.cpp and the fused groups of kernels/cpu/isa.
+// kernels/cpu/elementwise and the fused groups of kernels/cpu/isa.
 #include "schema/elementwise.hpp"
 
 #include <cmath>
@@ -7,17 +7,6 @@
 #include "ops/define.hpp"
 
 namespace hornbeam {
-
-SymShape broadcast_shapes(const InferContext& c, const SymShape& a, const SymShape& b) {
-  const size_t rank = std::max(a.size(), b.size());
-  SymShape out(rank);
-  for (size_t i = 0; i < rank; ++i) {
-    Dim x = i + a.size() < rank ? Dim(1) : a[i + a.size() - rank];
-    Dim y = i + b.size() < rank ? Dim(1) : b[i + b.size() - rank];
-    out[i] = x == Dim(1) ? y : y == Dim(1) ? x : c.same(x, y, "shapes cannot be broadcast together");
-  }
-  return out;
-}
 
 namespace {
 Types infer_elementwise(const InferContext& c) {
@@ -155,6 +144,8 @@ std::vector<OpDef> define_elementwise_ops() {
     d.infer = infer_elementwise;
     d.cpu = plan_elementwise;
     d.elementwise = i;
+    d.rowwise = any_rows;
+    d.any_dtype = info.kind == EwKind::select || info.kind == EwKind::convert;
     const bool smooth = rule_of(info.name) != nullptr || info.kind == EwKind::convert;
     if (smooth) d.gradient = elementwise_gradient;
     d.differentiable = smooth;

@@ -52,6 +52,8 @@ HB_DEFINE_OP(fused) {
   };
   d.cpu = plan_fused;
   d.differentiable = false;
+  d.passes_only = true;
+  d.rowwise = [](const RowContext& c) { return any_rows(c) && c.node.attrs.ints("sparse").empty(); };
   return d;
 }
 }  // namespace hornbeam

@@ -5,7 +5,8 @@ namespace hornbeam {
 KernelPlan plan_gather(const KernelRequest&);
 KernelPlan plan_scatter_add(const KernelRequest&);
 KernelPlan plan_unique_rows(const KernelRequest&);
-KernelPlan plan_along_axis(const KernelRequest&);
+KernelPlan plan_take_along_axis(const KernelRequest&);
+KernelPlan plan_put_along_axis(const KernelRequest&);
 KernelPlan plan_argsort(const KernelRequest&);
 
 namespace {
@@ -24,6 +25,7 @@ ValueType scattered(const InferContext& c, SymShape rows) {
   rows.insert(rows.end(), c.shape(1).begin() + c.rank(0), c.shape(1).end());
   return {c.dtype(1), rows};
 }
+CheckedIds scattered_ids(const Graph&, const Node& n) { return {n.inputs[0], n.attrs.dims("rows")[0]}; }
 }  // namespace
 
 HB_DEFINE_OP(gather) {  // inputs table [R, inner..], ids [..]: rows of the table
@@ -42,6 +44,9 @@ HB_DEFINE_OP(gather) {  // inputs table [R, inner..], ids [..]: rows of the tabl
     return {c.graph.add1("scatter_add", {c.in(1), c.dy()}, {{"rows", SymShape{c.graph.shape(c.in(0))[0]}}}), Value{}};
   };
   d.cpu = plan_gather;
+  d.any_dtype = true;
+  d.rowwise = rows_of_second;
+  d.checked_ids = [](const Graph& g, const Node& n) { return CheckedIds{n.inputs[1], g.shape(n.inputs[0])[0]}; };
   return d;
 }
 
@@ -56,6 +61,7 @@ HB_DEFINE_OP(
   d.infer = [](const InferContext& c) -> Types { return {scattered(c, c.attrs.dims("rows"))}; };
   d.gradient = [](const GradContext& c) -> Values { return {Value{}, c.graph.add1("gather", {c.dy(), c.in(0)})}; };
   d.cpu = plan_scatter_add;
+  d.checked_ids = scattered_ids;
   return d;
 }
 
@@ -74,6 +80,7 @@ HB_DEFINE_OP(unique_rows) {
   };
   d.cpu = plan_unique_rows;
   d.differentiable = false;
+  d.checked_ids = scattered_ids;
   return d;
 }
 
@@ -97,7 +104,8 @@ HB_DEFINE_OP(take_along_axis) {  // inputs x, ids: same shape but on `axis`
     Dim n = x[size_t(axis < 0 ? axis + int64_t(x.size()) : axis)];
     return {c.graph.add1("put_along_axis", {c.in(1), c.dy()}, {{"axis", axis}, {"size", SymShape{n}}}), Value{}};
   };
-  d.cpu = plan_along_axis;
+  d.cpu = plan_take_along_axis;
+  d.any_dtype = true;
   return d;
 }
 
@@ -120,7 +128,7 @@ HB_DEFINE_OP(put_along_axis) {  // inputs ids, updates: zeros with the updates a
   d.gradient = [](const GradContext& c) -> Values {
     return {Value{}, c.graph.add1("take_along_axis", {c.dy(), c.in(0)}, {{"axis", c.attrs().integer("axis")}})};
   };
-  d.cpu = plan_along_axis;
+  d.cpu = plan_put_along_axis;
   return d;
 }
 

@@ -49,6 +49,17 @@ HB_DEFINE_OP(matmul) {
     const Shape& x = in[0];
     return 2.0 * double(a.flag("transpose_a") ? x[x.size() - 2] : x.back()) * double(shape_product(out[0]));
   };
+  d.rowwise = [](const RowContext& c) {  // neither summed over nor a matrix on the right
+    const int a = c.graph.rank(c.node.inputs[0]), b = c.graph.rank(c.node.inputs[1]);
+    return !(c.has_rows(0) && a == 2 && c.node.attrs.flag("transpose_a")) && !(c.has_rows(1) && b == 2);
+  };
+  d.product = ProductKind::rows;
+  d.epilogue = [](const Graph& g, const Node& n) {
+    return g.rank(n.inputs[0]) == 2 && g.rank(n.inputs[1]) == 2 ? EpilogueRoom::several : EpilogueRoom::one;
+  };
+  d.scaled_axis = [](const Graph& g, const Node& n) {
+    return g.rank(n.inputs[1]) == 2 && !n.attrs.flag("transpose_b") ? 1 : -1;
+  };
   return d;
 }
 }  // namespace hornbeam

@@ -61,6 +61,7 @@ HB_DEFINE_OP(batch_norm) {  // inputs x [.., C], gamma [C], beta [C]; outputs y,
     return {dx, dgamma, dbeta};
   };
   d.cpu = plan_batch_norm;
+  d.epilogue = [](const Graph&, const Node&) { return EpilogueRoom::one; };
   return d;
 }
 
@@ -105,6 +106,7 @@ HB_DEFINE_OP(layer_norm) {  // inputs x [.., C], gamma [C], beta [C]; outputs y,
   };
   d.cpu = plan_layer_norm;
   d.optional_outputs = true;
+  d.rowwise = rows_of_first;
   return d;
 }
 

@@ -67,6 +67,7 @@ HB_DEFINE_OP(max_pool) {
   };
   d.cpu = plan_max_pool;
   d.optional_outputs = true;
+  d.rowwise = rows_of_first;
   return d;
 }
 
@@ -115,6 +116,7 @@ HB_DEFINE_OP(average_pool) {  // padding does not count in the mean
     return {c.graph.add1("average_pool_grad", {c.dy()}, shaped_as(c.attrs(), c.graph.shape(c.in(0))))};
   };
   d.cpu = plan_average_pool;
+  d.rowwise = rows_of_first;
   return d;
 }
 

@@ -2,10 +2,12 @@
 // runs in float64, what second gradients go through, and what the tests hold the kernels against.
 #include "schema/recurrent.hpp"
 
+#include "hornbeam/gradients.hpp"
 #include "ops/define.hpp"
 
 namespace hornbeam {
 KernelPlan plan_recurrent(const KernelRequest&);
+KernelPlan plan_recurrent_grad(const KernelRequest&);
 
 namespace {
 using Layout = RecurrentLayout;
@@ -199,6 +201,8 @@ HB_DEFINE_OP(recurrent) {
   d.flops = flops;
   d.float32_only = true;
   d.optional_outputs = true;
+  d.rowwise = any_rows;
+  d.product = ProductKind::steps;
   return d;
 }
 
@@ -222,7 +226,7 @@ HB_DEFINE_OP(recurrent_grad) {
     return {c.type(l.x), c.type(l.h0)};
   };
   d.decompose = grad_as_scan;
-  d.cpu = plan_recurrent;
+  d.cpu = plan_recurrent_grad;
   d.flops = flops;
   d.float32_only = true;
   d.unread_input = Layout::x;

@@ -2,11 +2,13 @@
 #include <algorithm>
 
 #include "ops/define.hpp"
+#include "schema/reduction.hpp"
 
 namespace hornbeam {
-KernelPlan plan_reduce(const KernelRequest&);
-KernelPlan plan_arg_reduce(const KernelRequest&);
-KernelPlan plan_cumulative(const KernelRequest&);
+KernelPlan plan_argmax(const KernelRequest&);
+KernelPlan plan_argmin(const KernelRequest&);
+KernelPlan plan_cumsum(const KernelRequest&);
+KernelPlan plan_cumprod(const KernelRequest&);
 
 namespace {
 // The axes as sorted non-negative numbers; none given means all.
@@ -19,13 +21,12 @@ std::vector<int> reduced_axes(const Attrs& attrs, int rank) {
   return axes;
 }
 
-Types infer_reduce(const InferContext& c) {
-  const std::string op = c.op.name;
+Types infer_reduce(const InferContext& c, Reduction op) {
   DType d = c.dtype(0);
-  if (op == "any" || op == "all") {
+  if (op == Reduction::any || op == Reduction::all) {
     if (d != DType::boolean) c.fail_type("needs a bool input");
-  } else if (d == DType::boolean || (op == "mean" && !is_float(d))) {
-    c.fail_type(op == "mean" ? "needs a float input" : "needs a numeric input, not bool");
+  } else if (d == DType::boolean || (op == Reduction::mean && !is_float(d))) {
+    c.fail_type(op == Reduction::mean ? "needs a float input" : "needs a numeric input, not bool");
   }
   for (int64_t a : c.attrs.ints("axes")) c.axis(a, c.rank(0));
   auto axes = reduced_axes(c.attrs, c.rank(0));
@@ -34,7 +35,7 @@ Types infer_reduce(const InferContext& c) {
   SymShape out;
   for (int i = 0; i < c.rank(0); ++i) {
     bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
-    if (reduced && (op == "max" || op == "min") && c.shape(0)[size_t(i)] == Dim(0))
+    if (reduced && (op == Reduction::max || op == Reduction::min) && c.shape(0)[size_t(i)] == Dim(0))
       c.fail("an empty axis has no maximum or minimum");
     if (!reduced)
       out.push_back(c.shape(0)[size_t(i)]);
@@ -51,20 +52,19 @@ Value keep_dims(const GradContext& c, Value v, const std::vector<int>& axes) {
   return Ops(c.graph).reshape(v, shape);
 }
 
-Values grad_reduce(const GradContext& c) {
+Values grad_reduce(const GradContext& c, Reduction op) {
   Ops o(c.graph);
-  const std::string op = c.graph.node(c.node).op->name;
   Value x = c.in(0);
   const SymShape shape = c.graph.shape(x);
   auto axes = reduced_axes(c.attrs(), int(shape.size()));
   Value dy = keep_dims(c, c.dy(), axes);
-  if (op == "sum") return {o.broadcast_to(dy, shape)};
-  if (op == "mean") {
+  if (op == Reduction::sum) return {o.broadcast_to(dy, shape)};
+  if (op == Reduction::mean) {
     Dim n = 1;
     for (int a : axes) n = n * shape[size_t(a)];
     return {o.broadcast_to(o.div(dy, o.dim_value(n, c.graph.dtype(x))), shape)};
   }
-  if (op == "max" || op == "min") {  // ties share the gradient
+  if (op == Reduction::max || op == Reduction::min) {  // ties share the gradient
     Value hit = o.cast(o.binary("equal", x, keep_dims(c, c.out(0), axes)), c.graph.dtype(x));
     Ints ints(axes.begin(), axes.end());
     if (axes.empty()) return {dy};
@@ -89,16 +89,18 @@ Values grad_reduce(const GradContext& c) {
   return {o.mul(dy, o.transpose(others, inverse))};
 }
 
-OpDef reduce_op(const char* name, bool smooth) {
+template <Reduction kind>
+OpDef reduce_op(const char* name) {
   OpDef d;
   d.name = name;
   d.attrs = {{"axes", AttrType::ints, Ints{}},
              {"keepdims", AttrType::boolean, false},
              {"none", AttrType::boolean, false}};  // true: `axes` empty means no axis rather than all
-  d.infer = infer_reduce;
-  if (smooth) d.gradient = grad_reduce;
-  d.differentiable = smooth;
-  d.cpu = plan_reduce;
+  d.infer = [](const InferContext& c) { return infer_reduce(c, kind); };
+  d.differentiable = kind != Reduction::any && kind != Reduction::all;
+  if (d.differentiable) d.gradient = [](const GradContext& c) { return grad_reduce(c, kind); };
+  d.cpu = plan_reduce<kind>;
+  d.rowwise = any_rows;
   return d;
 }
 
@@ -111,13 +113,14 @@ Types infer_arg(const InferContext& c) {
   return {{DType::i32, out}};
 }
 
-OpDef arg_op(const char* name) {
+OpDef arg_op(const char* name, PlanKernel plan) {
   OpDef d;
   d.name = name;
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)}};
   d.infer = infer_arg;
   d.differentiable = false;
-  d.cpu = plan_arg_reduce;
+  d.cpu = plan;
+  d.rowwise = any_rows;
   return d;
 }
 
@@ -132,30 +135,31 @@ Value cumulate(Graph& g, const char* op, Value v, const Attrs& a, bool reverse) 
   return g.add1(op, {v}, {{"axis", a.integer("axis")}, {"exclusive", a.flag("exclusive")}, {"reverse", reverse}});
 }
 
-OpDef cumulative_op(const char* name) {
+OpDef cumulative_op(const char* name, PlanKernel plan) {
   OpDef d;
   d.name = name;
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)},
              {"exclusive", AttrType::boolean, false},
              {"reverse", AttrType::boolean, false}};
   d.infer = infer_cumulative;
-  d.cpu = plan_cumulative;
+  d.cpu = plan;
+  d.rowwise = rows_off_axis;
   return d;
 }
 }  // namespace
 
-HB_DEFINE_OP(sum) { return reduce_op("sum", true); }
-HB_DEFINE_OP(mean) { return reduce_op("mean", true); }
-HB_DEFINE_OP(max) { return reduce_op("max", true); }
-HB_DEFINE_OP(min) { return reduce_op("min", true); }
-HB_DEFINE_OP(prod) { return reduce_op("prod", true); }
-HB_DEFINE_OP(any) { return reduce_op("any", false); }
-HB_DEFINE_OP(all) { return reduce_op("all", false); }
-HB_DEFINE_OP(argmax) { return arg_op("argmax"); }
-HB_DEFINE_OP(argmin) { return arg_op("argmin"); }
+HB_DEFINE_OP(sum) { return reduce_op<Reduction::sum>("sum"); }
+HB_DEFINE_OP(mean) { return reduce_op<Reduction::mean>("mean"); }
+HB_DEFINE_OP(max) { return reduce_op<Reduction::max>("max"); }
+HB_DEFINE_OP(min) { return reduce_op<Reduction::min>("min"); }
+HB_DEFINE_OP(prod) { return reduce_op<Reduction::prod>("prod"); }
+HB_DEFINE_OP(any) { return reduce_op<Reduction::any>("any"); }
+HB_DEFINE_OP(all) { return reduce_op<Reduction::all>("all"); }
+HB_DEFINE_OP(argmax) { return arg_op("argmax", plan_argmax); }
+HB_DEFINE_OP(argmin) { return arg_op("argmin", plan_argmin); }
 
 HB_DEFINE_OP(cumsum) {
-  OpDef d = cumulative_op("cumsum");
+  OpDef d = cumulative_op("cumsum", plan_cumsum);
   d.gradient = [](const GradContext& c) -> Values {
     return {cumulate(c.graph, "cumsum", c.dy(), c.attrs(), !c.attrs().flag("reverse"))};
   };
@@ -165,7 +169,7 @@ HB_DEFINE_OP(cumsum) {
 // The sum of the products that x_i is in, each times its gradient and divided by x_i. After a zero all are zero but for
 // the first zero's own gradient, for which the products are taken with that zero left out.
 HB_DEFINE_OP(cumprod) {
-  OpDef d = cumulative_op("cumprod");
+  OpDef d = cumulative_op("cumprod", plan_cumprod);
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
     const bool reverse = c.attrs().flag("reverse");

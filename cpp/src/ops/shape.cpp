@@ -2,7 +2,11 @@
 #include "ops/define.hpp"
 
 namespace hornbeam {
-KernelPlan plan_strided_copy(const KernelRequest&);
+KernelPlan plan_transpose(const KernelRequest&);
+KernelPlan plan_broadcast_to(const KernelRequest&);
+KernelPlan plan_slice(const KernelRequest&);
+KernelPlan plan_slice_grad(const KernelRequest&);
+KernelPlan plan_flip(const KernelRequest&);
 KernelPlan plan_concat(const KernelRequest&);
 KernelPlan plan_pad(const KernelRequest&);
 KernelPlan plan_iota(const KernelRequest&);
@@ -111,6 +115,7 @@ Types same_as_input(const InferContext& c) { return {c.type(0)}; }
 
 OpDef make(const char* name, std::vector<AttrSpec> attrs, Types (*infer)(const InferContext&), PlanKernel cpu) {
   OpDef d;
+  d.any_dtype = true;
   d.name = name;
   d.attrs = std::move(attrs);
   d.infer = infer;
@@ -125,25 +130,28 @@ AttrSpec steps(const char* name) { return need(name, AttrType::ints).between(1, 
 
 HB_DEFINE_OP(reshape) {
   OpDef d = make("reshape", {need("shape", AttrType::dims).between(-1)}, infer_reshape, nullptr);
-  d.view = true;
+  d.kind = OpKind::view;
+  d.rowwise = any_rows;
   d.gradient = [](const GradContext& c) -> Values { return {Ops(c.graph).reshape(c.dy(), c.graph.shape(c.in(0)))}; };
   return d;
 }
 
 HB_DEFINE_OP(transpose) {
-  OpDef d = make("transpose", {need("perm", AttrType::ints)}, infer_transpose, plan_strided_copy);
+  OpDef d = make("transpose", {need("perm", AttrType::ints)}, infer_transpose, plan_transpose);
   d.gradient = [](const GradContext& c) -> Values {
     const Ints& perm = c.attrs().ints("perm");
     Ints inverse(perm.size());
     for (size_t i = 0; i < perm.size(); ++i) inverse[size_t(perm[i])] = int64_t(i);
     return {Ops(c.graph).transpose(c.dy(), inverse)};
   };
+  d.rowwise = [](const RowContext& c) { return c.node.attrs.ints("perm")[0] == 0; };
   return d;
 }
 
 HB_DEFINE_OP(broadcast_to) {
-  OpDef d = make("broadcast_to", {sizes("shape")}, infer_broadcast, plan_strided_copy);
+  OpDef d = make("broadcast_to", {sizes("shape")}, infer_broadcast, plan_broadcast_to);
   d.gradient = [](const GradContext& c) -> Values { return {Ops(c.graph).sum_to(c.dy(), c.graph.shape(c.in(0)))}; };
+  d.rowwise = [](const RowContext&) { return true; };
   return d;
 }
 
@@ -154,19 +162,23 @@ HB_DEFINE_OP(flip) {
         c.axis(c.attrs.integer("axis"), c.rank(0));
         return {c.type(0)};
       },
-      plan_strided_copy);
+      plan_flip);
   d.gradient = [](const GradContext& c) -> Values {
     return {c.graph.add1("flip", {c.dy()}, {{"axis", c.attrs().integer("axis")}})};
   };
+  d.rowwise = rows_off_axis;
   return d;
 }
 
 HB_DEFINE_OP(slice) {
-  OpDef d = make("slice", {sizes("begin"), sizes("end"), steps("strides")}, infer_slice, plan_strided_copy);
+  OpDef d = make("slice", {sizes("begin"), sizes("end"), steps("strides")}, infer_slice, plan_slice);
   d.gradient = [](const GradContext& c) -> Values {
     Attrs a = c.attrs();
     a.set("shape", c.graph.shape(c.in(0)));
     return {c.graph.add1("slice_grad", {c.dy()}, a)};
+  };
+  d.rowwise = [](const RowContext& c) {  // the first axis is taken from its start, one by one
+    return c.has_rows(0) && c.node.attrs.dims("begin")[0] == Dim(0) && c.node.attrs.ints("strides")[0] == 1;
   };
   return d;
 }
@@ -179,7 +191,7 @@ HB_DEFINE_OP(slice_grad) {  // zeros of `shape`, with the input at [begin:end:st
         check_input(c, 0, sliced(c, x), "the result's gradient");
         return {x};
       },
-      plan_pad);
+      plan_slice_grad);
   d.gradient = [](const GradContext& c) -> Values {
     Attrs a = c.attrs();
     a.erase("shape");
@@ -196,6 +208,7 @@ HB_DEFINE_OP(pad) {
     for (size_t i = 0; i < end.size(); ++i) end[i] = end[i] + lo[i];
     return {Ops(c.graph).slice(c.dy(), lo, end)};
   };
+  d.rowwise = any_rows;
   return d;
 }
 
@@ -219,12 +232,14 @@ HB_DEFINE_OP(concat) {
     }
     return out;
   };
+  d.rowwise = rows_off_axis;
   return d;
 }
 
 HB_DEFINE_OP(stop_gradient) {
   OpDef d = make("stop_gradient", {}, same_as_input, nullptr);
-  d.view = true;
+  d.kind = OpKind::view;
+  d.rowwise = any_rows;
   d.differentiable = false;
   return d;
 }
@@ -240,7 +255,7 @@ HB_DEFINE_OP(custom_gradient) {
         return t;
       },
       nullptr);
-  d.view = true;
+  d.kind = OpKind::view;
   d.max_inputs = -1;
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
@@ -278,6 +293,7 @@ HB_DEFINE_OP(iota) {  // counts along `axis`, constant along the others
       plan_iota);
   d.min_inputs = d.max_inputs = 0;
   d.differentiable = false;
+  d.rowwise = rows_off_axis;
   return d;
 }
 
@@ -297,16 +313,19 @@ HB_DEFINE_OP(input) {
   OpDef d = make("input", {need("index", AttrType::integer)}, nullptr, nullptr);
   d.min_inputs = d.max_inputs = 0;
   d.pure = false;
+  d.kind = OpKind::input;
   return d;
 }
 HB_DEFINE_OP(variable) {
   OpDef d = make("variable", {need("index", AttrType::integer)}, nullptr, nullptr);
   d.min_inputs = d.max_inputs = 0;
+  d.kind = OpKind::variable;
   return d;
 }
 HB_DEFINE_OP(constant) {
   OpDef d = make("constant", {need("value", AttrType::tensor)}, nullptr, nullptr);
   d.min_inputs = d.max_inputs = 0;
+  d.kind = OpKind::constant;
   return d;
 }
 }  // namespace hornbeam

@@ -3,6 +3,7 @@
 
 namespace hornbeam {
 KernelPlan plan_softmax(const KernelRequest&);
+KernelPlan plan_log_softmax(const KernelRequest&);
 KernelPlan plan_sparse_cross_entropy(const KernelRequest&);
 KernelPlan plan_sparse_cross_entropy_grad(const KernelRequest&);
 
@@ -29,18 +30,19 @@ Value expand_last(Ops& o, Value v) {
   return o.reshape(v, s);
 }
 
-OpDef row_op(const char* name) {
+OpDef row_op(const char* name, PlanKernel plan) {
   OpDef d;
   d.name = name;
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)}};
   d.infer = infer_softmax;
-  d.cpu = plan_softmax;
+  d.cpu = plan;
+  d.rowwise = rows_off_axis;
   return d;
 }
 }  // namespace
 
 HB_DEFINE_OP(softmax) {
-  OpDef d = row_op("softmax");
+  OpDef d = row_op("softmax", plan_softmax);
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
     Value s = o.sum(o.mul(c.dy(), c.out(0)), {-1}, true);
@@ -50,7 +52,7 @@ HB_DEFINE_OP(softmax) {
 }
 
 HB_DEFINE_OP(log_softmax) {
-  OpDef d = row_op("log_softmax");
+  OpDef d = row_op("log_softmax", plan_log_softmax);
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
     return {o.sub(c.dy(), o.mul(o.exp(c.out(0)), o.sum(c.dy(), {-1}, true)))};

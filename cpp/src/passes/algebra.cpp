@@ -1,8 +1,9 @@
 // Algebraic clean-up: identities, chains of views and casts, broadcasts that elementwise ops make themselves, and
 // transposes that matmul can take as flags. Results may differ in the last bit where a product is merged.
 #include "hornbeam/ops.hpp"
+#include "ops/built_in.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
-#include "schema/elementwise.hpp"
 
 namespace hornbeam {
 namespace {
@@ -26,7 +27,10 @@ class Algebra {
 
  private:
   const Node& node(Value v) const { return g_.node(v.node); }
-  bool is(Value v, const char* op) const { return op_is(node(v), op); }
+  template <class Op>
+  bool made_by(Value v, Op op) const {
+    return is(node(v), op);
+  }
   // The value `v` when it already has the result's type.
   Value same(const Node& n, Value v) const {
     return g_.type(v).shape == n.outputs[0].shape && g_.dtype(v) == n.outputs[0].dtype ? v : Value{};
@@ -34,14 +38,13 @@ class Algebra {
 
   Value simplify(const Node& n) {
     std::vector<Value> in = w_.at(n.inputs);
-    const std::string op = n.op->name;
-    if (n.op->elementwise >= 0) return elementwise(n, op, in);
-    if (op == "reshape") {
-      if (is(in[0], "reshape")) return ops_.reshape(node(in[0]).inputs[0], n.outputs[0].shape);
+    if (n.op->elementwise >= 0) return elementwise(n, in);
+    if (is(n, op::reshape)) {
+      if (made_by(in[0], op::reshape)) return ops_.reshape(node(in[0]).inputs[0], n.outputs[0].shape);
       return same(n, in[0]);
     }
-    if (op == "transpose") {
-      if (is(in[0], "transpose")) {
+    if (is(n, op::transpose)) {
+      if (made_by(in[0], op::transpose)) {
         const Ints a = node(in[0]).attrs.ints("perm"), b = n.attrs.ints("perm");
         Ints both;
         for (int64_t p : b) both.push_back(a[size_t(p)]);
@@ -49,13 +52,13 @@ class Algebra {
       }
       return moves_only_ones(n, in[0]) ? ops_.reshape(in[0], n.outputs[0].shape) : Value{};
     }
-    if (op == "broadcast_to") {
-      if (is(in[0], "broadcast_to")) return ops_.broadcast_to(node(in[0]).inputs[0], n.outputs[0].shape);
+    if (is(n, op::broadcast_to)) {
+      if (made_by(in[0], op::broadcast_to)) return ops_.broadcast_to(node(in[0]).inputs[0], n.outputs[0].shape);
       return same(n, in[0]);
     }
-    if (op == "matmul") return matmul(n, in);
-    if (op == "slice") return same(n, in[0]);  // a range of the whole
-    if (op == "sum" || op == "mean" || op == "max" || op == "min" || op == "prod") return of_one_each(n, in[0]);
+    if (is(n, op::matmul)) return matmul(n, in);
+    if (is(n, op::slice)) return same(n, in[0]);  // a range of the whole
+    if (is(n, op::sum) || is(n, op::mean) || is(n, op::max) || is(n, op::min) || is(n, op::prod)) return of_one_each(n, in[0]);
     return {};
   }
 
@@ -76,34 +79,34 @@ class Algebra {
     return true;
   }
 
-  Value elementwise(const Node& n, const std::string& op, std::vector<Value> in) {
+  Value elementwise(const Node& n, std::vector<Value> in) {
     double c = 0;
-    if (op == "cast") {
+    if (is(n, Ew::cast_)) {
       if (Value v = same(n, in[0]); v.defined()) return v;
       return {};
     }
-    if (op == "where")
+    if (is(n, Ew::where_))
       if (Value v = winners_relu(in); v.defined()) return v;
     // An operand need not be broadcast before an op that broadcasts, when another already has the shape.
     bool changed = false;
     for (size_t i = 0; i < in.size(); ++i) {
-      if (!is(in[i], "broadcast_to")) continue;
+      if (!made_by(in[i], op::broadcast_to)) continue;
       const Value inner = node(in[i]).inputs[0];
       bool covered = false;
       for (size_t k = 0; k < in.size(); ++k) covered = covered || (k != i && g_.shape(in[k]) == n.outputs[0].shape);
       if (covered) in[i] = inner, changed = true;
     }
     const bool rc = in.size() == 2 && scalar_constant(g_, in[1], &c);
-    if (rc && ((op == "multiply" && c == 1) || (op == "divide" && c == 1) || (op == "subtract" && c == 0) ||
-               (op == "power" && c == 1)))
+    if (rc && ((is(n, Ew::multiply_) && c == 1) || (is(n, Ew::divide_) && c == 1) || (is(n, Ew::subtract_) && c == 0) ||
+               (is(n, Ew::power_) && c == 1)))
       if (Value v = same(n, in[0]); v.defined()) return v;
-    if (rc && op == "power" && c == 2) return same_shape(n, ops_.square(in[0]));
-    if (rc && op == "power" && c == 0.5) return same_shape(n, ops_.sqrt(in[0]));
-    if (rc && op == "power" && c == -0.5) return same_shape(n, ops_.rsqrt(in[0]));
+    if (rc && is(n, Ew::power_) && c == 2) return same_shape(n, ops_.square(in[0]));
+    if (rc && is(n, Ew::power_) && c == 0.5) return same_shape(n, ops_.sqrt(in[0]));
+    if (rc && is(n, Ew::power_) && c == -0.5) return same_shape(n, ops_.rsqrt(in[0]));
     double l = 0;
-    if (in.size() == 2 && op == "multiply" && scalar_constant(g_, in[0], &l) && l == 1)
+    if (in.size() == 2 && is(n, Ew::multiply_) && scalar_constant(g_, in[0], &l) && l == 1)
       if (Value v = same(n, in[1]); v.defined()) return v;
-    if (op == "neg" && is(in[0], "neg")) return node(in[0]).inputs[0];
+    if (is(n, Ew::neg_) && made_by(in[0], Ew::neg_)) return node(in[0]).inputs[0];
     if (changed) return g_.add(*n.op, in, n.attrs)[0];
     return {};
   }
@@ -111,11 +114,11 @@ class Algebra {
   // and the others pass nothing back. There are fewer winners.
   Value winners_relu(const std::vector<Value>& in) {
     double zero = 1, bound = 1;
-    if (!is(in[0], "greater") || !is(in[1], "max_pool_grad") || !scalar_constant(g_, in[2], &zero) || zero != 0)
+    if (!made_by(in[0], Ew::greater_) || !made_by(in[1], op::max_pool_grad) || !scalar_constant(g_, in[2], &zero) || zero != 0)
       return {};
     const Node test = node(in[0]), grad = node(in[1]);
     const Value index = grad.inputs[0];
-    if (!is(index, "max_pool") || index.out != 1 || node(index).inputs[0] != test.inputs[0] ||
+    if (!made_by(index, op::max_pool) || index.out != 1 || node(index).inputs[0] != test.inputs[0] ||
         !scalar_constant(g_, test.inputs[1], &bound) || bound != 0)
       return {};
     const Value positive = ops_.binary("greater", {index.node, 0}, test.inputs[1]);
@@ -129,7 +132,7 @@ class Algebra {
     bool flags[2] = {n.attrs.flag("transpose_a"), n.attrs.flag("transpose_b")};
     bool changed = false;
     for (size_t i = 0; i < 2; ++i) {
-      if (!is(in[i], "transpose")) continue;
+      if (!made_by(in[i], op::transpose)) continue;
       const Ints& perm = node(in[i]).attrs.ints("perm");
       const size_t r = perm.size();
       bool swaps = perm[r - 1] == int64_t(r) - 2 && perm[r - 2] == int64_t(r) - 1;

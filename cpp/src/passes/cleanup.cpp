@@ -1,7 +1,7 @@
 // Dead code, common subexpressions and constant folding. None of them changes a bit of any result.
 #include <unordered_map>
 
-#include "base/parallel.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -20,7 +20,7 @@ Graph dead_code(const Graph& g) {
   for (int id = 0; id < g.size(); ++id) {
     if (!live[size_t(id)]) continue;
     const Node& n = g.node(id);
-    if (op_is(n, "stop_gradient"))  // only gradients ask for these, and they are taken by now
+    if (n.op->view() && !n.op->differentiable)  // there for gradients alone, which are taken by now
       w.replace(id, w.at(n.inputs));
     else
       w.keep(id);
@@ -43,7 +43,7 @@ Graph common_subexpressions(const Graph& g) {
       const Value m = w.at(v);
       key += "|" + std::to_string(m.node) + "." + std::to_string(m.out);
     }
-    if (op_is(n, "constant")) key += dtype_name(n.outputs[0].dtype);
+    if (n.op->kind == OpKind::constant) key += dtype_name(n.outputs[0].dtype);
     auto [it, fresh] = seen.emplace(key, id);
     if (fresh) {
       w.keep(id);
@@ -58,34 +58,6 @@ Graph common_subexpressions(const Graph& g) {
 
 namespace {
 constexpr int64_t kLargestFolded = 4096;  // elements: larger constants cost more memory than time
-
-// Runs one node on constant inputs; false when it cannot.
-bool evaluate(const Node& n, const std::vector<Tensor>& inputs, const FoldTarget& target,
-              std::vector<Tensor>* outputs) {
-  std::vector<void*> buffers;
-  const Attrs attrs = n.attrs.evaluated({});
-  KernelRequest request{n.op->name, attrs, {}, {}, target.isa, 1, {}, target.winograd};
-  for (const Tensor& t : inputs) {
-    request.inputs.push_back({t.dtype(), t.shape()});
-    buffers.push_back(t.raw());
-  }
-  for (const ValueType& t : n.outputs) {
-    outputs->push_back(Tensor(t.dtype, eval_shape(t.shape, {})));
-    request.outputs.push_back({t.dtype, outputs->back().shape()});
-    buffers.push_back(outputs->back().raw());
-  }
-  KernelPlan plan = n.op->cpu(request);
-  Tensor work(DType::u8, {int64_t(plan.workspace)}), prepared(DType::u8, {int64_t(plan.prepared)});
-  buffers.push_back(work.raw());
-  buffers.push_back(prepared.raw());
-  Status status;
-  FlushDenormals flush;  // as when the program runs
-  for (const Stage& s : plan.stages)
-    for (int part = 0; part < s.parts; ++part)
-      s.fn(KernelCall{plan.params.get(), buffers.data(), int(inputs.size()), int(buffers.size()) - 2, part, s.parts, 0,
-                      &status, 0});
-  return status.kind.load() == Status::ok;
-}
 
 bool constant_dims(const Node& n) {
   for (const ValueType& t : n.outputs) {
@@ -102,24 +74,24 @@ bool constant_dims(const Node& n) {
 }
 }  // namespace
 
-Graph fold_constants(const Graph& g, const FoldTarget& target) {
+Graph fold_constants(const Graph& g, const Evaluate& evaluate) {
   Rewriter w(g);
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    bool fold = n.op->pure && (n.op->cpu || n.op->view) && constant_dims(n);
+    bool fold = n.op->pure && (n.op->cpu || n.op->view()) && constant_dims(n);
     std::vector<Tensor> inputs, outputs;
     for (Value v : n.inputs) {
       if (!fold) break;
       const Node& m = w.out.node(w.at(v).node);
-      fold = op_is(m, "constant");
+      fold = m.op->kind == OpKind::constant;
       if (fold) inputs.push_back(m.attrs.tensor("value"));
     }
     fold = fold && !n.outputs.empty();
-    if (fold && n.op->view) {
+    if (fold && n.op->view()) {
       for (size_t i = 0; i < n.outputs.size(); ++i)
         outputs.push_back(inputs[i].reshaped(eval_shape(n.outputs[i].shape, {})));
     } else if (fold) {
-      fold = evaluate(n, inputs, target, &outputs);
+      fold = evaluate(n, inputs, &outputs);
     }
     if (!fold) {
       w.keep(id);

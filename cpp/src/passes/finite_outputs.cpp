@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "hornbeam/ops.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -17,7 +18,7 @@ std::vector<int> numbers_early(const Graph& g, const std::vector<Value>& wanted)
   std::vector<std::pair<int, int>> places;  // the node that it follows, itself
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    bool moves = needed[size_t(id)] && n.op->pure && !op_is(n, "input");
+    bool moves = needed[size_t(id)] && n.op->pure && n.op->kind != OpKind::input;
     for (const ValueType& t : n.outputs) moves = moves && (n.inputs.empty() || shape_product(t.shape) == Dim(1));
     int after = moves ? -1 : id;
     for (Value v : n.inputs) after = std::max(after, places[size_t(v.node)].first);

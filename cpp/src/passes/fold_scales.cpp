@@ -3,8 +3,10 @@
 // for many runs (see Runner::run).
 #include <vector>
 
-#include "graph/lasting.hpp"
+#include "graph/persistent.hpp"
 #include "hornbeam/ops.hpp"
+#include "ops/built_in.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -13,7 +15,7 @@ namespace {
 class FoldScales {
  public:
   explicit FoldScales(const Graph& g)
-      : g_(g), w_(g), ops_(w_.out), lasting_(lasting_nodes(g)), reader_(size_t(g.size()), kNobody) {
+      : g_(g), w_(g), ops_(w_.out), persistent_(persistent_nodes(g)), reader_(size_t(g.size()), kNobody) {
     for (int id = 0; id < g.size(); ++id)
       for (Value v : g.node(id).inputs) read(v.node, id);
     for (const auto& [name, v] : g.outputs) read(v.node, kMany);
@@ -29,7 +31,7 @@ class FoldScales {
       bool scales = false;
       int last = id;
       for (int next = reader_[size_t(id)]; next >= 0 && in_chain(next, last); next = reader_[size_t(next)]) {
-        scales = scales || op_is(g_.node(next), "multiply");
+        scales = scales || is(g_.node(next), Ew::multiply_);
         last = next;
       }
       if (!scales) continue;
@@ -53,10 +55,8 @@ class FoldScales {
   void read(int node, int by) { reader_[size_t(node)] = reader_[size_t(node)] == kNobody ? by : kMany; }
 
   bool takes_scale(const Node& n) const {
-    const bool product = op_is(n, "conv") || op_is(n, "conv_input_grad") ||
-                         (op_is(n, "matmul") && g_.rank(n.inputs[1]) == 2 && !n.attrs.flag("transpose_b"));
-    return product && n.outputs[0].dtype == DType::f32 && lasting_[size_t(n.inputs[1].node)] &&
-           !(op_is(n, "conv_input_grad") && n.attrs.integer("groups") != 1);
+    return n.op->scaled_axis && n.outputs[0].dtype == DType::f32 && persistent_[size_t(n.inputs[1].node)] &&
+           n.op->scaled_axis(g_, n) >= 0;
   }
   // The other operand of `id`, which reads `from`.
   Value other(int id, int from) const {
@@ -66,12 +66,12 @@ class FoldScales {
   // Whether node `id` scales or shifts the columns of what `from` makes.
   bool in_chain(int id, int from) const {
     const Node& n = g_.node(id);
-    const bool subtract = op_is(n, "subtract");
-    if (!subtract && !op_is(n, "multiply") && !op_is(n, "add")) return false;
+    const bool subtract = is(n, Ew::subtract_);
+    if (!subtract && !is(n, Ew::multiply_) && !is(n, Ew::add_)) return false;
     if (subtract && n.inputs[0].node != from) return false;
     const Value v = other(id, from);
     const SymShape &shape = g_.shape(v), &full = g_.node(from).outputs[0].shape;
-    if (!lasting_[size_t(v.node)] || shape.empty() || n.outputs[0].shape != full || shape.back() != full.back())
+    if (!persistent_[size_t(v.node)] || shape.empty() || n.outputs[0].shape != full || shape.back() != full.back())
       return false;
     for (size_t i = 0; i + 1 < shape.size(); ++i)
       if (shape[i] != Dim(1)) return false;
@@ -86,10 +86,10 @@ class FoldScales {
     for (int at = product; at != last;) {
       const int next = reader_[size_t(at)];
       const Value v = ops_.reshape(w_.at(other(next, at)), columns);
-      if (op_is(g_.node(next), "multiply")) {
+      if (is(g_.node(next), Ew::multiply_)) {
         scale = scale.defined() ? ops_.mul(scale, v) : v;
         if (shift.defined()) shift = ops_.mul(shift, v);
-      } else if (op_is(g_.node(next), "add")) {
+      } else if (is(g_.node(next), Ew::add_)) {
         shift = shift.defined() ? ops_.add(shift, v) : v;
       } else {
         shift = shift.defined() ? ops_.sub(shift, v) : ops_.unary("neg", v);
@@ -98,7 +98,7 @@ class FoldScales {
     }
     const Value weights = w_.at(n.inputs[1]);
     SymShape along(size_t(g_.rank(n.inputs[1])), Dim(1));  // the weights' axis that becomes the columns
-    along[along.size() - (op_is(n, "conv_input_grad") ? 2 : 1)] = columns[0];
+    along[size_t(n.op->scaled_axis(g_, n))] = columns[0];
     n.inputs = {w_.at(n.inputs[0]), ops_.mul(weights, ops_.reshape(scale, along))};
     const Value y{w_.out.append(std::move(n)), 0};
     return shift.defined() ? ops_.add(y, shift) : y;
@@ -107,7 +107,7 @@ class FoldScales {
   const Graph& g_;
   Rewriter w_;
   Ops ops_;
-  std::vector<bool> lasting_;
+  std::vector<bool> persistent_;
   std::vector<int> reader_;  // the only node that reads each, or one of the above
 };
 }  // namespace

@@ -5,8 +5,9 @@
 #include <set>
 #include <unordered_map>
 
+#include "ops/built_in.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
-#include "schema/elementwise.hpp"
 
 namespace hornbeam {
 namespace {
@@ -38,7 +39,7 @@ class Fuser {
     if (n.op->elementwise < 0) return false;
     auto ok = [](DType d) { return d == DType::f32 || d == DType::boolean; };
     if (!ok(n.outputs[0].dtype)) return false;
-    if (op_is(n, "cast")) {  // integers are read as floats; other conversions are exact copies
+    if (is(n, Ew::cast_)) {  // integers are read as floats; other conversions are exact copies
       const DType from = g_.dtype(n.inputs[0]);
       return n.outputs[0].dtype == DType::f32 && (ok(from) || is_int(from));
     }
@@ -50,9 +51,9 @@ class Fuser {
   // A group that a product or the like reads is closed: what comes after that (relu's gradient, say, which reads relu's
   // result) runs where the graph has it, so that the group can stay behind the product that feeds it.
   void close_inputs(int id) {
-    if (g_.node(id).op->view) return;
+    if (g_.node(id).op->view()) return;
     for (Value v : g_.node(id).inputs) {
-      while (g_.node(v.node).op->view) v = g_.node(v.node).inputs[0];
+      while (g_.node(v.node).op->view()) v = g_.node(v.node).inputs[0];
       if (group_[size_t(v.node)] >= 0) groups_[size_t(group_[size_t(v.node)])].closed = true;
     }
   }
@@ -250,7 +251,7 @@ class Fuser {
     }
     for (int m : group.nodes) w.replace(m, {Value{}});
     if (outs.empty()) return;  // dead
-    Node fused{&find_op("fused"),
+    Node fused{&op::fused(),
                {{"program", program}, {"results", results}, {"sparse", Ints{}}, {"keeps", Ints{}}},
                w.at(inputs),
                {},

@@ -1,28 +1,21 @@
 // Puts an elementwise group behind the matrix product, convolution (or gradient of one) or batch normalization that
 // feeds it, when nobody else reads that: the group then runs on each block of rows while it is in cache.
+#include "ops/built_in.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
 namespace {
 
 bool takes_epilogue(const Graph& g, const Node& n) {
-  if (n.outputs[0].dtype != DType::f32 || n.attrs.has("program")) return false;
-  if (op_is(n, "matmul") || op_is(n, "batch_norm")) return true;
-  const bool kernel_grad = op_is(n, "conv_kernel_grad");
-  if (!op_is(n, "conv") && !op_is(n, "conv_input_grad") && !kernel_grad) return false;
-  const int64_t groups = n.attrs.integer("groups");
-  if (kernel_grad) return groups == 1;
-  const SymShape& kernel = g.shape(n.inputs[1]);
-  const bool depthwise = kernel[kernel.size() - 2] == Dim(1) && kernel.back() == Dim(groups);
-  return groups == 1 || depthwise;
+  return n.op->epilogue && n.outputs[0].dtype == DType::f32 && !n.attrs.has("program") &&
+         n.op->epilogue(g, n) != EpilogueRoom::none;
 }
-// The group's results lie as the product does; several of them go behind a product of two matrices or a kernel's
-// gradient alone, where the updates of weights are.
+// The group's results lie as the product does; there are several only where the updates of weights are.
 bool fits(const Graph& g, const Node& product, const Node& group) {
   for (const ValueType& t : group.outputs)
     if (t.dtype != DType::f32 || t.shape != product.outputs[0].shape) return false;
-  return group.outputs.size() == 1 || op_is(product, "conv_kernel_grad") ||
-         (op_is(product, "matmul") && g.rank(product.inputs[0]) == 2 && g.rank(product.inputs[1]) == 2);
+  return group.outputs.size() == 1 || product.op->epilogue(g, product) == EpilogueRoom::several;
 }
 // Others may read a normalization's statistics before the group's place: the two then run at its own, where all that
 // the group reads must be there.
@@ -44,7 +37,7 @@ Graph fuse_epilogue(const Graph& g) {
   std::vector<int> absorbed(size_t(g.size()), -1);  // product -> the group that takes it
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    if (!op_is(n, "fused") || !n.attrs.ints("sparse").empty()) continue;
+    if (!is(n, op::fused) || !n.attrs.ints("sparse").empty()) continue;
     for (Value v : n.inputs) {
       const Node& p = g.node(v.node);
       if (v.out != 0 || readers[size_t(v.node)] != 1 || !takes_epilogue(g, p) || !fits(g, p, n)) continue;

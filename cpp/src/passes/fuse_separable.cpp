@@ -1,8 +1,9 @@
 // A depthwise convolution whose only reader is a 1x1 convolution becomes one op with it, which computes the pixels of a
 // tile when the product needs them: they never leave the cache. Runs last, when both have their bias and relu.
 #include "hornbeam/ops.hpp"
+#include "ops/built_in.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
-#include "schema/elementwise.hpp"
 
 namespace hornbeam {
 namespace {
@@ -12,7 +13,7 @@ bool only(const SymShape& dims, int64_t value) {
   return true;
 }
 bool is_pointwise(const Graph& g, const Node& n) {
-  if (!op_is(n, "conv") || n.outputs[0].dtype != DType::f32 || n.attrs.integer("groups") != 1) return false;
+  if (!is(n, op::conv) || n.outputs[0].dtype != DType::f32 || n.attrs.integer("groups") != 1) return false;
   const SymShape& k = g.shape(n.inputs[1]);
   const Ints& strides = n.attrs.ints("strides");
   return only(SymShape(k.begin(), k.end() - 2), 1) && only(SymShape(strides.begin(), strides.end()), 1) &&
@@ -49,7 +50,7 @@ Follows what_follows(const Graph& g, const Node& n) {
   return f;
 }
 bool is_depthwise(const Graph& g, const Node& n) {
-  if (!op_is(n, "conv") || n.outputs[0].dtype != DType::f32) return false;
+  if (!is(n, op::conv) || n.outputs[0].dtype != DType::f32) return false;
   const SymShape& k = g.shape(n.inputs[1]);
   const Dim groups = n.attrs.integer("groups");
   return k[k.size() - 2] == Dim(1) && k.back() == groups && groups != Dim(1) && what_follows(g, n).fits;
@@ -74,7 +75,7 @@ Graph fuse_separable(const Graph& g) {
     const Node& first = g.node(source.node);
     const Follows f = what_follows(g, first);
     Node joined = n;
-    joined.op = &find_op("separable_conv");
+    joined.op = &op::separable_conv();
     joined.attrs = first.attrs;
     joined.attrs.erase("program");
     joined.attrs.erase("results");

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "hornbeam/ops.hpp"
+#include "ops/built_in.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -39,7 +41,7 @@ class LookupProducts {
   Value same_shape(Value v, const SymShape& shape) { return w_.out.shape(v) == shape ? v : ops_.reshape(v, shape); }
   // `v` before reshapes that leave its rows alone.
   Value rows_of(Value v) const {
-    while (op_is(node(v), "reshape") && !g_.shape(v).empty() && g_.rank(node(v).inputs[0]) > 0 &&
+    while (is(node(v), op::reshape) && !g_.shape(v).empty() && g_.rank(node(v).inputs[0]) > 0 &&
            g_.shape(node(v).inputs[0]).back() == g_.shape(v).back())
       v = node(v).inputs[0];
     return v;
@@ -55,20 +57,20 @@ class LookupProducts {
   // The gather of rows of a small table that made `v`, or null.
   const Node* lookup(Value v) const {
     const Node& n = node(rows_of(v));
-    return op_is(n, "gather") && g_.rank(n.inputs[0]) == 2 && small(g_.shape(n.inputs[0])[0], n.inputs[1]) ? &n
+    return is(n, op::gather) && g_.rank(n.inputs[0]) == 2 && small(g_.shape(n.inputs[0])[0], n.inputs[1]) ? &n
                                                                                                            : nullptr;
   }
   // A product of rows by one matrix, all rows alike.
   bool by_matrix(const Node& n) const {
-    return op_is(n, "matmul") && !n.attrs.flag("transpose_a") && g_.rank(n.inputs[1]) == 2;
+    return is(n, op::matmul) && !n.attrs.flag("transpose_a") && g_.rank(n.inputs[1]) == 2;
   }
   bool kernel_gradient(const Node& n) const {
-    return op_is(n, "matmul") && n.attrs.flag("transpose_a") && !n.attrs.flag("transpose_b") &&
+    return is(n, op::matmul) && n.attrs.flag("transpose_a") && !n.attrs.flag("transpose_b") &&
            g_.rank(n.inputs[0]) == 2 && g_.rank(n.inputs[1]) == 2 && lookup(n.inputs[0]);
   }
   // A table's gradient whose rows are products; its lazy form is left to sparse_updates.
   bool table_gradient(const Node& n) const {
-    return op_is(n, "scatter_add") && !n.attrs.flag("lazy") && n.outputs[0].shape.size() == 2 &&
+    return is(n, op::scatter_add) && !n.attrs.flag("lazy") && n.outputs[0].shape.size() == 2 &&
            small(n.outputs[0].shape[0], n.inputs[0]) && by_matrix(node(rows_of(n.inputs[1])));
   }
 
@@ -113,7 +115,7 @@ class LookupProducts {
       return look_up(id, ops_.matmul(w_.at(rows.inputs[0]), w_.at(n.inputs[1]), false, n.attrs.flag("transpose_b")),
                      rows);
     }
-    if (op_is(n, "add")) return shifted(id, n);
+    if (is(n, Ew::add_)) return shifted(id, n);
     if (kernel_gradient(n)) {
       const Node& table = *lookup(n.inputs[0]);
       const Value d = summed(n.inputs[1], table.inputs[1]);
@@ -124,7 +126,7 @@ class LookupProducts {
       const Value d = summed(product.inputs[0], n.inputs[0]);
       return d.defined() ? ops_.matmul(d, w_.at(product.inputs[1]), false, product.attrs.flag("transpose_b")) : Value{};
     }
-    if (op_is(n, "sum")) return column_sums(n);
+    if (is(n, op::sum)) return column_sums(n);
     return {};
   }
 

@@ -1,8 +1,8 @@
 // The passes, in order. The graph is verified after each.
 #include <algorithm>
 
-#include "hornbeam/executable.hpp"
-#include "kernels/cpu/isa/isa_table.hpp"
+#include "hornbeam/passes.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -10,7 +10,7 @@ namespace {
 struct Pass {
   const char* name;
   Graph (*run)(const Graph&);
-  Graph (*run_for)(const Graph&, const FoldTarget&) = nullptr;  // instead, where results depend on the target
+  Graph (*run_with)(const Graph&, const Evaluate&) = nullptr;  // instead, where nodes are computed
 };
 constexpr Pass kPasses[] = {
     {"dead_code", dead_code},         {"fold_constants", nullptr, fold_constants}, {"algebra", algebra},
@@ -38,14 +38,14 @@ Graph expand(const Graph& g, bool all) {
 }
 
 // Optimizes the sub-graphs of scan, cond and while_loop.
-Graph optimize_bodies(const Graph& g, const CompileOptions& options) {
+Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable, const Evaluate& evaluate) {
   Rewriter w(g);
   for (int id = 0; id < g.size(); ++id) {
     w.keep(id);
     Node& n = w.out.node(w.at(Value{id, 0}).node);
     for (const AttrSpec& spec : n.op->attrs)
       if (spec.type == AttrType::graph)
-        n.attrs.set(spec.name, std::make_shared<const Graph>(optimize(n.attrs.graph(spec.name), options)));
+        n.attrs.set(spec.name, std::make_shared<const Graph>(optimize(n.attrs.graph(spec.name), disable, evaluate)));
   }
   return w.finish();
 }
@@ -61,19 +61,18 @@ std::vector<std::string> pass_names() {
   return names;
 }
 
-Graph optimize(const Graph& graph, const CompileOptions& options) {
+Graph optimize(const Graph& graph, const std::vector<std::string>& disable, const Evaluate& evaluate) {
   const auto known = pass_names();
-  for (const auto& name : options.disable)
+  for (const auto& name : disable)
     HB_CHECK(std::find(known.begin(), known.end(), name) != known.end(), "there is no pass named \"", name, "\"");
   auto off = [&](const char* name) {
-    return std::find(options.disable.begin(), options.disable.end(), name) != options.disable.end();
+    return std::find(disable.begin(), disable.end(), name) != disable.end();
   };
-  const FoldTarget target{&isa_for(options.isa.c_str()), !off("winograd")};
   graph.verify();
-  Graph g = optimize_bodies(expand(widen_halves(graph), off("fused_ops")), options);
+  Graph g = optimize_bodies(expand(widen_halves(graph), off("fused_ops")), disable, evaluate);
   auto run = [&](const Pass& p) {
-    if (off(p.name)) return;
-    g = p.run ? p.run(g) : p.run_for(g, target);
+    if (off(p.name) || (p.run_with && !evaluate)) return;
+    g = p.run ? p.run(g) : p.run_with(g, evaluate);
     try {
       g.verify();
     } catch (const ValueError& e) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
@@ -44,7 +45,7 @@ class Recompute {
       const Node& n = g_.node(id);
       int d = 0;
       for (Value v : n.inputs) d = std::max(d, depth(v.node));
-      depth_[size_t(id)] = d + (elementwise(id) || n.op->view || n.inputs.empty() ? 0 : 1);
+      depth_[size_t(id)] = d + (elementwise(id) || n.op->view() || n.inputs.empty() ? 0 : 1);
       if (!elementwise(id))
         for (Value v : n.inputs) stored_[size_t(v.node)] = true;
     }

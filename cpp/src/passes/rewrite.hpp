@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/check.hpp"
-#include "hornbeam/graph.hpp"
+#include "hornbeam/op.hpp"
 
 namespace hornbeam {
 
@@ -36,7 +36,7 @@ class Rewriter {
     Node n = source_.node(id);
     n.inputs = at(n.inputs);
     const size_t outputs = n.outputs.size();
-    const bool input = std::string(n.op->name) == "input";
+    const bool input = n.op->kind == OpKind::input;
     const int index = input ? int(n.attrs.integer("index")) : -1;
     const int to = out.append(std::move(n));
     if (input) out.inputs[size_t(index)] = to;
@@ -55,37 +55,13 @@ class Rewriter {
   std::vector<std::vector<Value>> map_;
 };
 
-inline bool op_is(const Node& n, const char* name) { return std::string(n.op->name) == name; }
-
 /// The value of a constant scalar (any shape of one element); false when `v` is none.
 inline bool scalar_constant(const Graph& g, Value v, double* out) {
   const Node& n = g.node(v.node);
-  if (!op_is(n, "constant")) return false;
+  if (n.op->kind != OpKind::constant) return false;
   const Tensor& t = n.attrs.tensor("value");
   if (t.size() != 1) return false;
   *out = t.at(0);
   return true;
 }
-
-/// What constants are folded with: the kernels that would have made them as the program runs.
-struct FoldTarget {
-  const IsaTable* isa;
-  bool winograd;
-};
-
-/// Makes a run fail, before it writes a variable, when an output of one of these names is not finite.
-Graph finite_outputs(const Graph& g, const std::vector<std::string>& names);
-/// Has the ops that compute run in float32 on float16 and bfloat16, which are storage: casts go before and after them.
-Graph widen_halves(const Graph& g);
-Graph dead_code(const Graph& g);
-Graph common_subexpressions(const Graph& g);
-Graph fold_constants(const Graph& g, const FoldTarget& target);
-Graph algebra(const Graph& g);
-Graph lookup_products(const Graph& g);
-Graph fold_scales(const Graph& g);
-Graph recompute(const Graph& g);
-Graph fuse_elementwise(const Graph& g);
-Graph sparse_updates(const Graph& g);
-Graph fuse_epilogue(const Graph& g);
-Graph fuse_separable(const Graph& g);
 }  // namespace hornbeam

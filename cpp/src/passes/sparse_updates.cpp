@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <map>
 
+#include "ops/built_in.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
-#include "schema/elementwise.hpp"
 
 namespace hornbeam {
 namespace {
@@ -38,7 +39,7 @@ class SparseUpdates {
   // A scatter_add that only updates, or sums of what is zero where it is, read.
   bool is_gradient(int id) const {
     const Node& n = g_.node(id);
-    if (!op_is(n, "scatter_add") || n.outputs[0].dtype != DType::f32 || n.outputs[0].shape.size() < 2 ||
+    if (!is(n, op::scatter_add) || n.outputs[0].dtype != DType::f32 || n.outputs[0].shape.size() < 2 ||
         !update_[size_t(id)].empty() || readers_[size_t(id)].empty())
       return false;
     for (int reader : readers_[size_t(id)])
@@ -50,11 +51,11 @@ class SparseUpdates {
   // An elementwise group whose results are all new values of variables.
   bool is_update(int id) const {
     const Node& n = g_.node(id);
-    if (!op_is(n, "fused") || update_[size_t(id)].size() != n.outputs.size()) return false;
+    if (!is(n, op::fused) || update_[size_t(id)].size() != n.outputs.size()) return false;
     for (int reader : readers_[size_t(id)])
       if (reader >= 0) return false;
     bool others = false;  // that give the shape
-    for (Value v : n.inputs) others = others || (full(v, n.outputs[0].shape) && !op_is(g_.node(v.node), "scatter_add"));
+    for (Value v : n.inputs) others = others || (full(v, n.outputs[0].shape) && !is(g_.node(v.node), op::scatter_add));
     for (const ValueType& t : n.outputs) others = others && t.dtype == DType::f32 && t.shape == n.outputs[0].shape;
     return others;
   }
@@ -62,12 +63,12 @@ class SparseUpdates {
   // A group that is zero where the gradient is, with scalars for other inputs, and that only full sums read: its norm.
   bool is_sum(int id, int gradient) const {
     const Node& n = g_.node(id);
-    if (!op_is(n, "fused") || n.outputs.size() != 1 || !update_[size_t(id)].empty()) return false;
+    if (!is(n, op::fused) || n.outputs.size() != 1 || !update_[size_t(id)].empty()) return false;
     for (Value v : n.inputs)
       if (v.node != gradient && !g_.shape(v).empty()) return false;
     if (zeros(n, gradient)[size_t(n.attrs.ints("results")[0])] != kZero) return false;
     for (int reader : readers_[size_t(id)])
-      if (reader < 0 || !op_is(g_.node(reader), "sum") || !g_.node(reader).outputs[0].shape.empty()) return false;
+      if (reader < 0 || !is(g_.node(reader), op::sum) || !g_.node(reader).outputs[0].shape.empty()) return false;
     return true;
   }
 
@@ -107,7 +108,7 @@ class SparseUpdates {
   void make_rows(int id) {
     const Node& n = g_.node(id);
     w_.out.set_scope(n.scope);
-    const auto rows = w_.out.add(find_op("unique_rows"), w_.at(n.inputs), {{"rows", n.attrs.dims("rows")}});
+    const auto rows = w_.out.add(op::unique_rows(), w_.at(n.inputs), {{"rows", n.attrs.dims("rows")}});
     found_[id] = {rows[0], rows[1]};
     w_.replace(id, {Value{}});
   }
@@ -153,7 +154,7 @@ class SparseUpdates {
     Ints keeps;
     if (sparse.size() != 1) return {};
     for (size_t i = 0; i < n.inputs.size(); ++i)
-      if (int64_t(i) != sparse[0] && !g_.shape(n.inputs[i]).empty() && !op_is(g_.node(n.inputs[i].node), "variable"))
+      if (int64_t(i) != sparse[0] && !g_.shape(n.inputs[i]).empty() && !is(g_.node(n.inputs[i].node), op::variable))
         return {};
     const std::vector<int> zero = zeros(n, n.inputs[size_t(sparse[0])].node);
     for (size_t j = 0; j < n.outputs.size(); ++j) {
@@ -161,7 +162,7 @@ class SparseUpdates {
       int input = -1;
       for (size_t i = 0; i < n.inputs.size(); ++i) {
         const Node& v = g_.node(n.inputs[i].node);
-        if (op_is(v, "variable") && v.attrs.integer("index") == variable) input = int(i);
+        if (is(v, op::variable) && v.attrs.integer("index") == variable) input = int(i);
       }
       if (input < 0 || (!lazy && zero[size_t(n.attrs.ints("results")[j])] != input)) return {};
       keeps.push_back(input);

@@ -1,31 +1,17 @@
 // float16 and bfloat16 hold numbers; kernels compute with wider ones.
-#include <algorithm>
-#include <array>
-
 #include "hornbeam/ops.hpp"
+#include "passes/passes.hpp"
 #include "passes/rewrite.hpp"
 
 namespace hornbeam {
 namespace {
 bool is_half(DType d) { return d == DType::f16 || d == DType::bf16; }
 
-// Ops that move elements, or make them, whatever they are, and those whose bodies compute.
-bool takes_halves(const Node& n) {
-  static constexpr std::array kOps = {"input",     "constant",      "variable",
-                                      "cast",      "where",         "reshape",
-                                      "transpose", "broadcast_to",  "concat",
-                                      "slice",     "pad",           "slice_grad",
-                                      "flip",      "gather",        "take_along_axis",
-                                      "iota",      "stop_gradient", "custom_gradient",
-                                      "scan",      "dim_value",     "cond",
-                                      "while_loop"};
-  return std::any_of(kOps.begin(), kOps.end(), [&](const char* name) { return op_is(n, name); });
-}
 bool computes_halves(const Graph& g, const Node& n) {
   bool any = false;
   for (Value v : n.inputs) any = any || is_half(g.dtype(v));
   for (const ValueType& t : n.outputs) any = any || is_half(t.dtype);
-  return any && !takes_halves(n);
+  return any && n.op->kind == OpKind::kernel && !n.op->any_dtype;
 }
 }  // namespace
 

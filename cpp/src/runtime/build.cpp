@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "base/check.hpp"
+#include "hornbeam/op.hpp"
 #include "runtime/program.hpp"
 #include "runtime/schedule.hpp"
 #include "schema/control.hpp"
@@ -30,7 +31,7 @@ class Builder {
     p_->outputs = int(g_.outputs.size());
     p_->variables = int(g_.variables.size());
     for (int id = 0; id < g_.size(); ++id)
-      if (is(id, "constant"))
+      if (is(id, OpKind::constant))
         constant_index_[id] = int(p_->constants.size()), p_->constants.push_back(g_.node(id).attrs.tensor("value"));
     for (const auto& [name, v] : g_.outputs) p_->output_specs.push_back(spec(v));
     for (step_ = 0; step_ < schedule_.end(); ++step_) {
@@ -44,7 +45,7 @@ class Builder {
     p_->arena_bytes = plan_arena(buffers_);
     p_->live = live_bytes(buffers_);
     for (const Buffer& b : buffers_)
-      if (b.first == 0 && b.last > schedule_.end()) p_->lasting_bytes += b.bytes;
+      if (b.first == 0 && b.last > schedule_.end()) p_->persistent_bytes += b.bytes;
     check_memory(p_->arena_bytes, "the program's working memory");
     for (Arg& a : p_->args)
       if (a.base == 1) a.offset = int64_t(buffers_[size_t(a.offset)].offset);
@@ -53,7 +54,7 @@ class Builder {
   }
 
  private:
-  bool is(int id, const char* op) const { return schedule_.is(id, op); }
+  bool is(int id, OpKind kind) const { return schedule_.is(id, kind); }
   Value root(Value v) const { return schedule_.root(v); }
   TensorSpec spec(Value v) const {
     const ValueType& t = g_.type(v);
@@ -73,11 +74,11 @@ class Builder {
     if (it != where_.end()) return it->second;
     const Node& n = g_.node(v.node);
     Arg a;
-    if (is(v.node, "input"))
+    if (is(v.node, OpKind::input))
       a = {p_->input_base(int(n.attrs.integer("index"))), 0};
-    else if (is(v.node, "variable"))
+    else if (is(v.node, OpKind::variable))
       a = {p_->variable_base(int(n.attrs.integer("index"))), 0};
-    else if (is(v.node, "constant"))
+    else if (is(v.node, OpKind::constant))
       a = {p_->constant_base(constant_index_.at(v.node)), 0};
     else
       throw InternalError("a value is read before it is made");
@@ -89,7 +90,7 @@ class Builder {
   Arg target(Value v, const std::vector<int>& aliases, std::vector<int>& taken) {
     const TensorSpec s = spec(v);
     const Node& n = g_.node(v.node);
-    if (!schedule_.wanted(v) && n.op->optional_outputs && v.out >= (n.op->cpu ? 1 : control_outputs(v.node))) return {};
+    if (!schedule_.wanted(v) && n.op->optional_outputs && v.out >= outputs_always_made(n)) return {};
     if (options_.in_place && schedule_.commits(v.node)) {
       const int variable = schedule_.variable_of(v);
       if (schedule_.may_write_in_place(v.node, variable) && reads_safely(v.node, variable, aliases)) {
@@ -125,7 +126,7 @@ class Builder {
     const auto& inputs = g_.node(id).inputs;
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Value r = root(inputs[i]);
-      if (is(r.node, "variable") && schedule_.variable_at(r.node) == variable &&
+      if (is(r.node, OpKind::variable) && schedule_.variable_at(r.node) == variable &&
           std::find(aliases.begin(), aliases.end(), int(i)) == aliases.end())
         return false;
     }
@@ -150,31 +151,31 @@ class Builder {
   // ---- items ----
   void place(int id) {
     const Node& n = g_.node(id);
-    if (n.op->cpu)
-      place_kernel(id, n);
-    else
+    if (n.op->has_bodies())
       place_control(id, n);
+    else
+      place_kernel(id, n);
   }
 
-  static std::string layer(const Node& n) { return n.scope.empty() ? "" : " (layer \"" + n.scope + "\")"; }
   // A node's attributes with their dimensions known, which are what its op asks for.
   Attrs attrs_of(const Node& n) const {
     Attrs attrs = n.attrs.evaluated(env_);
     for (const AttrSpec& spec : n.op->attrs) {
       if (spec.type != AttrType::dims) continue;
       const std::string problem = attr_problem(spec, attrs.items().at(spec.name));
-      HB_CHECK(problem.empty(), "[", n.op->name, "] parameter `", spec.name, "` ", problem, layer(n));
+      HB_CHECK(problem.empty(), "[", n.op->name, "] parameter `", spec.name, "` ", problem, in_layer(n.scope));
     }
     return attrs;
   }
 
   void place_kernel(int id, const Node& n) {
     const Attrs attrs = attrs_of(n);
-    KernelRequest r{n.op->name, attrs, {}, {}, options_.isa, options_.threads, {}, options_.winograd};
+    HB_CHECK(n.op->cpu, "[", n.op->name, "] has no CPU kernel", in_layer(n.scope));
+    KernelRequest r{*n.op, attrs, {}, {}, options_.target, {}};
     std::vector<Arg> args;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       r.inputs.push_back(spec(n.inputs[i]));
-      r.lasting.push_back(schedule_.lasts(n.inputs[i]));
+      r.persistent.push_back(schedule_.persists(n.inputs[i]));
       args.push_back(Schedule::reads(n, i) ? address(n.inputs[i]) : Arg{});
     }
     KernelPlan plan;
@@ -184,13 +185,13 @@ class Builder {
         r.outputs.push_back(spec({id, int(i)}));
         const TensorSpec& s = r.outputs.back();
         if (bytes(s) >= kLarge)
-          check_memory(bytes(s), concat_text("[", n.op->name, "] the result ", shape_text(s.shape), layer(n)));
+          check_memory(bytes(s), concat_text("[", n.op->name, "] the result ", shape_text(s.shape), in_layer(n.scope)));
         empty = empty && s.size() == 0;
       }
       if (!empty) plan = n.op->cpu(r);
     } catch (const ValueError& e) {
       const std::string text = e.what();
-      throw ValueError(concat_text(text[0] == '[' ? "" : concat_text("[", n.op->name, "] "), text, layer(n)));
+      throw ValueError(concat_text(text[0] == '[' ? "" : concat_text("[", n.op->name, "] "), text, in_layer(n.scope)));
     }
     std::vector<int> taken;
     for (size_t i = 0; i < n.outputs.size(); ++i) {
@@ -199,15 +200,15 @@ class Builder {
       where_[v] = a;
       args.push_back(a);
     }
-    if (plan.workspace + plan.prepared > 0)
-      check_memory(plan.workspace + plan.prepared, concat_text("the workspace of ", n.op->name, layer(n)));
+    if (plan.workspace + plan.prepacked > 0)
+      check_memory(plan.workspace + plan.prepacked, concat_text("the workspace of ", n.op->name, in_layer(n.scope)));
     args.push_back(plan.workspace ? new_buffer(plan.workspace, step_, step_) : Arg{});
-    bool lasting = false;
+    bool persistent = false;
     for (const Stage& stage : plan.stages)
-      lasting = lasting || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
-    args.push_back(!plan.prepared ? Arg{}
-                   : lasting      ? new_buffer(plan.prepared, 0, schedule_.end() + 1)
-                                  : new_buffer(plan.prepared, step_, step_));
+      persistent = persistent || (stage.prepacks >= 0 && r.persists(size_t(stage.prepacks)));
+    args.push_back(!plan.prepacked ? Arg{}
+                   : persistent      ? new_buffer(plan.prepacked, 0, schedule_.end() + 1)
+                                  : new_buffer(plan.prepacked, step_, step_));
     if (plan.params) p_->params.push_back(plan.params);
     const int first = push_args(args);
     for (const Stage& stage : plan.stages) {
@@ -221,15 +222,15 @@ class Builder {
       item.work = int(args.size()) - 2;
       item.node = id;
       item.source = &n;
-      item.prepares = schedule_.made_once(id) || (stage.prepares >= 0 && r.lasts(size_t(stage.prepares)));
+      item.persistent = schedule_.made_once(id) || (stage.prepacks >= 0 && r.persists(size_t(stage.prepacks)));
       p_->parallel = p_->parallel || stage.parts > 1;
       p_->items.push_back(item);
     }
   }
 
-  int control_outputs(int id) const {  // outputs that are always made
-    const Node& n = g_.node(id);
-    return is(id, "scan") ? int(scan_layout(n).made_always()) : int(n.outputs.size());
+  // How many outputs an op with optional ones makes even when nobody reads them.
+  static int outputs_always_made(const Node& n) {
+    return n.op->kind == OpKind::scan ? int(scan_layout(n).made_always()) : 1;
   }
   static ScanLayout scan_layout(const Node& n) {
     return ScanLayout(n.attrs, n.inputs.size(), n.attrs.graph("body").outputs.size());
@@ -259,7 +260,7 @@ class Builder {
       }
     };
     const int inputs = int(n.inputs.size());
-    if (is(id, "scan")) {
+    if (is(id, OpKind::scan)) {
       item.kind = Item::scan;
       add_sub("body");
       const ScanLayout l = scan_layout(n);
@@ -272,12 +273,12 @@ class Builder {
       for (size_t i = 0; i < l.ys; ++i) slice({id, int(l.y(i))});
       c.counter = Tensor(DType::i32, {c.length});
       for (int64_t i = 0; i < c.length; ++i) c.counter.data<int32_t>()[i] = int32_t(i);
-    } else if (is(id, "cond")) {
+    } else if (is(id, OpKind::cond)) {
       item.kind = Item::cond;
       add_sub("then");
       add_sub("else");
       c.captures = int(CondLayout(n.inputs.size()).captures);
-    } else if (is(id, "while_loop")) {
+    } else {
       item.kind = Item::loop;
       add_sub("cond");
       add_sub("body");
@@ -285,8 +286,6 @@ class Builder {
       c.captures = int(l.captures);
       carry_buffers(l.carries);
       extra.push_back(new_buffer(64, step_, step_));  // the condition's result
-    } else {
-      throw ValueError(concat_text("[", n.op->name, "] has no CPU kernel"));
     }
     size_t arena = 64;
     for (const auto& s : c.subs) arena = std::max(arena, s->arena_bytes);
@@ -317,7 +316,7 @@ class Builder {
     copy_outputs(true);
     if (g_.updates.empty()) return;
     for (const auto& [index, v] : g_.updates)  // a variable given another's old value
-      if (is(root(v).node, "variable")) {
+      if (is(root(v).node, OpKind::variable)) {
         const Arg temp = new_buffer(bytes(spec(v)), 0, schedule_.end() + 1);
         copy(address(v), temp, spec(v));
         moved_[index] = temp;

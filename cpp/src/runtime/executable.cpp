@@ -4,8 +4,9 @@
 
 #include "base/check.hpp"
 #include "base/guard.hpp"
-#include "passes/rewrite.hpp"
+#include "passes/passes.hpp"
 #include "runtime/executable_impl.hpp"
+#include "hornbeam/op.hpp"
 
 namespace hornbeam {
 namespace {
@@ -19,7 +20,7 @@ Executable::Impl::Impl(const Graph& given, CompileOptions with) : options(std::m
   HB_CHECK(options.threads >= 0 && options.threads <= 1024,
            "threads must be in [0, 1024]. Received: threads=", options.threads);
   threads = options.threads ? options.threads : default_threads();
-  graph = optimize(finite_outputs(given, options.finite), options);
+  graph = optimize(finite_outputs(given, options.finite), options.disable, evaluator(options));
   variables.emplace(graph);
   if (on("slices")) rowwise = find_rowwise(graph);
 }
@@ -86,7 +87,7 @@ std::shared_ptr<Plan> Executable::Impl::plan(const std::vector<Shape>& shapes) {
 
 std::shared_ptr<Plan> Executable::Impl::make_plan(DimEnv env, bool sliced) const {
   auto p = std::make_shared<Plan>();
-  auto build = [&](int team) { return build_program(graph, env, {isa, team, on("in_place"), on("winograd")}); };
+  auto build = [&](int team) { return build_program(graph, env, {{isa, team, on("winograd")}, on("in_place")}); };
   p->whole = env;
   int team = threads;
   if (sliced && rowwise) {
@@ -149,7 +150,7 @@ std::shared_ptr<Plan> Executable::Impl::prepare(const std::vector<Tensor>& in, s
 void Executable::Impl::fail(const Status& s) const {
   if (s.kind.load() == Status::interrupted) throw Interrupted("interrupted");
   const Node& n = *s.node;
-  const std::string layer = n.scope.empty() ? "" : " (layer \"" + n.scope + "\")";
+  const std::string layer = in_layer(n.scope);
   if (s.kind.load() == Status::index_out_of_range)
     throw ValueError(
         concat_text("[", n.op->name, "] index must be in [0, ", s.limit, "); got ", s.index, " at row ", s.row, layer));

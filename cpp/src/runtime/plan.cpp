@@ -1,4 +1,5 @@
 #include "runtime/plan.hpp"
+#include "hornbeam/op.hpp"
 
 #include <algorithm>
 #include <set>
@@ -9,15 +10,11 @@ constexpr double kNear = 1600 << 10;  // bytes of working memory that stay in a 
 constexpr double kFewWeights = 0.6;   // of a slice's traffic, which reading the weights again may add
 constexpr int64_t kFullTile = 48;     // rows of a product, below which it is slow
 constexpr double kMostThin = 0.05;    // of the arithmetic, which may be in such products
-
-bool is_product(const std::string& op) {
-  return op == "matmul" || op == "conv" || op == "conv_input_grad" || op == "separable_conv" || op == "recurrent";
-}
 }  // namespace
 
 int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env, const Program& sample, int64_t rows) {
   const int64_t planned = env.at(rowwise.symbol);
-  const double near = double(sample.arena_bytes - sample.lasting_bytes) / double(std::max<int64_t>(1, planned));
+  const double near = double(sample.arena_bytes - sample.persistent_bytes) / double(std::max<int64_t>(1, planned));
   if (rows < 4 || near * double(rows) <= 2 * kNear) return rows;
   double traffic = 0, weights = 0, all = 0;
   std::set<int> seen;
@@ -32,13 +29,12 @@ int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env,
       in.push_back(eval_shape(g.shape(v), env));
       if (!rowwise.nodes[size_t(v.node)] && seen.insert(v.node).second) weights += bytes(g.type(v));
     }
-    if (!n.op->flops || !is_product(n.op->name)) continue;
+    if (!n.op->flops || n.op->product == ProductKind::none) continue;
     const double f = n.op->flops(in, out, n.attrs.evaluated(env));
-    const bool steps = std::string(n.op->name) == "recurrent";  // one product a step
-    flops[steps ? 1 : shape_product(out[0]) / std::max<int64_t>(1, planned * out[0].back())] += f;
+    flops[n.op->product == ProductKind::steps ? 1 : shape_product(out[0]) / std::max<int64_t>(1, planned * out[0].back())] += f;
     all += f;
   }
-  weights = std::max(weights, double(sample.lasting_bytes));
+  weights = std::max(weights, double(sample.persistent_bytes));
   auto pays = [&](int64_t slice) {
     double thin = 0;
     for (const auto& [each, f] : flops) thin += each * slice < kFullTile ? f : 0;
@@ -85,7 +81,7 @@ void run_thread(void* context, int thread, int threads) {
   const int teams = std::min(int(r.teams->list.size()), threads), mine = thread % teams;
   Teams::Team& team = *r.teams->list[size_t(mine)];
   Workspace& w = team.workspace;
-  RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams, r.version != team.prepared};
+  RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams, r.version != team.persistent};
   c.watch = watch, c.caller = thread == 0, c.undo = &r.teams->undo;
   Scratch& s = w.scratch[size_t(c.thread)];
   const int64_t slices = plan.slices(), whole = plan.rows / plan.slice;
@@ -94,7 +90,7 @@ void run_thread(void* context, int thread, int threads) {
     if (k > begin && c.meet()) break;  // the others may still be reading
     bind(r, s, first_row(plan, k));
     if (!run_items(*plan.program, s, c)) break;
-    c.prepare = false;
+    c.make_persistent = false;
   }
   if (c.thread == 0 && end > begin) team.ran = true;
 }
@@ -144,8 +140,8 @@ const Status* run_plan(PlanRun r, const Variables& variables) {
   for (Variable* v : variables.written) v->changed();
   const Status* status = stopped(*r.teams);
   for (auto& team : r.teams->list) {
-    if (status) team->prepared = 0;  // it may have stopped on its way
-    if (!status && team->ran) team->prepared = r.version;
+    if (status) team->persistent = 0;  // it may have stopped on its way
+    if (!status && team->ran) team->persistent = r.version;
     team->ran = false;
   }
   return status;

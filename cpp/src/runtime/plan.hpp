@@ -17,7 +17,7 @@ struct Teams {
   struct Team {
     Workspace workspace;
     bool ran = false;       // something, in the run that goes on
-    uint64_t prepared = 0;  // the variables' version when what lasts from run to run was made; 0: it was not
+    uint64_t persistent = 0;  // the variables' version when what persists was made; 0: it was not
     Team(const Program& p, int threads) : workspace(p, threads) {}
   };
   std::vector<std::unique_ptr<Team>> list;

@@ -3,6 +3,7 @@
 
 #include "base/check.hpp"
 #include "runtime/executable_impl.hpp"
+#include "hornbeam/op.hpp"
 
 namespace hornbeam {
 namespace {

@@ -27,7 +27,7 @@ struct Program;
 struct Item {
   enum Kind { kernel, copy, scan, cond, loop, check } kind = kernel;
   bool sync = false;      // a barrier comes first
-  bool prepares = false;  // its result lasts from run to run
+  bool persistent = false;  // its result stays the same from run to run
   KernelFn fn = nullptr;
   const void* params = nullptr;
   int parts = 1;
@@ -59,7 +59,7 @@ struct Program {
   // Bases: 0 null, 1 arena, then inputs, outputs, variables, constants.
   int inputs = 0, outputs = 0, variables = 0;
   size_t arena_bytes = 0;
-  size_t lasting_bytes = 0;  // of it that holds what lasts from run to run
+  size_t persistent_bytes = 0;  // of it that holds what persists from run to run
   size_t live = 0;
   bool parallel = false;  // some item has several parts
   std::vector<TensorSpec> output_specs;
@@ -77,10 +77,8 @@ struct Program {
 };
 
 struct BuildOptions {
-  const IsaTable* isa;
-  int threads;           // the largest team that will run it
+  Target target;         // of which the team is the largest that will run it
   bool in_place = true;  // a value may take over the memory of an input that dies
-  bool winograd = true;  // see KernelRequest
 };
 /// Plans `graph` for the dimensions `env`. `keeps`: values made of nothing but unwritten variables may last from run to
 /// run (not in a loop's body, whose memory is its caller's).
@@ -119,7 +117,7 @@ struct RunContext {
   Barrier* barrier;
   Status* status;
   int thread, threads;
-  bool prepare = true;
+  bool make_persistent = true;
   Watch* watch = nullptr;  // null: nobody may end the run
   bool caller = false;     // this is the thread that asks
   Undo* undo = nullptr;    // with a watch

@@ -8,15 +8,6 @@
 
 namespace hornbeam {
 
-void Status::raise_index(const Node* n, int64_t r, int64_t i, int64_t l) {
-  int expected = ok;
-  if (kind.compare_exchange_strong(expected, index_out_of_range)) node = n, row = r, index = i, limit = l;
-}
-void Status::raise_value(const Node* n, int64_t r, double v) {
-  int expected = ok;
-  if (kind.compare_exchange_strong(expected, non_finite)) node = n, row = r, value = v;
-}
-
 Scratch::Scratch(const Program& p) : bases(size_t(p.base_count()), nullptr), pointers(p.args.size(), nullptr) {
   for (size_t i = 0; i < p.constants.size(); ++i)
     bases[size_t(p.constant_base(int(i)))] = static_cast<char*>(p.constants[i].raw());
@@ -178,7 +169,7 @@ bool run_items(const Program& p, Scratch& s, RunContext c) {
   bool meet = false;
   for (const Item& item : p.items) {
     meet = meet || item.sync;  // of those that are skipped too: the next may rely on it
-    if (item.prepares && !c.prepare) continue;
+    if (item.persistent && !c.make_persistent) continue;
     if (item.kind == Item::check && c.watch && c.caller) c.undo->decide(p, *c.watch);
     if (meet && c.meet()) return false;
     meet = false;
@@ -193,7 +184,7 @@ void profile_items(const Program& p, Scratch& s, RunContext c, std::vector<doubl
   resolve(p, s);
   seconds.resize(p.items.size());
   for (size_t i = 0; i < p.items.size(); ++i) {
-    if (p.items[i].prepares && !c.prepare) continue;
+    if (p.items[i].persistent && !c.make_persistent) continue;
     const auto start = Clock::now();
     if (c.stop_asked() || !run_item(p, s, p.items[i], c)) return;
     if (p.items[i].kind == Item::check) begin_writing(p, s, c);

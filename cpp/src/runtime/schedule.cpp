@@ -1,28 +1,25 @@
 #include "runtime/schedule.hpp"
 
 #include <algorithm>
-#include <string>
 
-#include "graph/lasting.hpp"
+#include "graph/persistent.hpp"
 
 namespace hornbeam {
 
 Schedule::Schedule(const Graph& g, bool keeps) : g_(g) {
-  lasting_ = keeps ? lasting_nodes(g) : std::vector<bool>(size_t(g.size()), false);
-  for (const auto& [name, v] : g.outputs) lasting_[size_t(root(v).node)] = false;  // written where the caller says
-  for (const auto& [index, v] : g.updates) lasting_[size_t(root(v).node)] = false;
+  persistent_ = keeps ? persistent_nodes(g) : std::vector<bool>(size_t(g.size()), false);
+  for (const auto& [name, v] : g.outputs) persistent_[size_t(root(v).node)] = false;  // written where the caller says
+  for (const auto& [index, v] : g.updates) persistent_[size_t(root(v).node)] = false;
   for (int id = 0; id < g.size(); ++id)
-    if (!g.node(id).op->cpu && !g.node(id).op->view && !is(id, "constant") && !is(id, "variable"))
-      lasting_[size_t(id)] = false;
+    if (g.node(id).op->has_bodies() || is(id, OpKind::input))
+      persistent_[size_t(id)] = false;
   find_uses();
   order_nodes();
   find_last_uses();
 }
 
-bool Schedule::is(int id, const char* op) const { return std::string(g_.node(id).op->name) == op; }
-
 Value Schedule::root(Value v) const {
-  while (g_.node(v.node).op->view) v = g_.node(v.node).inputs[size_t(v.out)];
+  while (g_.node(v.node).op->view()) v = g_.node(v.node).inputs[size_t(v.out)];
   return v;
 }
 
@@ -31,7 +28,7 @@ void Schedule::find_uses() {
     const Node& n = g_.node(id);
     for (size_t i = 0; i < n.inputs.size(); ++i)
       if (reads(n, i)) readers_[root(n.inputs[i])].push_back(id);
-    if (is(id, "variable")) variable_nodes_[variable_at(id)].push_back(id);
+    if (is(id, OpKind::variable)) variable_nodes_[variable_at(id)].push_back(id);
   }
   for (size_t i = 0; i < g_.outputs.size(); ++i) {
     const Value r = root(g_.outputs[i].second);
@@ -41,7 +38,7 @@ void Schedule::find_uses() {
   for (const auto& [index, v] : g_.updates) {
     const Value r = root(v);
     update_of_[r].push_back(index);
-    if (is(r.node, "variable")) copied_last_.insert(variable_at(r.node));
+    if (is(r.node, OpKind::variable)) copied_last_.insert(variable_at(r.node));
   }
 }
 
@@ -50,12 +47,12 @@ std::vector<bool> Schedule::numbers_of_variables() const {
   std::vector<bool> found(size_t(g_.size()), false);
   for (int id = 0; id < g_.size(); ++id) {
     const Node& n = g_.node(id);
-    bool all = has_kernel(id) && !committed_.count(id) && !may_fail(id);
+    bool all = runs(id) && !committed_.count(id) && !may_fail(id);
     for (const ValueType& t : n.outputs)
       for (const Dim& d : t.shape) all = all && d == Dim(1);
     for (Value v : n.inputs) {
       const int from = root(v).node;
-      all = all && (found[size_t(from)] || is(from, "variable") || is(from, "constant"));
+      all = all && (found[size_t(from)] || is(from, OpKind::variable) || is(from, OpKind::constant));
     }
     found[size_t(id)] = all;
   }
@@ -67,13 +64,13 @@ void Schedule::order_nodes() {
   std::unordered_map<int, int> last_reader;                  // of a variable, among the others
   int last_failure = 0;
   for (int id = 0; id < g_.size(); ++id) {
-    if (!has_kernel(id)) continue;
+    if (!runs(id)) continue;
     if (only_updates(id)) {
       committed_.insert(id);
       continue;
     }
     for (Value v : g_.node(id).inputs)
-      if (is(root(v).node, "variable")) last_reader[variable_at(root(v).node)] = id;
+      if (is(root(v).node, OpKind::variable)) last_reader[variable_at(root(v).node)] = id;
     if (may_fail(id)) last_failure = id;
   }
   const std::vector<bool> first = numbers_of_variables();
@@ -81,7 +78,7 @@ void Schedule::order_nodes() {
     int after = last_failure;
     for (Value v : g_.node(id).inputs) {
       const int from = root(v).node;
-      if (has_kernel(from) && !first[size_t(from)]) after = std::max(after, from);
+      if (runs(from) && !first[size_t(from)]) after = std::max(after, from);
     }
     for (size_t i = 0; i < g_.node(id).outputs.size(); ++i) {
       const auto it = last_reader.find(variable_of({id, int(i)}));
@@ -92,7 +89,7 @@ void Schedule::order_nodes() {
   for (int id = 0; id < g_.size(); ++id)
     if (first[size_t(id)]) order_.push_back(id);
   for (int id = 0; id < g_.size(); ++id) {
-    if (has_kernel(id) && !committed_.count(id) && !first[size_t(id)]) order_.push_back(id);
+    if (runs(id) && !committed_.count(id) && !first[size_t(id)]) order_.push_back(id);
     std::sort(commits[size_t(id)].begin(), commits[size_t(id)].end());
     for (int c : commits[size_t(id)]) {
       if (commit_start_ < 0) commit_start_ = end();
@@ -113,10 +110,6 @@ void Schedule::find_last_uses() {
     if (made_once(v.node)) last = end() + 1;
 }
 
-bool Schedule::has_kernel(int id) const {
-  return !g_.node(id).op->view && !is(id, "input") && !is(id, "variable") && !is(id, "constant");
-}
-
 bool Schedule::only_updates(int id) const {
   const Node& n = g_.node(id);
   for (size_t i = 0; i < n.outputs.size(); ++i) {
@@ -124,20 +117,22 @@ bool Schedule::only_updates(int id) const {
     auto u = update_of_.find(v);
     if (u == update_of_.end() || u->second.size() != 1 || readers_.count(v) || output_count_.count(v)) return false;
   }
-  return n.op->cpu && !may_fail(id);
+  return !n.op->has_bodies() && !may_fail(id);
 }
 
 // Whether the status word may be raised: no variable is written before.
 bool Schedule::may_fail(int id) const {
   const Node& n = g_.node(id);
-  if (!n.op->cpu) return true;  // its body may
-  const bool scatters = is(id, "scatter_add") || is(id, "unique_rows");
-  for (int other = 0; scatters && other < id; ++other) {  // the same ids were good for a table of as many rows
+  if (n.op->has_bodies()) return true;  // they may
+  if (!n.op->may_fail || !n.op->checked_ids) return n.op->may_fail;
+  const CheckedIds mine = n.op->checked_ids(g_, n);
+  for (int other = 0; other < id; ++other) {  // ids that were good before
     const Node& o = g_.node(other);
-    if (is(other, "gather") && o.inputs[1] == n.inputs[0] && g_.shape(o.inputs[0])[0] == n.attrs.dims("rows")[0])
-      return false;
+    if (!o.op->checked_ids) continue;
+    const CheckedIds same = o.op->checked_ids(g_, o);
+    if (same.ids == mine.ids && same.rows == mine.rows) return false;
   }
-  return n.op->may_fail;
+  return true;
 }
 
 int Schedule::last_use(Value v, int otherwise) const {
@@ -169,9 +164,9 @@ bool Schedule::may_write_in_place(int id, int variable) const {
 }
 
 bool Schedule::made_once(int id) const {
-  if (!lasting_[size_t(id)]) return false;
+  if (!persistent_[size_t(id)]) return false;
   for (Value v : g_.node(id).inputs)
-    if (!lasts(v)) return false;
+    if (!persists(v)) return false;
   return true;
 }
 }  // namespace hornbeam

@@ -5,7 +5,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "hornbeam/graph.hpp"
+#include "hornbeam/op.hpp"
 
 namespace hornbeam {
 
@@ -24,11 +24,11 @@ class Schedule {
   /// The first step that may write a variable.
   int commit_start() const { return commit_start_; }
 
-  bool is(int id, const char* op) const;
+  bool is(int id, OpKind kind) const { return g_.node(id).op->kind == kind; }
   /// The value that `v` is a view of, or itself.
   Value root(Value v) const;
   /// Whether the node reads the elements of this input.
-  static bool reads(const Node& n, size_t input) { return !n.op->view && int(input) != n.op->unread_input; }
+  static bool reads(const Node& n, size_t input) { return !n.op->view() && int(input) != n.op->unread_input; }
   /// Whether anybody reads `v`.
   bool wanted(Value v) const { return readers_.count(v) || output_count_.count(v) || update_of_.count(v); }
   /// The last step at which `v` is needed: past the end where it is longer than a run; `otherwise` if nobody reads it.
@@ -46,8 +46,8 @@ class Schedule {
   bool may_write_in_place(int id, int variable) const;
 
   /// Whether `v` is the same from run to run until a variable changes.
-  bool lasts(Value v) const { return lasting_[size_t(root(v).node)]; }
-  /// A kernel node whose result lasts runs only when the program prepares.
+  bool persists(Value v) const { return persistent_[size_t(root(v).node)]; }
+  /// A kernel node whose result persists runs only when what persists is made.
   bool made_once(int id) const;
 
  private:
@@ -55,12 +55,12 @@ class Schedule {
   std::vector<bool> numbers_of_variables() const;
   void order_nodes();
   void find_last_uses();
-  bool has_kernel(int id) const;
+  bool runs(int id) const { return g_.node(id).op->runs(); }
   bool only_updates(int id) const;
   bool may_fail(int id) const;
 
   const Graph& g_;
-  std::vector<bool> lasting_;  // by node
+  std::vector<bool> persistent_;  // by node
   std::vector<int> order_;
   int commit_start_ = -1;
   std::unordered_map<int, int> position_;  // of a node, in the order

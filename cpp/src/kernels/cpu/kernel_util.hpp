@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "base/check.hpp"
-#include "hornbeam/kernel.hpp"
+#include "hornbeam/op.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 
 namespace hornbeam {
@@ -77,18 +77,18 @@ T* buffer(const KernelCall& c, int i) {
 }
 
 /// How many parts may run at once, each with scratch memory of its own (see KernelCall::thread).
-inline int at_once(const KernelRequest& r, int parts) { return std::max(1, std::min(r.threads, parts)); }
+inline int at_once(const KernelRequest& r, int parts) { return std::max(1, std::min(r.target.threads, parts)); }
 
-/// What a stage with `prepares` made.
-inline float* prepared(const KernelCall& c) { return buffer<float>(c, c.work + 1); }
+/// What a stage with `prepacks` made.
+inline float* prepacked(const KernelCall& c) { return buffer<float>(c, c.work + 1); }
 
 template <class T>
-KernelPlan make_plan(T params, std::vector<Stage> stages, size_t workspace = 0, size_t prepared_bytes = 0) {
+KernelPlan make_plan(T params, std::vector<Stage> stages, size_t workspace = 0, size_t prepacked_bytes = 0) {
   KernelPlan p;
   p.stages = std::move(stages);
   p.params = std::make_shared<const T>(std::move(params));
   p.workspace = workspace;
-  p.prepared = prepared_bytes;
+  p.prepacked = prepacked_bytes;
   return p;
 }
 
@@ -111,7 +111,7 @@ T wrapping_multiply(T a, T b) {
 [[noreturn]] inline void no_kernel(const KernelRequest& r) {
   std::string types;
   for (const auto& t : r.inputs) types += (types.empty() ? "" : ", ") + std::string(dtype_name(t.dtype));
-  throw TypeError(concat_text("[", r.op, "] has no CPU kernel for ", types));
+  throw TypeError(concat_text("[", r.op.name, "] has no CPU kernel for ", types));
 }
 
 /// Walks an iteration space whose operands have strides (0 where broadcast); adjacent axes are merged where they can

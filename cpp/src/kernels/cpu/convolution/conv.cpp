@@ -1,0 +1,46 @@
+// Which algorithm computes a convolution or one of its gradients: the first of a list that supports the case.
+#include "kernels/cpu/convolution/conv_geometry.hpp"
+
+namespace hornbeam {
+namespace {
+struct Algorithm {
+  bool (*supports)(const ConvGeometry& g, const KernelRequest& r);
+  KernelPlan (*plan)(const ConvGeometry& g, const KernelRequest& r);
+};
+
+bool is_double(const ConvGeometry&, const KernelRequest& r) { return r.inputs[0].dtype == DType::f64; }
+bool is_depthwise(const ConvGeometry& g, const KernelRequest&) { return g.depthwise(); }
+bool always(const ConvGeometry&, const KernelRequest&) { return true; }
+
+const Algorithm kForward[] = {{is_double, plan_conv_reference},      {is_depthwise, plan_depthwise},
+                              {is_pointwise, plan_pointwise},        {winograd_pays, plan_winograd_forward},
+                              {clipping_pays, plan_clipped_forward}, {always, plan_product_forward}};
+const Algorithm kInputGrad[] = {{is_double, plan_conv_reference},         {is_depthwise, plan_depthwise},
+                                {is_pointwise, plan_pointwise},           {winograd_pays, plan_winograd_input_grad},
+                                {clipping_pays, plan_clipped_input_grad}, {always, plan_product_input_grad}};
+const Algorithm kKernelGrad[] = {{is_double, plan_conv_reference},
+                                 {is_depthwise, plan_depthwise},
+                                 {winograd_pays, plan_winograd_kernel_grad},
+                                 {clipping_pays, plan_clipped_kernel_grad},
+                                 {always, plan_product_kernel_grad}};
+
+template <size_t N>
+KernelPlan first_of(const Algorithm (&list)[N], const ConvGeometry& g, const KernelRequest& r) {
+  if (r.inputs[0].dtype != DType::f32 && r.inputs[0].dtype != DType::f64) no_kernel(r);
+  const Algorithm* a = list;
+  while (!a->supports(g, r)) ++a;
+  return a->plan(g, r);
+}
+}  // namespace
+
+KernelPlan plan_conv(const KernelRequest& r) {
+  return first_of(kForward, ConvGeometry::make(ConvRole::forward, r.inputs[0].shape, r.inputs[1].shape, r.outputs[0].shape, r.attrs), r);
+}
+KernelPlan plan_conv_input_grad(const KernelRequest& r) {
+  return first_of(kInputGrad, ConvGeometry::make(ConvRole::input_grad, r.outputs[0].shape, r.inputs[1].shape, r.inputs[0].shape, r.attrs), r);
+}
+KernelPlan plan_conv_kernel_grad(const KernelRequest& r) {
+  return first_of(kKernelGrad, ConvGeometry::make(ConvRole::kernel_grad, r.inputs[0].shape, r.outputs[0].shape, r.inputs[1].shape, r.attrs),
+                  r);
+}
+}  // namespace hornbeam

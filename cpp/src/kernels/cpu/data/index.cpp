@@ -1,0 +1,255 @@
+// Kernels that read and write by index. An index out of range raises the status word and touches nothing.
+#include <numeric>
+
+#include "kernels/cpu/kernel_util.hpp"
+
+namespace hornbeam {
+namespace {
+
+struct IndexParams {
+  int64_t count;  // ids
+  int64_t rows;   // of the table
+  int64_t inner;  // elements of a row
+  DType ids, dtype;
+  const IsaTable* isa = nullptr;  // of kernels that add rows
+};
+
+// y += x, a row each.
+void add_row(const IndexParams& p, float* y, const float* x) { p.isa->add_rows(y, x, 1, p.inner, p.inner); }
+template <class T>
+void add_row(const IndexParams& p, T* y, const T* x) {
+  for (int64_t k = 0; k < p.inner; ++k) y[k] = wrapping_add(y[k], x[k]);
+}
+
+template <class Id>
+int64_t id_at(const KernelCall& c, int input, int64_t i) {
+  return int64_t(buffer<const Id>(c, input)[i]);
+}
+int64_t load_id(const KernelCall& c, int input, DType d, int64_t i) {
+  return d == DType::i32 ? id_at<int32_t>(c, input, i) : id_at<int64_t>(c, input, i);
+}
+
+void run_gather(const KernelCall& c) {
+  const auto& p = params_of<IndexParams>(c);
+  const size_t bytes = size_t(p.inner) * dtype_size(p.dtype);
+  const char* table = buffer<const char>(c, 0);
+  char* y = buffer<char>(c, 2);
+  const Range r = part_range(p.count, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    const int64_t id = load_id(c, 1, p.ids, i);
+    if (id < 0 || id >= p.rows) {
+      c.status->raise_index(c.node, i, id, p.rows);
+      std::memset(y + size_t(i) * bytes, 0, bytes);
+    } else {
+      std::memcpy(y + size_t(i) * bytes, table + size_t(id) * bytes, bytes);
+    }
+  }
+}
+
+void run_scatter_add(const KernelCall& c) {  // each part owns a range of rows, so sums are in the ids' order
+  const auto& p = params_of<IndexParams>(c);
+  const Range r = part_range(p.rows, c.parts, c.part);
+  with_type(p.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T* updates = buffer<const T>(c, 1);
+    T* y = buffer<T>(c, 2);
+    std::fill(y + r.begin * p.inner, y + r.end * p.inner, T(0));
+    for (int64_t i = 0; i < p.count; ++i) {
+      const int64_t id = load_id(c, 0, p.ids, i);
+      if (id < 0 || id >= p.rows) {
+        if (c.part == 0) c.status->raise_index(c.node, i, id, p.rows);
+        continue;
+      }
+      if (id < r.begin || id >= r.end) continue;
+      add_row(p, y + id * p.inner, updates + i * p.inner);
+    }
+  });
+}
+
+// The workspace of unique_rows, in int32: the order of the ids, where each id's run begins in it, how many there are.
+struct UniqueLayout {
+  int64_t n;
+  int64_t order() const { return 0; }
+  int64_t starts() const { return n; }
+  int64_t count() const { return 2 * n + 1; }
+  int64_t scratch() const { return 2 * n + 2; }  // keys and orders of the sort
+  size_t bytes() const { return size_t(scratch() + 3 * n) * 4; }
+};
+constexpr int kDigit = 11;  // bits a pass of the sort takes
+
+void sort_ids(const KernelCall& c) {
+  const auto& p = params_of<IndexParams>(c);
+  const UniqueLayout at{p.count};
+  int32_t* work = buffer<int32_t>(c, c.work);
+  int32_t *order = work + at.order(), *keys = work + at.scratch(), *next_order = keys + at.n,
+          *next_keys = next_order + at.n;
+  int32_t n = 0;
+  for (int64_t i = 0; i < p.count; ++i) {
+    const int64_t id = load_id(c, 0, p.ids, i);
+    if (id < 0 || id >= p.rows) {
+      c.status->raise_index(c.node, i, id, p.rows);
+      continue;
+    }
+    keys[n] = int32_t(id), order[n++] = int32_t(i);
+  }
+  for (int shift = 0; shift < 31 && (p.rows - 1) >> shift > 0; shift += kDigit) {  // stable, least digit first
+    int32_t place[(1 << kDigit) + 1] = {};
+    auto digit = [&](int32_t key) { return (key >> shift) & ((1 << kDigit) - 1); };
+    for (int32_t i = 0; i < n; ++i) ++place[digit(keys[i]) + 1];
+    for (int d = 0; d < 1 << kDigit; ++d) place[d + 1] += place[d];
+    for (int32_t i = 0; i < n; ++i) {
+      const int32_t to = place[digit(keys[i])]++;
+      next_keys[to] = keys[i], next_order[to] = order[i];
+    }
+    std::memcpy(keys, next_keys, size_t(n) * 4);
+    std::memcpy(order, next_order, size_t(n) * 4);
+  }
+  int32_t* ids = buffer<int32_t>(c, 2);
+  int32_t runs = 0;
+  for (int32_t i = 0; i < n; ++i)
+    if (i == 0 || keys[i] != keys[i - 1]) ids[runs] = keys[i], work[at.starts() + runs++] = i;
+  work[at.starts() + runs] = n;
+  work[at.count()] = runs;
+  std::fill(ids + runs, ids + p.count, int32_t(p.rows));
+}
+void sum_runs(const KernelCall& c) {
+  const auto& p = params_of<IndexParams>(c);
+  const UniqueLayout at{p.count};
+  const int32_t *work = buffer<const int32_t>(c, c.work), *order = work + at.order(), *starts = work + at.starts();
+  const Range r = part_range(p.count, c.parts, c.part);
+  with_type(p.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T* updates = buffer<const T>(c, 1);
+    T* y = buffer<T>(c, 3) + r.begin * p.inner;
+    for (int64_t run = r.begin; run < r.end; ++run, y += p.inner) {
+      if (run >= work[at.count()]) {
+        std::fill(y, y + p.inner, T(0));
+        continue;
+      }
+      const T* first = updates + int64_t(order[starts[run]]) * p.inner;
+      std::copy(first, first + p.inner, y);
+      for (int32_t i = starts[run] + 1; i < starts[run + 1]; ++i) add_row(p, y, updates + int64_t(order[i]) * p.inner);
+    }
+  });
+}
+
+struct AlongParams {
+  int64_t outer = 1, inner = 1;
+  int64_t n = 0;      // of the long side (x of take, the result of put)
+  int64_t picks = 0;  // of the ids' side
+  DType ids, dtype;
+};
+void run_take_along(const KernelCall& c) {
+  const auto& p = params_of<AlongParams>(c);
+  const size_t size = dtype_size(p.dtype);
+  const Range r = part_range(p.outer * p.picks * p.inner, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    const int64_t o = i / (p.picks * p.inner), k = i % p.inner, id = load_id(c, 1, p.ids, i);
+    char* y = buffer<char>(c, 2) + size_t(i) * size;
+    if (id < 0 || id >= p.n) {
+      c.status->raise_index(c.node, i, id, p.n);
+      std::memset(y, 0, size);
+    } else {
+      std::memcpy(y, buffer<const char>(c, 0) + size_t((o * p.n + id) * p.inner + k) * size, size);
+    }
+  }
+}
+void run_put_along(const KernelCall& c) {
+  const auto& p = params_of<AlongParams>(c);
+  const Range r = part_range(p.outer, c.parts, c.part);
+  with_type(p.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    T* y = buffer<T>(c, 2);
+    std::fill(y + r.begin * p.n * p.inner, y + r.end * p.n * p.inner, T(0));
+    for (int64_t i = r.begin * p.picks * p.inner; i < r.end * p.picks * p.inner; ++i) {
+      const int64_t o = i / (p.picks * p.inner), k = i % p.inner, id = load_id(c, 0, p.ids, i);
+      if (id < 0 || id >= p.n)
+        c.status->raise_index(c.node, i, id, p.n);
+      else
+        y[(o * p.n + id) * p.inner + k] += buffer<const T>(c, 1)[i];
+    }
+  });
+}
+
+struct SortParams {
+  int64_t rows, n;
+  DType dtype;
+  bool descending;
+};
+void run_argsort(const KernelCall& c) {
+  const auto& p = params_of<SortParams>(c);
+  const Range r = part_range(p.rows, c.parts, c.part);
+  with_type(p.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for (int64_t i = r.begin; i < r.end; ++i) {
+      const T* x = buffer<const T>(c, 0) + i * p.n;
+      int32_t* y = buffer<int32_t>(c, 1) + i * p.n;
+      std::iota(y, y + p.n, 0);
+      auto less = [&](int32_t a, int32_t b) {  // NaN is above every number
+        const bool nan_a = x[a] != x[a], nan_b = x[b] != x[b];
+        if (nan_a != nan_b) return p.descending ? nan_a : nan_b;
+        if (nan_a) return a < b;
+        if (x[a] != x[b]) return p.descending ? x[a] > x[b] : x[a] < x[b];
+        return a < b;
+      };
+      std::sort(y, y + p.n, less);  // the index breaks ties, so this is stable and allocates nothing
+    }
+  });
+}
+}  // namespace
+
+KernelPlan plan_gather(const KernelRequest& r) {
+  const Shape& t = r.inputs[0].shape;
+  IndexParams p{r.inputs[1].size(), t[0], 1, r.inputs[1].dtype, r.inputs[0].dtype};
+  for (size_t i = 1; i < t.size(); ++i) p.inner *= t[i];
+  return make_plan(p, {{run_gather, parts_for(p.count, double(p.inner) + 4)}});
+}
+KernelPlan plan_scatter_add(const KernelRequest& r) {
+  const Shape& y = r.outputs[0].shape;
+  IndexParams p{r.inputs[0].size(), y[0], 1, r.inputs[0].dtype, r.inputs[1].dtype, r.target.isa};
+  for (size_t i = 1; i < y.size(); ++i) p.inner *= y[i];
+  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
+  const int parts =
+      std::min(8, parts_for(p.rows, double(p.inner) * (1 + double(p.count) / double(std::max<int64_t>(1, p.rows)))));
+  return make_plan(p, {{run_scatter_add, parts}});
+}
+KernelPlan plan_unique_rows(const KernelRequest& r) {
+  const Shape& y = r.outputs[1].shape;
+  IndexParams p{r.inputs[0].size(), r.attrs.ints("rows")[0], 1, r.inputs[0].dtype, r.inputs[1].dtype, r.target.isa};
+  HB_CHECK(p.rows <= INT32_MAX && p.count < INT32_MAX, "[unique_rows] takes at most 2^31 - 1 rows and ids; got ",
+           p.rows, " and ", p.count);
+  for (size_t i = 1; i < y.size(); ++i) p.inner *= y[i];
+  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
+  const int parts = parts_for(p.count, double(p.inner) + 4);
+  return make_plan(p, {{sort_ids, 1}, {sum_runs, parts}}, UniqueLayout{p.count}.bytes());
+}
+// How `ids` point along an axis of what is `full`.
+static AlongParams along_axis(const KernelRequest& r, const TensorSpec& ids, const Shape& full, DType dtype) {
+  int64_t axis = r.attrs.integer("axis");
+  if (axis < 0) axis += int64_t(full.size());
+  AlongParams p;
+  p.n = full[size_t(axis)];
+  p.picks = ids.shape[size_t(axis)];
+  p.ids = ids.dtype;
+  p.dtype = dtype;
+  for (int64_t i = 0; i < int64_t(full.size()); ++i)
+    if (i != axis) (i < axis ? p.outer : p.inner) *= full[size_t(i)];
+  return p;
+}
+KernelPlan plan_take_along_axis(const KernelRequest& r) {
+  const AlongParams p = along_axis(r, r.inputs[1], r.inputs[0].shape, r.inputs[0].dtype);
+  return make_plan(p, {{run_take_along, parts_for(p.outer * p.picks * p.inner, 8)}});
+}
+KernelPlan plan_put_along_axis(const KernelRequest& r) {
+  const AlongParams p = along_axis(r, r.inputs[0], r.outputs[0].shape, r.inputs[1].dtype);
+  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
+  return make_plan(p, {{run_put_along, parts_for(p.outer, double((p.n + 8 * p.picks) * p.inner))}});
+}
+KernelPlan plan_argsort(const KernelRequest& r) {
+  const Shape& x = r.inputs[0].shape;
+  SortParams p{1, x.back(), r.inputs[0].dtype, r.attrs.flag("descending")};
+  for (size_t i = 0; i + 1 < x.size(); ++i) p.rows *= x[i];
+  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
+  return make_plan(p, {{run_argsort, parts_for(p.rows, 32.0 * double(p.n))}});
+}
+}  // namespace hornbeam

@@ -1,0 +1,373 @@
+// The tile machine that runs elementwise groups in float32.
+#include "kernels/cpu/elementwise/fused.hpp"
+
+namespace hornbeam {
+namespace {
+
+bool tile_type(DType d) { return d == DType::f32 || d == DType::boolean; }
+
+template <class T>
+void convert_run(float* dst, const T* src, int64_t n, int64_t stride) {
+  if (stride == 1)
+    for (int64_t i = 0; i < n; ++i) dst[i] = float(src[i]);
+  else
+    for (int64_t i = 0; i < n; ++i) dst[i] = float(src[i * stride]);
+}
+void read_run(float* dst, const void* src, DType d, int64_t offset, int64_t n, int64_t stride) {
+  switch (d) {
+    case DType::f32: {
+      const float* s = static_cast<const float*>(src) + offset;
+      if (stride == 1)
+        std::memcpy(dst, s, size_t(n) * 4);
+      else if (stride == 0)
+        std::fill(dst, dst + n, *s);
+      else
+        convert_run(dst, s, n, stride);
+      return;
+    }
+    case DType::f64:
+      return convert_run(dst, static_cast<const double*>(src) + offset, n, stride);
+    case DType::i32:
+      return convert_run(dst, static_cast<const int32_t*>(src) + offset, n, stride);
+    case DType::i64:
+      return convert_run(dst, static_cast<const int64_t*>(src) + offset, n, stride);
+    case DType::u8:
+    case DType::boolean:
+      return convert_run(dst, static_cast<const uint8_t*>(src) + offset, n, stride);
+    default:
+      return;
+  }
+}
+// Makes one instruction of several where nobody else reads what comes in between.
+class Merger {
+ public:
+  Merger(std::vector<EwInstr>& code, int inputs, const Ints& results)
+      : code_(code), inputs_(inputs), uses_(code.size() + size_t(inputs), 0) {
+    for (const EwInstr& e : code)
+      for (int r : {e.a, e.b, e.c})
+        if (r >= 0) ++uses_[size_t(r)];
+    for (int64_t r : results) uses_[size_t(r)] += 2;
+  }
+  void run() {
+    for (EwInstr& e : code_) {
+      if (e.op == int(Ew::add_) || e.op == int(Ew::subtract_)) take_product(e);
+      if (e.op == int(TileOp::multiply_add)) blend(e);
+      if (e.op == int(Ew::divide_)) divide_by_root(e);
+      if (e.op == int(Ew::where_)) take_bound(e);
+    }
+  }
+
+ private:
+  // The instruction of register r, when it is `op` and one other alone reads it.
+  EwInstr* once(int r, int op) {
+    if (r < inputs_ || uses_[size_t(r)] != 1) return nullptr;
+    EwInstr& e = code_[size_t(r - inputs_)];
+    return e.op == op ? &e : nullptr;
+  }
+  EwInstr* product(int r) {
+    EwInstr* p = once(r, int(Ew::multiply_));
+    return p ? p : once(r, int(Ew::square_));
+  }
+  static void drop(EwInstr& e) { e = {-1, -1, -1, -1}; }
+
+  // A product that a sum or difference reads.
+  void take_product(EwInstr& e) {
+    const bool add = e.op == int(Ew::add_);
+    EwInstr *left = product(e.a), *right = left ? nullptr : product(e.b);
+    EwInstr* p = left ? left : right;
+    if (!p) return;
+    const TileOp op = add ? TileOp::multiply_add : left ? TileOp::multiply_subtract : TileOp::subtract_multiply;
+    e = {int(op), p->a, p->op == int(Ew::square_) ? p->a : p->b, left ? e.b : e.a};
+    drop(*p);
+  }
+  // (b - a) * c + a, and the same with b squared.
+  void blend(EwInstr& e) {
+    for (int factor : {e.a, e.b}) {
+      const int other = factor == e.a ? e.b : e.a;
+      if (EwInstr* d = once(factor, int(Ew::subtract_)); d && d->b == e.c) {
+        e = {int(TileOp::blend), e.c, d->a, other};
+        return drop(*d);
+      }
+      if (EwInstr* d = once(factor, int(TileOp::multiply_subtract)); d && d->c == e.c && d->a == d->b) {
+        e = {int(TileOp::blend_square), e.c, d->a, other};
+        return drop(*d);
+      }
+    }
+  }
+  void divide_by_root(EwInstr& e) {
+    EwInstr* sum = once(e.b, int(Ew::add_));
+    if (!sum) return;
+    for (int term : {sum->a, sum->b})
+      if (EwInstr* root = once(term, int(Ew::sqrt_))) {
+        e = {int(TileOp::divide_by_root), e.a, root->a, term == sum->a ? sum->b : sum->a};
+        drop(*root);
+        return drop(*sum);
+      }
+  }
+  // a > b ? c : b, as relu's gradient is.
+  void take_bound(EwInstr& e) {
+    EwInstr* above = once(e.a, int(Ew::greater_));
+    if (!above || above->b != e.c) return;
+    e = {int(TileOp::where_above), above->a, above->b, e.b};
+    drop(*above);
+  }
+
+  std::vector<EwInstr>& code_;
+  const int inputs_;
+  std::vector<int> uses_;
+};
+
+// dst[i] = src[i % period] for n floats, n >= period.
+void repeat(float* dst, const float* src, int64_t period, int64_t n) {
+  std::memcpy(dst, src, size_t(period) * 4);
+  for (int64_t have = period; have < n; have *= 2) std::memcpy(dst + have, dst, size_t(std::min(have, n - have)) * 4);
+}
+}  // namespace
+
+FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<TensorSpec>& outs, const Ints& program,
+                       const Ints& results, const IsaTable* isa, const char* op, const Ints& sparse) {
+  FusedKernel k;
+  k.isa = isa;
+  std::vector<Shape> shapes;
+  for (const auto& t : ins) shapes.push_back(t.shape);
+  for (int64_t i : sparse) {
+    k.row_count = shapes[size_t(i)][0];
+    k.row = shape_product(outs[0].shape) / std::max<int64_t>(1, outs[0].shape[0]);
+    shapes[size_t(i)] = outs[0].shape;
+  }
+  check_rank(outs[0].shape, op);
+  k.walk = Walk::broadcast(outs[0].shape, shapes);
+  for (size_t i = 0; i < program.size(); i += 4)
+    k.code.push_back({int(program[i]), int(program[i + 1]), int(program[i + 2]), int(program[i + 3])});
+  const int n_in = int(ins.size()), n_reg = n_in + int(k.code.size());
+  HB_CHECK(n_reg <= kMostRegisters && outs.size() <= kLargestGroup, "[", op, "] a fused group may have ",
+           kMostRegisters, " inputs and instructions, not ", n_reg);
+  Merger(k.code, n_in, results).run();
+  std::vector<int> last(size_t(n_reg), -1);  // last instruction that reads a register
+  for (int i = 0; i < int(k.code.size()); ++i)
+    for (int r : {k.code[size_t(i)].a, k.code[size_t(i)].b, k.code[size_t(i)].c})
+      if (r >= 0) last[size_t(r)] = i;
+  for (int i = 0; i < n_in; ++i) {
+    FusedKernel::Input in{FusedKernel::Input::strided, ins[size_t(i)].dtype, -1};
+    in.last_read = last[size_t(i)];
+    const auto listed = std::find(sparse.begin(), sparse.end(), i);
+    if (listed != sparse.end())
+      in.kind = FusedKernel::Input::rows, in.ids = n_in + int(listed - sparse.begin());
+    else if (k.walk.scalar(size_t(i)))
+      in.kind = FusedKernel::Input::scalar;
+    else if (k.walk.contiguous(size_t(i)))
+      in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::convert;
+    else if (in.dtype == DType::f32 && k.walk.periodic(size_t(i)))
+      in.kind = FusedKernel::Input::periodic, in.period = k.walk.sizes.back();
+    if (in.kind != FusedKernel::Input::direct) {
+      in.slot = k.slots++;
+      if (in.period > 0 && in.period < kTile) ++k.slots;  // a period more, so that a tile may start anywhere in it
+    }
+    k.inputs.push_back(in);
+  }
+  for (size_t j = 0; j < results.size(); ++j) {
+    FusedKernel::Output o{int(results[j]), outs[j].dtype, false};
+    bool unique = true;
+    for (size_t q = 0; q < j; ++q) unique = unique && results[q] != results[j];
+    o.direct = o.dtype == DType::f32 && o.reg >= n_in && unique;
+    k.outputs.push_back(o);
+  }
+  k.slot.assign(k.code.size(), -1);
+  std::vector<int> free_slots;
+  for (int i = 0; i < int(k.code.size()); ++i) {
+    if (k.code[size_t(i)].op < 0) continue;
+    if (free_slots.empty()) free_slots.push_back(k.slots++);
+    k.slot[size_t(i)] = free_slots.back();
+    free_slots.pop_back();
+    for (int q = 0; q < i; ++q) {  // results that die here free their tile
+      bool is_output = false;
+      for (const auto& o : k.outputs) is_output = is_output || o.reg == n_in + q;
+      if (!is_output && k.slot[size_t(q)] >= 0 && last[size_t(n_in + q)] == i) free_slots.push_back(k.slot[size_t(q)]);
+    }
+  }
+  for (int i = 0; i < int(k.code.size()); ++i) {
+    const EwInstr& e = k.code[size_t(i)];
+    if (e.op >= 0)
+      k.steps.push_back({isa->elementwise[e.op], n_in + i, e.a, e.b >= 0 ? e.b : e.a, e.c >= 0 ? e.c : e.a});
+  }
+  HB_CHECK(k.slots <= kMaxSlots, "[", op, "] a fused group may take ", kMaxSlots, " tiles, not ", k.slots);
+  return k;
+}
+
+void FusedKernel::prefetch_inputs(void* const* in, int64_t at, int n) const {
+  for (size_t k = 0; k < inputs.size(); ++k)
+    if (inputs[k].kind == Input::direct)
+      for (int i = 0; i < n; i += 16) __builtin_prefetch(static_cast<const float*>(in[k]) + at + i);
+}
+
+int64_t FusedKernel::find_row(void* const* in, const Input& s, int64_t at) const {
+  const int32_t* ids = static_cast<const int32_t*>(in[s.ids]);
+  return std::lower_bound(ids, ids + row_count, at) - ids;
+}
+
+// The table's floats [at, at + n): zero, but for the rows at hand.
+void FusedKernel::read_rows(const Input& s, void* const* in, size_t i, int64_t at, int n, float* tile) const {
+  const int32_t* ids = static_cast<const int32_t*>(in[s.ids]);
+  std::fill(tile, tile + n, 0.0f);
+  for (int64_t k = find_row(in, s, at / row); k < row_count && ids[k] * row < at + n; ++k) {
+    const int64_t first = std::max(at, ids[k] * row), last = std::min(at + n, (ids[k] + 1) * row);
+    if (last > first)
+      copy_floats(tile + (first - at), static_cast<const float*>(in[i]) + k * row + (first - ids[k] * row),
+                  last - first);
+  }
+}
+
+// A register lies at base + the tile's place & mask: in a slot, which stays where it is, or along an input or output.
+struct Place {
+  float* base;
+  int64_t mask;
+};
+
+void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t end, int replaced,
+                      const float* replace) const {
+  alignas(64) float tiles[kMaxSlots][kTile];
+  Place reg[kMostRegisters];
+  const int n_in = int(inputs.size());
+  for (int i = 0; i < n_in; ++i) {
+    const Input& s = inputs[size_t(i)];
+    if (i == replaced)
+      reg[i] = {const_cast<float*>(replace) - begin, -1};
+    else if (s.kind == Input::direct)
+      reg[i] = {static_cast<float*>(in[i]), -1};
+    else
+      reg[i] = {tiles[s.slot], 0};
+    if (i == replaced) continue;
+    if (s.kind == Input::scalar) {
+      float v;
+      read_run(&v, in[i], s.dtype, 0, 1, 1);
+      std::fill(tiles[s.slot], tiles[s.slot] + std::min<int64_t>(kTile, end - begin), v);
+    } else if (s.kind == Input::periodic && s.period < kTile) {
+      repeat(tiles[s.slot], static_cast<const float*>(in[i]), s.period,
+             s.period + std::min<int64_t>(kTile, end - begin));
+    }
+  }
+  for (size_t i = 0; i < code.size(); ++i)
+    if (code[i].op >= 0) reg[size_t(n_in) + i] = {tiles[slot[i]], 0};
+  // Results are written where they go, unless that is the memory of an input that is read later.
+  uint64_t copied = 0;
+  for (size_t j = 0; j < outputs.size(); ++j) {
+    const Output& o = outputs[j];
+    bool direct = o.direct && out[j];
+    for (const Input& s : inputs) {
+      const size_t i = size_t(&s - inputs.data());
+      direct = direct && !(s.kind == Input::direct && in[i] == out[j] && n_in + s.last_read > o.reg);
+    }
+    if (direct)
+      reg[o.reg] = {static_cast<float*>(out[j]), -1};
+    else
+      copied |= uint64_t(out[j] != nullptr) << j;
+  }
+  for (int64_t at = begin; at < end; at += kTile) {
+    const int n = int(std::min<int64_t>(kTile, end - at));
+    for (int i = 0; i < n_in; ++i) {
+      const Input& s = inputs[size_t(i)];
+      if (s.kind == Input::direct || s.kind == Input::scalar || i == replaced) continue;
+      if (s.kind == Input::convert) {
+        read_run(tiles[s.slot], in[i], s.dtype, at, n, 1);
+      } else if (s.kind == Input::periodic) {
+        float* source = static_cast<float*>(in[i]);
+        const int64_t phase = at % s.period, left = std::min<int64_t>(n, s.period - phase);
+        if (s.period < kTile) {
+          reg[i].base = tiles[s.slot] + phase;
+        } else if (left == n) {
+          reg[i].base = source + phase;
+        } else {
+          std::memcpy(tiles[s.slot], source + phase, size_t(left) * 4);
+          std::memcpy(tiles[s.slot] + left, source, size_t(n - left) * 4);
+          reg[i].base = tiles[s.slot];
+        }
+      } else if (s.kind == Input::rows) {
+        read_rows(s, in, size_t(i), at, n, tiles[s.slot]);
+      } else {
+        float* t = tiles[s.slot];
+        walk.runs(size_t(i), at, at + n, [&](int64_t offset, int64_t pos, int64_t len, int64_t stride) {
+          read_run(t + (pos - at), in[i], s.dtype, offset, len, stride);
+        });
+      }
+    }
+    if (at + kTile < end) prefetch_inputs(in, at + kTile, int(std::min<int64_t>(kTile, end - at - kTile)));
+    auto place = [&](int r) { return reg[r].base + (at & reg[r].mask); };
+    for (const Step& s : steps) s.fn(place(s.to), place(s.a), place(s.b), place(s.c), n);
+    for (size_t j = 0; j < outputs.size(); ++j) {
+      if (!(copied >> j & 1)) continue;
+      const float* v = place(outputs[j].reg);
+      if (outputs[j].dtype == DType::f32) {
+        std::memcpy(static_cast<float*>(out[j]) + at, v, size_t(n) * 4);
+      } else {
+        uint8_t* d = static_cast<uint8_t*>(out[j]) + at;
+        for (int i = 0; i < n; ++i) d[i] = v[i] != 0;
+      }
+    }
+  }
+}
+
+std::vector<int> alias_inputs(const FusedKernel& k) {
+  std::vector<int> out;
+  for (size_t i = 0; i < k.inputs.size(); ++i)
+    if (k.inputs[i].kind == FusedKernel::Input::direct) out.push_back(int(i));
+  return out;
+}
+
+namespace {
+void run_fused(const KernelCall& c) {
+  const auto& k = params_of<FusedKernel>(c);
+  const Range r = part_range(k.walk.total, c.parts, c.part, kTile);
+  if (r.size() > 0) k.run(c.buffers, c.buffers + c.out, r.begin, r.end);
+}
+
+// Just the rows at hand, neighbours together; the rest stays as it is, or is copied where the result lies elsewhere.
+void run_rows(const KernelCall& c) {
+  const auto& k = params_of<FusedKernel>(c);
+  const Range r = part_range(k.walk.total / k.row, c.parts, c.part);
+  for (size_t j = 0; j < k.outputs.size(); ++j) {
+    const float* from = buffer<const float>(c, int(k.keeps[j]));
+    float* to = buffer<float>(c, c.out + int(j));
+    if (from != to) std::memcpy(to + r.begin * k.row, from + r.begin * k.row, size_t(r.size() * k.row) * 4);
+  }
+  const FusedKernel::Input& s = *std::find_if(
+      k.inputs.begin(), k.inputs.end(), [](const FusedKernel::Input& i) { return i.kind == FusedKernel::Input::rows; });
+  const int32_t* ids = buffer<const int32_t>(c, s.ids);
+  for (int64_t i = k.find_row(c.buffers, s, r.begin); i < k.row_count && ids[i] < r.end;) {
+    int64_t n = 1;
+    while (i + n < k.row_count && ids[i + n] < r.end && ids[i + n] == ids[i] + n) ++n;
+    k.run(c.buffers, c.buffers + c.out, ids[i] * k.row, (ids[i] + n) * k.row);
+    i += n;
+  }
+}
+
+KernelPlan fused_plan(const KernelRequest& r, const Ints& program, const Ints& results, const Ints& sparse = {},
+                      const Ints& keeps = {}) {
+  const std::vector<TensorSpec> inputs(r.inputs.begin(), r.inputs.end() - long(sparse.size()));
+  FusedKernel k = make_fused(inputs, r.outputs, program, results, r.target.isa, r.op.name, sparse);
+  k.keeps = keeps;
+  const int parts = parts_for(k.walk.total, 4 + double(k.code.size()) * 2, 65536);
+  auto aliases = alias_inputs(k);
+  KernelPlan p = make_plan(std::move(k), {{keeps.empty() ? run_fused : run_rows, parts}});
+  p.alias_inputs = std::move(aliases);
+  return p;
+}
+
+}  // namespace
+
+KernelPlan plan_fused(const KernelRequest& r) {
+  return fused_plan(r, r.attrs.ints("program"), r.attrs.ints("results"), r.attrs.ints("sparse"), r.attrs.ints("keeps"));
+}
+
+KernelPlan plan_elementwise(const KernelRequest& r) {
+  const int op = r.op.elementwise;
+  const EwInfo& info = kEwInfo[op];
+  const DType out = r.outputs[0].dtype;
+  bool tiles = tile_type(out);
+  for (const auto& t : r.inputs) tiles = tiles && tile_type(t.dtype);
+  if (tiles && !(info.kind == EwKind::convert && out == DType::boolean)) {
+    const int64_t n = info.arity;
+    return fused_plan(r, {op, 0, n > 1 ? 1 : -1, n > 2 ? 2 : -1}, {n});
+  }
+  return plan_elementwise_reference(r, Ew(op));
+}
+}  // namespace hornbeam

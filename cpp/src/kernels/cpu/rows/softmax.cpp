@@ -1,0 +1,160 @@
+// Row kernels: softmax, log_softmax and the sparse cross-entropy on logits. A row of -inf gives zeros, whose logarithm
+// is -inf.
+#include <cmath>
+
+#include "kernels/cpu/kernel_util.hpp"
+
+namespace hornbeam {
+namespace {
+
+struct RowParams {
+  int64_t rows, n;
+  DType dtype, labels;
+  const IsaTable* isa;
+};
+
+RowParams rows_of(const KernelRequest& r) {
+  const Shape& x = r.inputs[0].shape;
+  RowParams p{1, x.back(), r.inputs[0].dtype, DType::i32, r.target.isa};
+  for (size_t i = 0; i + 1 < x.size(); ++i) p.rows *= x[i];
+  if (p.dtype != DType::f32 && p.dtype != DType::f64) no_kernel(r);
+  return p;
+}
+
+// The same row operations for float (the ISA's) and double.
+struct FloatRow {
+  const IsaTable* isa;
+  float max(const float* x, int64_t n) const { return isa->max(x, n); }
+  float exp_sum(float* y, const float* x, int64_t n, float shift) const { return isa->exp_sum(y, x, n, shift); }
+  void affine(float* y, const float* x, int64_t n, float a, float b) const { isa->scale_shift(y, x, n, a, b); }
+};
+struct DoubleRow {
+  double max(const double* x, int64_t n) const {
+    double m = -INFINITY;
+    for (int64_t i = 0; i < n; ++i) m = (x[i] > m || x[i] != x[i]) ? x[i] : m;
+    return m;
+  }
+  double exp_sum(double* y, const double* x, int64_t n, double shift) const {
+    double s = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const double e = std::exp(x[i] - shift);
+      if (y) y[i] = e;
+      s += e;
+    }
+    return s;
+  }
+  void affine(double* y, const double* x, int64_t n, double a, double b) const {
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] * a + b;
+  }
+};
+
+template <class T, class Row>
+void softmax_rows(const KernelCall& c, const RowParams& p, const Row& row) {
+  const Range r = part_range(p.rows, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    const T* x = buffer<const T>(c, 0) + i * p.n;
+    T* y = buffer<T>(c, 1) + i * p.n;
+    const T top = row.max(x, p.n);
+    if (top == -INFINITY) {
+      std::fill(y, y + p.n, T(0));
+      continue;
+    }
+    const T s = row.exp_sum(y, x, p.n, top);
+    row.affine(y, y, p.n, T(1) / s, T(0));
+  }
+}
+template <class T, class Row>
+void log_softmax_rows(const KernelCall& c, const RowParams& p, const Row& row) {
+  const Range r = part_range(p.rows, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    const T* x = buffer<const T>(c, 0) + i * p.n;
+    T* y = buffer<T>(c, 1) + i * p.n;
+    const T top = row.max(x, p.n);
+    if (top == -INFINITY) {
+      std::fill(y, y + p.n, top);
+      continue;
+    }
+    const T s = row.exp_sum(nullptr, x, p.n, top);
+    row.affine(y, x, p.n, T(1), -(top + std::log(s)));
+  }
+}
+
+int64_t label_at(const KernelCall& c, const RowParams& p, int64_t i) {
+  return p.labels == DType::i32 ? buffer<const int32_t>(c, 1)[i] : buffer<const int64_t>(c, 1)[i];
+}
+
+template <class T, class Row>
+void loss_rows(const KernelCall& c, const RowParams& p, const Row& row) {
+  const Range r = part_range(p.rows, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    const T* x = buffer<const T>(c, 0) + i * p.n;
+    const int64_t label = label_at(c, p, i);
+    T& y = buffer<T>(c, 2)[i];
+    if (label < 0 || label >= p.n) {
+      c.status->raise_index(c.node, i, label, p.n);
+      y = 0;
+      continue;
+    }
+    const T top = row.max(x, p.n);
+    y = top == -INFINITY ? T(INFINITY) : top + std::log(row.exp_sum(nullptr, x, p.n, top)) - x[label];
+  }
+}
+template <class T, class Row>
+void loss_grad_rows(const KernelCall& c, const RowParams& p, const Row& row) {
+  const Range r = part_range(p.rows, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end; ++i) {
+    const T* x = buffer<const T>(c, 0) + i * p.n;
+    T* dx = buffer<T>(c, 3) + i * p.n;
+    const int64_t label = label_at(c, p, i);
+    if (label < 0 || label >= p.n) {
+      c.status->raise_index(c.node, i, label, p.n);
+      std::fill(dx, dx + p.n, T(0));
+      continue;
+    }
+    const T dy = buffer<const T>(c, 2)[i];
+    const T top = row.max(x, p.n);
+    if (top == -INFINITY) {
+      std::fill(dx, dx + p.n, T(0));
+    } else {
+      const T s = row.exp_sum(dx, x, p.n, top);
+      row.affine(dx, dx, p.n, dy / s, T(0));
+    }
+    dx[label] -= dy;
+  }
+}
+
+#define HB_ROW_RUN(name, impl)               \
+  void name(const KernelCall& c) {           \
+    const auto& p = params_of<RowParams>(c); \
+    if (p.dtype == DType::f32)               \
+      impl<float>(c, p, FloatRow{p.isa});    \
+    else                                     \
+      impl<double>(c, p, DoubleRow{});       \
+  }
+HB_ROW_RUN(run_softmax, softmax_rows)
+HB_ROW_RUN(run_log_softmax, log_softmax_rows)
+HB_ROW_RUN(run_loss, loss_rows)
+HB_ROW_RUN(run_loss_grad, loss_grad_rows)
+}  // namespace
+
+static KernelPlan plan_in_place(const KernelRequest& r, KernelFn run) {
+  const RowParams p = rows_of(r);
+  KernelPlan plan = make_plan(p, {{run, parts_for(p.rows, 12.0 * double(p.n))}});
+  plan.alias_inputs = {0};
+  return plan;
+}
+KernelPlan plan_softmax(const KernelRequest& r) { return plan_in_place(r, run_softmax); }
+KernelPlan plan_log_softmax(const KernelRequest& r) { return plan_in_place(r, run_log_softmax); }
+KernelPlan plan_sparse_cross_entropy(const KernelRequest& r) {
+  RowParams p = rows_of(r);
+  p.labels = r.inputs[1].dtype;
+  return make_plan(p, {{run_loss, parts_for(p.rows, 10.0 * double(p.n))}});
+}
+KernelPlan plan_sparse_cross_entropy_grad(const KernelRequest& r) {
+  RowParams p = rows_of(r);
+  p.labels = r.inputs[1].dtype;
+  KernelPlan plan = make_plan(p, {{run_loss_grad, parts_for(p.rows, 12.0 * double(p.n))}});
+  plan.alias_inputs = {0};
+  return plan;
+}
+}  // namespace hornbeam
