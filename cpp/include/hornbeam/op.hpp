@@ -53,10 +53,14 @@ struct CustomGradient {
 
 /// What becomes of a node in a program.
 enum class OpKind {
-  kernel,                     // it runs its kernel
-  view,                       // nothing: output i is input i's memory
-  input, variable, constant,  // nothing: its memory is there before a run
-  scan, cond, while_loop      // it runs the graphs among its attributes
+  kernel,  // it runs its kernel
+  view,    // nothing: output i is input i's memory
+  input,
+  variable,
+  constant,  // nothing: its memory is there before a run
+  scan,
+  cond,
+  while_loop  // it runs the graphs among its attributes
 };
 
 /// What a rule about the rows of a batch sees: a node with some inputs that hold the rows on their first axis.
@@ -100,14 +104,14 @@ struct OpDef {
   double (*flops)(const std::vector<Shape>& inputs, const std::vector<Shape>& outputs, const Attrs&) = nullptr;
 
   // What it is, to those that rewrite and order graphs
-  bool pure = true;             // may be merged, moved and dropped
-  bool may_fail = false;        // the kernel may raise the status word
-  bool differentiable = true;   // false: the gradient is zero by definition (comparisons, integer results)
+  bool pure = true;              // may be merged, moved and dropped
+  bool may_fail = false;         // the kernel may raise the status word
+  bool differentiable = true;    // false: the gradient is zero by definition (comparisons, integer results)
   const char* no_gradient = "";  // advice for whom it fails that it has none
-  bool passes_only = false;     // passes alone make such nodes: the kernel trusts them
-  int elementwise = -1;         // opcode when the op is elementwise, else -1
-  bool any_dtype = false;       // moves or makes elements, whatever they are: float16 and bfloat16 need no casts
-  bool float32_only = false;    // the kernel is; other dtypes run the decomposition
+  bool passes_only = false;      // passes alone make such nodes: the kernel trusts them
+  int elementwise = -1;          // opcode when the op is elementwise, else -1
+  bool any_dtype = false;        // moves or makes elements, whatever they are: float16 and bfloat16 need no casts
+  bool float32_only = false;     // the kernel is; other dtypes run the decomposition
   /// Whether its outputs' rows come from the same rows of its inputs alone. Null: never.
   bool (*rowwise)(const RowContext&) = nullptr;
   /// The ids that its kernel checks, where that is all in which it may fail. Null: it may fail in other ways.

@@ -91,9 +91,7 @@ class ReverseWalk {
     } else if (op.decompose) {
       d = through_decomposition(id, inputs, dys);
     } else {
-      throw GradientError(concat_text("[", op.name, "] has no gradient",
-                                      in_layer(g_.scope()),
-                                      op.no_gradient));
+      throw GradientError(concat_text("[", op.name, "] has no gradient", in_layer(g_.scope()), op.no_gradient));
     }
     for (size_t i = 0; i < inputs.size() && i < d.size(); ++i)
       if (d[i].defined() && wanted[i]) accumulate(inputs[i], d[i]);

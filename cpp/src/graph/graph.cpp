@@ -220,8 +220,8 @@ std::vector<Value> Graph::replay(const Graph& source, const std::vector<std::pai
   for (int id = 0; id < nodes; ++id) {
     if (!need[size_t(id)]) continue;
     Node n = source.node(id);
-    HB_CHECK(n.op->kind != OpKind::input && n.op->kind != OpKind::variable, "replay: it needs %", id, " = ",
-             n.op->name, "(), which is not known");
+    HB_CHECK(n.op->kind != OpKind::input && n.op->kind != OpKind::variable, "replay: it needs %", id, " = ", n.op->name,
+             "(), which is not known");
     for (Value& v : n.inputs) v = map.at(v);
     const int to = append(std::move(n));
     went[size_t(id)] = to;

@@ -21,8 +21,8 @@ std::string got(const Graph& g, const std::vector<Value>& inputs) {
 }  // namespace
 
 void InferContext::fail(const std::string& text) const {
-  throw ValueError(
-      concat_text("[", op.name, "] ", text, inputs.empty() ? "" : "; got ", got(graph, inputs), in_layer(graph.scope())));
+  throw ValueError(concat_text("[", op.name, "] ", text, inputs.empty() ? "" : "; got ", got(graph, inputs),
+                               in_layer(graph.scope())));
 }
 void InferContext::fail_type(const std::string& text) const {
   throw TypeError(concat_text("[", op.name, "] ", text, "; got ", got(graph, inputs), in_layer(graph.scope())));
@@ -34,7 +34,8 @@ int InferContext::axis(int64_t a, int r) const {
 Dim InferContext::same(const Dim& a, const Dim& b, const std::string& what) const {
   if (a == b) return a;
   if (a.is_const() && b.is_const()) fail(what);
-  return graph.unify(a, b, concat_text("[", op.name, "] ", what, "; got ", got(graph, inputs), in_layer(graph.scope())));
+  return graph.unify(a, b,
+                     concat_text("[", op.name, "] ", what, "; got ", got(graph, inputs), in_layer(graph.scope())));
 }
 
 SymShape broadcast_shapes(const InferContext& c, const SymShape& a, const SymShape& b) {

@@ -6,10 +6,10 @@
 
 namespace hornbeam {
 namespace op {
-#define HB_OP(name)                              \
-  inline const OpDef& name() {                   \
-    static const OpDef& found = find_op(#name);  \
-    return found;                                \
+#define HB_OP(name)                             \
+  inline const OpDef& name() {                  \
+    static const OpDef& found = find_op(#name); \
+    return found;                               \
   }
 #include "hornbeam/op_list.def"
 #undef HB_OP

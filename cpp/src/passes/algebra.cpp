@@ -58,7 +58,8 @@ class Algebra {
     }
     if (is(n, op::matmul)) return matmul(n, in);
     if (is(n, op::slice)) return same(n, in[0]);  // a range of the whole
-    if (is(n, op::sum) || is(n, op::mean) || is(n, op::max) || is(n, op::min) || is(n, op::prod)) return of_one_each(n, in[0]);
+    if (is(n, op::sum) || is(n, op::mean) || is(n, op::max) || is(n, op::min) || is(n, op::prod))
+      return of_one_each(n, in[0]);
     return {};
   }
 
@@ -114,7 +115,8 @@ class Algebra {
   // and the others pass nothing back. There are fewer winners.
   Value winners_relu(const std::vector<Value>& in) {
     double zero = 1, bound = 1;
-    if (!made_by(in[0], Ew::greater_) || !made_by(in[1], op::max_pool_grad) || !scalar_constant(g_, in[2], &zero) || zero != 0)
+    if (!made_by(in[0], Ew::greater_) || !made_by(in[1], op::max_pool_grad) || !scalar_constant(g_, in[2], &zero) ||
+        zero != 0)
       return {};
     const Node test = node(in[0]), grad = node(in[1]);
     const Value index = grad.inputs[0];

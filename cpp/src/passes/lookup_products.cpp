@@ -58,7 +58,7 @@ class LookupProducts {
   const Node* lookup(Value v) const {
     const Node& n = node(rows_of(v));
     return is(n, op::gather) && g_.rank(n.inputs[0]) == 2 && small(g_.shape(n.inputs[0])[0], n.inputs[1]) ? &n
-                                                                                                           : nullptr;
+                                                                                                          : nullptr;
   }
   // A product of rows by one matrix, all rows alike.
   bool by_matrix(const Node& n) const {

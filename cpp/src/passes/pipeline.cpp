@@ -65,9 +65,7 @@ Graph optimize(const Graph& graph, const std::vector<std::string>& disable, cons
   const auto known = pass_names();
   for (const auto& name : disable)
     HB_CHECK(std::find(known.begin(), known.end(), name) != known.end(), "there is no pass named \"", name, "\"");
-  auto off = [&](const char* name) {
-    return std::find(disable.begin(), disable.end(), name) != disable.end();
-  };
+  auto off = [&](const char* name) { return std::find(disable.begin(), disable.end(), name) != disable.end(); };
   graph.verify();
   Graph g = optimize_bodies(expand(widen_halves(graph), off("fused_ops")), disable, evaluate);
   auto run = [&](const Pass& p) {

@@ -207,8 +207,8 @@ class Builder {
     for (const Stage& stage : plan.stages)
       persistent = persistent || (stage.prepacks >= 0 && r.persists(size_t(stage.prepacks)));
     args.push_back(!plan.prepacked ? Arg{}
-                   : persistent      ? new_buffer(plan.prepacked, 0, schedule_.end() + 1)
-                                  : new_buffer(plan.prepacked, step_, step_));
+                   : persistent    ? new_buffer(plan.prepacked, 0, schedule_.end() + 1)
+                                   : new_buffer(plan.prepacked, step_, step_));
     if (plan.params) p_->params.push_back(plan.params);
     const int first = push_args(args);
     for (const Stage& stage : plan.stages) {

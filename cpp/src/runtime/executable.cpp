@@ -4,9 +4,9 @@
 
 #include "base/check.hpp"
 #include "base/guard.hpp"
+#include "hornbeam/op.hpp"
 #include "passes/passes.hpp"
 #include "runtime/executable_impl.hpp"
-#include "hornbeam/op.hpp"
 
 namespace hornbeam {
 namespace {

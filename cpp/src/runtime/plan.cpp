@@ -31,7 +31,9 @@ int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env,
     }
     if (!n.op->flops || n.op->product == ProductKind::none) continue;
     const double f = n.op->flops(in, out, n.attrs.evaluated(env));
-    flops[n.op->product == ProductKind::steps ? 1 : shape_product(out[0]) / std::max<int64_t>(1, planned * out[0].back())] += f;
+    flops[n.op->product == ProductKind::steps
+              ? 1
+              : shape_product(out[0]) / std::max<int64_t>(1, planned * out[0].back())] += f;
     all += f;
   }
   weights = std::max(weights, double(sample.persistent_bytes));
@@ -81,7 +83,8 @@ void run_thread(void* context, int thread, int threads) {
   const int teams = std::min(int(r.teams->list.size()), threads), mine = thread % teams;
   Teams::Team& team = *r.teams->list[size_t(mine)];
   Workspace& w = team.workspace;
-  RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams, r.version != team.persistent};
+  RunContext c{&w.barrier, &w.status, thread / teams, (threads - mine + teams - 1) / teams,
+               r.version != team.persistent};
   c.watch = watch, c.caller = thread == 0, c.undo = &r.teams->undo;
   Scratch& s = w.scratch[size_t(c.thread)];
   const int64_t slices = plan.slices(), whole = plan.rows / plan.slice;

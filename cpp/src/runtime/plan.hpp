@@ -16,7 +16,7 @@ int64_t rows_of_slice(const Graph& g, const Rowwise& rowwise, const DimEnv& env,
 struct Teams {
   struct Team {
     Workspace workspace;
-    bool ran = false;       // something, in the run that goes on
+    bool ran = false;         // something, in the run that goes on
     uint64_t persistent = 0;  // the variables' version when what persists was made; 0: it was not
     Team(const Program& p, int threads) : workspace(p, threads) {}
   };

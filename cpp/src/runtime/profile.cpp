@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "runtime/executable_impl.hpp"
 #include "hornbeam/op.hpp"
+#include "runtime/executable_impl.hpp"
 
 namespace hornbeam {
 namespace {

@@ -26,7 +26,7 @@ struct Program;
 
 struct Item {
   enum Kind { kernel, copy, scan, cond, loop, check } kind = kernel;
-  bool sync = false;      // a barrier comes first
+  bool sync = false;        // a barrier comes first
   bool persistent = false;  // its result stays the same from run to run
   KernelFn fn = nullptr;
   const void* params = nullptr;

@@ -11,8 +11,7 @@ Schedule::Schedule(const Graph& g, bool keeps) : g_(g) {
   for (const auto& [name, v] : g.outputs) persistent_[size_t(root(v).node)] = false;  // written where the caller says
   for (const auto& [index, v] : g.updates) persistent_[size_t(root(v).node)] = false;
   for (int id = 0; id < g.size(); ++id)
-    if (g.node(id).op->has_bodies() || is(id, OpKind::input))
-      persistent_[size_t(id)] = false;
+    if (g.node(id).op->has_bodies() || is(id, OpKind::input)) persistent_[size_t(id)] = false;
   find_uses();
   order_nodes();
   find_last_uses();

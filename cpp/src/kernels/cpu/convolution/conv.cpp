@@ -34,13 +34,18 @@ KernelPlan first_of(const Algorithm (&list)[N], const ConvGeometry& g, const Ker
 }  // namespace
 
 KernelPlan plan_conv(const KernelRequest& r) {
-  return first_of(kForward, ConvGeometry::make(ConvRole::forward, r.inputs[0].shape, r.inputs[1].shape, r.outputs[0].shape, r.attrs), r);
+  return first_of(
+      kForward,
+      ConvGeometry::make(ConvRole::forward, r.inputs[0].shape, r.inputs[1].shape, r.outputs[0].shape, r.attrs), r);
 }
 KernelPlan plan_conv_input_grad(const KernelRequest& r) {
-  return first_of(kInputGrad, ConvGeometry::make(ConvRole::input_grad, r.outputs[0].shape, r.inputs[1].shape, r.inputs[0].shape, r.attrs), r);
+  return first_of(
+      kInputGrad,
+      ConvGeometry::make(ConvRole::input_grad, r.outputs[0].shape, r.inputs[1].shape, r.inputs[0].shape, r.attrs), r);
 }
 KernelPlan plan_conv_kernel_grad(const KernelRequest& r) {
-  return first_of(kKernelGrad, ConvGeometry::make(ConvRole::kernel_grad, r.inputs[0].shape, r.outputs[0].shape, r.inputs[1].shape, r.attrs),
-                  r);
+  return first_of(
+      kKernelGrad,
+      ConvGeometry::make(ConvRole::kernel_grad, r.inputs[0].shape, r.outputs[0].shape, r.inputs[1].shape, r.attrs), r);
 }
 }  // namespace hornbeam

@@ -27,7 +27,7 @@ struct ConvParams {
   Epilogue epilogue;
   bool together = false;  // the epilogue runs once the products have made the whole result
   int parts = 0;
-  int64_t scratch = 0;                  // floats of lines that each thread has at the head of the workspace
+  int64_t scratch = 0;                   // floats of lines that each thread has at the head of the workspace
   int64_t workspace = 0, prepacked = 0;  // floats
 };
 

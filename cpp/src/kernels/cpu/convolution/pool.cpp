@@ -29,8 +29,8 @@ PoolParams geometry(const KernelRequest& r, const Shape& x, const Shape& y) {
     p.window[skip + i] = r.attrs.ints("window")[i];
     p.stride[skip + i] = r.attrs.ints("strides")[i];
     p.low[skip + i] = r.attrs.ints("low")[i];
-    HB_CHECK(x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] >= p.window[skip + i], "[", r.op.name, "] the window (",
-             p.window[skip + i], ") is larger than the padded input on spatial axis ", i);
+    HB_CHECK(x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] >= p.window[skip + i], "[", r.op.name,
+             "] the window (", p.window[skip + i], ") is larger than the padded input on spatial axis ", i);
     HB_CHECK((x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] - p.window[skip + i]) / p.stride[skip + i] + 1 ==
                  y[i + 1],
              "[", r.op.name, "] the shapes do not belong together: input ", shape_text(x), ", output ", shape_text(y));

@@ -9,7 +9,6 @@
 namespace hornbeam {
 namespace {
 
-
 struct Step {  // [outer, reduced, inner] -> [outer, inner]
   int64_t outer, reduced, inner;
   int64_t chunks;  // pieces the reduced axis is cut into when there is little else to share

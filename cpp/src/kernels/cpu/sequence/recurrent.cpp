@@ -148,7 +148,8 @@ static KernelPlan plan(const KernelRequest& r, bool backward) {
   p.cell = r.target.isa->cell[int(cell)], p.cell_grad = r.target.isa->cell_grad[int(cell)];
   p.batch = x[0], p.steps = x[1], p.units = h0[1];
   p.has_dc = backward && r.inputs.size() > p.layout.dc();
-  p.parts = int(std::max<int64_t>(1, std::min<int64_t>(std::min(kMaxParts, r.target.threads), (p.batch + kRows - 1) / kRows)));
+  p.parts = int(
+      std::max<int64_t>(1, std::min<int64_t>(std::min(kMaxParts, r.target.threads), (p.batch + kRows - 1) / kRows)));
   const int64_t rows = (p.batch + p.parts - 1) / p.parts;
   p.gemm = backward ? Gemm::plan_whole(r.target.isa, rows, p.units, p.width(), false)
                     : Gemm::plan_whole(r.target.isa, rows, p.width(), p.units, false);
