@@ -11,5 +11,5 @@ import hornbeam as hb  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def fresh():
-    hb.utils.clear_session()
+    hb.utils.clear_session(free_memory=False)  # collecting takes 0.1 s a test
     hb.utils.set_random_seed(1234)
