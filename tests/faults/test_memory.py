@@ -76,7 +76,7 @@ def test_fault_50_a_fit_that_failed_goes_on():
         """
         x, y = np.ones((64, 400), "float32"), np.zeros(64, "int32")
         def model():
-            hb.utils.clear_session()
+            hb.utils.clear_session(free_memory=False)
             hb.utils.set_random_seed(1)
             m = hb.Sequential([hb.Input((400,)), L.Dense(2000, activation="relu"), L.Dense(10, activation="softmax")])
             m.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], threads=1)

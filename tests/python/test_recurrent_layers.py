@@ -5,6 +5,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import layers as L
+from hornbeam.core.tree import flatten
 
 X = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
 
@@ -111,6 +112,6 @@ def test_a_layers_dtype_is_its_cells(rnn, options):
     narrow(X)
     narrow.set_weights(wide.get_weights())
     assert {w.dtype for w in wide.weights} == {"float64"}
-    for a, b in zip(hb._tree.flatten(found), hb._tree.flatten(narrow(X)), strict=True):
+    for a, b in zip(flatten(found), flatten(narrow(X)), strict=True):
         assert a.dtype == "float64"
         np.testing.assert_allclose(a, b, atol=1e-5)
