@@ -159,5 +159,6 @@ void bind_graph(py::module_& m) {
       .def("graphviz", &Graph::graphviz)
       .def("__str__", &Graph::str);
   m.def("list_ops", &list_ops);
+  m.def("op_gives_positions", [](const std::string& op) { return find_op(op).positions; });
   m.def("op_parameters", [](const std::string& op) { return parameters(find_op(op)); });
 }

@@ -84,6 +84,7 @@ for _name, _ref, _make in [
     ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), rnd),
     ("softplus", lambda x: np.log1p(np.exp(x)), rnd),
     ("erf", _erf, rnd),
+    ("erfc", np.vectorize(math.erfc), lambda *s: rnd(*s, lo=-3.0, hi=9.0)),
     ("relu", lambda x: np.maximum(x, 0), away),
     ("floor", np.floor, rnd),
     ("ceil", np.ceil, rnd),
@@ -493,6 +494,23 @@ case(
 )
 case("argsort", lambda x: ops.sort(x, axis=0), [rnd(*ODD)], lambda x: np.sort(x, 0))
 case("argsort", lambda x: ops.top_k(x, 3)[0], [rnd(*ODD)], lambda x: -np.sort(-x, 1)[:, :3])
+_sequence = np.array([-2, -1, -1, -1, 0, 0.5, 3, np.inf, np.nan, np.nan], "float32")
+_sought = np.array([[-3, -1, 0.25], [3, 4, -np.inf], [np.inf, np.nan, 0]], "float32")
+for _side in ("left", "right"):
+    case(
+        "searchsorted",
+        lambda side=_side: ops.searchsorted(_sequence, _sought, side),
+        [],
+        lambda side=_side: np.searchsorted(_sequence, _sought, side).astype("int32"),
+        grad=False,
+    )
+case(
+    "searchsorted",  # of mixed dtypes, and of nothing
+    lambda: ops.concatenate([ops.searchsorted(np.arange(5, dtype="int8"), [1.5, 9.0]), ops.searchsorted([], [1.0])]),
+    [],
+    lambda: np.array([2, 5, 0], "int32"),
+    grad=False,
+)
 case("one_hot", lambda: ops.one_hot(ids(4, 5), 4), [], lambda: np.eye(4, dtype="float32")[ids(4, 5)], grad=False)
 case(
     "iota",

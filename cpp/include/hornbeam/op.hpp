@@ -111,6 +111,7 @@ struct OpDef {
   bool passes_only = false;      // passes alone make such nodes: the kernel trusts them
   int elementwise = -1;          // opcode when the op is elementwise, else -1
   bool any_dtype = false;        // moves or makes elements, whatever they are: float16 and bfloat16 need no casts
+  bool positions = false;        // its integers are places among elements, whatever those are
   bool float32_only = false;     // the kernel is; other dtypes run the decomposition
   /// Whether its outputs' rows come from the same rows of its inputs alone. Null: never.
   bool (*rowwise)(const RowContext&) = nullptr;

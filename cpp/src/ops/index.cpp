@@ -1,4 +1,4 @@
-// Ops that read or write by index: gather, scatter_add, take/put_along_axis and argsort.
+// Ops that read, write or find by index: gather, scatter_add, take/put_along_axis, argsort and searchsorted.
 #include "ops/define.hpp"
 
 namespace hornbeam {
@@ -8,6 +8,7 @@ KernelPlan plan_unique_rows(const KernelRequest&);
 KernelPlan plan_take_along_axis(const KernelRequest&);
 KernelPlan plan_put_along_axis(const KernelRequest&);
 KernelPlan plan_argsort(const KernelRequest&);
+KernelPlan plan_searchsorted(const KernelRequest&);
 
 namespace {
 const AttrSpec kRows = AttrSpec{"rows", AttrType::dims, false, true}.exactly(1).between(0);
@@ -142,6 +143,26 @@ HB_DEFINE_OP(argsort) {  // stable, along the last axis; NaN is above every numb
   };
   d.differentiable = false;
   d.cpu = plan_argsort;
+  d.positions = true;
+  return d;
+}
+
+// Inputs sorted [n], values of any shape: before which element of the first each value belongs, "right": behind its
+// equals. NaN is above every number.
+HB_DEFINE_OP(searchsorted) {
+  OpDef d;
+  d.name = "searchsorted";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = {AttrSpec{"side", AttrType::text, std::string("left")}.one_of({"left", "right"})};
+  d.infer = [](const InferContext& c) -> Types {
+    if (c.rank(0) != 1) c.fail("the sorted sequence must have one axis");
+    if (c.dtype(0) != c.dtype(1)) c.fail_type("inputs must have one dtype");
+    return {{DType::i32, c.shape(1)}};
+  };
+  d.rowwise = rows_of_second;
+  d.positions = true;
+  d.differentiable = false;
+  d.cpu = plan_searchsorted;
   return d;
 }
 }  // namespace hornbeam

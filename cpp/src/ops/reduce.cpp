@@ -121,6 +121,7 @@ OpDef arg_op(const char* name, PlanKernel plan) {
   d.differentiable = false;
   d.cpu = plan;
   d.rowwise = any_rows;
+  d.positions = true;
   return d;
 }
 

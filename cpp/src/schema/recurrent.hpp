@@ -9,11 +9,12 @@
 namespace hornbeam {
 
 struct RecurrentLayout {
-  bool lstm, gru, masked, reverse;
+  bool lstm, gru, relu, masked, reverse;  // none of the first three: a tanh cell
 
   explicit RecurrentLayout(const Attrs& a)
       : lstm(a.text("cell") == "lstm"),
         gru(a.text("cell") == "gru"),
+        relu(a.text("cell") == "relu"),
         masked(a.flag("masked")),
         reverse(a.flag("reverse")) {}
 

@@ -22,7 +22,7 @@ from hornbeam.core.tree import flatten, map_structure
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _CARRIERS = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "int64"}  # what programs hold them in
-_PLACES = ("argmax", "argmin", "argsort", "nonzero")  # ops whose ints are positions, whatever their inputs are
+_PLACES = frozenset(op for op in _core.list_ops() if _core.op_gives_positions(op))  # not numbers of the inputs' kind
 
 
 def _as_bfloat16(a: Any) -> Any:

@@ -24,6 +24,7 @@ __all__ = [
     "one_hot",
     "scatter",
     "scatter_update",
+    "searchsorted",
     "segment_sum",
     "sort",
     "top_k",
@@ -163,6 +164,28 @@ def _sorted_ids(x: Any, axis: int | None, descending: bool) -> Any:
         x, axis = ravel(x), -1
     axis = _check.axis_in(axis, x.ndim)
     return moveaxis(emit1("argsort", [moveaxis(x, axis, -1)], descending=descending), -1, axis)
+
+
+def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+    """Where ``values`` belong in a sorted sequence, found by halving; NaN is above every number.
+
+    Args:
+        sorted_sequence: a tensor of one axis, in ascending order.
+        values: a tensor of any shape.
+        side: "left": before the elements that equal a value; "right": behind them.
+
+    Returns:
+        An int32 tensor of the values' shape, each in [0, length of the sequence].
+
+    Raises:
+        ValueError: when the sequence has another number of axes than one.
+    """
+    sequence, values = m._unify(sorted_sequence, values)
+    if sequence.ndim != 1:
+        raise ValueError(
+            f"`sorted_sequence` must have one axis. Received: sorted_sequence.shape={tuple(sequence.shape)}"
+        )
+    return emit1("searchsorted", [sequence, values], side=_check.choice("side", side, ("left", "right")))
 
 
 def sort(x: Any, axis: int | None = -1) -> Any:

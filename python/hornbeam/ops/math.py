@@ -35,6 +35,7 @@ __all__ = [
     "divide",
     "equal",
     "erf",
+    "erfc",
     "erfinv",
     "exp",
     "expm1",
@@ -178,6 +179,7 @@ tanh = _make_unary("tanh", "tanh", "The hyperbolic tangent")
 sigmoid = _make_unary("sigmoid", "sigmoid", "1 / (1 + exp(-x))")
 softplus = _make_unary("softplus", "softplus", "log(1 + exp(x))")
 erf = _make_unary("erf", "erf", "The error function")
+erfc = _make_unary("erfc", "erfc", "1 - erf(x), exact where erf(x) is close to 1")
 erfinv = _make_unary("erfinv", "erfinv", "The inverse error function")
 floor = _make_unary("floor", "floor", "The largest integer not above x")
 ceil = _make_unary("ceil", "ceil", "The smallest integer not below x")

@@ -196,6 +196,31 @@ void run_argsort(const KernelCall& c) {
     }
   });
 }
+
+// Whether a comes before b: NaN is above every number.
+template <class T>
+bool comes_before(T a, T b) {
+  return a < b || (b != b && a == a);
+}
+
+struct SearchParams {
+  int64_t n, values;
+  DType dtype;
+  bool right;
+};
+void run_searchsorted(const KernelCall& c) {
+  const auto& p = params_of<SearchParams>(c);
+  const Range r = part_range(p.values, c.parts, c.part);
+  with_type(p.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T *from = buffer<const T>(c, 0), *to = from + p.n, *values = buffer<const T>(c, 1);
+    int32_t* y = buffer<int32_t>(c, c.out);
+    for (int64_t i = r.begin; i < r.end; ++i)
+      y[i] = int32_t((p.right ? std::upper_bound(from, to, values[i], comes_before<T>)
+                              : std::lower_bound(from, to, values[i], comes_before<T>)) -
+                     from);
+  });
+}
 }  // namespace
 
 KernelPlan plan_gather(const KernelRequest& r) {
@@ -251,5 +276,11 @@ KernelPlan plan_argsort(const KernelRequest& r) {
   for (size_t i = 0; i + 1 < x.size(); ++i) p.rows *= x[i];
   if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
   return make_plan(p, {{run_argsort, parts_for(p.rows, 32.0 * double(p.n))}});
+}
+KernelPlan plan_searchsorted(const KernelRequest& r) {
+  const SearchParams p{r.inputs[0].size(), r.inputs[1].size(), r.inputs[0].dtype, r.attrs.text("side") == "right"};
+  HB_CHECK(p.n <= INT32_MAX, "[searchsorted] takes at most 2^31 - 1 sorted elements; got ", p.n);
+  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
+  return make_plan(p, {{run_searchsorted, parts_for(p.values, 64)}});
 }
 }  // namespace hornbeam

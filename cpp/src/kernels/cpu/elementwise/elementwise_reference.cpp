@@ -65,16 +65,18 @@ T normal_share(T x) {
   return std::erfc(-x * T(M_SQRT1_2)) / 2;
 }
 
-// Numeric results; comparisons and logic give 0 or 1 of the operands' type.
+// Numeric results; comparisons and logic give 0 or 1 of the operands' type. Every op has its case, or this does not
+// compile; inference keeps ints from those of floats.
 template <class T>
 T reference(Ew op, T a, T b) {
   constexpr bool real = std::is_floating_point_v<T>;
+#define HB_OF_FLOATS(name, expression)     \
+  case Ew::name##_:                        \
+    if constexpr (real) return expression; \
+    break;
   switch (op) {
     case Ew::neg_:
       return negated(a);
-    case Ew::abs_:
-      if constexpr (real) return std::abs(a);
-      return a < 0 ? negated(a) : a;
     case Ew::sign_:
       return a > 0 ? T(1) : a < 0 ? negated(T(1)) : a;
     case Ew::square_:
@@ -83,9 +85,6 @@ T reference(Ew op, T a, T b) {
       return a < 0 ? T(0) : a;
     case Ew::add_:
       return wrapping_add(a, b);
-    case Ew::subtract_:
-      if constexpr (real) return a - b;
-      return wrapping_add(a, negated(b));
     case Ew::multiply_:
       return wrapping_multiply(a, b);
     case Ew::floor_divide_:
@@ -116,85 +115,58 @@ T reference(Ew op, T a, T b) {
       return a != 0 || b != 0;
     case Ew::logical_xor_:
       return (a != 0) != (b != 0);
-    default:
+    case Ew::abs_:
+      if constexpr (real) return std::abs(a);
+      return a < 0 ? negated(a) : a;
+    case Ew::subtract_:
+      if constexpr (real) return a - b;
+      return wrapping_add(a, negated(b));
+    case Ew::power_:
+      if constexpr (real)
+        return std::pow(a, b);
+      else
+        return int_power(a, b);
+      HB_OF_FLOATS(exp, std::exp(a))
+      HB_OF_FLOATS(expm1, std::expm1(a))
+      HB_OF_FLOATS(log, std::log(a))
+      HB_OF_FLOATS(log1p, std::log1p(a))
+      HB_OF_FLOATS(sqrt, std::sqrt(a))
+      HB_OF_FLOATS(rsqrt, 1 / std::sqrt(a))
+      HB_OF_FLOATS(reciprocal, 1 / a)
+      HB_OF_FLOATS(sin, std::sin(a))
+      HB_OF_FLOATS(cos, std::cos(a))
+      HB_OF_FLOATS(tan, std::tan(a))
+      HB_OF_FLOATS(asin, std::asin(a))
+      HB_OF_FLOATS(acos, std::acos(a))
+      HB_OF_FLOATS(atan, std::atan(a))
+      HB_OF_FLOATS(sinh, std::sinh(a))
+      HB_OF_FLOATS(cosh, std::cosh(a))
+      HB_OF_FLOATS(tanh, std::tanh(a))
+      HB_OF_FLOATS(asinh, std::asinh(a))
+      HB_OF_FLOATS(acosh, std::acosh(a))
+      HB_OF_FLOATS(atanh, std::atanh(a))
+      HB_OF_FLOATS(sigmoid, 1 / (1 + std::exp(-a)))
+      HB_OF_FLOATS(softplus, (a < 0 ? T(0) : a) + std::log1p(std::exp(-std::abs(a))))
+      HB_OF_FLOATS(erf, std::erf(a))
+      HB_OF_FLOATS(erfc, std::erfc(a))
+      HB_OF_FLOATS(gelu, a * normal_share(a))
+      HB_OF_FLOATS(gelu_grad, b * (normal_share(a) + a * std::exp(-a * a / 2) * T(M_2_SQRTPI * M_SQRT1_2 / 2)))
+      HB_OF_FLOATS(erfinv, T(erf_inverse(double(a))))
+      HB_OF_FLOATS(floor, std::floor(a))
+      HB_OF_FLOATS(ceil, std::ceil(a))
+      HB_OF_FLOATS(round, std::nearbyint(a))
+      HB_OF_FLOATS(isnan, std::isnan(a))
+      HB_OF_FLOATS(isinf, std::isinf(a))
+      HB_OF_FLOATS(isfinite, std::isfinite(a))
+      HB_OF_FLOATS(divide, a / b)
+      HB_OF_FLOATS(arctan2, std::atan2(a, b))
+    case Ew::where_:  // by element size, below
+    case Ew::cast_:
+    case Ew::count:
       break;
   }
-  if constexpr (!real)
-    return op == Ew::power_ ? int_power(a, b) : T(0);
-  else {
-    switch (op) {
-      case Ew::exp_:
-        return std::exp(a);
-      case Ew::expm1_:
-        return std::expm1(a);
-      case Ew::log_:
-        return std::log(a);
-      case Ew::log1p_:
-        return std::log1p(a);
-      case Ew::sqrt_:
-        return std::sqrt(a);
-      case Ew::rsqrt_:
-        return 1 / std::sqrt(a);
-      case Ew::reciprocal_:
-        return 1 / a;
-      case Ew::sin_:
-        return std::sin(a);
-      case Ew::cos_:
-        return std::cos(a);
-      case Ew::tan_:
-        return std::tan(a);
-      case Ew::asin_:
-        return std::asin(a);
-      case Ew::acos_:
-        return std::acos(a);
-      case Ew::atan_:
-        return std::atan(a);
-      case Ew::sinh_:
-        return std::sinh(a);
-      case Ew::cosh_:
-        return std::cosh(a);
-      case Ew::tanh_:
-        return std::tanh(a);
-      case Ew::asinh_:
-        return std::asinh(a);
-      case Ew::acosh_:
-        return std::acosh(a);
-      case Ew::atanh_:
-        return std::atanh(a);
-      case Ew::sigmoid_:
-        return 1 / (1 + std::exp(-a));
-      case Ew::softplus_:
-        return (a < 0 ? T(0) : a) + std::log1p(std::exp(-std::abs(a)));
-      case Ew::erf_:
-        return std::erf(a);
-      case Ew::gelu_:
-        return a * normal_share(a);
-      case Ew::gelu_grad_:
-        return b * (normal_share(a) + a * std::exp(-a * a / 2) * T(M_2_SQRTPI * M_SQRT1_2 / 2));
-      case Ew::erfinv_:
-        return T(erf_inverse(double(a)));
-      case Ew::floor_:
-        return std::floor(a);
-      case Ew::ceil_:
-        return std::ceil(a);
-      case Ew::round_:
-        return std::nearbyint(a);
-      case Ew::isnan_:
-        return std::isnan(a);
-      case Ew::isinf_:
-        return std::isinf(a);
-      case Ew::isfinite_:
-        return std::isfinite(a);
-      case Ew::divide_:
-        return a / b;
-      case Ew::power_:
-        return std::pow(a, b);
-      case Ew::arctan2_:
-        return std::atan2(a, b);
-      default:
-        return T(0);
-    }
-  }
+#undef HB_OF_FLOATS
+  return T(0);
 }
 
 struct ReferenceParams {

@@ -17,6 +17,7 @@ float atanhf(float);
 float powf(float, float);
 float fmodf(float, float);
 float roundf(float);
+float erfcf(float);
 float atan2f(float, float);
 double erf(double);
 double exp(double);
@@ -142,6 +143,7 @@ HB_SCALAR1(atanh, atanhf(x))
 HB_MAP1(sigmoid, sigmoid(x))
 HB_MAP1(softplus, softplus(x))
 HB_MAP1(erf, erf(x))
+HB_SCALAR1(erfc, erfcf(x))
 HB_MAP1(gelu, x* normal_share(x))
 HB_SCALAR1(erfinv, erfinv(x))
 HB_MAP1(floor, floor(x))

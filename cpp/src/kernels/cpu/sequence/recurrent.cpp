@@ -143,8 +143,7 @@ static KernelPlan plan(const KernelRequest& r, bool backward) {
   if (r.inputs[0].dtype != DType::f32) no_kernel(r);
   const Shape &x = r.inputs[RecurrentLayout::x].shape, &h0 = r.inputs[RecurrentLayout::h0].shape;
   RecurrentParams p(r.attrs);
-  const std::string& name = r.attrs.text("cell");
-  const Cell cell = p.layout.lstm ? Cell::lstm : p.layout.gru ? Cell::gru : name == "relu" ? Cell::relu : Cell::tanh;
+  const Cell cell = p.layout.lstm ? Cell::lstm : p.layout.gru ? Cell::gru : p.layout.relu ? Cell::relu : Cell::tanh;
   p.cell = r.target.isa->cell[int(cell)], p.cell_grad = r.target.isa->cell_grad[int(cell)];
   p.batch = x[0], p.steps = x[1], p.units = h0[1];
   p.has_dc = backward && r.inputs.size() > p.layout.dc();

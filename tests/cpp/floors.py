@@ -1,0 +1,90 @@
+"""Floors of the core: what one leaves undefined lies in its own or in those below, and so do its includes.
+
+Usage: ``floors.py OBJECTS``: the folder where CMake keeps the object files of each floor (``hb_FLOOR.dir``). Prints what points
+up, and exits with 1.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parents[2] / "cpp" / "src"
+ISAS = {"isa_scalar", "isa_avx2", "isa_avx512"}  # the same sources, once for each instruction set
+BELOW: dict[str, set[str]] = {  # the floors that each may use
+    "base": set(),
+    "tensor": {"base"},
+    "schema": {"base", "tensor"},
+    "graph": {"base", "tensor", "schema"},
+    "autodiff": {"base", "graph"},
+    "kernels_cpu": {"base", "tensor", "schema"},
+    "kernels_cpu_isa": {"base", *ISAS},
+    **{isa: set() for isa in ISAS},
+    "ops": {"base", "tensor", "schema", "graph", "autodiff", "kernels_cpu"},
+    "passes": {"base", "tensor", "schema", "graph", "ops"},
+    "memory": {"base"},
+    "runtime": {"base", "tensor", "schema", "graph", "passes", "memory", "kernels_cpu_isa"},
+    "io": {"base", "tensor", "schema", "graph"},
+    "api": {"base", "tensor", "graph", "autodiff", "runtime", "io"},
+}
+TABLES = {"kernels_cpu", "runtime"}  # may include the headers of the ISA tables, which they are handed
+
+
+def symbols(objects: Path) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """The floors that define each symbol, and what each floor needs."""
+    defined, needed = defaultdict(set), defaultdict(set)
+    for floor in BELOW:
+        files = sorted(objects.glob(f"hb_{floor}.dir/**/*.o"))
+        if not files and floor not in ISAS:  # of which a build has those that its machine has
+            raise SystemExit(f"there are no objects of {floor} in {objects}")
+        for file in files:
+            for line in subprocess.run(["nm", "-P", file], check=True, capture_output=True, text=True).stdout.splitlines():
+                name, kind, *_ = line.split()
+                if kind in "Uwv":
+                    needed[floor].add(name)
+                elif kind == "u" or kind.isupper():  # else it is the file's own
+                    defined[name].add(floor)
+    return defined, needed
+
+
+def included() -> dict[str, set[str]]:
+    """The floors whose headers each floor includes, with a file that does."""
+    found = defaultdict(set)
+    for file in SOURCES.rglob("*.[ch]pp"):
+        own = file.relative_to(SOURCES).parent.as_posix()
+        for name in re.findall(r'#include "([^"]+)"', file.read_text()):
+            if not name.startswith("hornbeam/"):
+                found[floor_of(own)].add(floor_of(str(Path(name).parent)))
+    return found
+
+
+def floor_of(folder: str) -> str:
+    if folder.startswith("kernels/cpu/isa"):
+        return "kernels_cpu_isa"
+    return "kernels_cpu" if folder.startswith("kernels/cpu") else folder
+
+
+def main(objects: Path) -> int:
+    wrong = []
+    for floor, others in included().items():
+        allowed = BELOW[floor] | {floor} | ({"kernels_cpu_isa"} if floor in TABLES else set())
+        if floor == "kernels_cpu_isa":
+            allowed |= {"schema", "kernels_cpu"}  # what tables and frames tell each other
+        wrong += [f"{floor} includes headers of {other}" for other in sorted(others - allowed)]
+    defined, needed = symbols(objects)
+    for floor, names in needed.items():
+        allowed = BELOW[floor] | {floor}
+        for name in sorted(names):
+            if defined.get(name) and not defined[name] & allowed:
+                wrong.append(f"{floor} needs {name} of {', '.join(sorted(defined[name]))}")
+    for isa in ISAS:  # the linker keeps one of several weak symbols, which another CPU might not run
+        wrong += [f"{isa} shares {n}" for n, floors in sorted(defined.items()) if isa in floors and len(floors) > 1]
+    print("\n".join(wrong) or f"{sum(map(len, needed.values()))} symbols point down")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
