@@ -41,7 +41,9 @@ def symbols(objects: Path) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
         if not files and floor not in ISAS:  # of which a build has those that its machine has
             raise SystemExit(f"there are no objects of {floor} in {objects}")
         for file in files:
-            for line in subprocess.run(["nm", "-P", file], check=True, capture_output=True, text=True).stdout.splitlines():
+            for line in subprocess.run(
+                ["nm", "-P", file], check=True, capture_output=True, text=True
+            ).stdout.splitlines():
                 name, kind, *_ = line.split()
                 if kind in "Uwv":
                     needed[floor].add(name)
@@ -62,9 +64,9 @@ def included() -> dict[str, set[str]]:
 
 
 def floor_of(folder: str) -> str:
-    if folder.startswith("kernels/cpu/isa"):
-        return "kernels_cpu_isa"
-    return "kernels_cpu" if folder.startswith("kernels/cpu") else folder
+    if folder.startswith("kernels/cpu"):
+        return "kernels_cpu_isa" if folder.endswith("/isa") else "kernels_cpu"
+    return folder.split("/")[0]
 
 
 def main(objects: Path) -> int:

@@ -111,7 +111,9 @@ PRIVATE: dict[str, Any] = {
     "disable_traceback_filtering": lambda: None,
     "removesuffix": str.removesuffix,
     "removeprefix": str.removeprefix,
-    "clear_session": lambda free_memory=True: hb.utils.clear_session(free_memory=False),  # collecting takes 0.2 s a test
+    "clear_session": lambda free_memory=True: hb.utils.clear_session(
+        free_memory=False
+    ),  # collecting takes 0.2 s a test
     "enable_flash_attention": lambda: None,  # attention has one implementation
     "disable_flash_attention": lambda: None,
     "shape": hb.ops.shape,

@@ -4,12 +4,11 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "hornbeam/executable.hpp"
-#include "runtime/plan.hpp"
+#include "runtime/backend.hpp"
 
 namespace hornbeam {
 
@@ -20,14 +19,16 @@ inline std::vector<char*> addresses(const std::vector<Tensor>& tensors) {
 }
 
 struct Executable::Impl {
-  Graph graph;
-  Rowwise rowwise;
-  CompileOptions options;
-  const IsaTable* isa = nullptr;
-  int threads = 1;
+  struct Planned {
+    std::vector<int64_t> key;  // the input shapes
+    std::shared_ptr<Plan> plan;
+    double seconds;  // that planning took
+  };
+  const CompileOptions options;
+  const Graph graph;
+  const std::unique_ptr<Backend> backend;
   std::mutex lock;
-  std::list<std::shared_ptr<Plan>> plans;  // most recently used first
-  std::optional<Variables> variables;      // of the graph
+  std::list<Planned> plans;  // most recently used first
 
   Impl(const Graph& given, CompileOptions with);
 
@@ -37,22 +38,9 @@ struct Executable::Impl {
   std::vector<Shape> shapes_of(const std::vector<Tensor>& in) const;
   /// The dimensions these shapes stand for; throws when they are not what the graph takes.
   DimEnv bind(const std::vector<Shape>& shapes) const;
+  Planned planned(const std::vector<Shape>& shapes);
   std::shared_ptr<Plan> plan(const std::vector<Shape>& shapes);
   /// The plan for these inputs, and outputs to write to.
   std::shared_ptr<Plan> prepare(const std::vector<Tensor>& in, std::vector<Tensor>& out);
-
-  /// Memory that an earlier run has given back, if any, with what it keeps: to find new pages, or to pack weights
-  /// again, takes longer than many a step.
-  std::unique_ptr<Teams> take(Plan& p) const;
-  void give_back(Plan& p, std::unique_ptr<Teams> w) const noexcept;
-
-  /// Throws when the status word says so.
-  void run(const PlanRun& r) const;
-  [[noreturn]] void fail(const Status& s) const;
-  std::vector<ProfileRow> profile(const std::vector<Tensor>& inputs, int repeats);
-
- private:
-  bool on(const char* pass) const;
-  std::shared_ptr<Plan> make_plan(DimEnv env, bool sliced) const;
 };
 }  // namespace hornbeam

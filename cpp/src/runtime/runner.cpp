@@ -33,7 +33,7 @@ void check_index(const char* what, size_t i, size_t n) {
 struct Runner::State {
   std::shared_ptr<Executable::Impl> impl;
   std::shared_ptr<Plan> plan;
-  std::unique_ptr<Teams> teams;
+  std::unique_ptr<RunMemory> memory;
   std::vector<Place> in, out;
   std::vector<char*> inputs, outputs;  // where they are; null: nobody has said
   size_t missing = 0;                  // of them
@@ -80,14 +80,14 @@ Runner::Runner(std::shared_ptr<Executable> executable, const std::vector<Shape>&
     s.impl = executable->impl_;
     s.plan = s.impl->plan(shapes);
     for (size_t i = 0; i < shapes.size(); ++i) s.in.emplace_back(TensorSpec{s.impl->input_type(i).dtype, shapes[i]});
-    for (const TensorSpec& spec : s.plan->outputs) s.out.emplace_back(spec);
+    for (const TensorSpec& spec : s.plan->outputs()) s.out.emplace_back(spec);
     s.inputs.resize(s.in.size());
     s.outputs.resize(s.out.size());
     s.missing = s.in.size() + s.out.size();
-    s.teams = s.impl->take(*s.plan);
+    s.memory = s.plan->take();
   });
 }
-Runner::~Runner() { state_->impl->give_back(*state_->plan, std::move(state_->teams)); }
+Runner::~Runner() { state_->plan->give_back(std::move(state_->memory)); }
 
 void Runner::set_input(size_t i, const void* data) {
   check_index("input", i, state_->in.size());
@@ -147,6 +147,6 @@ void Runner::run() {
   State& s = *state_;
   HB_CHECK(s.missing == 0, s.missing, " of the ", s.in.size(), " inputs and ", s.out.size(),
            " outputs are not set: call set_input and set_output first");
-  within_memory([&] { s.impl->run({s.plan.get(), s.teams.get(), &s.inputs, &s.outputs, s.gathers}); });
+  within_memory([&] { s.plan->run(*s.memory, {s.inputs, s.outputs, s.gathers}); });
 }
 }  // namespace hornbeam

@@ -12,7 +12,8 @@
 #include "hornbeam/kernel.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
 #include "memory/planner.hpp"
-#include "runtime/undo.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/cpu/undo.hpp"
 
 namespace hornbeam {
 
@@ -85,9 +86,6 @@ struct BuildOptions {
 std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const BuildOptions& options,
                                        bool keeps = true);
 
-/// Throws ValueError unless the dimensions that must agree do so under `env`.
-void check_dims(const Graph& graph, const DimEnv& env);
-
 /// One thread's resolved addresses, for a program and its sub-programs.
 struct Scratch {
   std::vector<char*> bases;
@@ -102,15 +100,6 @@ struct Workspace {
   Barrier barrier;
   Status status;
   Workspace(const Program& p, int threads);
-};
-
-/// Rows to copy before the first item.
-struct RowGather {
-  const char* from;
-  const int64_t* rows;
-  char* to;
-  int64_t count;
-  size_t bytes;  // of a row
 };
 
 struct RunContext {

@@ -5,17 +5,12 @@
 
 #include "base/check.hpp"
 #include "hornbeam/op.hpp"
-#include "runtime/program.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/cpu/program.hpp"
 #include "runtime/schedule.hpp"
 #include "schema/control.hpp"
 
 namespace hornbeam {
-
-void check_dims(const Graph& g, const DimEnv& env) {
-  for (const DimCheck& c : g.checks)
-    if (c.a.eval(env) != c.b.eval(env))
-      throw ValueError(concat_text(c.what, ": ", c.a.eval(env), " and ", c.b.eval(env)));
-}
 
 namespace {
 constexpr size_t kLarge = size_t(1) << 30;  // a result that is worth asking for before its kernel is planned

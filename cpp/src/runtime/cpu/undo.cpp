@@ -1,8 +1,8 @@
-#include "runtime/undo.hpp"
+#include "runtime/cpu/undo.hpp"
 
 #include <cstring>
 
-#include "runtime/program.hpp"
+#include "runtime/cpu/program.hpp"
 
 namespace hornbeam {
 namespace {

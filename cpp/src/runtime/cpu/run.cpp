@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "runtime/program.hpp"
+#include "runtime/cpu/program.hpp"
 
 namespace hornbeam {
 
