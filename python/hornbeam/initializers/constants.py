@@ -7,10 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam.core.registry import (
-    register_builtin,
-    serialize_keras_object,
-)
+from hornbeam.core.registry import register_builtin, serialize_keras_object
 from hornbeam.core.validation import number
 from hornbeam.initializers.initializer import Initializer, _dtype
 

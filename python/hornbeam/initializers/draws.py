@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam.core.registry import (
-    register_builtin,
-)
+from hornbeam.core.registry import register_builtin
 from hornbeam.core.validation import number
 from hornbeam.initializers.initializer import _dtype, _Random
 

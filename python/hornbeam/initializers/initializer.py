@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
-from hornbeam.core.registry import (
-    deserialize_keras_object,
-    serialize_keras_object,
-)
+from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
 from hornbeam.core.validation import integer
 from hornbeam.random.draws import make_seed
 

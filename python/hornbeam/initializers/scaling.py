@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from hornbeam.core.registry import (
-    register_builtin,
-)
+from hornbeam.core.registry import register_builtin
 from hornbeam.core.validation import axes_in, choice, ints, number
 from hornbeam.initializers.draws import _truncated
 from hornbeam.initializers.initializer import _dtype, _Random

@@ -6,21 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam.core.registry import (
-    lookup,
-    serialize_keras_object,
-)
+from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.core.tensor import is_tensor
 from hornbeam.core.variable import Variable
 from hornbeam.initializers import constants, draws, scaling
 from hornbeam.initializers.constants import Constant, Ones, Zeros
 from hornbeam.initializers.draws import RandomNormal, RandomUniform
 
-__all__ = [
-    "deserialize",
-    "get",
-    "serialize",
-]
+__all__ = ["deserialize", "get", "serialize"]
 
 _TABLE = {name: vars(module)[name] for module in (constants, draws, scaling) for name in module.__all__}
 _TABLE.update(uniform=RandomUniform, normal=RandomNormal, one=Ones, zero=Zeros)
