@@ -9,6 +9,7 @@ import pathlib
 
 import hornbeam as hb
 import workloads
+from hornbeam.training.steps import Step
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     lines = ["| workload | nodes | items | arena MiB | arena / live bytes | plan ms |", "|---|---|---|---|---|---|"]
     for name in workloads.NAMES:
         model, x, y, batch = workloads.make(hb, name)
-        step = model._step_for("train", (x[:batch], y[:batch], None)).executable
+        step = Step(model, "train").program((x[:batch], y[:batch], None)).executable
         s = step.stats([list(x[:batch].shape), list(y[:batch].shape)])
         ratio = s["arena_bytes"] / max(1, s["live_bytes"])
         lines.append(

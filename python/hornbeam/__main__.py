@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from typing import Any
 
 import numpy as np
 
 from hornbeam import profiling
+from hornbeam.core.symbolic import KerasTensor
 from hornbeam.saving.model_file import load_model
 from hornbeam.show_config import show_config
 
@@ -23,10 +25,9 @@ def profile(path: str, batch_size: int, trace: str | None) -> None:
     model = load_model(path)
     rng = np.random.default_rng(0)
 
-    def draw(tensor: object) -> object:
-        shape = (batch_size, *(d or 1 for d in tensor.shape[1:]))  # type: ignore[attr-defined]
-        dtype = tensor.dtype  # type: ignore[attr-defined]
-        return (rng.random(shape) if dtype.startswith("float") else np.zeros(shape)).astype(dtype)
+    def draw(tensor: KerasTensor) -> np.ndarray[Any, Any]:
+        shape = (batch_size, *(d or 1 for d in tensor.shape[1:]))
+        return (rng.random(shape) if tensor.dtype.startswith("float") else np.zeros(shape)).astype(tensor.dtype)
 
     x = [draw(t) for t in model.inputs]
     result = profiling.profile(model, x[0] if len(x) == 1 else x, batch_size=batch_size)

@@ -15,6 +15,7 @@ from hornbeam.callbacks.progress import say
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import positive_int
 from hornbeam.training import data as sources
+from hornbeam.training.steps import Step
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def profile(
         model._require_compiled()
     kind, batch = ("train", arrays) if y is not None else ("predict", arrays[:1])
     packed = sources.pack_x_y_sample_weight(*batch)
-    step = model._step_for(kind, packed)
+    step = Step(model, kind).program(packed)
     inputs = [a for a in flatten(packed) if a is not None]
     state = step.graph.variables
     before = [v.numpy().copy() for v in state]

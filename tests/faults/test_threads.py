@@ -50,7 +50,7 @@ def test_fault_45_32_threads_predict_on_one_model():
                     np.testing.assert_array_equal(m.predict(x[:n], verbose=0), e)
 
         together(*[predict] * 32)
-        assert len(m._steps["predict"]) == 1
+        assert len(m._programs["predict"]) == 1
 
 
 def test_fault_45_predict_during_the_first_fit():

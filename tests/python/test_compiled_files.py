@@ -119,7 +119,7 @@ def test_names_functions_and_the_users_own(tmp_path):
     model_of(loss=lambda t, p: hb.ops.mean(t - p, axis=-1)).save(tmp_path / "l")
     with pytest.raises(hb.FormatError, match="compile=False"):
         hb.load_model(tmp_path / "l")
-    assert not hb.load_model(tmp_path / "l", compile=False)._compiled
+    assert not hb.load_model(tmp_path / "l", compile=False).compiled
 
 
 # ---- steps ----

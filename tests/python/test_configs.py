@@ -353,7 +353,7 @@ def test_compile_configs():
     twin.set_weights(model.get_weights())
     y = [np.ones((4, 2), "float32"), np.ones((4, 1), "float32")]
     np.testing.assert_array_equal(twin.evaluate(X, y, verbose=0), model.evaluate(X, y, verbose=0))
-    assert not hb.models.clone_model(model)._compiled
+    assert not hb.models.clone_model(model).compiled
     with pytest.raises(ValueError, match="os"):
         twin.compile_from_config({"optimizer": "sgd", "os": "system"})
 
@@ -369,7 +369,7 @@ def test_a_compile_of_ones_own_is_left_alone_with_a_warning():
     model = Two(i, L.Dense(2)(i))
     model.compile("sgd", "other")
     with pytest.warns(UserWarning, match=r"Two has a compile\(\) of its own"):
-        assert not round_trip(model)._compiled
+        assert not round_trip(model).compiled
 
 
 def test_clone_model_with_a_function():

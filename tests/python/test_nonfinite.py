@@ -95,6 +95,15 @@ def test_terminate_on_nan_looks_at_the_loss_as_keras():
     assert len(h.epoch) == 1 and np.isnan(h.history["loss"][0])  # the second batch's, of weights that are no numbers
 
 
+def test_a_model_saved_while_terminate_on_nan_watches_loads_as_it_was_compiled(tmp_path):
+    for how in (None, "skip"):
+        m = roots(on_nonfinite=how)
+        path = tmp_path / f"{how}.hornbeam"
+        m.fit(X, Y, verbose=0, callbacks=[hb.callbacks.TerminateOnNaN(), hb.callbacks.ModelCheckpoint(path)])
+        with hb.saving.custom_object_scope({"Root": Root}):
+            assert hb.load_model(path).get_compile_config()["on_nonfinite"] == how
+
+
 def test_the_check_does_not_change_results():
     runs = []
     for how in (None, "raise", "skip"):

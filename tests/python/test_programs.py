@@ -54,7 +54,7 @@ def test_many_lengths_keep_memory_flat(monkeypatch):
     before = resident()
     use(range(140, 300))
     assert resident() - before < 80 << 20  # 160 lengths take some 2 MiB each
-    assert all(4 <= len(programs) < 30 for kind, programs in m._steps.items() if kind != "test")
+    assert all(4 <= len(programs) < 30 for kind, programs in m._programs.items() if kind != "test")
 
 
 def test_a_few_lengths_are_traced_once(monkeypatch):

@@ -8,6 +8,7 @@ from hornbeam import _core, layers, ops
 from hornbeam.core.tensor import to_tensor
 from hornbeam.core.trace import Trace
 from hornbeam.core.tree import flatten
+from hornbeam.training.steps import Step
 
 
 def image_model():
@@ -35,7 +36,7 @@ def token_model():
 
 
 def predict_graph(model, x):
-    return model._step_for("predict", (x,)).graph
+    return Step(model, "predict").program((x,)).graph
 
 
 @pytest.mark.parametrize("rows", [64, 61, 40])

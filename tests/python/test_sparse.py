@@ -6,6 +6,7 @@ import pytest
 import hornbeam as hb
 from hornbeam import _core, layers, ops
 from hornbeam.core.tensor import emit1
+from hornbeam.training.steps import Step
 
 ROWS, WIDTH = 300, 17
 OPTIMIZERS = [
@@ -178,7 +179,7 @@ def test_a_character_model_has_the_same_gradients():
 
     for a, b in zip(hb.function(step)(x), hb.function(step, disable=["lookup_products"])(x), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-    graph = m._step_for("predict", (x,)).graph
+    graph = Step(m, "predict").program((x,)).graph
     on, off = _core.Executable(graph), _core.Executable(graph, disable=["lookup_products"])
     assert "f32[7,20]" in str(on.graph) and "f32[7,20]" not in str(off.graph)
     for n in (20, 1):

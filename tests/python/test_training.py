@@ -10,6 +10,7 @@ import hornbeam as hb
 from hornbeam import _core, ops
 from hornbeam import layers as L
 from hornbeam.core.tensor import emit
+from hornbeam.training.steps import Step
 
 R = np.random.default_rng(0)
 
@@ -401,7 +402,7 @@ def test_working_memory_is_close_to_the_least_possible():
     for m in (conv, lstm):
         m.compile("adam", "sparse_categorical_crossentropy")
         x, y = np.zeros((32, *m.input_shape[1:]), "float32"), np.zeros(32, "int32")
-        s = m._step_for("train", (x, y, None)).executable.stats([x.shape, y.shape])
+        s = Step(m, "train").program((x, y, None)).executable.stats([x.shape, y.shape])
         assert 1.0 <= s["arena_bytes"] / s["live_bytes"] <= 1.1
 
 
@@ -424,7 +425,7 @@ def test_normalization_folded_into_weights_predicts_the_same():
     )
     m.compile("adam", "mse")
     m.fit(x, np.ones((40, 4), "float32"), epochs=3, verbose=0)
-    step = m._step_for("predict", (x,))
+    step = Step(m, "predict").program((x,))
     plain = _core.Executable(step.graph, disable=["fold_scales"])
     assert str(step.executable.graph) != str(plain.graph)
     want = plain.run([x])[0]
@@ -450,7 +451,7 @@ def test_what_follows_a_normalization_runs_in_its_sweep(shortcut_first, threads)
         t = L.BatchNormalization()(L.Conv2D(19, 3, padding="same", use_bias=False)(t))
         m = hb.Model(i, L.ReLU()(L.Add()([t, shortcut if shortcut_first else other(i)])))
         m.compile("adam", "mse", threads=threads)
-        step = m._step_for("train", (x, y, None))
+        step = Step(m, "train").program((x, y, None))
         executable = _core.Executable(step.graph, disable=disable, threads=threads)
         losses = [float(executable.run([x, y])[0]) for _ in range(4)]
         joined = sum("batch_norm(" in line and "program=" in line for line in str(executable.graph).splitlines())

@@ -164,8 +164,7 @@ class TerminateOnNaN(Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         """Has this fit's steps check the loss, unless the model has its own setting."""
         self._every_batch = self.model._has_own_train_step  # else a mean that is no number stays so
-        if self.model._on_nonfinite is None:
-            self.model._on_nonfinite = "stop"
+        self.model._stop_on_nonfinite()
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stops, or raises."""

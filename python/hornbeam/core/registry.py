@@ -214,11 +214,12 @@ def _function(config: dict[str, Any], module_objects: dict[str, Any] | None) -> 
 
 
 def _own_function(module: Any, name: Any) -> Any:
-    """A public function of this package by the module that shows or defines it; None when it is none of those."""
-    known = isinstance(module, str) and (module in _FUNCTION_MODULES or module.rpartition(".")[0] in _FUNCTION_MODULES)
-    if not known or not isinstance(name, str) or name.startswith("_"):
+    """A public function of this package by the module that shows it, or one inside that, as the first versions wrote them;
+    None when it is none of those."""
+    shown = module if not isinstance(module, str) or module in _FUNCTION_MODULES else module.rpartition(".")[0]
+    if shown not in _FUNCTION_MODULES or not isinstance(name, str) or name.startswith("_"):
         return None
-    found = getattr(sys.modules.get(module), name, None)
+    found = getattr(sys.modules.get(shown), name, None)
     home = str(getattr(found, "__module__", ""))
     ours = home in _FUNCTION_MODULES or home.rpartition(".")[0] in _FUNCTION_MODULES
     return found if inspect.isfunction(found) and ours and found.__name__ == name else None

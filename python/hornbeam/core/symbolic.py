@@ -34,6 +34,7 @@ class KerasTensor(TensorLike):
     # What notes an op of the core's, and a function of ``hornbeam.ops``, called on one: set by models, where ops are layers.
     record_op: ClassVar[Callable[[str, list[Any], dict[str, Any]], list[Any]]]
     record_function: ClassVar[Callable[[str, Any, Any], Any]]
+    _input_layer: Any = None  # the layer whose tensor it is, of an input
 
     def __init__(
         self,

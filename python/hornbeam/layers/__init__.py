@@ -6,6 +6,7 @@ from hornbeam.layers import (
     convolution,
     core,
     depthwise_convolution,
+    global_pooling,
     input,
     lambda_layer,
     layer,
@@ -26,6 +27,7 @@ from hornbeam.layers.attention import *  # noqa: F403
 from hornbeam.layers.convolution import *  # noqa: F403
 from hornbeam.layers.core import *  # noqa: F403
 from hornbeam.layers.depthwise_convolution import *  # noqa: F403
+from hornbeam.layers.global_pooling import *  # noqa: F403
 from hornbeam.layers.input import *  # noqa: F403
 from hornbeam.layers.lambda_layer import *  # noqa: F403
 from hornbeam.layers.layer import *  # noqa: F403
@@ -46,6 +48,7 @@ __all__ += attention.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += depthwise_convolution.__all__
+__all__ += global_pooling.__all__
 __all__ += input.__all__
 __all__ += lambda_layer.__all__
 __all__ += layer.__all__

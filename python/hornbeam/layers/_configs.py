@@ -127,16 +127,6 @@ class Configured:
         """
         return self._build_config
 
-    def build_from_config(self, config: dict[str, Any]) -> None:
-        """Makes the weights for the inputs that ``get_build_config`` told of. Override both for what that cannot say."""
-        if config:
-            self._build_for(inputs_of(config, self._dtype))
-            object.__setattr__(self, "_build_config", config)
-
-    def _build_for(self, inputs: list[Any]) -> None:
-        self.build(*[map_structure(lambda t: t.shape, x) for x in inputs])  # type: ignore[attr-defined]
-        self.built = True
-
 
 def inputs_of(config: dict[str, Any], dtype: str) -> list[Any]:
     """Symbolic inputs as a build config tells of."""

@@ -56,10 +56,10 @@ class InputLayer(Layer):
         self.batch_shape = dims
         self.built = True
         self._tensor = KerasTensor(dims, dtype, name=self.name)
-        self._tensor._input_layer = self  # type: ignore[attr-defined]
+        self._tensor._input_layer = self
 
     @property
-    def output(self) -> Any:
+    def output(self) -> KerasTensor:
         """The symbolic tensor."""
         return self._tensor
 
@@ -100,7 +100,7 @@ def Input(
     """
     if tensor is None:
         layer = InputLayer(shape, batch_size, dtype, sparse, ragged, batch_shape, None, optional, name)
-        return layer.output  # type: ignore[no-any-return]
+        return layer.output
     others = {"shape": shape, "batch_size": batch_size, "dtype": dtype, "batch_shape": batch_shape, "name": name}
     for argument, value in others.items():
         unsupported(argument, value, None)

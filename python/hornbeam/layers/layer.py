@@ -21,7 +21,7 @@ from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import optional_dims, unexpected
 from hornbeam.core.variable import Variable
 from hornbeam.core.whole import all_or_nothing, one_at_a_time
-from hornbeam.layers._configs import Configured, map_shape
+from hornbeam.layers._configs import Configured, inputs_of, map_shape
 from hornbeam.layers._owner import WeightOwner
 from hornbeam.ops.math import maximum
 
@@ -112,6 +112,17 @@ class Layer(Configured, WeightOwner):
     def _build_inside(self, input_shape: Any) -> str:
         """Builds the layers inside, or says why they are not."""
         return "it has no build() of its own"
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Makes the weights for the inputs that ``get_build_config`` told of. Override both for what that cannot say."""
+        if config:
+            self._build_for(inputs_of(config, self._dtype))
+            object.__setattr__(self, "_build_config", config)
+
+    def _build_for(self, inputs: list[Any]) -> None:
+        """Makes the weights for symbolic inputs, one for each of build()'s arguments."""
+        self.build(*[map_structure(lambda t: t.shape, x) for x in inputs])
+        self.built = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation. Override it."""

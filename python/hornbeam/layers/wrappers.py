@@ -14,6 +14,7 @@ from hornbeam.layers import (
     convolution,
     core,
     depthwise_convolution,
+    global_pooling,
     merging,
     noise,
     normalization,
@@ -236,8 +237,8 @@ _sample_by_sample: set[Any] = {
         *(normalization.GroupNormalization, normalization.RMSNormalization, normalization.UnitNormalization),
         *(
             pooling._Pool,
-            pooling._GlobalPool,
-            pooling.GlobalAveragePooling1D,
+            global_pooling._GlobalPool,
+            global_pooling.GlobalAveragePooling1D,
             recurrent.RNN,
             recurrent_cells._Cell,
             reshaping.Flatten,

@@ -1,11 +1,11 @@
-"""Losses that measure how far predictions are from targets; ``functions`` holds what each computes."""
+"""Losses that measure how far predictions are from targets; ``distance_functions`` holds what each computes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from hornbeam.core.validation import integer, number
-from hornbeam.losses import functions as f
+from hornbeam.losses import distance_functions as f
 from hornbeam.losses.loss import LossFunctionWrapper
 
 __all__ = [

@@ -1,11 +1,11 @@
-"""Losses of predicted probabilities, counts and masks; ``functions`` holds what each computes."""
+"""Losses of predicted probabilities, counts and masks; ``probability_functions`` holds what each computes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from hornbeam.core.validation import axes, fraction, integer, number
-from hornbeam.losses import functions as f
+from hornbeam.losses import probability_functions as f
 from hornbeam.losses.loss import LossFunctionWrapper
 
 __all__ = [

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam.core.registry import lookup, serialize_keras_object
-from hornbeam.losses import distances, functions, probabilities
+from hornbeam.losses import distance_functions, distances, probabilities, probability_functions
 
 __all__ = ["deserialize", "get", "serialize"]
 
-_CLASSES = {n: c for module in (distances, probabilities) for n, c in vars(module).items() if n in module.__all__}
-_FUNCTIONS = {n: f for n, f in vars(functions).items() if n in functions.__all__}
+_CLASSES = {n: vars(module)[n] for module in (distances, probabilities) for n in module.__all__}
+_FUNCTIONS = {n: vars(module)[n] for module in (distance_functions, probability_functions) for n in module.__all__}
 _ALIASES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",

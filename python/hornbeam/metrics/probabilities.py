@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam.losses import functions as f
+from hornbeam.losses import probability_functions as f
 from hornbeam.metrics.metric import MeanMetricWrapper
 
 __all__ = ["BinaryCrossentropy", "CategoricalCrossentropy", "KLDivergence", "Poisson", "SparseCategoricalCrossentropy"]

@@ -7,7 +7,7 @@ from typing import Any
 from hornbeam import ops
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import integer
-from hornbeam.losses import functions as f
+from hornbeam.losses import distance_functions as f
 from hornbeam.losses.loss import check_broadcast, fit_weight
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, alike
 from hornbeam.ops.math import shape_product, to_float

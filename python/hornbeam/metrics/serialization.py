@@ -9,7 +9,7 @@ from typing import Any
 
 from hornbeam.core.names import to_snake_case
 from hornbeam.core.registry import lookup, serialize_keras_object
-from hornbeam.losses import functions
+from hornbeam.losses import distance_functions, probability_functions
 from hornbeam.metrics import accuracies, auc, classes, confusion, metric, probabilities, regression
 
 __all__ = ["deserialize", "get", "serialize"]
@@ -22,7 +22,8 @@ def _own(module: ModuleType) -> Iterator[tuple[str, Any]]:
 _MODULES = (accuracies, auc, classes, confusion, metric, probabilities, regression)
 _CLASSES: dict[str, Any] = {n: c for module in _MODULES for n, c in _own(module) if isinstance(c, type)}
 # As in Keras a class goes before the function of its name: CosineSimilarity's has the other sign than the loss.
-_TABLE: dict[str, Any] = {n: f for module in (functions, accuracies) for n, f in _own(module) if inspect.isfunction(f)}
+_FUNCTION_MODULES = (distance_functions, probability_functions, accuracies)
+_TABLE: dict[str, Any] = {n: f for module in _FUNCTION_MODULES for n, f in _own(module) if inspect.isfunction(f)}
 _TABLE.update(_CLASSES)
 _TABLE.update({to_snake_case(n): c for n, c in _CLASSES.items()})
 _TABLE.update(

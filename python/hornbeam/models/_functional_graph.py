@@ -159,7 +159,7 @@ class _Number:
 
 def _input_layer(t: KerasTensor) -> InputLayer:
     """The layer of an input; a new one for a tensor that other layers made."""
-    return getattr(t, "_input_layer", None) or InputLayer(batch_shape=t.shape, dtype=t.dtype)
+    return t._input_layer or InputLayer(batch_shape=t.shape, dtype=t.dtype)
 
 
 def _fit(x: Any, t: KerasTensor, name: str) -> Any:

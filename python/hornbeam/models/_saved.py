@@ -10,13 +10,13 @@ from typing import Any
 from hornbeam import losses, metrics, optimizers
 from hornbeam.core.custom_objects import CustomObjectScope
 from hornbeam.core.registry import constructor_is_ours, deserialize_keras_object, serialize_keras_object
-from hornbeam.core.tree import map_structure
 from hornbeam.core.validation import unsupported
 from hornbeam.layers.layer import Layer
+from hornbeam.models._functional_graph import Graph
 from hornbeam.models._stored import stored_programs
 from hornbeam.models.functional_config import functional_config, functional_from_config
 from hornbeam.saving import model_file
-from hornbeam.training.steps import Steps
+from hornbeam.training.trainer import Trainer
 
 # The arguments of compile() that a config holds, with what names mean in one that says no module.
 _COMPILE = {
@@ -31,20 +31,17 @@ _COMPILE = {
 }
 
 
-class Saved:
+class Saved(Trainer):
     """The part of ``Model`` that configs and files need."""
 
-    _compiled: Any
-    _graph: Any
-    _compile_args: dict[str, Any]
-    _signatures: dict[str, Any] = {}  # of the steps in the file that the model came from
+    _graph: Graph | None = None  # of a functional model
 
     # ---- configs ----
     def get_config(self) -> dict[str, Any]:
         """What the model is made of: a graph's layers and calls, or the constructor's arguments (see ``Layer``)."""
         if self._graph is not None and _takes_graphs(type(self)):
             return functional_config(self)
-        return super().get_config()  # type: ignore[misc,no-any-return]
+        return super().get_config()
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -52,7 +49,7 @@ class Saved:
         with CustomObjectScope(custom_objects):
             if "input_layers" in config and _takes_graphs(cls):
                 return functional_from_config(cls, config)
-            return super().from_config(config)  # type: ignore[misc]
+            return super().from_config(config)
 
     def to_json(self, **kwargs: Any) -> str:
         """The config as JSON, for ``models.model_from_json``.
@@ -64,30 +61,29 @@ class Saved:
 
     def _build_for(self, inputs: list[Any]) -> None:
         """Makes the weights: by the class' own ``build``, else by a call."""
-        if type(self).build is not Layer.build:  # type: ignore[attr-defined]
-            self.build(*[map_structure(lambda t: t.shape, x) for x in inputs])  # type: ignore[attr-defined]
+        if type(self).build is not Layer.build:
+            super()._build_for(inputs)
         else:
-            self.compute_output_spec(*inputs)  # type: ignore[attr-defined]
-        self.built = True
+            self.compute_output_spec(*inputs)
+            self.built = True
 
     # ---- how it was compiled ----
     def get_compile_config(self) -> dict[str, Any]:
         """The arguments of ``compile`` as a config; {} before."""
-        if not self._compiled:
+        if not self.compiled:
             return {}
         given = {
             **self._compile_args,
-            "optimizer": self.optimizer,  # type: ignore[attr-defined]
-            "run_eagerly": self.run_eagerly,  # type: ignore[attr-defined]
-            "steps_per_execution": self.steps_per_execution,  # type: ignore[attr-defined]
-            "on_nonfinite": self._on_nonfinite,  # type: ignore[attr-defined]
+            "optimizer": self.optimizer,
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
         }
         return {name: serialize_keras_object(given[name]) for name in _COMPILE}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model as ``get_compile_config`` says. A class that overrides ``compile`` overrides both, or is left
         uncompiled with a warning."""
-        if type(self).compile is not Steps.compile:  # type: ignore[attr-defined]
+        if type(self).compile is not Trainer.compile:
             warnings.warn(
                 f"{type(self).__name__} has a compile() of its own, so it was not compiled. Override get_compile_config() "
                 "and compile_from_config(config) too, or call compile() after loading",
@@ -98,7 +94,7 @@ class Saved:
         if unknown:
             raise ValueError(f"a compile config may hold {', '.join(_COMPILE)}. Received: {unknown[:5]}")
         given = {k: deserialize_keras_object(v, module_objects=_COMPILE[k]) for k, v in config.items()}
-        self.compile(**given)  # type: ignore[attr-defined]
+        self.compile(**given)
 
     # ---- files ----
     def _stored_programs(self, sample: Any) -> tuple[dict[str, Any], dict[str, str]]:

@@ -12,9 +12,11 @@ from hornbeam.core.tree import flatten, map_structure, pack_like
 from hornbeam.layers._configs import inputs_of
 from hornbeam.training import data
 from hornbeam.training.signatures import Spec, decode, has_unknown, specs_of
+from hornbeam.training.steps import Step
+from hornbeam.training.trainer import Trainer
 
 
-def stored_programs(model: Any, sample: Any) -> tuple[dict[str, Compiled], dict[str, str]]:
+def stored_programs(model: Trainer, sample: Any) -> tuple[dict[str, Compiled], dict[str, str]]:
     """The programs by name, and why there is none for those that are missing."""
     found: dict[str, Compiled] = {}
     missing: dict[str, str] = {}
@@ -38,18 +40,18 @@ def stored_programs(model: Any, sample: Any) -> tuple[dict[str, Compiled], dict[
     return found, missing
 
 
-def _last(model: Any, kind: str) -> Compiled | None:
-    programs = model._steps[kind]
+def _last(model: Trainer, kind: str) -> Compiled | None:
+    programs = model._programs[kind]
     return programs.last() if len(programs) else None
 
 
-def _recorded(model: Any, kind: str) -> Compiled | None:
+def _recorded(model: Trainer, kind: str) -> Compiled | None:
     """Traced from the signature in the file that the model came from."""
     batch = model._signatures.get(kind)
-    return None if batch is None else model._step_for(kind, batch)  # type: ignore[no-any-return]
+    return None if batch is None else Step(model, kind).program(batch)
 
 
-def _inputs(model: Any) -> Any:
+def _inputs(model: Trainer) -> Any:
     """Specs of the inputs, None when they are not known."""
     try:
         return specs_of(model.input)
@@ -58,25 +60,25 @@ def _inputs(model: Any) -> Any:
         return specs_of(inputs[0]) if len(inputs) == 1 else None
 
 
-def _predict(model: Any) -> list[Callable[[], Compiled | None]]:
+def _predict(model: Trainer) -> list[Callable[[], Compiled | None]]:
     def whole() -> Compiled | None:
         x = _inputs(model)
-        return None if x is None else model._step_for("predict", (x,))  # type: ignore[no-any-return]
+        return None if x is None else Step(model, "predict").program((x,))
 
     return [whole, lambda: _last(model, "predict"), lambda: _recorded(model, "predict")]
 
 
-def _train(model: Any, sample: Any) -> list[Callable[[], Compiled | None]] | None:
-    if not model._compiled:
+def _train(model: Trainer, sample: Any) -> list[Callable[[], Compiled | None]] | None:
+    if not model.compiled:
         return None
     if sample is not None:
         x, y, w = data.unpack_x_y_sample_weight(sample)
         batch = tuple(data.to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", w)))
-        return [lambda: model._step_for("train", batch)]
+        return [lambda: Step(model, "train").program(batch)]
     return [lambda: _widened(model), lambda: _last(model, "train"), lambda: _recorded(model, "train")]
 
 
-def _widened(model: Any) -> Compiled | None:
+def _widened(model: Trainer) -> Compiled | None:
     """The last training step, traced again for inputs of any size where the model's inputs are of any."""
     last, x = _last(model, "train"), _inputs(model)
     if last is None or x is None or not has_unknown(x):
@@ -96,7 +98,7 @@ def _widened(model: Any) -> Compiled | None:
             return part
         return map_structure(lambda spec, out: None if spec is None else _as_long(spec, out.dims), part, outputs)
 
-    return model._step_for("train", (wide, *(follow(part) for part in others)))  # type: ignore[no-any-return]
+    return Step(model, "train").program((wide, *(follow(part) for part in others)))
 
 
 def _as_long(spec: Spec, dims: Any) -> Spec:

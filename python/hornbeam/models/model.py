@@ -12,10 +12,9 @@ from hornbeam.models._functional_graph import Graph
 from hornbeam.models._operations import Operation
 from hornbeam.models._saved import Saved
 from hornbeam.models.summary import summary_text
-from hornbeam.training.trainer import Trainer
 
 
-class Model(Saved, Trainer, Layer):
+class Model(Saved):
     """Layers that train together.
 
     ``Model(inputs, outputs)`` makes a functional model; a subclass with a ``call`` makes any other.
@@ -33,8 +32,6 @@ class Model(Saved, Trainer, Layer):
         (None, 2)
     """
 
-    _graph: Graph | None = None
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         return Layer.__new__(Functional if cls is Model and _are_functional(args, kwargs) else cls, *args, **kwargs)
 
@@ -42,12 +39,10 @@ class Model(Saved, Trainer, Layer):
         if _are_functional(args, kwargs):
             given = dict(zip(("inputs", "outputs", "name"), args), **kwargs)
             inputs, outputs = given.pop("inputs"), given.pop("outputs")
-            Layer.__init__(self, **given)
-            self._trainer_init()
+            super().__init__(**given)
             self._connect(inputs, outputs)
         else:
-            Layer.__init__(self, *args, **kwargs)
-            self._trainer_init()
+            super().__init__(*args, **kwargs)
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
         self._graph = Graph(inputs, outputs)
@@ -127,6 +122,9 @@ class Model(Saved, Trainer, Layer):
 
     def _output_layer_names(self) -> list[str]:
         return [] if self._graph is None else self.output_names
+
+    def _input_tensor_names(self) -> list[str]:
+        return [] if self._graph is None else self.input_names
 
     @property
     def input_shape(self) -> Any:

@@ -43,7 +43,7 @@ class Sequential(Model):
 
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Appends a layer; one that does not fit is not added."""
-        if isinstance(layer, KerasTensor) and hasattr(layer, "_input_layer"):
+        if isinstance(layer, KerasTensor) and layer._input_layer is not None:
             layer = layer._input_layer
         if not isinstance(layer, Layer):
             raise ValueError(f"Sequential takes layers. Received: {layer!r}")

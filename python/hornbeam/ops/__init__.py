@@ -8,9 +8,11 @@ from hornbeam.ops import (
     convolution,
     creation,
     indexing,
+    joining,
     linalg,
     math,
     nn,
+    padding,
     reductions,
     selection,
 )
@@ -21,9 +23,11 @@ from hornbeam.ops.control import *  # noqa: F403
 from hornbeam.ops.convolution import *  # noqa: F403
 from hornbeam.ops.creation import *  # noqa: F403
 from hornbeam.ops.indexing import *  # noqa: F403
+from hornbeam.ops.joining import *  # noqa: F403
 from hornbeam.ops.linalg import *  # noqa: F403
 from hornbeam.ops.math import *  # noqa: F403
 from hornbeam.ops.nn import *  # noqa: F403
+from hornbeam.ops.padding import *  # noqa: F403
 from hornbeam.ops.reductions import *  # noqa: F403
 from hornbeam.ops.selection import *  # noqa: F403
 
@@ -33,9 +37,11 @@ __all__ += control.__all__
 __all__ += convolution.__all__
 __all__ += creation.__all__
 __all__ += indexing.__all__
+__all__ += joining.__all__
 __all__ += linalg.__all__
 __all__ += math.__all__
 __all__ += nn.__all__
+__all__ += padding.__all__
 __all__ += reductions.__all__
 __all__ += selection.__all__
 

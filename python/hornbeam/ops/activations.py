@@ -8,6 +8,7 @@ from typing import Any
 from hornbeam.core import validation as _check
 from hornbeam.core.tensor import dims_of, emit1, to_tensor
 from hornbeam.ops import arrays as s
+from hornbeam.ops import joining
 from hornbeam.ops import math as m
 
 __all__ = [
@@ -242,7 +243,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     Returns:
         A float tensor with half of the axis.
     """
-    a, b = s.split(x, 2, axis)
+    a, b = joining.split(x, 2, axis)
     return m.multiply(a, m.sigmoid(b))
 
 

@@ -14,7 +14,7 @@ from hornbeam.core import validation as _check
 from hornbeam.core.tensor import Tensor, dims_of, emit, to_tensor
 from hornbeam.core.trace import Trace, Traced, current_trace
 from hornbeam.core.tree import flatten, map_structure, pack_like
-from hornbeam.ops import arrays as s
+from hornbeam.ops import joining
 from hornbeam.ops import math as m
 
 __all__ = ["cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
@@ -150,7 +150,7 @@ def _scan_eagerly(f: Any, init: Any, xs: Any, leaves: list[Any], length: Any, re
         ys.reverse()
     if not ys or ys[0] is None:
         return carry, None
-    return carry, map_structure(lambda *items: s.stack(list(items)), *ys)
+    return carry, map_structure(lambda *items: joining.stack(list(items)), *ys)
 
 
 def while_loop(

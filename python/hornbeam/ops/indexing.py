@@ -12,8 +12,9 @@ from hornbeam.core import validation as _check
 from hornbeam.core.tensor import dims_of, emit1, exact_ids, to_tensor, variable_value
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
-from hornbeam.ops.arrays import _slice_axis, concatenate, expand_dims, moveaxis, ravel, reshape
+from hornbeam.ops.arrays import expand_dims, moveaxis, ravel, reshape
 from hornbeam.ops.creation import arange
+from hornbeam.ops.joining import _slice_axis, concatenate
 from hornbeam.ops.selection import _joint_ids, get_item
 
 __all__ = [

@@ -13,7 +13,7 @@ from hornbeam.core.allowance import claim
 from hornbeam.core.tensor import dims_of, emit, emit1, exact_ids, promote, to_tensor
 from hornbeam.core.trace import made_by
 from hornbeam.ops import arrays as s
-from hornbeam.ops import creation, indexing, reductions, selection
+from hornbeam.ops import creation, indexing, joining, reductions, selection
 from hornbeam.ops import math as m
 from hornbeam.ops.activations import log_softmax, softmax
 from hornbeam.ops.linalg import matmul, norm
@@ -205,7 +205,7 @@ def _each_head(x: Any, query: Any) -> Any:
     heads, wanted = x.shape[2], query.shape[2]
     if None in (heads, wanted) or heads == wanted or heads == 0 or wanted % heads:
         return x
-    return s.repeat(x, wanted // heads, axis=2)
+    return joining.repeat(x, wanted // heads, axis=2)
 
 
 def causal_mask(rows: Any, cols: Any) -> Any:

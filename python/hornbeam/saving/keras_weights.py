@@ -14,7 +14,7 @@ from hornbeam.saving import hdf5
 
 SUFFIX = b".weights.h5"
 # Attributes of models that lead to what others lead to as well, or to what is no part of the model.
-_INTERNAL = {"_graph", "_compilation", "_steps", "_build_config", "_signatures", "optimizer", "loss", "history"}
+_INTERNAL = {"_graph", "_compilation", "_programs", "_build_config", "_signatures", "optimizer", "loss", "history"}
 
 
 def weights_by_path(model: Any) -> dict[str, Any]:

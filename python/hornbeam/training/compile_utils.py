@@ -255,15 +255,15 @@ class Compilation:
     It is one object, and no part of the model: what it holds is not found among the model's layers, weights and metrics.
 
     Args:
-        arguments: loss, loss_weights, metrics and weighted_metrics.
+        arguments: of ``compile``, by name: losses, metrics, and ``on_nonfinite``.
         names_of: as for ``CompileMetrics``.
     """
 
     def __init__(self, arguments: dict[str, Any], names_of: Callable[[Any], list[str | None]]) -> None:
         self.arguments = arguments
         self.loss_tracker = Mean(name="loss")
-        loss, loss_weights, metrics, weighted = arguments.values()
-        self.loss = None if loss is None else CompileLoss(loss, loss_weights)
+        loss, metrics, weighted = (arguments[name] for name in ("loss", "metrics", "weighted_metrics"))
+        self.loss = None if loss is None else CompileLoss(loss, arguments["loss_weights"])
         self.metrics = None
         if metrics is not None or weighted is not None:
             self.metrics = CompileMetrics(metrics, weighted, names_of)

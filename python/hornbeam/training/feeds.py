@@ -13,14 +13,14 @@ import numpy as np
 
 from hornbeam import _core
 from hornbeam.callbacks.callback_list import CallbackList, as_numbers
+from hornbeam.core.function import Compiled
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.random.draws import make_seed
 from hornbeam.training import data as sources
 from hornbeam.training.pipeline import PyDataset, read_ahead, read_dataset
+from hornbeam.training.steps import Step
 
 CHUNK_SECONDS = 0.05  # between looks at the progress bar and at Ctrl-C
-
-_STOP_FLAGS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
 
 
 class Feed(ABC):
@@ -28,14 +28,14 @@ class Feed(ABC):
     is a pass over all data.
 
     Args:
-        model: runs the steps, ``steps_per_execution`` of them between two calls of the callbacks.
+        step: what runs the batches, ``steps_per_execution`` of them between two calls of the callbacks.
         limit: batches an epoch, None for all there are.
     """
 
     num_batches: int | None  # of a pass, None where only its end will tell
 
-    def __init__(self, model: Any, limit: int | None) -> None:
-        self.model, self.limit, self.each = model, limit, getattr(model, "steps_per_execution", 1)
+    def __init__(self, step: Step, limit: int | None) -> None:
+        self.step, self.limit, self.each = step, limit, step.steps_per_execution
         self._seen: int | None = None  # batches of this pass so far, None before it
 
     @property
@@ -61,27 +61,23 @@ class Feed(ABC):
     def _take(self, n: int) -> list[Any]:
         """The next n batches, fewer at the end of the pass."""
 
-    def epoch(self, kind: str, callbacks: CallbackList) -> dict[str, Any]:
+    def epoch(self, callbacks: CallbackList) -> dict[str, Any]:
         """Trains or tests for one epoch.
 
         Args:
-            kind: "train" or "test".
             callbacks: are told.
 
         Returns:
             The logs.
         """
         logs: dict[str, Any] = {}
-        for begin, batches in self._executions(kind):
-            callbacks.begin_batch(kind, begin)
+        for begin, batches in self._executions():
+            callbacks.begin_batch(self.step.kind, begin)
             for batch in batches:
-                try:
-                    logs = as_numbers(self.model._run_step(kind, batch)) or logs
-                except ValueError as e:
-                    logs = self.model._logs_of_nonfinite(kind, e, logs)
-                if self._stopped(kind):
+                logs = self.step.run_logged(batch, logs)
+                if self.step.stopped:
                     break
-            callbacks.end_batch(kind, begin + self.each - 1, logs)
+            callbacks.end_batch(self.step.kind, begin + self.each - 1, logs)
         return logs
 
     def outputs(self, callbacks: CallbackList) -> Any:
@@ -91,13 +87,13 @@ class Feed(ABC):
             All outputs as NumPy arrays, None where there were no batches.
         """
         parts: list[Any] = []
-        for begin, batches in self._executions("predict"):
+        for begin, batches in self._executions():
             callbacks.begin_batch("predict", begin)
-            parts.append(_joined([map_structure(np.asarray, self.model._run_step("predict", b)) for b in batches]))
+            parts.append(_joined([map_structure(np.asarray, self.step.run(b)) for b in batches]))
             callbacks.end_batch("predict", begin + self.each - 1, {"outputs": parts[-1]})
         return _joined(parts) if parts else None
 
-    def _executions(self, kind: str) -> Iterator[tuple[int, list[Any]]]:
+    def _executions(self) -> Iterator[tuple[int, list[Any]]]:
         """An epoch's batches in groups of ``steps_per_execution``, with the number of the first."""
         if self._seen is None or self.limit is None:
             self._begin_pass()
@@ -112,13 +108,10 @@ class Feed(ABC):
             self._seen += len(batches)
             yield done, batches
             done += len(batches)
-            if self._stopped(kind):
+            if self.step.stopped:
                 break
         if self._seen == self.num_batches:
             self.restart()
-
-    def _stopped(self, kind: str) -> bool:
-        return bool(getattr(self.model, _STOP_FLAGS[kind], False))
 
     def _ran_out(self, done: int) -> None:
         warnings.warn(
@@ -131,7 +124,7 @@ class ArrayFeed(Feed):
     """Arrays in memory, driven by the core's loop in chunks.
 
     Args:
-        model: as for ``Feed``.
+        step: as for ``Feed``.
         limit: likewise.
         x: a structure of arrays.
         y: likewise, or None.
@@ -141,9 +134,9 @@ class ArrayFeed(Feed):
     """
 
     def __init__(
-        self, model: Any, limit: int | None, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: Any = False
+        self, step: Step, limit: int | None, x: Any, y: Any, sample_weight: Any, batch_size: int, shuffle: Any = False
     ) -> None:
-        super().__init__(model, limit)
+        super().__init__(step, limit)
         self.samples = sources.cardinality(x, y, sample_weight)
         if isinstance(y, (list, tuple, dict)) and isinstance(sample_weight, np.ndarray):
             sample_weight = map_structure(lambda _: sample_weight, y)
@@ -181,16 +174,16 @@ class ArrayFeed(Feed):
             rows = self._order()[rows]
         return map_structure(lambda a: None if a is None else a[rows], self.arrays)
 
-    def epoch(self, kind: str, callbacks: CallbackList) -> dict[str, Any]:
+    def epoch(self, callbacks: CallbackList) -> dict[str, Any]:
         """Trains or tests for one epoch, as ``Feed.epoch`` does."""
-        model = self.model
-        if getattr(model, "run_eagerly", False):
-            return super().epoch(kind, callbacks)
+        if self.step.eager:
+            return super().epoch(callbacks)
         if self._seen is None or self.limit is None:
             self._begin_pass()
             self._seen = 0
-        step = model._step_for(kind, map_structure(lambda a: None if a is None else a[:1], self.arrays))
-        loop = self._loop(step, [a for a in flatten(self.arrays) if a is not None])
+        kind = self.step.kind
+        program = self.step.program(map_structure(lambda a: None if a is None else a[:1], self.arrays))
+        loop = self._loop(program, [a for a in flatten(self.arrays) if a is not None])
         first, target = self._seen, self.steps or 0
         whole = -(-target // self.each) * self.each
         end = min(first + whole, self.num_batches)
@@ -205,14 +198,12 @@ class ArrayFeed(Feed):
                 at = loop.run(at, stop, CHUNK_SECONDS)
                 while watched and at < stop:
                     at = loop.run(at, stop, CHUNK_SECONDS)
-                logs = as_numbers(step.rebuild(loop.outputs))
+                logs = as_numbers(program.rebuild(loop.outputs))
             except ValueError as e:
-                if loop.at > at and not model._has_own_train_step:  # steps before it went well
-                    logs = as_numbers(model.get_metrics_result())
-                logs = model._logs_of_nonfinite(kind, e, logs)
+                logs = self.step.logs_after(e, logs, more_ran=loop.at > at)
                 at = loop.at + 1
             callbacks.end_batch(kind, begin + self.each - 1 if watched else at - first - 1, logs)
-            if self._stopped(kind):
+            if self.step.stopped:
                 break
         self._seen = at
         if at < end:
@@ -223,45 +214,45 @@ class ArrayFeed(Feed):
             self.restart()
         return logs
 
-    def _loop(self, step: Any, arrays: list[Any]) -> Any:
+    def _loop(self, program: Compiled, arrays: list[Any]) -> Any:
         """The core's loop, in this pass' order."""
         if self.shuffle == "batch":
             arrays = [a[self._order()] for a in arrays]
-        loop = _core.BatchLoop(step.executable, arrays, self.batch_size)
+        loop = _core.BatchLoop(program.executable, arrays, self.batch_size)
         if self.shuffle and self.shuffle != "batch":
             loop.shuffle(self._key, self._pass)
         return loop
 
     def outputs(self, callbacks: CallbackList) -> Any:
         """Predicts for one epoch, as ``Feed.outputs`` does."""
-        model, size = self.model, self.batch_size
+        size = self.batch_size
         n = self.samples if self.limit is None else min(self.samples, self.limit * size)
         if n == 0:
-            return map_structure(np.asarray, model._run_step("predict", self.arrays))
-        if getattr(model, "run_eagerly", False) or callbacks.wants_batches("predict"):
+            return map_structure(np.asarray, self.step.run(self.arrays))
+        if self.step.eager or callbacks.wants_batches("predict"):
             return super().outputs(callbacks)
-        step = model._step_for("predict", self.arrays)
+        program = self.step.program(self.arrays)
         arrays = [a[:n] for a in flatten(self.arrays) if a is not None]
         rows = min(size, n)
-        first = step.executable.run([a[:rows] for a in arrays])
+        first = program.executable.run([a[:rows] for a in arrays])
         callbacks.end_batch("predict", 0, {})
         if n > size and not all(o.ndim and o.shape[0] == rows for o in first):
-            parts = [first] + [step.executable.run([a[i : i + size] for a in arrays]) for i in range(size, n, size)]
+            parts = [first] + [program.executable.run([a[i : i + size] for a in arrays]) for i in range(size, n, size)]
             first = [np.concatenate(p) for p in zip(*parts)]
         elif n > size:
-            first = self._collected(step, arrays, first, callbacks)
-        return map_structure(np.asarray, step.rebuild(first))
+            first = self._collected(program, arrays, first, callbacks)
+        return map_structure(np.asarray, program.rebuild(first))
 
-    def _collected(self, step: Any, arrays: list[Any], first: list[Any], callbacks: CallbackList) -> list[Any]:
+    def _collected(self, program: Compiled, arrays: list[Any], first: list[Any], callbacks: CallbackList) -> list[Any]:
         """All outputs, written in place by the core's loop; ``first`` are those of the first batch."""
         size = self.batch_size
         out = [np.empty((len(arrays[0]), *o.shape[1:]), o.dtype) for o in first]
         for o, f in zip(out, first):
             o[:size] = f
-        loop = _core.BatchLoop(step.executable, arrays, size)
+        loop = _core.BatchLoop(program.executable, arrays, size)
         loop.collect(out)
         at = 1
-        while at < loop.steps and not self._stopped("predict"):
+        while at < loop.steps and not self.step.stopped:
             at = loop.run(at, loop.steps, CHUNK_SECONDS)
             callbacks.end_batch("predict", at - 1, {})
         return [o[: at * size] for o in out]
@@ -274,7 +265,7 @@ class BatchFeed(Feed):
     once more.
 
     Args:
-        model: as for ``Feed``.
+        step: as for ``Feed``.
         limit: likewise.
         source: gives ``x``, ``(x,)``, ``(x, y)`` or ``(x, y, sample_weight)``.
         class_weight: a weight for each class, or None.
@@ -284,14 +275,14 @@ class BatchFeed(Feed):
 
     def __init__(
         self,
-        model: Any,
+        step: Step,
         limit: int | None,
         source: Any,
         class_weight: Any = None,
         shuffle: bool = False,
         epochs: int = 1,
     ) -> None:
-        super().__init__(model, limit)
+        super().__init__(step, limit)
         self.source, self.class_weight, self.shuffle = source, class_weight, shuffle
         self._most = None if limit is None else -(-limit // self.each) * self.each * epochs
         self._stream: Iterator[Any] = iter(())
@@ -340,11 +331,11 @@ class BatchFeed(Feed):
             whole = None if self.limit is None else -(-self.limit // self.each) * self.each
             self._stream = read_dataset(self.source, itertools.islice(self._order, whole))
 
-    def _executions(self, kind: str) -> Iterator[tuple[int, list[Any]]]:
+    def _executions(self) -> Iterator[tuple[int, list[Any]]]:
         told = self.source if isinstance(self.source, PyDataset) else None
         if told is not None:
             told.on_epoch_begin()
-        yield from super()._executions(kind)
+        yield from super()._executions()
         if told is not None:
             told.on_epoch_end()
 

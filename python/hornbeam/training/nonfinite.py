@@ -1,13 +1,49 @@
-"""Checks that stop a step before it changes any weight."""
+"""Checks that stop a step before it changes any weight, and what training does then."""
 
 from __future__ import annotations
 
+import enum
 from typing import Any
 
 from hornbeam import ops
 from hornbeam.core.tensor import emit1
 from hornbeam.core.trace import Traced, current_trace
 from hornbeam.core.variable import Variable
+
+
+class OnNonfinite(enum.Enum):
+    """What a training step does about a loss or a gradient that is no number. Values are the arguments of ``compile``."""
+
+    GO_ON = None
+    RAISE = "raise"
+    SKIP = "skip"
+    STOP = "stop"  # no argument: what TerminateOnNaN has one fit do
+
+    @property
+    def checks_loss(self) -> bool:
+        """Whether a step stops before it writes anything, where its loss is no number."""
+        return self is not OnNonfinite.GO_ON
+
+    @property
+    def checks_gradients(self) -> bool:
+        """Likewise for gradients: not to stop, for Keras' TerminateOnNaN looks at the loss."""
+        return self in (OnNonfinite.RAISE, OnNonfinite.SKIP)
+
+    @property
+    def catches(self) -> bool:
+        """Whether what a check raises does not reach the user."""
+        return self in (OnNonfinite.SKIP, OnNonfinite.STOP)
+
+    @property
+    def stops(self) -> bool:
+        """Whether training ends there."""
+        return self is OnNonfinite.STOP
+
+
+def is_nonfinite(error: ValueError) -> bool:
+    """Whether a check raised this. The core's NonFiniteError is a plain ValueError here: only its text, which names the op,
+    tells it from others."""
+    return "[check_finite]" in str(error)
 
 
 def finite(x: Any) -> Any:

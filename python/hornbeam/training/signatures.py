@@ -70,13 +70,12 @@ def decode(x: Any) -> Any:
     return Spec(standardize_dtype(x["dtype"]), tuple(Dim(d) if isinstance(d, str) else d for d in dims))
 
 
-def input_names(model: Any, batch: Any) -> list[str]:
-    """A name for each array of a batch ``(x, y, sample_weight)``: those of the model's inputs, "y", "sample_weight"."""
+def array_names(input_names: list[str], batch: Any) -> list[str]:
+    """A name for each array of a batch ``(x, y, sample_weight)``: those of the inputs, "y", "sample_weight"."""
     parts = batch if isinstance(batch, tuple) else (batch,)
     names: list[str] = []
     for part, name in zip(parts, ("x", "y", "sample_weight")):
-        own = model.input_names if name == "x" and model._graph is not None else []
-        names += _names(part, name, own)
+        names += _names(part, name, input_names if name == "x" else [])
     names += [f"x{i}" for i in range(len(names), len(flatten(batch)))]
     names = [n for n, a in zip(names, flatten(batch)) if a is not None]
     return [n if names.count(n) == 1 else f"{n}_{i}" for i, n in enumerate(names)]

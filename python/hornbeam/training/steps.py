@@ -1,334 +1,166 @@
-"""compile, and the steps of training, evaluation and prediction that are traced into graphs."""
+"""One of a model's steps: traced into a program once for each signature of a batch, or run op by op."""
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam import _core, ops, optimizers
-from hornbeam.core.autodiff import GradientTape
-from hornbeam.core.function import Compiled, check_options
-from hornbeam.core.programs import ProgramCache
-from hornbeam.core.tensor import Tensor, name_of, to_tensor
+from hornbeam import _core
+from hornbeam.callbacks.callback_list import as_numbers
+from hornbeam.core.function import Compiled
+from hornbeam.core.tensor import Tensor, name_of
 from hornbeam.core.trace import Trace
 from hornbeam.core.tree import flatten, map_structure, pack_like, signature
-from hornbeam.core.validation import positive_int, unsupported
-from hornbeam.core.whole import all_or_nothing, one_at_a_time
+from hornbeam.core.whole import one_at_a_time
 from hornbeam.training import data as sources
-from hornbeam.training.compile_utils import Compilation, CompileMetrics, batch_size, check_identifiers
-from hornbeam.training.nonfinite import check_gradients, finite
-from hornbeam.training.signatures import encode, input_names
+from hornbeam.training.nonfinite import is_nonfinite
+from hornbeam.training.signatures import array_names, encode
+from hornbeam.training.step_parts import StepParts
 
-_CHECKS_GRADIENTS = ("raise", "skip")  # Keras' TerminateOnNaN, "stop", looks at the loss
+_STOP_FLAGS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
 
 
-class Steps:
-    """What ``compile`` says, and the steps it makes: a subclass may override their parts. Each is traced once for each
-    signature of a batch and runs as one program."""
+class Step:
+    """One of a model's steps: all that what gives it batches knows of the model.
 
-    _all_layers: Callable[[], Any]
-    _check_begun: Callable[[], None]
-    _compilation: Compilation | None = None
+    Args:
+        model: whose step it is; it keeps the programs.
+        kind: "train", "test" or "predict".
+    """
 
-    def _trainer_init(self) -> None:
-        self.stop_training = self.stop_evaluating = self.stop_predicting = False
-        self.optimizer: Any = None
-        self.loss: Any = None
-        self.history: Any = None
-        self._forget_steps()
-        self._on_nonfinite: str | None = None
+    def __init__(self, model: StepParts, kind: str) -> None:
+        self._model, self.kind = model, kind
 
-    # ---- compile ----
-    def compile(
-        self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
-        auto_scale_loss: bool = True,
-        on_nonfinite: str | None = None,
-        threads: int = 0,
-    ) -> None:
-        """Says how to train.
+    @property
+    def eager(self) -> bool:
+        """Whether it runs op by op, and not as a program."""
+        return bool(self._model.run_eagerly)
+
+    @property
+    def steps_per_execution(self) -> int:
+        """How many batches pass between two calls of the callbacks."""
+        return self._model.steps_per_execution
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the loop is to end: a callback says so, or a loss that is no number did."""
+        return bool(getattr(self._model, _STOP_FLAGS[self.kind]))
+
+    # ---- running ----
+    def run(self, batch: Any) -> Any:
+        """What the step gives for a batch: logs, or outputs."""
+        if self.eager:
+            return self._run_eagerly(batch)
+        program = self.program(batch)
+        return program.rebuild(program.executable.run([a for a in flatten(batch) if a is not None]))
+
+    def run_logged(self, batch: Any, logs: dict[str, Any]) -> dict[str, Any]:
+        """Runs a batch.
 
         Args:
-            optimizer: a name or an optimizer.
-            loss: a name, a function or a loss; for several outputs a list, or a dict by output name.
-            loss_weights: factors for several outputs.
-            metrics: a list of names, functions or metrics; for several outputs a list of lists, or a dict.
-            weighted_metrics: metrics that take sample weights.
-            run_eagerly: whether to run ``train_step`` op by op in Python, for debugging.
-            steps_per_execution: how many steps pass between batch callbacks.
-            jit_compile: True, False or "auto"; a step is compiled in any case, unless it runs eagerly.
-            auto_scale_loss: True or False; losses are scaled by an optimizer's ``loss_scale_factor`` alone.
-            on_nonfinite: what a NaN or infinity in the loss, or in a gradient, does before any weight is changed: None
-                (go on, as Keras), "raise", or "skip" (leave this step out).
-            threads: threads for this model's programs, 0 for HB_NUM_THREADS or all CPUs.
-        """
-        if on_nonfinite not in (None, "raise", "skip"):
-            raise ValueError(f"`on_nonfinite` must be None, 'raise' or 'skip'. Received: on_nonfinite={on_nonfinite!r}")
-        unsupported("jit_compile", jit_compile, "auto", True, False)
-        unsupported("auto_scale_loss", auto_scale_loss, True, False)
-        self._check_begun()
-        check_options(threads=threads)
-        found = optimizers.get(optimizer)
-        check_identifiers(loss, metrics, weighted_metrics)
-        with all_or_nothing(self):
-            self.optimizer = found
-            self.loss = loss
-            arguments = {
-                "loss": loss,
-                "loss_weights": loss_weights,
-                "metrics": metrics,
-                "weighted_metrics": weighted_metrics,
-            }
-            self._compilation = Compilation(arguments, self._output_names_for)
-            self.run_eagerly, self.steps_per_execution, self._on_nonfinite, self._threads = (
-                run_eagerly,
-                positive_int("steps_per_execution", steps_per_execution),
-                on_nonfinite,
-                threads,
-            )
-            self._forget_steps()
-
-    @property
-    def compiled(self) -> bool:
-        """Whether ``compile`` was called."""
-        return self._compilation is not None
-
-    _compiled = compiled
-
-    @property
-    def _compile_args(self) -> dict[str, Any]:
-        return self._compilation.arguments if self._compilation is not None else {}
-
-    def _forget_steps(self) -> None:
-        self._steps = {kind: ProgramCache() for kind in ("train", "test", "predict")}
-
-    def _require_compiled(self) -> None:
-        self._check_begun()
-        if self._compilation is None:
-            raise ValueError("the model must be compiled first: call compile(optimizer, loss)")
-
-    def _output_names_for(self, y_pred: Any) -> list[str | None]:
-        """Names of the outputs: a dict's keys, or those of the layers that make them; None for what has none."""
-        if isinstance(y_pred, dict):
-            return sorted(y_pred)
-        leaves, names = flatten(y_pred), self._output_layer_names()
-        return [None] * len(leaves) if len(names) != len(leaves) else list(names)
-
-    def _output_layer_names(self) -> list[str]:
-        return []
-
-    # ---- the parts of a step, which a subclass may override ----
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """The scalar to minimize: the compiled losses, regularizers and ``add_loss`` values."""
-        total = None
-        if self._compilation is not None and self._compilation.loss is not None:
-            total = self._compilation.loss(self._output_names_for(y_pred), y, y_pred, sample_weight)
-        for extra in self.losses:  # type: ignore[attr-defined]
-            extra = to_tensor(extra)
-            total = extra if total is None else ops.add(total, ops.cast(extra, total.dtype))
-        if total is None:
-            raise ValueError("no loss to compute: give compile() a loss, or call add_loss()")
-        return total
-
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Takes a batch into the metrics and returns all results."""
-        if self._compilation is not None and self._compilation.metrics is not None:
-            self._compilation.metrics.update_state(y, y_pred, sample_weight)
-        return self.get_metrics_result()
-
-    def get_metrics_result(self) -> dict[str, Any]:
-        """All metrics' results by log name."""
-        out: dict[str, Any] = {}
-        for metric in self.metrics:
-            value = metric.result()
-            out.update(value if isinstance(value, dict) else {metric.name: value})
-        return out
-
-    def _metric_items(self) -> list[tuple[str, Any]]:
-        """Log names and metrics."""
-        return [item for m in self.metrics for item in (m.items() if isinstance(m, CompileMetrics) else [(m.name, m)])]
-
-    @property
-    def metrics(self) -> list[Any]:
-        """All metrics: the loss' mean, those of ``compile`` as one, means of several outputs' losses, then those that the
-        model and its layers hold (a model among them keeps its own for itself)."""
-        found = list(self._compilation.parts()) if self._compilation is not None else []
-        found += self._metrics  # type: ignore[attr-defined]
-        for layer in self._all_layers():
-            if not isinstance(layer, Steps):
-                found += layer._metrics
-        return list({id(m): m for m in found}.values())
-
-    @property
-    def metrics_names(self) -> list[str]:
-        """Names of all metrics."""
-        return [m.name for m in self.metrics]
-
-    def _in_order(self, logs: dict[str, Any]) -> Any:
-        """The logs as a list, in the order of the metrics, then the others by name; one alone as it is."""
-        order = [m.name for x in self.metrics for m in (x.metrics if isinstance(x, CompileMetrics) else [x])]
-        names = [*(n for n in order if n in logs), *sorted(n for n in logs if n not in order)]
-        return logs[names[0]] if len(names) == 1 else [logs[n] for n in names]
-
-    def reset_metrics(self) -> None:
-        """Starts all metrics over."""
-        for m in self.metrics:
-            m.reset_state()
-
-    def _loss_of(self, x: Any, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        """``compute_loss``, whether or not an override of it takes ``training``."""
-        takes = inspect.signature(self.compute_loss).parameters
-        by_name = "training" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
-        return self.compute_loss(x, y, y_pred, sample_weight, **({"training": training} if by_name else {}))
-
-    def _track_loss(self, loss: Any, x: Any) -> None:
-        if self._compilation is not None:
-            self._compilation.loss_tracker.update_state(loss, sample_weight=batch_size(x))
-
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """One training step, traced into a graph: forward, loss, gradients, update, metrics. Override it at will.
-
-        Args:
-            data: ``(x, y)``, ``(x, y, sample_weight)``, ``x`` alone, or ``(x,)`` where it is a list; of a generator or
-                data set, what it gives. See ``hornbeam.utils.unpack_x_y_sample_weight``.
+            batch: as the step gets it.
+            logs: those before it.
 
         Returns:
-            The logs, by name.
+            Its logs, as numbers; those before it where it has none, or was skipped.
         """
-        x, y, sample_weight = sources.unpack_x_y_sample_weight(data)
-        with GradientTape() as tape:
-            y_pred = self(x, training=True)  # type: ignore[operator]
-            loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
-            if self._on_nonfinite is not None:
-                loss = finite(loss)
-            scaled = self.optimizer.scale_loss(loss)
-        self._track_loss(loss, x)
-        weights = self.trainable_variables  # type: ignore[attr-defined]
-        if weights:
-            gradients = tape.gradient(scaled, weights)
-            if self._on_nonfinite in _CHECKS_GRADIENTS:
-                check_gradients(gradients, weights)
-            self.optimizer.apply(gradients, weights)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        try:
+            return as_numbers(self.run(batch)) or logs
+        except ValueError as e:
+            return self.logs_after(e, logs)
 
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """One evaluation step, traced into a graph. Override it at will; ``data`` is as for ``train_step``."""
-        x, y, sample_weight = sources.unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)  # type: ignore[operator]
-        loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
-        self._track_loss(loss, x)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+    def logs_after(self, error: ValueError, logs: dict[str, Any], more_ran: bool = False) -> dict[str, Any]:
+        """The logs after a step that a check stopped before it changed anything.
 
-    def predict_step(self, data: Any) -> Any:
-        """One prediction step, traced into a graph. Override it at will; ``data`` is as for ``train_step``."""
-        return self(sources.unpack_x_y_sample_weight(data)[0], training=False)  # type: ignore[operator]
-
-    @property
-    def _has_own_train_step(self) -> bool:
-        return type(self).train_step is not Steps.train_step
-
-    # ---- tracing ----
-    def _step_for(self, kind: str, batch: Any) -> Compiled:
-        """The compiled step for batches like this one."""
-        step = self._steps[kind].get(self._step_key(kind, batch))
-        if step is not None:
-            return step  # type: ignore[no-any-return]
-        with one_at_a_time():
-            step = self._steps[kind].get(self._step_key(kind, batch))  # another thread may have made it meanwhile
-            if step is None:
-                step = self._trace_step(kind, batch)
-                self._steps[kind].put(self._step_key(kind, batch), step)  # tracing may have made weights
-        return step  # type: ignore[no-any-return]
-
-    def _step_key(self, kind: str, batch: Any) -> Any:
-        checks = (self._on_nonfinite is not None, self._on_nonfinite in _CHECKS_GRADIENTS)
-        layers = list(self._all_layers())
-        return (
-            signature(batch),
-            tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
-            (*checks, *(v.trainable for x in layers for v in x._own_weights)) if kind == "train" else (),
-            tuple(x.trainable for x in layers),
-        )
-
-    def _trace_step(self, kind: str, batch: Any) -> Compiled:
-        fn: Callable[[Any], Any] = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[
-            kind
-        ]
-        present = [a for a in flatten(batch) if a is not None]
-        specs = [(a.dtype.name, (_core.Dim("batch"), *a.shape[1:])) for a in present]
-        self._build_eagerly(batch)
-
-        def call(*leaves: Any) -> Any:
-            it = iter(leaves)
-            self._clear_losses()  # type: ignore[attr-defined]
-            out = fn(pack_like(batch, [None if a is None else next(it) for a in flatten(batch)]))
-            self._clear_losses()  # type: ignore[attr-defined]
-            return out
-
-        step = Compiled(
-            call, [None] * len(present), specs, input_names(self, batch), threads=getattr(self, "_threads", 0)
-        )
-        step.batch = encode(batch)  # what a file says of it
-        return step
-
-    def _build_eagerly(self, batch: Any) -> None:
-        """Builds a model from its first batch's shapes, so that weights exist before the step is traced."""
-        if all(layer.built for layer in self._all_layers()):  # type: ignore[attr-defined]
-            return
-        x = sources.unpack_x_y_sample_weight(batch)[0]
-        if not self._can_call():
-            return  # a model that only trains: its train_step calls the parts
-        with Trace() as trace:
-            leaves = [
-                trace.input(f"x{i}", a.dtype.name, (_core.Dim("batch"), *a.shape[1:])) for i, a in enumerate(flatten(x))
-            ]
-            self(pack_like(x, leaves))  # type: ignore[operator]
-        self._clear_losses()  # type: ignore[attr-defined]
-
-    def _can_call(self) -> bool:
-        """Whether the model itself has a computation."""
-        return True
-
-    def _run_step(self, kind: str, batch: Any) -> Any:
-        if getattr(self, "run_eagerly", False):
-            return self._run_eagerly(kind, batch)
-        step = self._step_for(kind, batch)
-        return step.rebuild(step.executable.run([a for a in flatten(batch) if a is not None]))
-
-    def _logs_of_nonfinite(self, kind: str, error: ValueError, logs: dict[str, Any]) -> dict[str, Any]:
-        """The logs after a step that was stopped before it changed anything; ``logs`` are those before it.
+        Args:
+            error: what it raised.
+            logs: those before it.
+            more_ran: whether steps have gone well since then.
 
         Raises:
-            ValueError: the error, when it is another, or ``on_nonfinite`` is "raise".
+            ValueError: the error, when it is another, or ``on_nonfinite`` lets it through.
         """
-        if kind != "train" or self._on_nonfinite not in ("skip", "stop") or "[check_finite]" not in str(error):
+        model = self._model
+        if self.kind != "train" or not model._on_nonfinite.catches or not is_nonfinite(error):
             raise error
-        if self._on_nonfinite == "stop":
-            self.stop_training = True
+        if model._on_nonfinite.stops:
+            model.stop_training = True
             return {"loss": math.nan}
+        if more_ran and not model._has_own_train_step:
+            logs = as_numbers(model.get_metrics_result())
         return logs or {"loss": math.nan}
 
-    def _run_eagerly(self, kind: str, batch: Any) -> Any:
-        """The step op by op. A loss that is no number leaves the state as it was, as a compiled step does."""
-        fn = {"train": self.train_step, "test": self.test_step, "predict": self.predict_step}[kind]
-        watched = self._on_nonfinite is not None and kind == "train"
-        kept = [(v, v.numpy()) for v in self.variables] if watched else []  # type: ignore[attr-defined]
+    def _function(self) -> Callable[[Any], Any]:
+        model = self._model
+        return {"train": model.train_step, "test": model.test_step, "predict": model.predict_step}[self.kind]
+
+    def _run_eagerly(self, batch: Any) -> Any:
+        """The step op by op. A loss that is no number leaves the state as it was, as a program does."""
+        model = self._model
+        watched = model._on_nonfinite.checks_loss and self.kind == "train"
+        kept = [(v, v.numpy()) for v in model.variables] if watched else []
         try:
-            return fn(map_structure(lambda a: None if a is None else Tensor(a), batch))
+            return self._function()(map_structure(lambda a: None if a is None else Tensor(a), batch))
         except ValueError:
             for v, value in kept:
                 v.assign(value)
             raise
         finally:
-            self._clear_losses()  # type: ignore[attr-defined]
+            model._clear_losses()
+
+    # ---- tracing ----
+    def program(self, batch: Any) -> Compiled:
+        """The program for batches like this one."""
+        programs = self._model._programs[self.kind]
+        found: Compiled | None = programs.get(self._key(batch))
+        if found is None:
+            with one_at_a_time():
+                found = programs.get(self._key(batch))  # another thread may have made it meanwhile
+                if found is None:
+                    found = self._trace(batch)
+                    programs.put(self._key(batch), found)  # tracing may have made weights
+        return found
+
+    def _key(self, batch: Any) -> Any:
+        policy, layers = self._model._on_nonfinite, list(self._model._all_layers())
+        checks = (policy.checks_loss, policy.checks_gradients)
+        return (
+            signature(batch),
+            tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
+            (*checks, *(v.trainable for x in layers for v in x._own_weights)) if self.kind == "train" else (),
+            tuple(x.trainable for x in layers),
+        )
+
+    def _trace(self, batch: Any) -> Compiled:
+        model, fn = self._model, self._function()
+        present = [a for a in flatten(batch) if a is not None]
+        specs = [(a.dtype.name, (_core.Dim("batch"), *a.shape[1:])) for a in present]
+        self._build(batch)
+
+        def call(*leaves: Any) -> Any:
+            it = iter(leaves)
+            model._clear_losses()
+            out = fn(pack_like(batch, [None if a is None else next(it) for a in flatten(batch)]))
+            model._clear_losses()
+            return out
+
+        names = array_names(model._input_tensor_names(), batch)
+        program = Compiled(call, [None] * len(present), specs, names, threads=model._threads)
+        program.batch = encode(batch)  # what a file says of it
+        return program
+
+    def _build(self, batch: Any) -> None:
+        """Builds a model from its first batch's shapes, so that weights exist before the step is traced."""
+        model = self._model
+        if all(layer.built for layer in model._all_layers()):
+            return
+        x = sources.unpack_x_y_sample_weight(batch)[0]
+        if not model._can_call():
+            return  # a model that only trains: its train_step calls the parts
+        with Trace() as trace:
+            leaves = [
+                trace.input(f"x{i}", a.dtype.name, (_core.Dim("batch"), *a.shape[1:])) for i, a in enumerate(flatten(x))
+            ]
+            model(pack_like(x, leaves))
+        model._clear_losses()

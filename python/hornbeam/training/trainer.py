@@ -11,11 +11,12 @@ from hornbeam.callbacks.callback_list import CallbackList, as_numbers
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import integer, positive_int
 from hornbeam.training import data as sources
-from hornbeam.training.feeds import ArrayFeed, BatchFeed
-from hornbeam.training.steps import Steps
+from hornbeam.training.feeds import ArrayFeed, BatchFeed, Feed
+from hornbeam.training.step_parts import StepParts
+from hornbeam.training.steps import Step
 
 
-class Trainer(Steps):
+class Trainer(StepParts):
     """What ``Model`` adds to ``Layer``: the loops over epochs and batches."""
 
     # ---- fit ----
@@ -79,13 +80,22 @@ class Trainer(Steps):
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = _split((x, y, sample_weight), validation_split)
         feed = self._feed(
-            "fit", x, y, sample_weight, batch_size, steps_per_epoch, "steps_per_epoch", shuffle, class_weight, passes
+            "fit",
+            Step(self, "train"),
+            (x, y, sample_weight),
+            batch_size,
+            steps_per_epoch,
+            "steps_per_epoch",
+            shuffle,
+            class_weight,
+            passes,
         )
-        val_feed: Any = None
+        val_feed: Feed | None = None
         if validation_data is not None:
             val_size = batch_size if validation_batch_size is None else validation_batch_size
             data = sources.unpack_x_y_sample_weight(validation_data)
-            val_feed = self._feed("validation", *data, val_size, validation_steps, "validation_steps")
+            test = Step(self, "test")
+            val_feed = self._feed("validation", test, data, val_size, validation_steps, "validation_steps")
         watch = self._watch(callbacks, verbose, epochs, feed.steps, add_history=True)
         self.stop_training = False
         on_nonfinite = self._on_nonfinite  # a callback may set it, for this fit
@@ -95,7 +105,7 @@ class Trainer(Steps):
             for epoch in range(initial_epoch, epochs):
                 self.reset_metrics()
                 watch.on_epoch_begin(epoch)
-                logs = feed.epoch("train", watch) or as_numbers(self.get_metrics_result())
+                logs = feed.epoch(watch) or as_numbers(self.get_metrics_result())
                 if val_feed is not None and _is_due(epoch + 1, validation_freq):
                     logs.update({f"val_{k}": v for k, v in self._test_pass(val_feed, watch).items()})
                 watch.on_epoch_end(epoch, logs)
@@ -114,17 +124,17 @@ class Trainer(Steps):
     def _feed(
         self,
         caller: str,
-        x: Any,
-        y: Any,
-        sample_weight: Any,
+        step: Step,
+        given: tuple[Any, Any, Any],
         batch_size: Any,
         steps: Any,
         steps_name: str = "steps",
         shuffle: Any = False,
         class_weight: Any = None,
         epochs: int = 1,
-    ) -> Any:
-        """The batches of what ``fit``, ``evaluate`` or ``predict`` was given."""
+    ) -> Feed:
+        """The batches of what ``fit``, ``evaluate`` or ``predict`` was given: x, y and sample_weight."""
+        x, y, sample_weight = given
         limit = None if steps is None else positive_int(steps_name, steps)
         size = None if batch_size is None else sources.batch_size_of(batch_size)
         if not isinstance(shuffle, (bool, np.bool_)) and shuffle != "batch":
@@ -138,7 +148,7 @@ class Trainer(Steps):
                         f"`{name}` needs `x` to be arrays; other sources give it with each batch. Received: x of type "
                         f"{type(x).__name__}"
                     )
-            return BatchFeed(self, limit, x, class_weight, bool(shuffle), epochs)
+            return BatchFeed(step, limit, x, class_weight, bool(shuffle), epochs)
         x, y = sources.to_arrays("x", x), sources.to_arrays("y", y)
         sample_weight = sources.to_arrays("sample_weight", sample_weight)
         n = sources.cardinality(x, y, sample_weight)
@@ -148,7 +158,7 @@ class Trainer(Steps):
             sample_weight = _weights_of_classes(y, sample_weight, class_weight)
         if size is None:
             size = sources.batch_size_of(None) if limit is None else -(-n // limit)
-        return ArrayFeed(self, limit, x, y, sample_weight, max(size, 1), shuffle)
+        return ArrayFeed(step, limit, x, y, sample_weight, max(size, 1), shuffle)
 
     def _watch(
         self, callbacks: Any, verbose: Any, epochs: int, steps: int | None, add_history: bool = False
@@ -163,14 +173,14 @@ class Trainer(Steps):
         return CallbackList(callbacks, add_history, bool(verbose), self, verbose=verbose, epochs=epochs, steps=steps)
 
     # ---- evaluate, predict ----
-    def _test_pass(self, feed: Any, watch: CallbackList) -> dict[str, Any]:
+    def _test_pass(self, feed: Feed, watch: CallbackList) -> dict[str, Any]:
         feed.restart()
         self.stop_evaluating = False
         watch.on_test_begin()
         self.reset_metrics()
-        logs = feed.epoch("test", watch) or as_numbers(self.get_metrics_result())
+        logs = feed.epoch(watch) or as_numbers(self.get_metrics_result())
         watch.on_test_end(logs)
-        return logs  # type: ignore[no-any-return]
+        return logs
 
     def evaluate(
         self,
@@ -202,7 +212,7 @@ class Trainer(Steps):
             ValueError: as for ``fit``.
         """
         self._require_compiled()
-        feed = self._feed("evaluate", x, y, sample_weight, batch_size, steps)
+        feed = self._feed("evaluate", Step(self, "test"), (x, y, sample_weight), batch_size, steps)
         try:
             logs = self._test_pass(feed, self._watch(callbacks, verbose, 1, feed.steps))
         finally:
@@ -233,7 +243,7 @@ class Trainer(Steps):
         Raises:
             ValueError: when sizes disagree, a source gives no batches, or an argument is out of range.
         """
-        feed = self._feed("predict", x, None, None, batch_size, steps)
+        feed = self._feed("predict", Step(self, "predict"), (x, None, None), batch_size, steps)
         watch = self._watch(callbacks, verbose, 1, feed.steps)
         self.stop_predicting = False
         watch.on_predict_begin()
@@ -284,15 +294,12 @@ class Trainer(Steps):
         if class_weight is not None:
             sample_weight = _weights_of_classes(y, sample_weight, class_weight)
         self.reset_metrics()
-        try:
-            logs = as_numbers(self._run_step(kind, (x, y, sample_weight)))
-        except ValueError as e:
-            logs = self._logs_of_nonfinite(kind, e, {})
+        logs = Step(self, kind).run_logged((x, y, sample_weight), {})
         return logs if return_dict else self._in_order(logs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        return map_structure(np.asarray, self._run_step("predict", (sources.to_arrays("x", x),)))
+        return map_structure(np.asarray, Step(self, "predict").run((sources.to_arrays("x", x),)))
 
 
 def _is_due(epoch: int, freq: Any) -> bool:
