@@ -26,12 +26,14 @@ void set_error(const FileError& e) {  // OSError(errno, text) chooses FileNotFou
 }
 PyObject* format_error = nullptr;  // never released: they outlive the interpreter
 PyObject* gradient_error = nullptr;
+PyObject* non_finite_error = nullptr;
 }  // namespace
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Hornbeam's C++ core.";
   format_error = py::exception<FormatError>(m, "FormatError", PyExc_ValueError).release().ptr();
   gradient_error = py::exception<GradientError>(m, "GradientError", PyExc_ValueError).release().ptr();
+  non_finite_error = py::exception<NonFiniteError>(m, "NonFiniteError", PyExc_ValueError).release().ptr();
   py::register_local_exception_translator([](std::exception_ptr p) {
     try {
       if (p) std::rethrow_exception(p);
@@ -39,6 +41,8 @@ PYBIND11_MODULE(_core, m) {
       set_error(format_error, e);
     } catch (const GradientError& e) {
       set_error(gradient_error, e);
+    } catch (const NonFiniteError& e) {
+      set_error(non_finite_error, e);
     } catch (const ValueError& e) {
       set_error(PyExc_ValueError, e);
     } catch (const TypeError& e) {

@@ -1,5 +1,6 @@
 """Every call recorded from real Keras gives the same dtypes, shapes and values here."""
 
+import inspect
 import re
 
 import golden
@@ -64,7 +65,7 @@ def test_every_public_class_has_a_case(face):
 
 
 def test_every_loss_function_and_activation_has_a_case():
-    losses = {getattr(hb.losses, n).__name__ for n in hb.losses.functions.__all__}  # an alias is what it names
+    losses = {f.__name__ for f in vars(hb.losses).values() if inspect.isfunction(f)}  # an alias is what it names
     functions = {*losses, *hb.activations.__all__} - {"get", "serialize", "deserialize"}
     assert functions - _named_in(["losses", "layers", "layer_options"]) == set()
 

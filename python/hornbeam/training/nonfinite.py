@@ -40,12 +40,6 @@ class OnNonfinite(enum.Enum):
         return self is OnNonfinite.STOP
 
 
-def is_nonfinite(error: ValueError) -> bool:
-    """Whether a check raised this. The core's NonFiniteError is a plain ValueError here: only its text, which names the op,
-    tells it from others."""
-    return "[check_finite]" in str(error)
-
-
 def finite(x: Any) -> Any:
     """``x``, which must be finite: else the step raises ValueError, and no variable is written."""
     return emit1("check_finite", [x]) if x.dtype in ("float32", "float64") else ops.cast(finite(_wider(x)), x.dtype)

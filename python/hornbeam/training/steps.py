@@ -14,7 +14,6 @@ from hornbeam.core.trace import Trace
 from hornbeam.core.tree import flatten, map_structure, pack_like, signature
 from hornbeam.core.whole import one_at_a_time
 from hornbeam.training import data as sources
-from hornbeam.training.nonfinite import is_nonfinite
 from hornbeam.training.signatures import array_names, encode
 from hornbeam.training.step_parts import StepParts
 
@@ -82,7 +81,7 @@ class Step:
             ValueError: the error, when it is another, or ``on_nonfinite`` lets it through.
         """
         model = self._model
-        if self.kind != "train" or not model._on_nonfinite.catches or not is_nonfinite(error):
+        if self.kind != "train" or not model._on_nonfinite.catches or not isinstance(error, _core.NonFiniteError):
             raise error
         if model._on_nonfinite.stops:
             model.stop_training = True
