@@ -641,7 +641,7 @@ case(
 )
 case("power", ops.power, [np.array([2, -3, 5]), np.array([10, 3, 0])], np.power, grad=False)
 
-# Ops with checks of their own, elsewhere: structural ones, control flow (test_control.py) and random numbers (test_random.py).
+# Ops with checks of their own, elsewhere: structural ones, control flow (test_control.py) and random numbers (test_ops.py).
 ELSEWHERE = {
     "input",
     "variable",

@@ -1,5 +1,5 @@
 // Control flow over sub-graphs: scan, cond and while_loop. Captured values are explicit inputs; the runtime plans each
-// sub-graph as a sub-program (runtime/build.cpp).
+// sub-graph as a sub-program (runtime/cpu/build.cpp).
 #include "schema/control.hpp"
 
 #include "hornbeam/gradients.hpp"

@@ -1,5 +1,5 @@
 // Elementary functions on Vec. Coefficients are our own least-squares fits on Chebyshev nodes; errors are against
-// correctly rounded float32, checked in tests/cpp/test_math.cpp.
+// correctly rounded float32, checked in tests/cpp/test_kernels.cpp.
 #pragma once
 
 #include "kernels/cpu/isa/vec.hpp"
