@@ -1,6 +1,7 @@
 // dtype.hpp, tensor.hpp and error.hpp given what they cannot take, and how much memory a process may have.
 #include <sys/resource.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -150,6 +151,53 @@ TEST(PublicVariable, NoChangeIsLost) {
     });
   for (auto& t : team) t.join();
   EXPECT_EQ(v.version(), 80000u);
+}
+
+// A device's copy, which counts how often it is fetched.
+struct FakeDevice : DeviceValue {
+  float value;
+  mutable std::atomic<int> fetched{0};
+  explicit FakeDevice(float v) : value(v) {}
+  void read(void* host, size_t bytes) const override {
+    for (size_t i = 0; i < bytes / sizeof(float); ++i) static_cast<float*>(host)[i] = value;
+    ++fetched;
+  }
+};
+
+TEST(PublicVariable, WhatADeviceWroteIsFetchedOnceAndWhenAskedFor) {
+  const auto v = std::make_shared<Variable>("w", Tensor::zeros(DType::f32, {5}));
+  const auto device = std::make_shared<FakeDevice>(7.0f);
+  const uint64_t before = v->version();
+  v->written_on(device);
+  EXPECT_GT(v->version(), before);
+  EXPECT_EQ(device->fetched, 0);
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 4; ++i) readers.emplace_back([&] { EXPECT_EQ(v->value().at(4), 7); });
+  for (std::thread& t : readers) t.join();
+  EXPECT_EQ(device->fetched, 1);
+
+  v->written_on(std::make_shared<FakeDevice>(8.0f));
+  v->relocate(Tensor(DType::f32, {5}));
+  EXPECT_EQ(v->value().at(0), 8);
+
+  v->written_on(device);
+  v->assign(Tensor::zeros(DType::f32, {5}));  // of no account any more
+  EXPECT_EQ(v->value().at(0), 0);
+  EXPECT_EQ(device->fetched, 1);
+  EXPECT_ERROR(v->written_on(nullptr), ValueError, "null");
+}
+
+TEST(PublicVariable, ProgramsReadWhatADeviceWrote) {
+  const auto v = std::make_shared<Variable>("w", Tensor::zeros(DType::f32, {3}));
+  Graph g;
+  const Value w = g.read(v);
+  g.assign(v, g.add1("add", {w, w}));
+  g.outputs = {{"w", w}};
+  Executable e(g);
+  EXPECT_EQ(e.run({})[0].at(2), 0);
+  v->written_on(std::make_shared<FakeDevice>(3.0f));
+  EXPECT_EQ(e.run({})[0].at(2), 3);  // a plan that was made before
+  EXPECT_EQ(v->value().at(2), 6);
 }
 
 TEST(PublicVariable, SlabsTakeNoNull) {

@@ -91,6 +91,16 @@ HB_API size_t memory_limit();
 /// Throws MemoryError when `bytes` is more than this process may have; `what` names the array.
 HB_API void check_memory(size_t bytes, const std::string& what);
 
+/// A variable's value in the memory of a device other than the host. Who keeps one compares Variable::version to see
+/// whether the variable was written since.
+class HB_API DeviceValue {
+ public:
+  virtual ~DeviceValue() = default;
+  /// Copies it, all its `bytes`, to the host. Called with a lock held: it must not wait for another of the host's
+  /// threads.
+  virtual void read(void* host, size_t bytes) const = 0;
+};
+
 /// A tensor with a name that programs read and write in place. It may belong to many models.
 class HB_API Variable {
  public:
@@ -101,8 +111,12 @@ class HB_API Variable {
   void set_name(std::string name) { name_ = std::move(name); }
   bool trainable() const { return trainable_; }
   void set_trainable(bool t) { trainable_ = t; }
-  /// The storage itself. Whoever writes to it says so by `changed`.
-  const Tensor& value() const { return value_; }
+  /// The storage itself, in the host's memory; what a device wrote last is fetched first. Whoever writes to it says so
+  /// by `changed`.
+  const Tensor& value() const {
+    if (stale_.load(std::memory_order_acquire)) fetch();
+    return value_;
+  }
   /// The value was written: programs that keep what they made of it (packed weights, say) will make it again. `assign`
   /// and programs that write variables say it themselves.
   void changed() { version_.fetch_add(1, std::memory_order_relaxed); }
@@ -116,14 +130,20 @@ class HB_API Variable {
   /// The storage now, whatever other threads move; and how often any variable's was moved, never 0.
   Tensor storage() const;
   static uint64_t moves();
+  /// A device wrote `value`, its own copy, which is the variable's value until the host's is written again. The host's
+  /// is fetched when somebody asks for it. Throws ValueError when `value` is null.
+  void written_on(std::shared_ptr<const DeviceValue> value);
   /// Whether an optimizer has already placed this variable in a slab.
   bool in_slab() const { return in_slab_; }
 
  private:
   void check_fits(const Tensor& value) const;
+  void fetch() const;
 
   std::string name_;
   Tensor value_;
+  mutable std::shared_ptr<const DeviceValue> device_;  // what the host's copy lacks
+  mutable std::atomic<bool> stale_{false};             // that there is such
   bool trainable_;
   bool in_slab_ = false;
   std::atomic<uint64_t> version_{0};

@@ -183,13 +183,18 @@ void Variable::check_fits(const Tensor& v) const {
 
 void Variable::assign(const Tensor& v) {
   check_fits(v);
+  {
+    Guard hold(g_moving);
+    device_.reset();  // nobody needs it any more
+    stale_.store(false, std::memory_order_release);
+  }
   std::memmove(value_.raw(), v.raw(), value_.bytes());
   changed();
 }
 
 void Variable::relocate(const Tensor& storage) {
   check_fits(storage);
-  std::memmove(storage.raw(), value_.raw(), value_.bytes());
+  std::memmove(storage.raw(), value().raw(), value_.bytes());
   Tensor moved = storage;
   {
     Guard hold(g_moving);
@@ -200,9 +205,30 @@ void Variable::relocate(const Tensor& storage) {
   changed();
 }
 Tensor Variable::storage() const {
+  value();
   Guard hold(g_moving);
   return value_;
 }
+
+void Variable::written_on(std::shared_ptr<const DeviceValue> value) {
+  HB_CHECK(value, "variable \"", name_, "\": a device's value is null");
+  {
+    Guard hold(g_moving);
+    device_ = std::move(value);
+    stale_.store(true, std::memory_order_release);
+    g_moves.fetch_add(1, std::memory_order_release);  // programs on the host ask for the storage again
+  }
+  changed();
+}
+
+void Variable::fetch() const {
+  Guard hold(g_moving);
+  if (!device_) return;  // another thread was first
+  device_->read(value_.raw(), value_.bytes());
+  device_.reset();
+  stale_.store(false, std::memory_order_release);
+}
+
 uint64_t Variable::moves() { return g_moves.load(std::memory_order_acquire); }
 
 void place_in_slab(const std::vector<VariablePtr>& variables) {

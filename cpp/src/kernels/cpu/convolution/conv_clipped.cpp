@@ -55,7 +55,7 @@ std::vector<Call> calls_of(const TapGrid& grid, int64_t h, int64_t w, int64_t de
 
 void pack_forward(const ClippedParams& p, const float* kernel, int64_t panel, float* dst) {
   const int64_t w = p.gemm.panel();
-  p.gemm.pack_block(kernel, p.columns, 1, dst, panel * w, w, 0, int(p.gemm.k));
+  p.gemm.pack_block({kernel, p.columns, 1}, dst, panel * w, w, 0, int(p.gemm.k));
 }
 void pack_input_grad(const ClippedParams& p, const float* kernel, int64_t panel, float* dst) {
   const int64_t w = p.gemm.panel(), width = std::min(w, p.columns - panel * w);  // B[(tap, filter)][channel]

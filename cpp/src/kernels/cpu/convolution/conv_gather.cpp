@@ -79,16 +79,18 @@ void Gather::row(const float* x, const Pixel& p, int64_t r, int64_t skip, int64_
   }
 }
 
-void fill_gather_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+void fill_gather_rows(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const Gather& g = *static_cast<const Gather*>(source);
   const int64_t span = g.run * g.channels, r = k / span, skip = k % span;
   Gather::Pixel p = g.pixel(row);
-  for (int i = 0; i < rows; ++i, g.advance(p)) g.row(a, p, r, skip, depth, dst + i * kTileStride);
+  for (int i = 0; i < rows; ++i, g.advance(p))
+    g.row(static_cast<const float*>(a), p, r, skip, depth, dst + i * kTileStride);
 }
-void fill_gather_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+void fill_gather_columns(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const Gather& g = *static_cast<const Gather*>(source);
   const int64_t span = g.run * g.channels, r = row / span, skip = row % span;
   Gather::Pixel p = g.pixel(k);
-  for (int i = 0; i < depth; ++i, g.advance(p)) g.row(a, p, r, skip, rows, dst + i * kTileRows);
+  for (int i = 0; i < depth; ++i, g.advance(p))
+    g.row(static_cast<const float*>(a), p, r, skip, rows, dst + i * kTileRows);
 }
 }  // namespace hornbeam

@@ -87,8 +87,8 @@ struct Gather {
   /// Copies `depth` columns of a pixel to dst, from run `r` of taps on, leaving out its first `skip`.
   void row(const float* x, const Pixel& p, int64_t r, int64_t skip, int64_t depth, float* dst) const;
 };
-void fill_gather_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
-void fill_gather_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
+void fill_gather_rows(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth);
+void fill_gather_columns(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
 // The algorithms (conv.cpp lists which is taken when). Those without forward, input_grad or kernel_grad in their name
 // serve all three, by the request's op.

@@ -33,7 +33,7 @@ void pack_columns(const KernelCall& c) {
   const auto& p = params_of<KernelGradParams>(c);
   const Range r = part_range(p.gemm.panels(), c.parts, c.part);
   for (int64_t group = 0; group < p.g.groups; ++group)
-    p.gemm.pack(buffer<const float>(c, 1) + group * p.g.group_filters(), p.g.filters, 1,
+    p.gemm.pack({buffer<const float>(c, 1) + group * p.g.group_filters(), p.g.filters, 1},
                 prepacked(c) + group * p.packed, r.begin, r.end);
 }
 

@@ -117,7 +117,7 @@ void pack_forward(const KernelCall& c) {  // B[(tap, channel)][filter] of one gr
   const auto& p = params_of<ConvParams>(c);
   for (const Product& q : p.products) {
     const Range r = part_range(q.gemm.panels(), c.parts, c.part);
-    q.gemm.pack(buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1, prepacked(c) + q.packed,
+    q.gemm.pack({buffer<const float>(c, 1) + q.group * p.g.group_filters(), p.g.filters, 1}, prepacked(c) + q.packed,
                 r.begin, r.end);
     if (r.size() > 0) pack_dot(q, prepacked(c));
   }
@@ -206,7 +206,7 @@ KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
     q.group = group;
     q.gather = Gather::forward(p.g, group);
     choose(r, q, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels());
-    if (!q.window.used) q.gemm.read_in_place(p.g.filters, 1, r.persists(1));
+    if (!q.window.used) q.gemm.read_in_place({nullptr, p.g.filters, 1}, r.persists(1));
     q.base = group * p.g.group_filters();
     q.pixel = p.g.filters, q.line = p.g.out[2] * q.pixel, q.image = p.g.out_pixels() * q.pixel;
     p.products.push_back(std::move(q));

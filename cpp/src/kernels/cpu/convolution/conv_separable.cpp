@@ -34,7 +34,7 @@ void compute_pixels(const SeparableParams& p, const KernelCall& c, int64_t row, 
 void pack_pointwise(const KernelCall& c) {
   const Gemm& g = params_of<SeparableParams>(c).gemm;
   const Range r = part_range(g.panels(), c.parts, c.part);
-  g.pack(buffer<const float>(c, 2), g.n, 1, prepacked(c), r.begin, r.end);
+  g.pack({buffer<const float>(c, 2), g.n, 1}, prepacked(c), r.begin, r.end);
 }
 void multiply(const KernelCall& c) {
   const auto& p = params_of<SeparableParams>(c);

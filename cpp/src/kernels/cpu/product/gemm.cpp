@@ -1,5 +1,7 @@
 #include "kernels/cpu/product/gemm.hpp"
 
+#include "base/half.hpp"
+
 namespace hornbeam {
 namespace {
 constexpr int64_t kNearFloats = 131072;   // of B that L2 keeps
@@ -11,19 +13,40 @@ constexpr int64_t kCacheFloats = 204800;  // of B: about three quarters of a 1 M
 constexpr int64_t kMostColumns = 1024;    // taken together: a tile's rows of them are still near when it is finished
 }  // namespace
 
-void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
-  const int64_t stride = static_cast<const Matrix*>(source)->row_stride;
+namespace {
+// dst[i * to + j] = element (i, j) of what has 16 bits an element.
+void widen(const Operand& m, float* dst, int64_t to, int64_t rows, int64_t columns) {
+  auto copy = [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = static_cast<const T*>(m.data);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j) dst[i * to + j] = to_float(from[i * m.row_stride + j * m.col_stride]);
+  };
+  if (m.dtype == DType::f16)
+    copy(Half{});
+  else
+    copy(BFloat16{});
+}
+}  // namespace
+
+void fill_matrix_rows(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  const Operand& m = *static_cast<const Operand*>(source);
+  if (m.dtype != DType::f32) return widen(m.at(a).from(row, k), dst, kTileStride, rows, depth);
   for (int i = 0; i < rows; ++i) {
-    const float* from = a + (row + i) * stride + k;
+    const float* from = static_cast<const float*>(a) + (row + i) * m.row_stride + k;
     copy_floats(dst + i * kTileStride, from, depth);
     // the next tile's row, which the products of this one give time to come; beyond the last it is nobody's loss
-    for (int d = 0; d < depth; d += 16) __builtin_prefetch(from + rows * stride + d, 0, 2);
+    for (int d = 0; d < depth; d += 16) __builtin_prefetch(from + rows * m.row_stride + d, 0, 2);
   }
 }
-void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
-  const int64_t stride = static_cast<const Matrix*>(source)->col_stride;
+void fill_matrix_columns(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  const Operand& m = *static_cast<const Operand*>(source);
+  if (m.dtype != DType::f32) {
+    const Operand from = m.at(a).from(row, k);
+    return widen({from.data, m.col_stride, m.row_stride, m.dtype}, dst, kTileRows, depth, rows);
+  }
   for (int i = 0; i < depth; ++i) {
-    const float* from = a + (k + i) * stride + row;
+    const float* from = static_cast<const float*>(a) + (k + i) * m.col_stride + row;
     copy_floats(dst + i * kTileRows, from, rows);
     __builtin_prefetch(from + 2 * rows, 0, 2);
   }
@@ -84,9 +107,9 @@ int64_t Gemm::block_floats() const {
   return std::min(columns, column_step()) * std::min<int64_t>(k, kTileDepth);
 }
 
-void Gemm::read_in_place(int64_t row_stride, int64_t col_stride, bool lasts) {
-  const bool well = m <= kFewRows || row_stride % kSetFloats != 0, streams = lasts && n * k > kFarFloats;
-  if (col_stride == 1 && n % isa->lanes == 0 && well && !streams) b_stride = row_stride;
+void Gemm::read_in_place(const Operand& b, bool persistent) {
+  const bool well = m <= kFewRows || b.row_stride % kSetFloats != 0, streams = persistent && n * k > kFarFloats;
+  if (b.dtype == DType::f32 && b.col_stride == 1 && n % isa->lanes == 0 && well && !streams) b_stride = b.row_stride;
 }
 
 int64_t Gemm::column_step() const {
@@ -100,16 +123,20 @@ int Gemm::tile_height(int64_t left) const {
   return int((left + 1) / 2);
 }
 
-void Gemm::pack(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t first, int64_t last) const {
-  for (int64_t p = first; p < last; ++p)
-    pack_panel(b, row_stride, col_stride, out + p * panel() * k, p * panel(), 0, k);
+void Gemm::pack(const Operand& b, float* out, int64_t first, int64_t last) const {
+  for (int64_t p = first; p < last; ++p) pack_panel(b, out + p * panel() * k, p * panel(), 0, k);
 }
 
-void Gemm::pack_panel(const float* b, int64_t row_stride, int64_t col_stride, float* dst, int64_t j, int64_t k0,
-                      int64_t depth) const {
+void Gemm::pack_panel(const Operand& operand, float* dst, int64_t j, int64_t k0, int64_t depth) const {
   const int w = panel();
   const int cols = int(std::min<int64_t>(w, n - j));
-  b += k0 * row_stride + j * col_stride;
+  const Operand first = operand.from(k0, j);
+  if (first.dtype != DType::f32) {
+    if (cols < w) std::fill(dst, dst + depth * w, 0.0f);
+    return widen(first, dst, w, depth, cols);
+  }
+  const float* b = first.floats();
+  const int64_t row_stride = first.row_stride, col_stride = first.col_stride;
   if (col_stride == 1) {
     for (int64_t i = 0; i < depth; ++i, dst += w) {
       for (int at = 0; at < cols; at += 16) __builtin_prefetch(b + (i + 32) * row_stride + at);
@@ -130,15 +157,14 @@ void Gemm::pack_panel(const float* b, int64_t row_stride, int64_t col_stride, fl
     for (int c = 0; c < w; ++c) dst[c] = c < cols ? b[i * row_stride + c * col_stride] : 0;
 }
 
-void Gemm::pack_block(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t j, int64_t width,
-                      int64_t k0, int depth) const {
+void Gemm::pack_block(const Operand& b, float* out, int64_t j, int64_t width, int64_t k0, int depth) const {
   for (int64_t at = j; at < j + width; at += panel()) {
-    pack_panel(b, row_stride, col_stride, out, at, k0, depth);
+    pack_panel(b, out, at, k0, depth);
     out += int64_t(panel()) * depth;
   }
 }
 
-void Gemm::block(const void* source, FillTile fill, const float* a, const PanelSource& panels_at, float* c, int64_t ldc,
+void Gemm::block(const void* source, FillTile fill, const void* a, const PanelSource& panels_at, float* c, int64_t ldc,
                  int64_t row, int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate,
                  const TileEnd& end) const {
   alignas(64) float tile[kTileRows * kTileStride];

@@ -9,14 +9,26 @@
 namespace hornbeam {
 
 /// Copies `rows` x `depth` of A into a tile. Row form: dst[i * kTileStride + k]; column form: dst[k * kTileRows + i].
-using FillTile = void (*)(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
+using FillTile = void (*)(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
-/// A matrix in memory as a source of tiles of A: rows contiguous (fill_matrix_rows) or columns (fill_matrix_columns).
-struct Matrix {
-  int64_t row_stride, col_stride;
+/// A matrix in memory: element (i, j) is data[i * row_stride + j * col_stride]. Products are of float32: float16 and
+/// bfloat16 are widened where they are packed, or copied into tiles.
+struct Operand {
+  const void* data = nullptr;  // null where it is known as the kernel runs alone
+  int64_t row_stride = 0, col_stride = 0;
+  DType dtype = DType::f32;
+
+  /// The same matrix elsewhere.
+  Operand at(const void* other) const { return {other, row_stride, col_stride, dtype}; }
+  /// From another of its elements on.
+  Operand from(int64_t row, int64_t column) const {
+    return at(static_cast<const char*>(data) + (row * row_stride + column * col_stride) * int64_t(dtype_size(dtype)));
+  }
+  const float* floats() const { return static_cast<const float*>(data); }
 };
-void fill_matrix_rows(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
-void fill_matrix_columns(const void* source, const float* a, float* dst, int64_t row, int rows, int64_t k, int depth);
+/// Tiles of an Operand `source` that lies at `a`: rows contiguous, or columns.
+void fill_matrix_rows(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth);
+void fill_matrix_columns(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
 /// What is done to a finished product in registers: a bias added (null: none), a residual that lies as the result does
 /// (null: none), relu.
@@ -54,42 +66,38 @@ struct Gemm {
   int64_t panels() const { return (n + panel() - 1) / panel(); }
   int64_t packed_size() const { return b_stride ? 0 : panels() * panel() * k; }  // floats
   /// Reads B unpacked when that is the better way: few rows would not pay for the packing, and it costs little where
-  /// the rows of B spread over the cache. A large B whose packed form lasts is better packed.
-  void read_in_place(int64_t row_stride, int64_t col_stride, bool lasts);
+  /// the rows of B spread over the cache. A large B whose packed form persists is better packed, and what is not
+  /// float32 must be.
+  void read_in_place(const Operand& b, bool persistent);
   /// Whether B is large enough to be packed block by block, by the part that reads the block next (see run_blocks).
   bool pack_by_blocks();
   int64_t block_floats() const;  // that such a part needs
   int parts() const { return row_parts * col_parts; }
   int registers_for(int columns) const { return (columns + isa->lanes - 1) / isa->lanes; }
 
-  /// Packs panels [first, last) of B, b[k * row_stride + n * col_stride], into `out`.
-  void pack(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t first, int64_t last) const;
-
+  /// Packs panels [first, last) of B into `out`.
+  void pack(const Operand& b, float* out, int64_t first, int64_t last) const;
   /// The same for the depths [k0, k0 + depth) and `width` columns from j on.
-  void pack_block(const float* b, int64_t row_stride, int64_t col_stride, float* out, int64_t j, int64_t width,
-                  int64_t k0, int depth) const;
+  void pack_block(const Operand& b, float* out, int64_t j, int64_t width, int64_t k0, int depth) const;
   /// The same for all panels.
-  void pack_all(const float* b, int64_t row_stride, int64_t col_stride, float* out) const {
-    pack(b, row_stride, col_stride, out, 0, panels());
-  }
+  void pack_all(const Operand& b, float* out) const { pack(b, out, 0, panels()); }
 
   /// Computes the block of C that belongs to `part`. `finish(row, rows, column, columns)` runs on each finished
   /// block of rows while it is in cache.
   template <class Finish>
-  void run(int part, const void* source, FillTile fill, const float* a, const float* packed, float* c, int64_t ldc,
+  void run(int part, const void* source, FillTile fill, const void* a, const float* packed, float* c, int64_t ldc,
            const TileEnd& end, Finish finish) const {
     run_range(part, {0, k}, source, fill, a, packed, c, ldc, end, finish);
   }
-  /// All of C = A B, with A a matrix; a smaller `rows` than planned takes the first ones.
-  void multiply(const Matrix& matrix, const float* a, const float* packed, float* c, int64_t ldc, int64_t rows) const {
-    multiply_depth(k, matrix, a, packed, c, ldc, rows);
+  /// All of C = A B; a smaller `rows` than planned takes the first ones.
+  void multiply(const Operand& a, const float* packed, float* c, int64_t ldc, int64_t rows) const {
+    multiply_depth(k, a, packed, c, ldc, rows);
   }
   /// The same over the first `depth` of k.
-  void multiply_depth(int64_t depth, const Matrix& matrix, const float* a, const float* packed, float* c, int64_t ldc,
-                      int64_t rows) const {
+  void multiply_depth(int64_t depth, const Operand& a, const float* packed, float* c, int64_t ldc, int64_t rows) const {
     Gemm g = *this;
     g.m = rows;
-    g.run_range(0, {0, depth}, &matrix, column ? fill_matrix_columns : fill_matrix_rows, a, packed, c, ldc, {},
+    g.run_range(0, {0, depth}, &a, column ? fill_matrix_columns : fill_matrix_rows, a.data, packed, c, ldc, {},
                 [](int64_t, int64_t, int64_t, int64_t) {});
   }
   /// The same with A's rows read in place, `row_stride` apart, rather than copied: for rows that stay in L1.
@@ -102,16 +110,16 @@ struct Gemm {
                      int64_t rows, const Range& of, const TileEnd& end) const;
   /// The same with B packed on the way, `work` being the part's own block_floats().
   template <class Finish>
-  void run_blocks(int part, const void* source, FillTile fill, const float* a, const float* b, int64_t row_stride,
-                  int64_t col_stride, float* work, float* c, int64_t ldc, const TileEnd& end, Finish finish) const {
+  void run_blocks(int part, const void* source, FillTile fill, const void* a, const Operand& b, float* work, float* c,
+                  int64_t ldc, const TileEnd& end, Finish finish) const {
     each_block(part, {0, k}, [&](const Range& rows, int64_t j, int64_t width, int64_t p, int depth, bool last) {
-      pack_block(b, row_stride, col_stride, work, j, width, p, depth);
+      pack_block(b, work, j, width, p, depth);
       run_rows(rows, source, fill, a, {work, j, depth}, c, ldc, j, width, p, depth, add || p > 0, last, end, finish);
     });
   }
   /// The same over a range of k alone.
   template <class Finish>
-  void run_range(int part, Range depths, const void* source, FillTile fill, const float* a, const float* packed,
+  void run_range(int part, Range depths, const void* source, FillTile fill, const void* a, const float* packed,
                  float* c, int64_t ldc, const TileEnd& end, Finish finish) const {
     each_block(part, depths, [&](const Range& rows, int64_t j, int64_t width, int64_t p, int depth, bool last) {
       const PanelSource at =
@@ -130,8 +138,7 @@ struct Gemm {
     int64_t first, step;
   };
   int64_t column_step() const;  // columns of C taken together, so that their panels stay in L2
-  void pack_panel(const float* b, int64_t row_stride, int64_t col_stride, float* dst, int64_t j, int64_t k0,
-                  int64_t depth) const;
+  void pack_panel(const Operand& b, float* dst, int64_t j, int64_t k0, int64_t depth) const;
 
   // The blocks of a part: f(rows, first column, columns, first depth, depths, whether it is the last depth).
   template <class F>
@@ -149,7 +156,7 @@ struct Gemm {
       }
   }
   template <class Finish>
-  void run_rows(const Range& rows, const void* source, FillTile fill, const float* a, const PanelSource& panels_at,
+  void run_rows(const Range& rows, const void* source, FillTile fill, const void* a, const PanelSource& panels_at,
                 float* c, int64_t ldc, int64_t j, int64_t width, int64_t p, int depth, bool accumulate, bool last,
                 const TileEnd& end, Finish finish) const {
     int tiles = 0;
@@ -161,7 +168,7 @@ struct Gemm {
       i += h;
     }
   }
-  void block(const void* source, FillTile fill, const float* a, const PanelSource& panels_at, float* c, int64_t ldc,
+  void block(const void* source, FillTile fill, const void* a, const PanelSource& panels_at, float* c, int64_t ldc,
              int64_t row, int rows, int64_t first, int64_t width, int64_t k0, int depth, bool accumulate,
              const TileEnd& end) const;
 };

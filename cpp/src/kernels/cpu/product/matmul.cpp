@@ -17,7 +17,7 @@ struct MatmulParams {
   std::vector<int64_t> a_offset, b_offset;  // of each batch entry, in elements
   std::vector<int64_t> b_unique;            // the entries of B that are packed
   std::vector<int> b_index;                 // batch entry -> packed entry
-  Matrix a, b;
+  Operand a, b;                             // but for where they are
 };
 
 void pack_b(const KernelCall& c) {
@@ -29,8 +29,7 @@ void pack_b(const KernelCall& c) {
   for (int64_t i = r.begin; i < r.end;) {
     const int64_t entry = i / p.gemm.panels(), first = i % p.gemm.panels();
     const int64_t last = std::min(p.gemm.panels(), first + r.end - i);
-    p.gemm.pack(b + p.b_unique[size_t(entry)], p.b.row_stride, p.b.col_stride, packed + entry * p.gemm.packed_size(),
-                first, last);
+    p.gemm.pack(p.b.at(b + p.b_unique[size_t(entry)]), packed + entry * p.gemm.packed_size(), first, last);
     i += last - first;
   }
 }
@@ -88,7 +87,7 @@ void multiply(const KernelCall& c) {
     TileEnd end = p.epilogue.end(c);
     if (end.residual) end.residual += base;
     if (p.by_blocks)
-      p.gemm.run_blocks(part, &p.a, fill, a, buffer<const float>(c, p.right), p.b.row_stride, p.b.col_stride,
+      p.gemm.run_blocks(part, &p.a, fill, a, p.b.at(buffer<const float>(c, p.right)),
                         buffer<float>(c, c.work) + c.thread * p.gemm.block_floats(), out, p.n, end, finish);
     else
       p.gemm.run(part, &p.a, fill, a, packed, out, p.n, end, finish);
@@ -137,8 +136,8 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   MatmulParams p;
   p.m = y[y.size() - 2], p.n = y.back();
   p.k = ta ? a[a.size() - 2] : a.back();
-  p.a = ta ? Matrix{1, a.back()} : Matrix{a.back(), 1};
-  p.b = tb ? Matrix{1, b.back()} : Matrix{b.back(), 1};
+  p.a = ta ? Operand{nullptr, 1, a.back()} : Operand{nullptr, a.back(), 1};
+  p.b = tb ? Operand{nullptr, 1, b.back()} : Operand{nullptr, b.back(), 1};
   const Shape batch(y.begin(), y.end() - 2);
   p.batch = shape_product(batch);
   Walk walk = Walk::broadcast(batch, {Shape(a.begin(), a.end() - 2), Shape(b.begin(), b.end() - 2)});
@@ -173,11 +172,11 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   if (turned) {
     std::swap(p.left, p.right);
     std::swap(p.m, p.n);
-    p.a = {p.k, 1}, p.b = {p.n, 1};
+    p.a = {nullptr, p.k, 1}, p.b = {nullptr, p.n, 1};
   }
   p.gemm = Gemm::plan(r.target.isa, p.m, p.n, p.k, ta && !turned, r.target.threads);
   if (p.batch == 1 && !turned && dots_pay(p, r.target.isa->lanes)) return plan_dots(r, std::move(p));
-  p.gemm.read_in_place(p.b.row_stride, p.b.col_stride, r.persists(size_t(p.right)));
+  p.gemm.read_in_place(p.b, r.persists(size_t(p.right)));
   p.by_blocks = p.batch == 1 && !r.persists(size_t(p.right)) && p.gemm.pack_by_blocks();
   p.epilogue = Epilogue::plan(r, 2, p.n);
   const int64_t pack_units = int64_t(p.b_unique.size()) * p.gemm.panels();

@@ -93,7 +93,7 @@ void hide(const AttentionParams& p, const KernelCall& c, const Head& h, int64_t 
 }
 
 void pack_scaled_keys(const AttentionParams& p, const float* k, float* packed) {
-  p.scores.pack_all(k, 1, p.q_stride(), packed);
+  p.scores.pack_all({k, 1, p.q_stride()}, packed);
   p.isa->scale_shift(packed, packed, p.scores.packed_size(), p.scale, 0.0f);
 }
 
@@ -127,10 +127,10 @@ void run_forward(const KernelCall& c) {
     const float* v = buffer<const float>(c, 2) + h.sample * p.keys * p.v_stride() + h.head * p.width;
     float* y = buffer<float>(c, c.out) + h.sample * p.rows * p.v_stride() + h.head * p.width;
     pack_scaled_keys(p, k, keys);
-    p.values.pack_all(v, p.v_stride(), 1, values);
+    p.values.pack_all({v, p.v_stride(), 1}, values);
     for (int64_t first = h.rows.begin; first < h.rows.end; first += p.block) {
       const int64_t n = std::min(p.block, h.rows.end - first), seen = p.seen(first / p.block * p.block + p.block);
-      narrowed(p.scores, seen).multiply({p.q_stride(), 1}, q + first * p.q_stride(), keys, scores, p.row, n);
+      narrowed(p.scores, seen).multiply({q + first * p.q_stride(), p.q_stride(), 1}, keys, scores, p.row, n);
       float inverse[kBlock];
       for (int64_t i = 0; i < n; ++i) {
         float* row = scores + i * p.row;
@@ -170,8 +170,8 @@ void run_backward(const KernelCall& c) {
     float *dq = buffer<float>(c, c.out) + q_at, *dk = buffer<float>(c, c.out + 1) + k_at,
           *dv = buffer<float>(c, c.out + 2) + v_at;
     pack_scaled_keys(p, k, keys);
-    p.d_weights.pack_all(v, 1, p.v_stride(), values);
-    p.d_query.pack_all(k, p.q_stride(), 1, plain_keys);
+    p.d_weights.pack_all({v, 1, p.v_stride()}, values);
+    p.d_query.pack_all({k, p.q_stride(), 1}, plain_keys);
     for (int64_t s = 0; s < p.keys; ++s) {
       std::fill(dk + s * p.q_stride(), dk + s * p.q_stride() + p.depth, 0.0f);
       std::fill(dv + s * p.v_stride(), dv + s * p.v_stride() + p.width, 0.0f);
@@ -179,8 +179,8 @@ void run_backward(const KernelCall& c) {
     for (int64_t first = 0; first < p.rows; first += p.block) {
       const int64_t n = std::min(p.block, p.rows - first), seen = p.seen(first + p.block);
       const float *q_rows = q + first * p.q_stride(), *dy_rows = dy + first * p.v_stride();
-      narrowed(p.scores, seen).multiply({p.q_stride(), 1}, q_rows, keys, weights, p.row, n);
-      narrowed(p.d_weights, seen).multiply({p.v_stride(), 1}, dy_rows, values, slopes, p.row, n);
+      narrowed(p.scores, seen).multiply({q_rows, p.q_stride(), 1}, keys, weights, p.row, n);
+      narrowed(p.d_weights, seen).multiply({dy_rows, p.v_stride(), 1}, values, slopes, p.row, n);
       for (int64_t i = 0; i < n; ++i) {
         const int64_t t = first + i;
         float *w = weights + i * p.row, *s = slopes + i * p.row;

@@ -34,12 +34,12 @@ struct RecurrentParams {
 void pack_kernel(const KernelCall& c) {
   const auto& p = params_of<RecurrentParams>(c);
   const Range r = part_range(p.gemm.panels(), c.parts, c.part);
-  p.gemm.pack(buffer<const float>(c, RecurrentLayout::kernel), p.width(), 1, prepacked(c), r.begin, r.end);
+  p.gemm.pack({buffer<const float>(c, RecurrentLayout::kernel), p.width(), 1}, prepacked(c), r.begin, r.end);
 }
 void pack_transposed(const KernelCall& c) {
   const auto& p = params_of<RecurrentParams>(c);
   const Range r = part_range(p.gemm.panels(), c.parts, c.part);
-  p.gemm.pack(buffer<const float>(c, RecurrentLayout::kernel), 1, p.width(), prepacked(c), r.begin, r.end);
+  p.gemm.pack({buffer<const float>(c, RecurrentLayout::kernel), 1, p.width()}, prepacked(c), r.begin, r.end);
 }
 
 // A value of all steps and rows, [batch, steps, width].
@@ -69,7 +69,7 @@ void run_forward(const KernelCall& c) {
     const int64_t t = p.step_at(s), prev = p.before(t);
     const float* h_prev = s ? h.at(rows.begin, prev) : in(l.h0) + rows.begin * u;
     const int64_t h_stride = s ? p.steps * u : u;
-    p.gemm.multiply({h_stride, 1}, h_prev, prepacked(c), hp, w, rows.size());
+    p.gemm.multiply({h_prev, h_stride, 1}, prepacked(c), hp, w, rows.size());
     for (int64_t b = rows.begin; b < rows.end; ++b) {
       const int64_t i = b - rows.begin;
       CellStep step{
@@ -131,7 +131,7 @@ void run_backward(const KernelCall& c) {
                    h.at(b, t), cs.at(b, t), gates.at(b, t), dh_row, dc_row, dxp.at(b, t), dhp.at(b, t),
                    direct + i * u});
     }
-    p.gemm.multiply({p.steps * w, 1}, dhp.at(rows.begin, t), prepacked(c), dh, u, n);
+    p.gemm.multiply({dhp.at(rows.begin, t), p.steps * w, 1}, prepacked(c), dh, u, n);
     for (int64_t i = 0; i < n * u; ++i) dh[i] += direct[i];
   }
   std::memcpy(out(1) + rows.begin * u, dh, size_t(n * u) * 4);
