@@ -1,7 +1,9 @@
 // Chooses the ISA table once. HB_ISA forces one; asking for one this CPU cannot run is an error, not a crash.
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/check.hpp"
 #include "base/guard.hpp"
@@ -24,9 +26,8 @@ HB_ISA_DECLARE(avx512)
 
 namespace {
 struct Tables {
-  IsaTable table[3] = {};
-  const char* names[4] = {};
-  int count = 0;
+  std::vector<std::unique_ptr<const IsaTable>> list;  // best first
+  std::vector<const char*> names;                     // ends with a null
   Tables() {
 #ifdef HB_HAS_AVX512
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
@@ -37,11 +38,13 @@ struct Tables {
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) add(isa::avx2::make_table);
 #endif
     add(isa::scalar::make_table);
+    names.push_back(nullptr);
   }
   void add(void (*make)(IsaTable&)) {
-    make(table[count]);
-    names[count] = table[count].name;
-    ++count;
+    auto table = std::make_unique<IsaTable>();
+    make(*table);
+    names.push_back(table->name);
+    list.push_back(std::move(table));
   }
 };
 const Tables& tables() {
@@ -51,13 +54,12 @@ const Tables& tables() {
 }  // namespace
 
 const IsaTable* find_isa(const char* name) {
-  const Tables& t = tables();
-  for (int i = 0; i < t.count; ++i)
-    if (std::strcmp(t.names[i], name) == 0) return &t.table[i];
+  for (const auto& table : tables().list)
+    if (std::strcmp(table->name, name) == 0) return table.get();
   return nullptr;
 }
 
-const char* const* available_isas() { return tables().names; }
+const char* const* available_isas() { return tables().names.data(); }
 
 namespace {
 // The table that `setting` asks for by this name.
@@ -72,7 +74,7 @@ const IsaTable& asked_for(const char* setting, const char* name) {
 const IsaTable& default_isa() {
   static const IsaTable& chosen = [&]() -> const IsaTable& {
     const char* want = std::getenv("HB_ISA");
-    return want && *want ? asked_for("HB_ISA", want) : tables().table[0];
+    return want && *want ? asked_for("HB_ISA", want) : *tables().list[0];
   }();
   return chosen;
 }
