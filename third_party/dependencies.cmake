@@ -14,7 +14,9 @@ endif()
 
 if(HB_BUILD_PYTHON)
   find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
-  hb_need(pybind11 "pip install pybind11, and give -Dpybind11_DIR=$(python -m pybind11 --cmakedir)" CONFIG)
+  execute_process(COMMAND ${Python_EXECUTABLE} -m pybind11 --cmakedir OUTPUT_VARIABLE hb_pybind11 ERROR_QUIET
+                  OUTPUT_STRIP_TRAILING_WHITESPACE)
+  hb_need(pybind11 "pip install pybind11 for ${Python_EXECUTABLE}" CONFIG HINTS ${hb_pybind11})
 endif()
 
 if(HB_BUILD_TESTS)
