@@ -202,7 +202,7 @@ bool refused(const Node& n, const std::vector<ValueType>& types) {
 }
 }  // namespace
 
-bool is_gradient(const std::string& op) { return op.size() > 5 && op.compare(op.size() - 5, 5, "_grad") == 0; }
+static bool is_gradient(const std::string& op) { return op.size() > 5 && op.compare(op.size() - 5, 5, "_grad") == 0; }
 
 // Each input of each gradient op is replaced by one of another dtype, with one axis more, and with one dimension
 // changed. Few of these make sense all the same: another kernel that gives the same result, one class more.
