@@ -70,6 +70,18 @@ TEST(PublicGraph, OpsAreFoundByName) {
   d.name = "relu";
   d.infer = [](const InferContext& c) -> std::vector<ValueType> { return {c.type(0)}; };
   EXPECT_ERROR(register_op(d), ValueError, "already an op");
+  d.name = "my_input";
+  d.kind = OpKind::input;
+  EXPECT_ERROR(register_op(d), ValueError, "must be a kernel or a view");
+  EXPECT_ERROR(s.g.add1("fused", {s.x}), ValueError, "only passes");
+}
+
+TEST(PublicGraph, WhatHasNoKernelIsNotEvaluated) {
+  Small s;
+  std::vector<Tensor> outputs;
+  EXPECT_FALSE(evaluator()(s.g.node(s.x.node), {}, &outputs));
+  const Graph kept = optimize(s.g), folded = optimize(s.g, {}, evaluator());
+  EXPECT_GE(kept.size(), folded.size());
 }
 
 TEST(PublicGraph, VerifyFindsWhatItsMembersSayWrong) {

@@ -14,8 +14,9 @@ using Evaluate = std::function<bool(const Node&, const std::vector<Tensor>& inpu
 
 /// What may be switched off: the passes in the order they run, then parts of the planner.
 HB_API std::vector<std::string> pass_names();
-/// Applies the passes but those that `disable` names. Constants are folded where there is an `evaluate`. Throws
-/// ValueError when the graph is not valid or there is no such pass.
+/// Applies the passes but those that `disable` names. Constants are folded where there is an `evaluate`
+/// (see evaluator in executable.hpp), and stay as they are without. Throws ValueError when the graph is not valid or
+/// there is no such pass.
 HB_API Graph optimize(const Graph& graph, const std::vector<std::string>& disable = {}, const Evaluate& evaluate = {});
 
 }  // namespace hornbeam

@@ -112,7 +112,7 @@ class HB_API Variable {
   bool trainable() const { return trainable_; }
   void set_trainable(bool t) { trainable_ = t; }
   /// The storage itself, in the host's memory; what a device wrote last is fetched first. Whoever writes to it says so
-  /// by `changed`.
+  /// by `changed`, and has asked for it since the last `written_on`.
   const Tensor& value() const {
     if (stale_.load(std::memory_order_acquire)) fetch();
     return value_;
@@ -139,6 +139,7 @@ class HB_API Variable {
  private:
   void check_fits(const Tensor& value) const;
   void fetch() const;
+  std::shared_ptr<const DeviceValue> fetch_held() const;  // with the lock; what it gives is to end without
 
   std::string name_;
   Tensor value_;

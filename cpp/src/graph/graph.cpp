@@ -96,7 +96,7 @@ std::vector<Value> Graph::add(const std::string& op, std::vector<Value> in, Attr
 }
 
 Value Graph::add1(const std::string& op, std::vector<Value> in, Attrs attrs) {
-  auto out = add(find_op(op), std::move(in), std::move(attrs));
+  auto out = add(op, std::move(in), std::move(attrs));
   HB_CHECK(out.size() == 1, "[", op, "] has ", out.size(), " outputs, not one: call add");
   return out[0];
 }

@@ -14,6 +14,7 @@ struct Registry {
   std::map<std::string, std::unique_ptr<OpDef>> ops;
   std::mutex lock;
   Registry() {
+    if (!g_built_in) throw InternalError("the built-in ops are not linked in, or not there yet");
     for (OpDef& def : g_built_in()) insert(std::move(def));
   }
   void insert(OpDef def) {
@@ -41,8 +42,11 @@ const OpDef& find_op(const std::string& name) {
 
 void register_op(OpDef op) {
   HB_CHECK(op.name && op.infer, "register_op: an op needs a name and an infer function");
+  HB_CHECK(op.kind == OpKind::kernel || op.kind == OpKind::view, "register_op: op \"", op.name,
+           "\" must be a kernel or a view; the other kinds are the core's own");
+  HB_CHECK(op.no_gradient, "register_op: `no_gradient` of op \"", op.name, "\" is null");
   for (const AttrSpec& a : op.attrs) HB_CHECK(a.name, "register_op: an attribute of op \"", op.name, "\" has no name");
-  op.may_fail = true;  // nothing is known of it
+  op.may_fail = true, op.checked_ids = nullptr;  // nothing is known of it
   Registry& r = registry();
   Guard hold(r.lock);
   HB_CHECK(!r.ops.count(op.name), "register_op: there is already an op named \"", op.name, "\"");

@@ -1,5 +1,7 @@
 #include "runtime/backend.hpp"
 
+#include <new>
+
 #include "base/check.hpp"
 #include "base/guard.hpp"
 #include "hornbeam/interrupt.hpp"

@@ -1,7 +1,6 @@
 // What a device gives for graphs to run on it: plans, their memory, runs and profiles. An Executable knows no more.
 #pragma once
 
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>

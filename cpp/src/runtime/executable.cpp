@@ -54,26 +54,25 @@ DimEnv Executable::Impl::bind(const std::vector<Shape>& shapes) const {
   return env;
 }
 
-std::shared_ptr<Plan> Executable::Impl::plan(const std::vector<Shape>& shapes) { return planned(shapes).plan; }
-
-Executable::Impl::Planned Executable::Impl::planned(const std::vector<Shape>& shapes) {
+std::shared_ptr<Plan> Executable::Impl::plan(const std::vector<Shape>& shapes, double* seconds) {
   std::vector<int64_t> key;
   for (const Shape& s : shapes) {
     key.push_back(int64_t(s.size()));
     key.insert(key.end(), s.begin(), s.end());
   }
   Guard hold(lock);
-  for (auto it = plans.begin(); it != plans.end(); ++it)
-    if (it->key == key) {
-      if (it != plans.begin()) plans.splice(plans.begin(), plans, it);
-      return plans.front();
-    }
-  const auto start = std::chrono::steady_clock::now();
-  std::shared_ptr<Plan> p = backend->plan(bind(shapes));
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  plans.push_front({std::move(key), std::move(p), seconds});
-  if (plans.size() > kPlansKept) plans.pop_back();
-  return plans.front();
+  auto it = std::find_if(plans.begin(), plans.end(), [&](const Planned& p) { return p.key == key; });
+  if (it == plans.end()) {
+    const auto start = std::chrono::steady_clock::now();
+    std::shared_ptr<Plan> p = backend->plan(bind(shapes));
+    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    plans.push_front({std::move(key), std::move(p), took});
+    if (plans.size() > kPlansKept) plans.pop_back();
+  } else if (it != plans.begin()) {
+    plans.splice(plans.begin(), plans, it);
+  }
+  if (seconds) *seconds = plans.front().seconds;
+  return plans.front().plan;
 }
 
 std::shared_ptr<Plan> Executable::Impl::prepare(const std::vector<Tensor>& in, std::vector<Tensor>& out) {

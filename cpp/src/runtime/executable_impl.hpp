@@ -38,8 +38,8 @@ struct Executable::Impl {
   std::vector<Shape> shapes_of(const std::vector<Tensor>& in) const;
   /// The dimensions these shapes stand for; throws when they are not what the graph takes.
   DimEnv bind(const std::vector<Shape>& shapes) const;
-  Planned planned(const std::vector<Shape>& shapes);
-  std::shared_ptr<Plan> plan(const std::vector<Shape>& shapes);
+  /// `seconds`: if given, those that planning took.
+  std::shared_ptr<Plan> plan(const std::vector<Shape>& shapes, double* seconds = nullptr);
   /// The plan for these inputs, and outputs to write to.
   std::shared_ptr<Plan> prepare(const std::vector<Tensor>& in, std::vector<Tensor>& out);
 };

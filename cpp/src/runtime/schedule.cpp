@@ -119,6 +119,16 @@ bool Schedule::only_updates(int id) const {
   return !n.op->has_bodies() && !may_fail(id);
 }
 
+namespace {
+// Whether a result may be of no elements.
+bool empty(const Node& n) {
+  for (const ValueType& t : n.outputs)
+    for (const Dim& d : t.shape)
+      if (d == Dim(0)) return true;
+  return false;
+}
+}  // namespace
+
 // Whether the status word may be raised: no variable is written before.
 bool Schedule::may_fail(int id) const {
   const Node& n = g_.node(id);
@@ -127,7 +137,7 @@ bool Schedule::may_fail(int id) const {
   const CheckedIds mine = n.op->checked_ids(g_, n);
   for (int other = 0; other < id; ++other) {  // ids that were good before
     const Node& o = g_.node(other);
-    if (!o.op->checked_ids) continue;
+    if (!o.op->checked_ids || empty(o)) continue;  // for no elements no kernel runs
     const CheckedIds same = o.op->checked_ids(g_, o);
     if (same.ids == mine.ids && same.rows == mine.rows) return false;
   }

@@ -183,9 +183,10 @@ void Variable::check_fits(const Tensor& v) const {
 
 void Variable::assign(const Tensor& v) {
   check_fits(v);
+  std::shared_ptr<const DeviceValue> old;  // ends after the lock
   {
     Guard hold(g_moving);
-    device_.reset();  // nobody needs it any more
+    old = std::move(device_);  // nobody needs it any more
     stale_.store(false, std::memory_order_release);
   }
   std::memmove(value_.raw(), v.raw(), value_.bytes());
@@ -194,11 +195,13 @@ void Variable::assign(const Tensor& v) {
 
 void Variable::relocate(const Tensor& storage) {
   check_fits(storage);
-  std::memmove(storage.raw(), value().raw(), value_.bytes());
   Tensor moved = storage;
+  std::shared_ptr<const DeviceValue> old;
   {
     Guard hold(g_moving);
-    std::swap(value_, moved);  // the old one ends after the lock
+    old = fetch_held();
+    std::memmove(storage.raw(), value_.raw(), value_.bytes());
+    std::swap(value_, moved);  // the old ones end after the lock
     g_moves.fetch_add(1, std::memory_order_release);
   }
   in_slab_ = true;
@@ -214,7 +217,7 @@ void Variable::written_on(std::shared_ptr<const DeviceValue> value) {
   HB_CHECK(value, "variable \"", name_, "\": a device's value is null");
   {
     Guard hold(g_moving);
-    device_ = std::move(value);
+    device_.swap(value);  // the old one ends after the lock
     stale_.store(true, std::memory_order_release);
     g_moves.fetch_add(1, std::memory_order_release);  // programs on the host ask for the storage again
   }
@@ -222,11 +225,16 @@ void Variable::written_on(std::shared_ptr<const DeviceValue> value) {
 }
 
 void Variable::fetch() const {
+  std::shared_ptr<const DeviceValue> old;  // ends after the lock
   Guard hold(g_moving);
-  if (!device_) return;  // another thread was first
+  old = fetch_held();
+}
+
+std::shared_ptr<const DeviceValue> Variable::fetch_held() const {
+  if (!device_) return {};  // another thread was first
   device_->read(value_.raw(), value_.bytes());
-  device_.reset();
   stale_.store(false, std::memory_order_release);
+  return std::move(device_);
 }
 
 uint64_t Variable::moves() { return g_moves.load(std::memory_order_acquire); }

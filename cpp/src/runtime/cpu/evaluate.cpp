@@ -10,6 +10,7 @@ namespace hornbeam {
 namespace {
 // Runs one node on constant inputs; false when it cannot.
 bool evaluate(const Node& n, const std::vector<Tensor>& inputs, const Target& target, std::vector<Tensor>* outputs) {
+  if (!n.op->cpu) return false;
   std::vector<void*> buffers;
   const Attrs attrs = n.attrs.evaluated({});
   KernelRequest request{*n.op, attrs, {}, {}, target, {}};

@@ -1,6 +1,7 @@
 #include "runtime/cpu/plan.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace hornbeam {

@@ -91,7 +91,7 @@ void fill_gather_rows(const void* source, const void* a, float* dst, int64_t row
 void fill_gather_columns(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
 // The algorithms (conv.cpp lists which is taken when). Those without forward, input_grad or kernel_grad in their name
-// serve all three, by the request's op.
+// serve all three, by the geometry's role.
 KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest& r);
 KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r);
 bool is_pointwise(const ConvGeometry& g, const KernelRequest& r);

@@ -48,7 +48,7 @@ struct Tables {
   }
 };
 const Tables& tables() {
-  static const Tables t;
+  static const Tables& t = *new Tables;  // never deleted: plans point to it, and a thread may run one to the very end
   return t;
 }
 }  // namespace
