@@ -22,6 +22,7 @@ from hornbeam.layers import (
     recurrent,
     recurrent_cells,
     reshaping,
+    stacked_cells,
     transposed_convolution,
 )
 from hornbeam.layers.input import InputLayer
@@ -246,7 +247,7 @@ _sample_by_sample: set[Any] = {
             reshaping.Permute,
         ),
         *(
-            recurrent_cells.StackedRNNCells,
+            stacked_cells.StackedRNNCells,
             reshaping.RepeatVector,
             reshaping._Padding,
             reshaping._Cropping,
