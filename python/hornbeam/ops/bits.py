@@ -23,7 +23,7 @@ def bits_combined(kind: str, x1: Any, x2: Any) -> Any:
         return emit1(f"logical_{kind}", [to_tensor(a, "bool"), to_tensor(b, "bool")])
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         bitwise = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}[kind]
-        return to_tensor(bitwise(a._array, b._array), a.dtype)
+        return to_tensor(bitwise(np.asarray(a), np.asarray(b)), a.dtype)
     signed = a.dtype != "uint8"
     powers = [2**k for k in range({"uint8": 8, "int32": 31, "int64": 63}[a.dtype])]
 

@@ -145,7 +145,7 @@ def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
     if is_tensor(fill_value) or not isinstance(value, Tensor):
         return broadcast_to(value, sizes)
     _check.fits_memory("a tensor", sizes, dtype)
-    return Tensor(np.broadcast_to(value._array, sizes).copy(), dtype)
+    return Tensor(np.broadcast_to(np.asarray(value), sizes).copy(), dtype)
 
 
 def zeros(shape: Sequence[Any], dtype: Any = None) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from hornbeam import _core
 from hornbeam.core import validation as _check
-from hornbeam.core.tensor import _FLOATS, Tensor, dims_of, emit1, exact_ids, to_tensor, variable_value
+from hornbeam.core.tensor import _FLOATS, Tensor, as_array, dims_of, emit1, exact_ids, to_tensor, variable_value
 from hornbeam.core.trace import Traced
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import (
@@ -204,7 +204,7 @@ def _ids(indices: Any, n: Any) -> Any:
     if indices.dtype == "bool":
         raise TypeError("indices must be ints. Received: bools; a mask of an eager tensor goes in x[mask]")
     ids = exact_ids(indices)
-    if isinstance(ids, Tensor) and (ids._array.size == 0 or ids._array.min() >= 0):
+    if isinstance(ids, Tensor) and np.min(as_array(ids), initial=0) >= 0:
         return ids
     size = to_tensor(n, ids.dtype)
     from_end = logical_and(less(ids, 0), greater_equal(ids, m.negative(size)))

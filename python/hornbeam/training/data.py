@@ -63,7 +63,7 @@ def _lists_to_arrays(name: str, x: Any) -> Any:
 
 
 def _to_array(name: str, x: Any) -> Any:
-    a = x._array if isinstance(x, Tensor) else _of_table(name, x) if hasattr(x, "iloc") else plain_array(x)
+    a = _of_table(name, x) if hasattr(x, "iloc") else plain_array(x)
     if a.dtype.kind in "OUSVMm":
         raise TypeError(f"`{name}` must be numeric. Received: an array of dtype {a.dtype}")
     if a.dtype.kind == "c":

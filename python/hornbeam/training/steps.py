@@ -8,8 +8,9 @@ from typing import Any
 
 from hornbeam import _core
 from hornbeam.callbacks.callback_list import as_numbers
+from hornbeam.core.buffer import name_of
 from hornbeam.core.function import Compiled
-from hornbeam.core.tensor import Tensor, name_of
+from hornbeam.core.tensor import Tensor
 from hornbeam.core.trace import Trace
 from hornbeam.core.tree import flatten, map_structure, pack_like, signature
 from hornbeam.core.whole import one_at_a_time
