@@ -11,7 +11,7 @@ from hornbeam.core.trace import Trace
 from hornbeam.core.tree import flatten, map_structure, pack_like
 from hornbeam.data.arrays import to_arrays
 from hornbeam.data.batches import unpack_x_y_sample_weight
-from hornbeam.layers._configs import inputs_of
+from hornbeam.layers.base.shapes import inputs_of
 from hornbeam.training.signatures import Spec, decode, has_unknown, specs_of
 from hornbeam.training.steps import Step
 from hornbeam.training.trainer import Trainer
