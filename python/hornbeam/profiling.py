@@ -14,7 +14,8 @@ from hornbeam import _core
 from hornbeam.callbacks.progress import say
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import positive_int
-from hornbeam.training import data as sources
+from hornbeam.data.arrays import cardinality, to_arrays
+from hornbeam.data.batches import pack_x_y_sample_weight
 from hornbeam.training.steps import Step
 
 
@@ -150,8 +151,8 @@ def profile(
         >>> [r.op for r in p.rows]
         ['matmul']
     """
-    arrays = [sources.to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", sample_weight))]
-    n = sources.cardinality(*arrays)
+    arrays = [to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", sample_weight))]
+    n = cardinality(*arrays)
     if n == 0:
         raise ValueError("profile() needs at least one sample. Received: an empty x")
     size = min(n, 32) if batch_size is None else min(n, positive_int("batch_size", batch_size))
@@ -159,7 +160,7 @@ def profile(
     if y is not None:
         model._require_compiled()
     kind, batch = ("train", arrays) if y is not None else ("predict", arrays[:1])
-    packed = sources.pack_x_y_sample_weight(*batch)
+    packed = pack_x_y_sample_weight(*batch)
     step = Step(model, kind).program(packed)
     inputs = [a for a in flatten(packed) if a is not None]
     state = step.graph.variables

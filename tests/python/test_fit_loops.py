@@ -13,7 +13,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import layers as L
-from hornbeam.training.feeds import ArrayFeed
+from hornbeam.data.array_feed import ArrayFeed
 
 X = np.arange(1, 7, dtype="float32")[:, None]
 Y = np.zeros_like(X)

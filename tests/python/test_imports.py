@@ -14,7 +14,7 @@ FLOORS = [
     {"random"},
     {"activations", "constraints", "initializers", "regularizers"},
     {"callbacks", "losses", "optimizers"},
-    {"metrics"},
+    {"data", "metrics"},
     {"layers"},
     {"training"},
     {"saving"},

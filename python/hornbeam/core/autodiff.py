@@ -11,7 +11,7 @@ from hornbeam import _core
 from hornbeam.core.operators import ops
 from hornbeam.core.recording import Recording
 from hornbeam.core.state import state
-from hornbeam.core.tensor import Tensor, dims_of, emit, emit1, lift, to_tensor
+from hornbeam.core.tensor import Tensor, as_array, dims_of, emit, emit1, lift, to_tensor
 from hornbeam.core.trace import Trace, Traced, current_trace, recordings
 from hornbeam.core.tree import flatten, pack_like
 from hornbeam.core.variable import Variable
@@ -176,7 +176,7 @@ class _Rule(Trace):
         if self.parent is not None:
             return super().read(variable)
         tensor = variable.now()
-        return self.wrap(self.tensor(tensor, tensor._array))
+        return self.wrap(self.tensor(tensor, as_array(tensor)))
 
 
 _numbers = itertools.count()

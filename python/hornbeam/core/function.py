@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam import _core, config
+from hornbeam.core.buffer import name_of
 from hornbeam.core.programs import ProgramCache
 from hornbeam.core.state import state
-from hornbeam.core.tensor import Tensor, as_array, lift, name_of, to_tensor
+from hornbeam.core.tensor import Tensor, as_array, lift, to_tensor
 from hornbeam.core.trace import Trace, current_trace, recordings
 from hornbeam.core.tree import flatten, pack_like, signature
 from hornbeam.core.variable import Variable

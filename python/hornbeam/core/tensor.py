@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hornbeam import _core, config
+from hornbeam.core.buffer import Buffer, HostBuffer, name_of
 from hornbeam.core.operators import HasValue, Shape, TensorLike, ops
 from hornbeam.core.programs import ProgramCache
 from hornbeam.core.state import state
@@ -25,52 +26,34 @@ _CARRIERS = {"int8": "int32", "int16": "int32", "uint16": "int32", "uint32": "in
 _PLACES = frozenset(op for op in _core.list_ops() if _core.op_gives_positions(op))  # not numbers of the inputs' kind
 
 
-def _as_bfloat16(a: Any) -> Any:
-    """Floats rounded to bfloat16, which NumPy lacks: in float32, to even, the upper half of the bits."""
-    a = np.asarray(a, dtype="float32", order="C")
-    bits = a.view("uint32")
-    bits = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
-    return np.where(np.isnan(a), a, bits.view("float32"))
-
-
-_names: dict[Any, str] = {}  # of NumPy's dtypes, which take microseconds to make theirs
-
-
-def name_of(dtype: Any) -> str:
-    """The name of a NumPy dtype."""
-    try:
-        return _names[dtype]
-    except KeyError:
-        return _names.setdefault(dtype, str(dtype.name))
-
-
 class Tensor(TensorLike):
     """A tensor with a value: what eager ops return. ``np.asarray`` and ``.numpy()`` give its array.
 
-    bfloat16, which NumPy lacks, comes as float32. int8, int16, uint16 and uint32 are kept by eager ops alone: compiled
-    programs take them in as int32 and int64.
+    It is a handle on a buffer, whose shape and dtype are known at once, and whose elements come to host memory when they
+    are asked for. bfloat16, which NumPy lacks, comes as float32. int8, int16, uint16 and uint32 are kept by eager ops
+    alone: compiled programs take them in as int32 and int64.
+
+    Args:
+        array: an array, or what NumPy makes one of, or a buffer.
+        dtype: an array's, None for its own.
     """
 
     def __init__(self, array: Any, dtype: str | None = None) -> None:
-        self._bfloat16 = dtype == "bfloat16"
-        if self._bfloat16:
-            self._array: Any = _as_bfloat16(array)
-        else:
-            self._array = np.asarray(array) if dtype is None else np.asarray(array, dtype=dtype)
+        self._buffer: Buffer = array if isinstance(array, Buffer) else HostBuffer(array, dtype)
 
     @property
     def shape(self) -> Shape:  # type: ignore[override]
         """Dimensions as ints."""
-        return tuple(self._array.shape)
+        return self._buffer.shape
 
     @property
     def dtype(self) -> str:  # type: ignore[override]
         """Name of the element type."""
-        return "bfloat16" if self._bfloat16 else name_of(self._array.dtype)
+        return self._buffer.dtype
 
     def numpy(self) -> Any:
         """The value as a NumPy array (a copy)."""
-        return self._array.copy()
+        return self._buffer.host().copy()
 
     def item(self, *index: int) -> Any:
         """The element at ``index`` as a Python number; without one, that of a tensor that has a single element.
@@ -78,40 +61,43 @@ class Tensor(TensorLike):
         Raises:
             ValueError: when there are several elements and no index.
         """
-        return self._array.item(*index)
+        return self._buffer.host().item(*index)
 
     def tolist(self) -> Any:
         """The elements as Python numbers in nested lists."""
-        return self._array.tolist()
+        return self._buffer.host().tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return self._array if dtype is None else self._array.astype(dtype)
+        array = self._buffer.host()
+        return array if dtype is None else array.astype(dtype)
 
     def __float__(self) -> float:
-        return float(self._array.item())
+        return float(self.item())
 
     def __int__(self) -> int:
-        return int(self._array.item())
+        return int(self.item())
 
     def __index__(self) -> int:
-        return operator.index(self._array)
+        return operator.index(self._buffer.host())
 
     def __bool__(self) -> bool:
-        return bool(self._array)
+        return bool(self._buffer.host())
 
     def __len__(self) -> int:
-        return len(self._array)
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Any]:
-        if state.trace is None or self._bfloat16:
+        if state.trace is None or self.dtype == "bfloat16":
             return super().__iter__()
-        return (Tensor(a) for a in self._array)  # known numbers stay known
+        return (Tensor(a) for a in self._buffer.host())  # known numbers stay known
 
     def __format__(self, spec: str) -> str:
-        return format(self._array.item() if self._array.ndim == 0 else self._array, spec)
+        return format(self.item() if self.ndim == 0 else self._buffer.host(), spec)
 
     def __repr__(self) -> str:
-        return f"Tensor(shape={self.shape}, dtype={self.dtype}, value={self._array!r})"
+        return f"Tensor(shape={self.shape}, dtype={self.dtype}, value={self._buffer.host()!r})"
 
 
 def is_float(dtype: str) -> bool:
@@ -170,7 +156,7 @@ def _own_array(x: Any, dtype: str | None = None) -> Any:
     if isinstance(x, int):
         _check_held(x, x, dtype if dtype in _INTEGERS else "int64")
     if isinstance(x, Tensor):
-        a = x._array
+        a = x._buffer.host()
     elif isinstance(x, (np.ndarray, np.generic)):
         a = plain_array(x)
     else:
@@ -254,7 +240,7 @@ def _narrowed(op: str, inputs: list[Any], outputs: list[Tensor]) -> list[Tensor]
     if not narrow or op in _PLACES or op == "cast":
         return outputs
     dtype = promote(*narrow)
-    return [Tensor(t._array.astype(dtype)) if t.dtype == _CARRIERS[dtype] else t for t in outputs]
+    return [Tensor(np.asarray(t, dtype)) if t.dtype == _CARRIERS[dtype] else t for t in outputs]
 
 
 def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
@@ -269,7 +255,8 @@ def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
                 raise ValueError("a traced value was used outside the function that was traced. Return it instead.")
         arrays = [as_array(x) for x in inputs]
         dtypes = [
-            x.dtype if isinstance(x, Tensor) and x._bfloat16 else name_of(a.dtype) for x, a in zip(inputs, arrays)
+            "bfloat16" if isinstance(x, Tensor) and x.dtype == "bfloat16" else name_of(a.dtype)
+            for x, a in zip(inputs, arrays)
         ]
         outputs = _narrowed(op, inputs, _run_eager(op, arrays, dtypes, attrs))
         if attrs.get("dtype") == "bfloat16":
@@ -287,7 +274,7 @@ def lift(trace: Trace, x: Any) -> Any:
     if not isinstance(x, Tensor):
         return trace.graph.constant(as_array(x))
     value = trace.tensor(x, as_array(x))
-    return trace.graph.add("cast", [value], {"dtype": "bfloat16"})[0] if x._bfloat16 else value
+    return trace.graph.add("cast", [value], {"dtype": "bfloat16"})[0] if x.dtype == "bfloat16" else value
 
 
 def emit1(op: str, inputs: list[Any], **attrs: Any) -> Any:
@@ -308,12 +295,12 @@ def to_tensor(x: Any, dtype: str | None = None) -> Any:
             return ops.stack([to_tensor(i) for i in x])
         x = _array_tensor(x, dtype)
     if dtype is None or x.dtype == dtype:
-        if isinstance(x, Tensor) and x._bfloat16 and state.trace is not None:
+        if isinstance(x, Tensor) and x.dtype == "bfloat16" and state.trace is not None:
             return state.trace.wrap(lift(state.trace, x))
         return x
     if dtype in _CARRIERS and isinstance(x, Tensor) and state.trace is None:
         wide = x if x.dtype in _INTEGERS else emit1("cast", [x], dtype=_CARRIERS[dtype])
-        return Tensor(wide._array.astype(dtype))
+        return Tensor(np.asarray(wide, dtype))
     return emit1("cast", [x], dtype=dtype)
 
 

@@ -18,6 +18,7 @@ from hornbeam.layers import (
     recurrent_cells,
     reshaping,
     serialization,
+    stacked_cells,
     standard_recurrent,
     transposed_convolution,
     wrappers,
@@ -39,6 +40,7 @@ from hornbeam.layers.recurrent import *  # noqa: F403
 from hornbeam.layers.recurrent_cells import *  # noqa: F403
 from hornbeam.layers.reshaping import *  # noqa: F403
 from hornbeam.layers.serialization import *  # noqa: F403
+from hornbeam.layers.stacked_cells import *  # noqa: F403
 from hornbeam.layers.standard_recurrent import *  # noqa: F403
 from hornbeam.layers.transposed_convolution import *  # noqa: F403
 from hornbeam.layers.wrappers import *  # noqa: F403
@@ -60,6 +62,7 @@ __all__ += recurrent.__all__
 __all__ += recurrent_cells.__all__
 __all__ += reshaping.__all__
 __all__ += serialization.__all__
+__all__ += stacked_cells.__all__
 __all__ += standard_recurrent.__all__
 __all__ += transposed_convolution.__all__
 __all__ += wrappers.__all__

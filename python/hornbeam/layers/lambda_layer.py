@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from hornbeam.core.tree import flatten, map_structure
-from hornbeam.layers._configs import map_shape
+from hornbeam.layers.base.shapes import map_shape
 from hornbeam.layers.layer import Layer
 
 __all__ = ["Lambda"]

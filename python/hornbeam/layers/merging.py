@@ -9,7 +9,7 @@ from hornbeam import ops
 from hornbeam.core.tensor import dims_of
 from hornbeam.core.validation import axis_in, integer, ints
 from hornbeam.layers.layer import Layer
-from hornbeam.ops.math import shape_product
+from hornbeam.ops.arrays import shape_product
 
 __all__ = [
     "Add",

@@ -12,7 +12,7 @@ from hornbeam.core.tensor import dims_of, emit, emit1
 from hornbeam.core.tree import flatten, pack_like
 from hornbeam.core.variable import Variable
 from hornbeam.layers.layer import Layer
-from hornbeam.layers.recurrent_cells import StackedRNNCells, _initial_state, _output_size
+from hornbeam.layers.stacked_cells import StackedRNNCells, initial_state_of, output_size_of
 
 __all__ = ["RNN"]
 
@@ -96,7 +96,7 @@ class RNN(Layer):
         Args:
             batch_size: number of samples.
         """
-        found = _initial_state(self.cell, batch_size, self.dtype)
+        found = initial_state_of(self.cell, batch_size, self.dtype)
         return found if isinstance(found, list) else [found]
 
     def reset_state(self) -> None:
@@ -196,7 +196,7 @@ class RNN(Layer):
         if mask is not None:
             xs = (xs, ops.transpose(mask, [1, 0]))
             if self.unroll:
-                start.append(ops.zeros((batch, _output_size(cell)), states[0].dtype))
+                start.append(ops.zeros((batch, output_size_of(cell)), states[0].dtype))
         with _held_masks(cell, batch, training and not whole):
             last, ys = ops.scan(step, start, xs, reverse=self.go_backwards)
         if not self.return_sequences:

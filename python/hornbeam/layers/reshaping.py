@@ -9,7 +9,7 @@ from hornbeam import ops
 from hornbeam.core.tensor import dims_of, is_float
 from hornbeam.core.validation import channels_last, choice, int_tuple, integer, ints, positive_int, unsupported
 from hornbeam.layers.layer import Layer
-from hornbeam.ops.math import shape_product
+from hornbeam.ops.arrays import shape_product
 
 __all__ = [
     "Cropping1D",

@@ -22,10 +22,12 @@ from hornbeam.layers import (
     recurrent,
     recurrent_cells,
     reshaping,
+    stacked_cells,
     transposed_convolution,
 )
+from hornbeam.layers.base.call import call_parameters
 from hornbeam.layers.input import InputLayer
-from hornbeam.layers.layer import Layer, _call_parameters
+from hornbeam.layers.layer import Layer
 
 __all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
 
@@ -203,7 +205,7 @@ class TimeDistributed(Wrapper):
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """The layer's outputs for all steps."""
         dims = dims_of(inputs)
-        parameters = _call_parameters(type(self.layer))
+        parameters = call_parameters(type(self.layer))
         options: dict[str, Any] = {"training": training} if "training" in parameters else {}
         mask = mask if "mask" in parameters else None
 
@@ -246,7 +248,7 @@ _sample_by_sample: set[Any] = {
             reshaping.Permute,
         ),
         *(
-            recurrent_cells.StackedRNNCells,
+            stacked_cells.StackedRNNCells,
             reshaping.RepeatVector,
             reshaping._Padding,
             reshaping._Cropping,

@@ -8,7 +8,7 @@ from hornbeam import config, ops
 from hornbeam.core import validation as _check
 from hornbeam.core.tensor import to_tensor
 from hornbeam.losses.loss import check_broadcast, same_rank
-from hornbeam.ops.math import to_float
+from hornbeam.ops.elementwise import to_float
 
 __all__ = [
     "categorical_hinge",

@@ -11,7 +11,7 @@ from hornbeam.core.registry import deserialize_keras_object, register_builtin, s
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.tree import map_structure
 from hornbeam.core.validation import choice
-from hornbeam.ops.math import shape_product
+from hornbeam.ops.arrays import shape_product
 
 __all__ = ["Loss", "LossFunctionWrapper"]
 

@@ -15,7 +15,7 @@ from hornbeam.core.whole import all_or_nothing
 from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.confusion import count_confusion, evenly_spread
 from hornbeam.metrics.metric import Metric, alike
-from hornbeam.ops.math import to_float
+from hornbeam.ops.elementwise import to_float
 
 __all__ = ["AUC"]
 

@@ -12,7 +12,7 @@ from hornbeam.core.validation import fraction, integer, positive_int
 from hornbeam.core.variable import Variable
 from hornbeam.losses.loss import divide_no_nan, fit_weight
 from hornbeam.metrics.metric import Metric, alike
-from hornbeam.ops.math import to_float
+from hornbeam.ops.elementwise import to_float
 
 __all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
 

@@ -14,7 +14,7 @@ from hornbeam.core.tracking import Tracker, lasting
 from hornbeam.core.validation import fits_memory, unsupported
 from hornbeam.core.variable import Variable
 from hornbeam.losses.loss import check_shapes, divide_no_nan, fit_weight, mask_of, masked_weight, same_rank
-from hornbeam.ops.math import to_float
+from hornbeam.ops.elementwise import to_float
 
 __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum"]
 

@@ -10,7 +10,8 @@ from hornbeam.core.validation import integer
 from hornbeam.losses import distance_functions as f
 from hornbeam.losses.loss import check_broadcast, fit_weight
 from hornbeam.metrics.metric import Mean, MeanMetricWrapper, Metric, alike
-from hornbeam.ops.math import shape_product, to_float
+from hornbeam.ops.arrays import shape_product
+from hornbeam.ops.elementwise import to_float
 
 __all__ = [
     "CategoricalHinge",

@@ -9,8 +9,9 @@ from hornbeam._core import Dim
 from hornbeam.core.function import Compiled
 from hornbeam.core.trace import Trace
 from hornbeam.core.tree import flatten, map_structure, pack_like
-from hornbeam.layers._configs import inputs_of
-from hornbeam.training import data
+from hornbeam.data.arrays import to_arrays
+from hornbeam.data.batches import unpack_x_y_sample_weight
+from hornbeam.layers.base.shapes import inputs_of
 from hornbeam.training.signatures import Spec, decode, has_unknown, specs_of
 from hornbeam.training.steps import Step
 from hornbeam.training.trainer import Trainer
@@ -72,8 +73,8 @@ def _train(model: Trainer, sample: Any) -> list[Callable[[], Compiled | None]] |
     if not model.compiled:
         return None
     if sample is not None:
-        x, y, w = data.unpack_x_y_sample_weight(sample)
-        batch = tuple(data.to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", w)))
+        x, y, w = unpack_x_y_sample_weight(sample)
+        batch = tuple(to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", w)))
         return [lambda: Step(model, "train").program(batch)]
     return [lambda: _widened(model), lambda: _last(model, "train"), lambda: _recorded(model, "train")]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam.core.symbolic import infer
 from hornbeam.core.tree import flatten
-from hornbeam.layers._configs import map_shape
+from hornbeam.layers.base.shapes import map_shape
 from hornbeam.layers.layer import Layer
 from hornbeam.models._functional_graph import Graph
 from hornbeam.models._operations import Operation

@@ -9,8 +9,9 @@ from hornbeam.core.registry import constructor_is_ours, serialize_keras_object
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tree import flatten
 from hornbeam.core.whole import all_or_nothing
+from hornbeam.layers.base.call import call_parameters
 from hornbeam.layers.input import InputLayer
-from hornbeam.layers.layer import Layer, _call_parameters
+from hornbeam.layers.layer import Layer
 from hornbeam.models._functional_graph import Graph
 from hornbeam.models.functional_config import made_of
 from hornbeam.models.model import Model
@@ -102,7 +103,7 @@ class Sequential(Model):
         if self._graph is not None:
             return self._graph.run(inputs, self.name, mask)
         for layer in self._stack:
-            masked = mask is not None and "mask" in _call_parameters(type(layer))
+            masked = mask is not None and "mask" in call_parameters(type(layer))
             inputs = layer(inputs, mask=mask) if masked else layer(inputs)
             mask = None  # from here on it travels on the values
         return inputs

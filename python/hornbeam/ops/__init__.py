@@ -4,6 +4,8 @@ from hornbeam.core.operators import ops as _installed
 from hornbeam.ops import (
     activations,
     arrays,
+    bits,
+    comparison,
     control,
     convolution,
     creation,
@@ -19,6 +21,7 @@ from hornbeam.ops import (
 from hornbeam.ops._symbolic import takes_symbols as _takes_symbols
 from hornbeam.ops.activations import *  # noqa: F403
 from hornbeam.ops.arrays import *  # noqa: F403
+from hornbeam.ops.comparison import *  # noqa: F403
 from hornbeam.ops.control import *  # noqa: F403
 from hornbeam.ops.convolution import *  # noqa: F403
 from hornbeam.ops.creation import *  # noqa: F403
@@ -33,6 +36,7 @@ from hornbeam.ops.selection import *  # noqa: F403
 
 __all__ = [*activations.__all__]
 __all__ += arrays.__all__
+__all__ += comparison.__all__
 __all__ += control.__all__
 __all__ += convolution.__all__
 __all__ += creation.__all__
@@ -48,4 +52,4 @@ __all__ += selection.__all__
 for _name in __all__:
     _op = globals()[_name] = _takes_symbols(_name, globals()[_name])
     setattr(_installed, _name, _op)
-_installed.bits_combined, _installed.bits_inverted = math.bits_combined, math.bits_inverted  # for operators alone
+_installed.bits_combined, _installed.bits_inverted = bits.bits_combined, bits.bits_inverted  # for operators alone

@@ -8,7 +8,7 @@ from typing import Any
 
 from hornbeam.core.symbolic import KerasTensor
 
-_ASK = ("shape", "size", "is_tensor", "shape_product", "dtype_of")  # about a tensor, not for one
+_ASK = ("shape", "size", "is_tensor")  # about a tensor, not for one
 
 
 def _holds_symbols(x: Any) -> bool:

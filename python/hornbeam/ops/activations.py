@@ -10,6 +10,9 @@ from hornbeam.core.tensor import dims_of, emit1, to_tensor
 from hornbeam.ops import arrays as s
 from hornbeam.ops import joining
 from hornbeam.ops import math as m
+from hornbeam.ops.arrays import shape_product
+from hornbeam.ops.comparison import greater, less, where
+from hornbeam.ops.elementwise import to_float, to_numbers, unary
 
 __all__ = [
     "celu",
@@ -62,7 +65,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
         A float tensor of x's shape.
     """
     x = to_tensor(x)
-    return m.where(m.greater(x, 0), x, m.multiply(x, negative_slope))
+    return where(greater(x, 0), x, m.multiply(x, negative_slope))
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -76,8 +79,8 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
         A float tensor of x's shape.
     """
     x = to_tensor(x)
-    above = m.greater(x, 0)
-    return m.where(above, x, m.multiply(m.expm1(m.where(above, 0.0, x)), alpha))
+    above = greater(x, 0)
+    return where(above, x, m.multiply(m.expm1(where(above, 0.0, x)), alpha))
 
 
 def selu(x: Any) -> Any:
@@ -105,8 +108,8 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
     x = to_tensor(x)
     if _check.number("alpha", alpha) == 0:
         raise ValueError(f"`alpha` must not be 0. Received: alpha={alpha}")
-    above = m.greater(x, 0)
-    return m.where(above, x, m.multiply(m.expm1(m.divide(m.where(above, 0.0, x), alpha)), alpha))
+    above = greater(x, 0)
+    return where(above, x, m.multiply(m.expm1(m.divide(where(above, 0.0, x), alpha)), alpha))
 
 
 def gelu(x: Any, approximate: bool = True) -> Any:
@@ -124,7 +127,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
         # (1 + tanh(u)) / 2 = sigmoid(2 u), with u = sqrt(2 / pi) (x + 0.044715 x^3)
         twice = m.multiply(x, m.add(m.multiply(m.square(x), 0.07135481627260025), 1.5957691216057308))
         return m.multiply(x, m.sigmoid(twice))
-    return m._unary("gelu", x, True)
+    return unary("gelu", x, True)
 
 
 def silu(x: Any) -> Any:
@@ -202,9 +205,9 @@ def hard_tanh(x: Any) -> Any:
     Returns:
         A tensor of x's shape; ints stay ints.
     """
-    x = m._numbers(x)
-    y = x if x.dtype.startswith("u") else m.where(m.less(x, -1), -1, x)
-    return m.where(m.greater(x, 1), 1, y)
+    x = to_numbers(x)
+    y = x if x.dtype.startswith("u") else where(less(x, -1), -1, x)
+    return where(greater(x, 1), 1, y)
 
 
 def log_sigmoid(x: Any) -> Any:
@@ -230,7 +233,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
     Returns:
         A float tensor of x's shape.
     """
-    return m.where(m.greater(x, threshold), x, default_value)
+    return where(greater(x, threshold), x, default_value)
 
 
 def glu(x: Any, axis: int = -1) -> Any:
@@ -248,13 +251,13 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 
 def _last_axis(op: str, x: Any, axis: int | Sequence[int]) -> Any:
-    x = m.to_float(x)
+    x = to_float(x)
     axes = _check.axes_in(axis, x.ndim)
     if len(axes) != 1:
         rest = [i for i in range(x.ndim) if i not in axes]
         dims = dims_of(x)
         moved = s.transpose(x, rest + axes)
-        flat = s.reshape(moved, [dims[i] for i in rest] + [m.shape_product([dims[i] for i in axes])])
+        flat = s.reshape(moved, [dims[i] for i in rest] + [shape_product([dims[i] for i in axes])])
         back = s.reshape(emit1(op, [flat], axis=-1), [dims[i] for i in rest + axes])
         return s.transpose(back, [(rest + axes).index(i) for i in range(x.ndim)])
     if axes[0] == x.ndim - 1:

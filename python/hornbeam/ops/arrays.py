@@ -23,6 +23,7 @@ __all__ = [
     "ravel",
     "reshape",
     "shape",
+    "size",
     "squeeze",
     "swapaxes",
     "transpose",
@@ -39,6 +40,23 @@ def shape(x: Any) -> tuple[Any, ...]:
         A tuple.
     """
     return dims_of(x)
+
+
+def shape_product(dims: Sequence[Any]) -> Any:
+    """The product of dimensions, known or not."""
+    n: Any = 1
+    for d in dims:
+        n = n * d
+    return n
+
+
+def size(x: Any) -> Any:
+    """Number of elements: an int, or a dimension expression inside a graph.
+
+    Args:
+        x: a tensor of any shape.
+    """
+    return shape_product(dims_of(x))
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:

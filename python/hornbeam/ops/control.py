@@ -16,6 +16,7 @@ from hornbeam.core.trace import Trace, Traced, current_trace
 from hornbeam.core.tree import flatten, map_structure, pack_like
 from hornbeam.ops import joining
 from hornbeam.ops import math as m
+from hornbeam.ops.comparison import less, less_equal, where
 
 __all__ = ["cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
 
@@ -187,7 +188,7 @@ def while_loop(
         def step(carry: Any, _: Any) -> Any:
             go = cond(*carry)
             new = call_body(list(carry))
-            return [m.where(go, a, b) for a, b in zip(new, carry)], None
+            return [where(go, a, b) for a, b in zip(new, carry)], None
 
         return done(list(scan(step, start, None, length=maximum_iterations)[0]))
     types = [_typed(v) for v in start]
@@ -248,7 +249,7 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
             return [m.add(i, 1), *flatten(body_fun(i, pack_like(init_val, list(values))))]
 
         first, last = to_tensor(lower, "int32"), to_tensor(upper, "int32")
-        return pack_like(init_val, while_loop(lambda i, *_: m.less(i, last), loop, [first, *leaves])[1:])
+        return pack_like(init_val, while_loop(lambda i, *_: less(i, last), loop, [first, *leaves])[1:])
 
     def step(carry: Any, _: Any) -> Any:
         i, val = carry
@@ -346,7 +347,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     if len(branches) == 1:
         return branches[0](*operands)
     return cond(
-        m.less_equal(index, 0),
+        less_equal(index, 0),
         lambda: branches[0](*operands),
         lambda: switch(m.subtract(index, 1), branches[1:], *operands),
     )

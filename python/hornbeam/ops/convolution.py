@@ -8,7 +8,7 @@ from typing import Any
 from hornbeam.core import validation as _check
 from hornbeam.core.tensor import dims_of, emit, emit1, to_tensor
 from hornbeam.ops import arrays as s
-from hornbeam.ops import math as m
+from hornbeam.ops.elementwise import to_float, unify
 
 __all__ = ["average_pool", "conv", "conv_transpose", "depthwise_conv", "max_pool", "separable_conv"]
 
@@ -62,7 +62,7 @@ def conv(
         ValueError: when the channels do not fit, or the kernel is larger than the padded input.
     """
     _check.channels_last(data_format)
-    x, k = m._unify(inputs, kernel)
+    x, k = unify(inputs, kernel)
     n = _images(x)
     if k.ndim != x.ndim:
         raise ValueError(
@@ -121,7 +121,7 @@ def conv_transpose(
         dilation_rate: an int or one for each axis.
     """
     _check.channels_last(data_format)
-    x, k = m._unify(inputs, kernel)
+    x, k = unify(inputs, kernel)
     n = _images(x)
     if k.ndim != x.ndim:
         raise ValueError(
@@ -221,7 +221,7 @@ def separable_conv(
 
 def _pool(op: str, x: Any, pool_size: Any, strides: Any, padding: Any, data_format: str | None) -> Any:
     _check.channels_last(data_format)
-    x = m.to_float(x)
+    x = to_float(x)
     n = _images(x)
     window = _check.int_tuple("pool_size", pool_size, n)
     st = window if strides is None else _check.int_tuple("strides", strides, n)

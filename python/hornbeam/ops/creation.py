@@ -15,6 +15,8 @@ from hornbeam.core.tensor import _FLOATS, Tensor, dims_of, emit1, to_tensor
 from hornbeam.core.variable import Variable
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import _smaller, broadcast_to, is_tensor, moveaxis, reshape
+from hornbeam.ops.comparison import equal, greater_equal, less_equal, where
+from hornbeam.ops.elementwise import unify
 
 __all__ = [
     "arange",
@@ -106,7 +108,7 @@ def linspace(
         if not (is_tensor(v) or isinstance(v, (Variable, np.ndarray, list, tuple, _core.Dim))):
             _check.number(name, v)
     first, last = (to_tensor(v, exact) for v in (start, stop))
-    first, last = m._unify(first, last)
+    first, last = unify(first, last)
     steps = n - 1 if endpoint else n
     if isinstance(n, int):
         _check.fits_memory("a range", [n], "float64")
@@ -143,7 +145,7 @@ def full(shape: Sequence[Any], fill_value: Any, dtype: Any = None) -> Any:
     if is_tensor(fill_value) or not isinstance(value, Tensor):
         return broadcast_to(value, sizes)
     _check.fits_memory("a tensor", sizes, dtype)
-    return Tensor(np.broadcast_to(value._array, sizes).copy(), dtype)
+    return Tensor(np.broadcast_to(np.asarray(value), sizes).copy(), dtype)
 
 
 def zeros(shape: Sequence[Any], dtype: Any = None) -> Any:
@@ -261,8 +263,8 @@ def _triangle(x: Any, k: int, lower: bool) -> Any:
     k = max(-(2**30), min(_check.integer("k", k), 2**30))  # beyond any diagonal that int32 counts to
     r = emit1("iota", [], shape=[rows, 1], axis=0, dtype="int32")
     c = emit1("iota", [], shape=[1, cols], axis=1, dtype="int32")
-    keep = m.less_equal(c, m.add(r, k)) if lower else m.greater_equal(c, m.add(r, k))
-    return m.where(keep, x, to_tensor(0, x.dtype))
+    keep = less_equal(c, m.add(r, k)) if lower else greater_equal(c, m.add(r, k))
+    return where(keep, x, to_tensor(0, x.dtype))
 
 
 def tril(x: Any, k: int = 0) -> Any:
@@ -322,7 +324,7 @@ def diag(x: Any, k: int = 0) -> Any:
         r = emit1("iota", [], shape=[n, 1], axis=0, dtype="int32")
         c = emit1("iota", [], shape=[1, n], axis=1, dtype="int32")
         placed = reshape(column, [n, 1] if k >= 0 else [1, n])
-        return m.where(m.equal(c, m.add(r, k)), placed, to_tensor(0, x.dtype))
+        return where(equal(c, m.add(r, k)), placed, to_tensor(0, x.dtype))
     rows, columns = dims_of(x)
     n = _smaller(_rest(rows, down), _rest(columns, up))
     first = m.multiply(to_tensor(columns, "int64"), down)

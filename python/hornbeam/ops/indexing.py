@@ -12,8 +12,10 @@ from hornbeam.core import validation as _check
 from hornbeam.core.tensor import dims_of, emit1, exact_ids, to_tensor, variable_value
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
-from hornbeam.ops.arrays import expand_dims, moveaxis, ravel, reshape
+from hornbeam.ops.arrays import expand_dims, moveaxis, ravel, reshape, shape_product
+from hornbeam.ops.comparison import equal, greater, greater_equal, isnan, less, logical_and, not_equal, where
 from hornbeam.ops.creation import arange
+from hornbeam.ops.elementwise import to_float, to_numbers, unify
 from hornbeam.ops.joining import _slice_axis, concatenate
 from hornbeam.ops.selection import _joint_ids, get_item
 
@@ -42,7 +44,7 @@ def _rows_of(indices: Any, sizes: list[Any]) -> tuple[Any, Any, list[Any]]:
             f"`indices` must have a last axis of 1 to {len(sizes)} coordinates. Received: indices.shape="
             f"{tuple(ids.shape)}, shape={tuple(sizes)}"
         )
-    return _joint_ids([ids[..., i] for i in range(k)], sizes[:k]), m.shape_product(sizes[:k]), sizes[k:]
+    return _joint_ids([ids[..., i] for i in range(k)], sizes[:k]), shape_product(sizes[:k]), sizes[k:]
 
 
 def scatter(indices: Any, values: Any, shape: Sequence[Any]) -> Any:
@@ -59,7 +61,7 @@ def scatter(indices: Any, values: Any, shape: Sequence[Any]) -> Any:
     Raises:
         ValueError: when an index is out of range.
     """
-    values, sizes = m._numbers(values), _check.dims("shape", shape)
+    values, sizes = to_numbers(values), _check.dims("shape", shape)
     flat, rows, _ = _rows_of(indices, sizes)
     return emit1("reshape", [emit1("scatter_add", [flat, values], rows=[rows])], shape=sizes)
 
@@ -95,13 +97,13 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
     n = dims_of(flat)[0]
     if isinstance(n, int) and n == 0:
         return x
-    follows = m.not_equal(_slice_axis(flat, 0, 1, n), _slice_axis(flat, 0, 0, n - 1))
+    follows = not_equal(_slice_axis(flat, 0, 1, n), _slice_axis(flat, 0, 0, n - 1))
     last = concatenate([follows, to_tensor([True])])
     hit = emit1("scatter_add", [flat, to_tensor(last, "int32")], rows=[rows])
     ones = [1] * len(rest)
-    new = emit1("scatter_add", [flat, m.where(reshape(last, [n, *ones]), u, to_tensor(0, u.dtype))], rows=[rows])
+    new = emit1("scatter_add", [flat, where(reshape(last, [n, *ones]), u, to_tensor(0, u.dtype))], rows=[rows])
     old = reshape(x, [rows, *rest])
-    return reshape(m.where(reshape(m.greater(hit, 0), [rows, *ones]), new, old), list(dims_of(x)))
+    return reshape(where(reshape(greater(hit, 0), [rows, *ones]), new, old), list(dims_of(x)))
 
 
 def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: bool = False) -> Any:
@@ -113,7 +115,7 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: b
         num_segments: how many there are; None, for eager ids, for one more than the largest.
         sorted: True or False: whether the ids are known to be in order; the sums are the same.
     """
-    x, ids = m._numbers(data), exact_ids(segment_ids)
+    x, ids = to_numbers(data), exact_ids(segment_ids)
     if num_segments is None:
         a = np.asarray(ids)
         num_segments = int(a.max()) + 1 if a.size else 0
@@ -121,8 +123,8 @@ def segment_sum(data: Any, segment_ids: Any, num_segments: Any = None, sorted: b
     if isinstance(rows, int) and rows >= 2**31:
         ids = to_tensor(ids, "int64")
     size = to_tensor(rows, ids.dtype)
-    known = m.logical_and(m.greater_equal(ids, 0), m.less(ids, size))
-    y = emit1("scatter_add", [m.where(known, ids, size), x], rows=[rows + 1])
+    known = logical_and(greater_equal(ids, 0), less(ids, size))
+    y = emit1("scatter_add", [where(known, ids, size), x], rows=[rows + 1])
     return _slice_axis(y, 0, 0, rows)
 
 
@@ -141,7 +143,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, sparse:
     _check.unsupported("sparse", sparse, False)
     x = exact_ids(x)
     classes = arange(_check.dims("num_classes", num_classes)[0], dtype=x.dtype)
-    hot = m.cast(m.equal(expand_dims(x, -1), classes), dtype or config.floatx())
+    hot = m.cast(equal(expand_dims(x, -1), classes), dtype or config.floatx())
     axis = _check.axis_in(axis, x.ndim + 1)
     return hot if axis == x.ndim else moveaxis(hot, -1, axis)
 
@@ -160,7 +162,7 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
 
 
 def _sorted_ids(x: Any, axis: int | None, descending: bool) -> Any:
-    x = m._numbers(x)
+    x = to_numbers(x)
     if axis is None:
         x, axis = ravel(x), -1
     axis = _check.axis_in(axis, x.ndim)
@@ -181,7 +183,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
     Raises:
         ValueError: when the sequence has another number of axes than one.
     """
-    sequence, values = m._unify(sorted_sequence, values)
+    sequence, values = unify(sorted_sequence, values)
     if sequence.ndim != 1:
         raise ValueError(
             f"`sorted_sequence` must have one axis. Received: sorted_sequence.shape={tuple(sequence.shape)}"
@@ -239,12 +241,12 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     Returns:
         A bool tensor of targets' shape.
     """
-    p, ids, k = m.to_float(predictions), expand_dims(exact_ids(targets), -1), _check.integer("k", k, 1)
-    known = m.logical_and(m.greater_equal(ids, 0), m.less(ids, to_tensor(dims_of(p)[-1], ids.dtype)))
-    score = emit1("take_along_axis", [p, m.where(known, ids, 0)], axis=-1)
-    score = m.where(m.isnan(score), -np.inf, score)  # no number is not the largest
-    among = m.less(reductions.sum(m.cast(m.greater(p, score), "int32"), -1), k)
-    return m.logical_and(among, reductions.any(known, -1))
+    p, ids, k = to_float(predictions), expand_dims(exact_ids(targets), -1), _check.integer("k", k, 1)
+    known = logical_and(greater_equal(ids, 0), less(ids, to_tensor(dims_of(p)[-1], ids.dtype)))
+    score = emit1("take_along_axis", [p, where(known, ids, 0)], axis=-1)
+    score = where(isnan(score), -np.inf, score)  # no number is not the largest
+    among = less(reductions.sum(m.cast(greater(p, score), "int32"), -1), k)
+    return logical_and(among, reductions.any(known, -1))
 
 
 def nonzero(x: Any) -> Any:
@@ -259,7 +261,7 @@ def nonzero(x: Any) -> Any:
     Raises:
         TypeError: for a traced value.
     """
-    return m.where(x)
+    return where(x)
 
 
 def unique(

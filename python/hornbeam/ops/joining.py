@@ -13,6 +13,7 @@ from hornbeam.core.tensor import dims_of, emit1, to_tensor
 from hornbeam.core.trace import Traced
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import _bound, _later, expand_dims, moveaxis, ravel, reshape, squeeze
+from hornbeam.ops.elementwise import unify
 
 __all__ = [
     "concatenate",
@@ -41,7 +42,7 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     Raises:
         ValueError: when other axes differ.
     """
-    xs = m._unify(*_several("xs", xs))
+    xs = unify(*_several("xs", xs))
     return xs[0] if len(xs) == 1 else emit1("concat", list(xs), axis=_check.integer("axis", axis))
 
 
@@ -62,7 +63,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
     Returns:
         A tensor with an axis more.
     """
-    xs = m._unify(*_several("x", x))
+    xs = unify(*_several("x", x))
     axis = _check.axis_in(axis, xs[0].ndim + 1)
     return concatenate([expand_dims(t, axis) for t in xs], axis)
 

@@ -13,14 +13,16 @@ from hornbeam.core import validation as _check
 from hornbeam.core.tensor import dims_of, emit1, to_tensor
 from hornbeam.ops import math as m
 from hornbeam.ops import reductions
-from hornbeam.ops.arrays import expand_dims, reshape, squeeze, transpose
+from hornbeam.ops.arrays import expand_dims, reshape, shape_product, squeeze, transpose
+from hornbeam.ops.comparison import equal, not_equal, where
+from hornbeam.ops.elementwise import to_float, unify
 
 __all__ = ["dot", "einsum", "matmul", "norm", "outer", "tensordot"]
 
 
 def _as_numbers(product: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     """A product in the operands' dtype: bools are counted, and true where there is any."""
-    a, b = m._unify(a, b)
+    a, b = unify(a, b)
     if a.dtype == "bool":
         return to_tensor(product(to_tensor(a, "int32"), to_tensor(b, "int32")), "bool")
     return product(a, b)
@@ -71,7 +73,7 @@ def dot(x1: Any, x2: Any) -> Any:
     Returns:
         A tensor of x1's other axes, then x2's, in the dtype that holds both.
     """
-    x1, x2 = m._unify(x1, x2)
+    x1, x2 = unify(x1, x2)
     if x1.ndim == 0 or x2.ndim == 0:
         return m.multiply(x1, x2)
     if x2.ndim <= 2:
@@ -89,7 +91,7 @@ def outer(x1: Any, x2: Any) -> Any:
     Returns:
         A tensor ``(size of x1, size of x2)``.
     """
-    a, b = m._unify(x1, x2)
+    a, b = unify(x1, x2)
     return m.multiply(reshape(a, [-1, 1]), reshape(b, [1, -1]))
 
 
@@ -107,7 +109,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     Raises:
         ValueError: when the sizes of a pair differ.
     """
-    a, b = m._unify(x1, x2)
+    a, b = unify(x1, x2)
     if hasattr(axes, "__index__"):
         n = _check.integer("axes", axes, 0)
         if n > builtins.min(a.ndim, b.ndim):
@@ -144,7 +146,7 @@ def _contract(ta: list[str], tb: list[str], out: list[str], a: Any, b: Any) -> A
     batch = [c for c in ta if c in tb and c in out]
     inner = [c for c in ta if c in tb and c not in out]
     rows, cols = [c for c in ta if c not in tb], [c for c in tb if c not in ta]
-    r, c, k = (m.shape_product([size[n] for n in group]) for group in (rows, cols, inner))
+    r, c, k = (shape_product([size[n] for n in group]) for group in (rows, cols, inner))
     lead = [size[n] for n in batch]
     a = reshape(transpose(a, [ta.index(n) for n in batch + rows + inner]), [*lead, r, k])
     b = reshape(transpose(b, [tb.index(n) for n in batch + inner + cols]), [*lead, k, c])
@@ -196,7 +198,7 @@ def _diagonals(names: list[str], x: Any) -> tuple[list[str], Any]:
             shape[axis] = dims_of(x)[axis]
             places.append(emit1("iota", [], shape=list(shape), axis=axis, dtype="int32"))
             shape[axis] = 1
-        x = reductions.sum(m.where(m.equal(*places), x, to_tensor(0, x.dtype)), axis=j)
+        x = reductions.sum(where(equal(*places), x, to_tensor(0, x.dtype)), axis=j)
         names = names[:j] + names[j + 1 :]
     return names, x
 
@@ -219,7 +221,7 @@ def einsum(subscripts: str, *operands: Any) -> Any:
         >>> einsum("ij,jk->ik", [[1.0, 2.0]], [[3.0], [4.0]]).numpy().tolist()
         [[11.0]]
     """
-    xs = m._unify(*operands)
+    xs = unify(*operands)
     terms, out = _terms(subscripts, [x.ndim for x in xs])
     dtype = xs[0].dtype
     if dtype == "bool":
@@ -260,7 +262,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     Raises:
         ValueError: for another order.
     """
-    x = m.to_float(x)
+    x = to_float(x)
     axes = list(range(x.ndim)) if axis is None else _check.axes_in(axis, x.ndim)
     if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return m.sqrt(reductions.sum(m.square(x), axes, keepdims))
@@ -283,7 +285,7 @@ def _vector_norm(x: Any, ord: float, axes: list[int], keepdims: bool) -> Any:
     if ord == -np.inf:
         return reductions.min(x, axes, keepdims)
     if ord == 0:
-        return reductions.sum(to_tensor(m.not_equal(x, 0.0), x.dtype), axes, keepdims)
+        return reductions.sum(to_tensor(not_equal(x, 0.0), x.dtype), axes, keepdims)
     if ord == 1:
         return reductions.sum(x, axes, keepdims)
     return m.power(reductions.sum(m.power(x, ord), axes, keepdims), 1.0 / ord)

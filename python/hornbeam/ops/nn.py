@@ -16,6 +16,9 @@ from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing, joining, reductions, selection
 from hornbeam.ops import math as m
 from hornbeam.ops.activations import log_softmax, softmax
+from hornbeam.ops.arrays import shape_product
+from hornbeam.ops.comparison import less_equal, logical_and, where
+from hornbeam.ops.elementwise import to_float, unify
 from hornbeam.ops.linalg import matmul, norm
 
 __all__ = [
@@ -76,7 +79,7 @@ def layer_normalization(
     Returns:
         A float tensor of x's shape.
     """
-    x = m.to_float(x)
+    x = to_float(x)
     epsilon = _epsilon(epsilon)
     axes = sorted(_check.axes_in(axis, x.ndim))
     if axes == [x.ndim - 1]:
@@ -86,7 +89,7 @@ def layer_normalization(
         return emit("layer_norm", [x, gamma, beta], epsilon=epsilon)[0]
     rest = [i for i in range(x.ndim) if i not in axes]
     dims = dims_of(x)
-    n = m.shape_product([dims[i] for i in axes])
+    n = shape_product([dims[i] for i in axes])
     rows = s.reshape(s.transpose(x, rest + axes), [*(dims[i] for i in rest), n])
     gamma, beta = (None if t is None else s.reshape(t, [n]) for t in (gamma, beta))
     y = s.reshape(layer_normalization(rows, gamma, beta, -1, epsilon), [dims[i] for i in rest + axes])
@@ -114,7 +117,7 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
     Returns:
         A float tensor of x's shape.
     """
-    x, eps = m.to_float(x), _epsilon(epsilon)
+    x, eps = to_float(x), _epsilon(epsilon)
     wide = to_tensor(
         x, promote(x.dtype, "float32")
     )  # what is left of a half's gradient is a difference of large numbers
@@ -135,7 +138,7 @@ def normalize(x: Any, axis: int | Sequence[int] = -1, order: int = 2, epsilon: f
         A float tensor of x's shape.
     """
     eps, order = _epsilon(epsilon), _check.integer("order", order, 1)
-    x = m.to_float(x)
+    x = to_float(x)
     if x.ndim == 0:
         x = s.expand_dims(x, 0)
     if order == 2:
@@ -171,7 +174,7 @@ def dot_product_attention(
     """
     _check.unsupported("flash_attention", flash_attention, None, False)
     _check.unsupported("attn_logits_soft_cap", attn_logits_soft_cap, None)
-    query, key, value = (m.to_float(t) for t in m._unify(query, key, value))
+    query, key, value = (to_float(t) for t in unify(query, key, value))
     if any(t.ndim != 4 for t in (query, key, value)):
         raise ValueError(
             f"query, key and value must have 4 axes. Received: query.shape={tuple(query.shape)}, "
@@ -194,9 +197,9 @@ def dot_product_attention(
     scores = m.add(scores, to_tensor(bias, query.dtype))
     if is_causal:
         causal = causal_mask(dims_of(scores)[-2], dims_of(scores)[-1])
-        mask = causal if mask is None else m.logical_and(mask, causal)
+        mask = causal if mask is None else logical_and(mask, causal)
     if mask is not None:
-        scores = m.where(mask, scores, -np.inf)  # a row that sees nothing: zeros
+        scores = where(mask, scores, -np.inf)  # a row that sees nothing: zeros
     return s.transpose(matmul(softmax(scores), v), [0, 2, 1, 3])
 
 
@@ -217,7 +220,7 @@ def causal_mask(rows: Any, cols: Any) -> Any:
     """
     r = emit1("iota", [], shape=[rows, 1], axis=0, dtype="int32")
     c = emit1("iota", [], shape=[1, cols], axis=1, dtype="int32")
-    return m.less_equal(c, r)
+    return less_equal(c, r)
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
@@ -238,7 +241,7 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
     Raises:
         ValueError: when the shapes differ.
     """
-    output = m.to_float(output)
+    output = to_float(output)
     target = to_tensor(target, output.dtype)
     _same_shape("binary_crossentropy", target, output)
     logits = output if from_logits else made_by("sigmoid", output)
@@ -269,7 +272,7 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     Raises:
         ValueError: when the shapes differ.
     """
-    output = m.to_float(output)
+    output = to_float(output)
     target = to_tensor(target, output.dtype)
     _same_shape("categorical_crossentropy", target, output)
     last = _check.axis_in(axis, output.ndim) == output.ndim - 1
@@ -290,7 +293,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     Raises:
         ValueError: when a class is out of range, naming its row.
     """
-    output = m.to_float(output)
+    output = to_float(output)
     dtype = promote(output.dtype, config.floatx())
     target = exact_ids(target)
     axis = _check.axis_in(axis, output.ndim)
@@ -363,7 +366,7 @@ def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") ->
     """
     kind = _check.choice("interpolation", interpolation, ("nearest", "bilinear"))
     sizes = _check.int_tuple("size", size, 2)
-    x = m.to_float(images)
+    x = to_float(images)
     if x.ndim != 4 or None in x.shape[1:3] or 0 in x.shape[1:3]:
         raise ValueError(f"resize needs images of known size, above 0. Received: images.shape={tuple(x.shape)}")
     for out in sizes:

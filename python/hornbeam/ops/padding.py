@@ -13,6 +13,7 @@ from hornbeam.core.tensor import _INTEGERS, dims_of, emit1, to_tensor
 from hornbeam.core.trace import Traced
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import moveaxis
+from hornbeam.ops.comparison import less, where
 from hornbeam.ops.creation import arange, ones_like
 
 __all__ = ["pad"]
@@ -41,7 +42,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
     if mode == "constant":
         if isinstance(constant_values, Traced):
             inside = _pad_zeros(ones_like(x, dtype="bool"), pairs)
-            return m.where(inside, _pad_zeros(x, pairs), to_tensor(constant_values, x.dtype))
+            return where(inside, _pad_zeros(x, pairs), to_tensor(constant_values, x.dtype))
         return _pad_zeros(x, pairs, _held_value(0 if constant_values is None else constant_values, x.dtype))
     if constant_values is not None:
         raise ValueError(
@@ -82,7 +83,7 @@ def _mirrored(mode: str, n: Any, lo: Any, hi: Any) -> Any:
     place = m.subtract(arange(n + lo + hi, dtype="int32"), to_tensor(lo, "int32"))
     place = m.mod(place, m.maximum(to_tensor(period, "int32"), 1))
     back = m.subtract(to_tensor(period if mode == "reflect" else period - 1, "int32"), place)
-    return m.where(m.less(place, to_tensor(n, "int32")), place, back)
+    return where(less(place, to_tensor(n, "int32")), place, back)
 
 
 def _pad_pairs(pad_width: Any, rank: int) -> list[tuple[Any, Any]]:

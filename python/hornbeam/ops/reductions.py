@@ -12,21 +12,9 @@ from hornbeam.core import validation as _check
 from hornbeam.core.tensor import Tensor, emit1, to_tensor
 from hornbeam.core.trace import current_trace
 from hornbeam.ops import arrays
-from hornbeam.ops.math import (
-    _numbers,
-    add,
-    cast,
-    equal,
-    exp,
-    isfinite,
-    log,
-    sqrt,
-    square,
-    stop_gradient,
-    subtract,
-    to_float,
-    where,
-)
+from hornbeam.ops.comparison import equal, isfinite, where
+from hornbeam.ops.elementwise import to_float, to_numbers
+from hornbeam.ops.math import add, cast, exp, log, sqrt, square, stop_gradient, subtract
 
 __all__ = [
     "all",
@@ -290,7 +278,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 
 def _arg(op: str, x: Any, axis: int | None, keepdims: bool) -> Any:
-    x = _numbers(x)
+    x = to_numbers(x)
     if axis is None:
         y = emit1(op, [arrays.reshape(x, [-1])], axis=-1)
         return arrays.reshape(y, [1] * x.ndim) if keepdims else y
@@ -328,7 +316,7 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 def _cumulative(op: str, x: Any, axis: int | None, dtype: Any) -> Any:
-    x = _numbers(to_tensor(x, None if dtype is None else config.standardize_dtype(dtype)))
+    x = to_numbers(to_tensor(x, None if dtype is None else config.standardize_dtype(dtype)))
     if axis is None:
         return emit1(op, [arrays.reshape(x, [-1])], axis=-1)
     return emit1(op, [x], axis=_check.integer("axis", axis))

@@ -11,10 +11,22 @@ import numpy as np
 
 from hornbeam import _core
 from hornbeam.core import validation as _check
-from hornbeam.core.tensor import _FLOATS, Tensor, dims_of, emit1, exact_ids, to_tensor, variable_value
+from hornbeam.core.tensor import _FLOATS, Tensor, as_array, dims_of, emit1, exact_ids, to_tensor, variable_value
 from hornbeam.core.trace import Traced
 from hornbeam.ops import math as m
-from hornbeam.ops.arrays import _bound, _later, _smaller, broadcast_to, is_tensor, moveaxis, ravel, reshape, transpose
+from hornbeam.ops.arrays import (
+    _bound,
+    _later,
+    _smaller,
+    broadcast_to,
+    is_tensor,
+    moveaxis,
+    ravel,
+    reshape,
+    shape_product,
+    transpose,
+)
+from hornbeam.ops.comparison import greater_equal, less, logical_and, where
 from hornbeam.ops.creation import arange, ones_like
 from hornbeam.ops.padding import _pad_zeros
 
@@ -163,7 +175,7 @@ def _pick(x: Any, keys: list[Any]) -> Any:
     dims = dims_of(x)
     rest = [i for i in range(x.ndim) if i not in picked]
     ids = _joint_ids([keys[i] for i in picked], [dims[i] for i in picked])
-    rows = m.shape_product([dims[i] for i in picked])
+    rows = shape_product([dims[i] for i in picked])
     table = transpose(x, picked + rest)
     y = emit1("gather", [table if len(picked) == 1 else reshape(table, [rows, *(dims[i] for i in rest)]), ids])
     if not together:
@@ -179,7 +191,7 @@ def _joint_ids(indices: list[Any], sizes: list[Any]) -> Any:
         return _ids(indices[0], sizes[0])
     flat: Any = None
     for i, (index, n) in enumerate(zip(indices, sizes)):
-        inner = m.shape_product(sizes[i + 1 :])
+        inner = shape_product(sizes[i + 1 :])
         table = m.multiply(arange(n, dtype="int64"), to_tensor(inner, "int64"))
         place = emit1("gather", [table, _ids(index, n)])
         flat = place if flat is None else m.add(flat, place)
@@ -192,11 +204,11 @@ def _ids(indices: Any, n: Any) -> Any:
     if indices.dtype == "bool":
         raise TypeError("indices must be ints. Received: bools; a mask of an eager tensor goes in x[mask]")
     ids = exact_ids(indices)
-    if isinstance(ids, Tensor) and (ids._array.size == 0 or ids._array.min() >= 0):
+    if isinstance(ids, Tensor) and np.min(as_array(ids), initial=0) >= 0:
         return ids
     size = to_tensor(n, ids.dtype)
-    from_end = m.logical_and(m.less(ids, 0), m.greater_equal(ids, m.negative(size)))
-    return m.where(from_end, m.add(ids, size), ids)
+    from_end = logical_and(less(ids, 0), greater_equal(ids, m.negative(size)))
+    return where(from_end, m.add(ids, size), ids)
 
 
 def _starts(name: str, given: Any, rank: int) -> list[Any]:
@@ -243,7 +255,7 @@ def _moving_block(x: Any, axis: int, start: Any, size: Any) -> Any:
 
 def _held_start(start: Any, n: Any, size: Any) -> Any:
     start = to_tensor(start, "int32")
-    start = m.where(m.less(start, 0), m.add(start, to_tensor(n, "int32")), start)
+    start = where(less(start, 0), m.add(start, to_tensor(n, "int32")), start)
     return m.clip(start, 0, to_tensor(n - size, "int32"))
 
 
@@ -277,13 +289,13 @@ def slice_update(inputs: Any, start_indices: Sequence[Any], updates: Any) -> Any
             place = m.subtract(arange(n, dtype="int32"), _held_start(s, n, size))
             ids = m.clip(place, 0, to_tensor(size - 1, "int32"))
             u, inside = (moveaxis(emit1("gather", [moveaxis(t, axis, 0), ids]), 0, axis) for t in (u, inside))
-            holds = m.logical_and(m.greater_equal(place, 0), m.less(place, to_tensor(size, "int32")))
-            inside = m.logical_and(inside, reshape(holds, [n if i == axis else 1 for i in range(x.ndim)]))
+            holds = logical_and(greater_equal(place, 0), less(place, to_tensor(size, "int32")))
+            inside = logical_and(inside, reshape(holds, [n if i == axis else 1 for i in range(x.ndim)]))
         else:
             padding = [(0, 0)] * x.ndim
             padding[axis] = (s, n - s - size)
             u, inside = (_pad_zeros(t, padding) for t in (u, inside))
-    return m.where(inside, u, x)
+    return where(inside, u, x)
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:

@@ -20,6 +20,8 @@ from hornbeam.core.variable import Variable
 from hornbeam.ops import arrays as s
 from hornbeam.ops import creation, indexing, reductions, selection
 from hornbeam.ops import math as m
+from hornbeam.ops.comparison import greater_equal, less, where
+from hornbeam.ops.elementwise import dtype_of, to_float
 
 __all__ = [
     "SeedGenerator",
@@ -200,7 +202,7 @@ def bernoulli(shape: Sequence[Any], p: Any = 0.5, dtype: Any = None, seed: Any =
         A tensor of that shape.
     """
     p = _number("p", p, 0, 1)
-    return m.cast(m.less(_uniform01(shape, "float32", _seed(seed)), p), dtype or config.floatx())
+    return m.cast(less(_uniform01(shape, "float32", _seed(seed)), p), dtype or config.floatx())
 
 
 def randint(shape: Sequence[Any], minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> Any:
@@ -239,7 +241,7 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
         ``(batch, num_samples)``.
     """
     logits, num_samples = (
-        to_tensor(logits, None if m.dtype_of(logits) == "float64" else "float32"),
+        to_tensor(logits, None if dtype_of(logits) == "float64" else "float32"),
         _check.integer("num_samples", num_samples, 0),
     )
     if logits.ndim != 2:
@@ -279,7 +281,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, 
     Returns:
         A tensor of the inputs' shape.
     """
-    x, rate = m.to_float(inputs), _check.fraction("rate", rate)
+    x, rate = to_float(inputs), _check.fraction("rate", rate)
     sizes = list(dims_of(x))
     if noise_shape is not None:
         fits = len(noise_shape) == x.ndim and all(
@@ -294,8 +296,8 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, 
         sizes = [d if n is None else n for d, n in zip(sizes, noise_shape)]
     if rate == 1:
         return creation.zeros_like(x)
-    keep = m.greater_equal(_uniform01(sizes, "float32", _seed(seed)), rate)
-    return m.where(keep, m.multiply(x, 1.0 / (1.0 - rate)), 0.0)
+    keep = greater_equal(_uniform01(sizes, "float32", _seed(seed)), rate)
+    return where(keep, m.multiply(x, 1.0 / (1.0 - rate)), 0.0)
 
 
 def gamma(shape: Sequence[Any], alpha: float, dtype: Any = None, seed: Any = None) -> Any:

@@ -1,1 +1,1 @@
-"""Training: the loop, its data and its callbacks."""
+"""Training: steps, and the loops over them."""

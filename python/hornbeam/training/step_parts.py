@@ -13,8 +13,8 @@ from hornbeam.core.tensor import to_tensor
 from hornbeam.core.tree import flatten
 from hornbeam.core.validation import positive_int, unsupported
 from hornbeam.core.whole import all_or_nothing
+from hornbeam.data.batches import unpack_x_y_sample_weight
 from hornbeam.layers.layer import Layer
-from hornbeam.training import data as sources
 from hornbeam.training.compile_utils import Compilation, CompileMetrics, batch_size, check_identifiers
 from hornbeam.training.nonfinite import OnNonfinite, check_gradients, finite
 
@@ -216,7 +216,7 @@ class StepParts(Layer):
         Returns:
             The logs, by name.
         """
-        x, y, sample_weight = sources.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)
             loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
@@ -234,7 +234,7 @@ class StepParts(Layer):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """One evaluation step, traced into a graph. Override it at will; ``data`` is as for ``train_step``."""
-        x, y, sample_weight = sources.unpack_x_y_sample_weight(data)
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         loss = self._loss_of(x, y, y_pred, sample_weight, training=False)
         self._track_loss(loss, x)
@@ -242,7 +242,7 @@ class StepParts(Layer):
 
     def predict_step(self, data: Any) -> Any:
         """One prediction step, traced into a graph. Override it at will; ``data`` is as for ``train_step``."""
-        return self(sources.unpack_x_y_sample_weight(data)[0], training=False)
+        return self(unpack_x_y_sample_weight(data)[0], training=False)
 
     @property
     def _has_own_train_step(self) -> bool:

@@ -8,12 +8,13 @@ from typing import Any
 
 from hornbeam import _core
 from hornbeam.callbacks.callback_list import as_numbers
+from hornbeam.core.buffer import name_of
 from hornbeam.core.function import Compiled
-from hornbeam.core.tensor import Tensor, name_of
+from hornbeam.core.tensor import Tensor
 from hornbeam.core.trace import Trace
 from hornbeam.core.tree import flatten, map_structure, pack_like, signature
 from hornbeam.core.whole import one_at_a_time
-from hornbeam.training import data as sources
+from hornbeam.data.batches import unpack_x_y_sample_weight
 from hornbeam.training.signatures import array_names, encode
 from hornbeam.training.step_parts import StepParts
 
@@ -154,7 +155,7 @@ class Step:
         model = self._model
         if all(layer.built for layer in model._all_layers()):
             return
-        x = sources.unpack_x_y_sample_weight(batch)[0]
+        x = unpack_x_y_sample_weight(batch)[0]
         if not model._can_call():
             return  # a model that only trains: its train_step calls the parts
         with Trace() as trace:

@@ -10,8 +10,11 @@ from hornbeam.callbacks.callback import History
 from hornbeam.callbacks.callback_list import CallbackList, as_numbers
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import integer, positive_int
-from hornbeam.training import data as sources
-from hornbeam.training.feeds import ArrayFeed, BatchFeed, Feed
+from hornbeam.data.array_feed import ArrayFeed
+from hornbeam.data.arrays import cardinality, is_arrays, to_arrays
+from hornbeam.data.batch_feed import BatchFeed
+from hornbeam.data.batches import batch_size_of, class_weights, split_validation, unpack_x_y_sample_weight
+from hornbeam.data.feed import Feed
 from hornbeam.training.step_parts import StepParts
 from hornbeam.training.steps import Step
 
@@ -93,7 +96,7 @@ class Trainer(StepParts):
         val_feed: Feed | None = None
         if validation_data is not None:
             val_size = batch_size if validation_batch_size is None else validation_batch_size
-            data = sources.unpack_x_y_sample_weight(validation_data)
+            data = unpack_x_y_sample_weight(validation_data)
             test = Step(self, "test")
             val_feed = self._feed("validation", test, data, val_size, validation_steps, "validation_steps")
         watch = self._watch(callbacks, verbose, epochs, feed.steps, add_history=True)
@@ -136,12 +139,12 @@ class Trainer(StepParts):
         """The batches of what ``fit``, ``evaluate`` or ``predict`` was given: x, y and sample_weight."""
         x, y, sample_weight = given
         limit = None if steps is None else positive_int(steps_name, steps)
-        size = None if batch_size is None else sources.batch_size_of(batch_size)
+        size = None if batch_size is None else batch_size_of(batch_size)
         if not isinstance(shuffle, (bool, np.bool_)) and shuffle != "batch":
             raise ValueError(f"`shuffle` must be True, False or 'batch'. Received: shuffle={shuffle!r}")
         if x is None:
             raise ValueError(f"{caller} needs inputs. Received: x=None")
-        if not sources.is_arrays(x):
+        if not is_arrays(x):
             for name, value in (("y", y), ("sample_weight", sample_weight)):
                 if value is not None:
                     raise ValueError(
@@ -149,15 +152,15 @@ class Trainer(StepParts):
                         f"{type(x).__name__}"
                     )
             return BatchFeed(step, limit, x, class_weight, bool(shuffle), epochs)
-        x, y = sources.to_arrays("x", x), sources.to_arrays("y", y)
-        sample_weight = sources.to_arrays("sample_weight", sample_weight)
-        n = sources.cardinality(x, y, sample_weight)
+        x, y = to_arrays("x", x), to_arrays("y", y)
+        sample_weight = to_arrays("sample_weight", sample_weight)
+        n = cardinality(x, y, sample_weight)
         if n == 0 and caller != "predict":
             raise ValueError(f"{caller} was given no samples")
         if class_weight is not None:
             sample_weight = _weights_of_classes(y, sample_weight, class_weight)
         if size is None:
-            size = sources.batch_size_of(None) if limit is None else -(-n // limit)
+            size = batch_size_of(None) if limit is None else -(-n // limit)
         return ArrayFeed(step, limit, x, y, sample_weight, max(size, 1), shuffle)
 
     def _watch(
@@ -287,10 +290,8 @@ class Trainer(StepParts):
 
     def _on_batch(self, kind: str, batch: tuple[Any, Any, Any], class_weight: Any, return_dict: bool) -> Any:
         self._require_compiled()
-        x, y, sample_weight = (
-            sources.to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), batch, strict=True)
-        )
-        sources.cardinality(x, y, sample_weight)
+        x, y, sample_weight = (to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), batch, strict=True))
+        cardinality(x, y, sample_weight)
         if class_weight is not None:
             sample_weight = _weights_of_classes(y, sample_weight, class_weight)
         self.reset_metrics()
@@ -299,7 +300,7 @@ class Trainer(StepParts):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        return map_structure(np.asarray, Step(self, "predict").run((sources.to_arrays("x", x),)))
+        return map_structure(np.asarray, Step(self, "predict").run((to_arrays("x", x),)))
 
 
 def _is_due(epoch: int, freq: Any) -> bool:
@@ -309,12 +310,12 @@ def _is_due(epoch: int, freq: Any) -> bool:
 
 def _split(data: tuple[Any, Any, Any], fraction: float) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Arrays to train on, and to validate on."""
-    if not sources.is_arrays(data[0]):
+    if not is_arrays(data[0]):
         raise ValueError(f"`validation_split` needs `x` to be arrays. Received: x of type {type(data[0]).__name__}")
     if not 0 < fraction < 1:
         raise ValueError(f"`validation_split` must be in (0, 1). Received: validation_split={fraction}")
-    arrays = tuple(sources.to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), data, strict=True))
-    return sources.split_validation(arrays, fraction)
+    arrays = tuple(to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), data, strict=True))
+    return split_validation(arrays, fraction)
 
 
 def _weights_of_classes(y: Any, sample_weight: Any, class_weight: Any) -> Any:
@@ -322,4 +323,4 @@ def _weights_of_classes(y: Any, sample_weight: Any, class_weight: Any) -> Any:
         raise ValueError("`class_weight` and `sample_weight` cannot be given together")
     if len(flatten(y)) > 1:
         raise ValueError("`class_weight` needs a model with one output")
-    return sources.class_weights(flatten(y)[0], class_weight)
+    return class_weights(flatten(y)[0], class_weight)

@@ -9,8 +9,8 @@ from hornbeam.core.custom_objects import (
     register_keras_serializable,
 )
 from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
-from hornbeam.training.data import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from hornbeam.training.pipeline import PyDataset, Sequence
+from hornbeam.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from hornbeam.data.dataset import PyDataset, Sequence
 from hornbeam.utils.arrays import normalize, pad_sequences, split_dataset, to_categorical
 from hornbeam.utils.plotting import model_to_dot, plot_model
 from hornbeam.utils.session import clear_session, set_random_seed

@@ -17,6 +17,8 @@ from hornbeam.core.variable import Variable
 from hornbeam.metrics.metric import Metric
 from hornbeam.random import SeedGenerator
 
+__all__ = ["WeightOwner"]
+
 _GETTERS = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
 
 

@@ -1,14 +1,11 @@
-"""What a layer's config says, and how a layer is made and built from one."""
+"""What a layer's config says, and how a layer is made from one."""
 
 from __future__ import annotations
 
 import inspect
 from typing import Any
 
-import numpy as np
-
 from hornbeam import activations
-from hornbeam._core import Dim
 from hornbeam.core.registry import (
     argument_names,
     constructor_is_ours,
@@ -16,8 +13,9 @@ from hornbeam.core.registry import (
     is_builtin,
     serialize_keras_object,
 )
-from hornbeam.core.symbolic import KerasTensor
-from hornbeam.core.tree import flatten, map_structure
+from hornbeam.core.tree import flatten
+
+__all__ = ["Configured"]
 
 _EXAMPLE = """
 
@@ -34,7 +32,6 @@ class Configured:
     _dtype: str
     _trainable: bool
     _init_args: tuple[Any, Any]
-    _build_config: dict[str, Any] | None = None
     _not_attributes: tuple[str, ...] = ()  # arguments of builtin classes that configs leave out, or take from elsewhere
 
     def get_config(self) -> dict[str, Any]:
@@ -103,40 +100,6 @@ class Configured:
         except TypeError as e:
             raise TypeError(f"cannot make a {cls.__name__} from its config: {e}. Received: config={config}") from e
 
-    # ---- building ----
-    def _note_build(self, inputs: list[Any], names: list[str]) -> None:
-        """Keeps what the layer was built for: for each of build()'s arguments a shape or tensors, or a structure of them."""
-        tensors = [_symbols(x) for x in inputs]
-        leaves = flatten(tensors)
-        if not leaves or any(t is None for t in leaves):
-            return
-        shapes = [map_structure(lambda t: list(t.shape), x) for x in tensors]
-        noted: dict[str, Any] = (
-            {"input_shape": shapes[0]} if len(shapes) == 1 else {"shapes_dict": dict(zip(names, shapes))}
-        )
-        if any(t.dtype not in ("", self._dtype) for t in leaves):
-            noted["dtype"] = [t.dtype or self._dtype for t in leaves]
-        object.__setattr__(self, "_build_config", noted)
-
-    def get_build_config(self) -> dict[str, Any] | None:
-        """The shapes of the inputs that it was built for; None before.
-
-        Returns:
-            ``{"input_shape": shape}``, or ``{"shapes_dict": {name: shape}}`` for several inputs; with a "dtype" for each
-            where they are not the layer's own.
-        """
-        return self._build_config
-
-
-def inputs_of(config: dict[str, Any], dtype: str) -> list[Any]:
-    """Symbolic inputs as a build config tells of."""
-    shapes = list(config["shapes_dict"].values()) if "shapes_dict" in config else [config["input_shape"]]
-    inputs = [map_shape(s) for s in shapes]
-    leaves = flatten(inputs)
-    for t, given in zip(leaves, config.get("dtype") or [dtype] * len(leaves)):
-        t.dtype = given
-    return inputs
-
 
 def _is_ours(method: Any) -> bool:
     return str(method.__module__).startswith("hornbeam.")
@@ -144,29 +107,3 @@ def _is_ours(method: Any) -> bool:
 
 def _value(value: Any) -> Any:
     return activations.serialize(value) if inspect.isfunction(value) else serialize_keras_object(value)
-
-
-def _symbols(x: Any) -> Any:
-    """Symbolic tensors for the tensors or the shapes of a structure; those for shapes have the dtype ""."""
-    if hasattr(x, "shape") and hasattr(x, "dtype"):
-        return KerasTensor(tuple(d if isinstance(d, int) else None for d in x.shape), x.dtype)
-    if _is_shape(x):
-        symbol = KerasTensor(tuple(int(d) if isinstance(d, (int, np.integer)) else None for d in x))
-        symbol.dtype = ""
-        return symbol
-    if isinstance(x, (tuple, list)):
-        return [_symbols(v) for v in x]
-    return {k: _symbols(v) for k, v in x.items()} if isinstance(x, dict) else None
-
-
-def _is_shape(x: Any) -> bool:
-    return isinstance(x, (tuple, list)) and all(d is None or isinstance(d, (int, np.integer, Dim)) for d in x)
-
-
-def map_shape(shape: Any) -> Any:
-    """Symbolic tensors for a shape or a structure of shapes."""
-    if _is_shape(shape):
-        return KerasTensor(tuple(shape))
-    if isinstance(shape, dict):
-        return {k: map_shape(v) for k, v in shape.items()}
-    return [map_shape(v) for v in shape]
