@@ -356,3 +356,19 @@ def test_a_layer_that_asks_for_shapes_within_a_call_keeps_its_losses():
     model.compile(hb.optimizers.SGD(0.0), lambda t, p: hb.ops.sum(p * 0.0, axis=-1))
     history = model.fit(np.ones((3, 4), "float32"), np.zeros((3, 2), "float32"), verbose=0)
     assert history.history["loss"][0] == pytest.approx(0.32, rel=1e-5)
+
+
+def test_one_image_without_a_batch_is_resized():
+    image = np.arange(36, dtype="float32").reshape(3, 4, 3)
+    for kind in ("bilinear", "nearest"):
+        layer = L.Resizing(4, 5, interpolation=kind)
+        np.testing.assert_array_equal(layer(image), layer(image[None])[0])
+    assert float(np.sum(L.Resizing(4, 5)(image))) == 1050.0  # Keras' on JAX
+
+
+@pytest.mark.parametrize("name", ["Zeros", "Ones", "Constant", "RandomUniform", "TruncatedNormal", "HeNormal"])
+def test_initializers_take_the_length_of_one_axis(name):
+    for shape in (3, np.int64(3), (3,), [3]):
+        assert np.asarray(getattr(hb.initializers, name)()(shape)).shape == (3,)
+    with pytest.raises((TypeError, ValueError), match="shape"):
+        getattr(hb.initializers, name)()(-1)

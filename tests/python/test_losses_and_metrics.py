@@ -131,3 +131,14 @@ def test_wrong_options_are_named():
     labels = metrics.AUC(multi_label=True, num_labels=3)
     with pytest.raises(ValueError, match=r"AUC with multi_label takes \(batch, 3\)"):
         labels.update_state(YES, LIKELY)
+
+
+def test_each_class_may_have_its_own_weight():
+    y, p = np.array([[0, 1, 0], [1, 0, 0]], "float32"), np.array([[0.2, 0.7, 0.1], [0.5, 0.3, 0.2]], "float32")
+    for alpha in ([0.2, 0.3, 0.5], np.array([0.2, 0.3, 0.5])):
+        loss = hb.losses.CategoricalFocalCrossentropy(alpha=alpha)
+        assert float(loss(y, p)) == pytest.approx(0.0221437924, rel=1e-6)  # Keras' on JAX
+        again = hb.losses.deserialize(hb.losses.serialize(loss))
+        assert again.alpha == [0.2, 0.3, 0.5] and float(again(y, p)) == float(loss(y, p))
+    with pytest.raises(ValueError, match="alpha"):
+        hb.losses.CategoricalFocalCrossentropy(alpha=[0.2, -1.0])

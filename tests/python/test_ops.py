@@ -408,3 +408,16 @@ def test_cross_entropies_of_given_probabilities_are_clipped():
     assert np.allclose(ops.binary_crossentropy(np.array([[1.0, 1.0]], "float32"), p), [[16.118, 0.0]], atol=1e-3)
     assert np.allclose(ops.sparse_categorical_crossentropy(np.array([0]), p), [16.118], atol=1e-3)
     assert np.allclose(ops.categorical_crossentropy(np.array([[1.0, 0.0]], "float32"), p), [16.118], atol=1e-3)
+
+
+def test_numpys_functions_take_tensors_and_variables():
+    a = np.arange(6, dtype="int32").reshape(2, 3)
+    for x in (ops.convert_to_tensor(a), hb.Variable(a)):
+        for name in ("sum", "mean", "max", "min", "any", "all", "argmax", "argmin", "std", "prod", "cumsum", "median"):
+            for options in ({}, {"axis": 1}):
+                got, want = getattr(np, name)(x, **options), getattr(np, name)(a, **options)
+                np.testing.assert_allclose(np.asarray(got), want, rtol=1e-6, err_msg=name)
+        assert np.mean(x, dtype="float64").dtype == "float64"
+        assert np.sum(x, axis=0, keepdims=True).shape == (1, 3)
+    with pytest.raises(TypeError, match="`out` must be None"):
+        np.sum(ops.convert_to_tensor(a), out=np.zeros((), "int32"))

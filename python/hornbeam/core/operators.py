@@ -166,37 +166,44 @@ class TensorLike(Operators):
 
     flatten = ravel
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """``ops.sum``."""
-        return ops.sum(self, axis, keepdims)
+    # NumPy's functions call these with its arguments: np.mean(t), say.
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """``ops.mean``."""
-        return ops.mean(self, axis, keepdims)
+    def sum(self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
+        """``ops.sum``, of the elements in ``dtype``."""
+        return ops.sum(self._as(dtype, out), axis, keepdims)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def mean(self, axis: Any = None, dtype: Any = None, out: None = None, keepdims: bool = False) -> Any:
+        """``ops.mean``, of the elements in ``dtype``."""
+        return ops.mean(self._as(dtype, out), axis, keepdims)
+
+    def max(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
         """``ops.max``."""
-        return ops.max(self, axis, keepdims)
+        return ops.max(self._as(None, out), axis, keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def min(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
         """``ops.min``."""
-        return ops.min(self, axis, keepdims)
+        return ops.min(self._as(None, out), axis, keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def any(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
         """``ops.any``."""
-        return ops.any(self, axis, keepdims)
+        return ops.any(self._as(None, out), axis, keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def all(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
         """``ops.all``."""
-        return ops.all(self, axis, keepdims)
+        return ops.all(self._as(None, out), axis, keepdims)
 
-    def argmax(self, axis: Any = None) -> Any:
+    def argmax(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
         """``ops.argmax``."""
-        return ops.argmax(self, axis)
+        return ops.argmax(self._as(None, out), axis, keepdims)
 
-    def argmin(self, axis: Any = None) -> Any:
+    def argmin(self, axis: Any = None, out: None = None, keepdims: bool = False) -> Any:
         """``ops.argmin``."""
-        return ops.argmin(self, axis)
+        return ops.argmin(self._as(None, out), axis, keepdims)
+
+    def _as(self, dtype: Any, out: None) -> Any:
+        if out is not None:
+            raise TypeError("tensors are not written to: `out` must be None")
+        return self if dtype is None else ops.cast(self, dtype)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape or self.shape[0] is None:

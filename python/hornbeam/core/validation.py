@@ -119,6 +119,13 @@ def number(name: str, value: Any, minimum: float = -math.inf, maximum: float = m
     return x
 
 
+def number_or_list(name: str, value: Any, minimum: float = -math.inf) -> float | list[float]:
+    """One finite number, or a list of several, each >= minimum."""
+    if _listed(value):
+        return [number(name, v, minimum) for v in value]
+    return number(name, value, minimum)
+
+
 def fraction(name: str, value: Any) -> float:
     """``value`` when it lies in [0, 1]."""
     return number(name, value, 0, 1)

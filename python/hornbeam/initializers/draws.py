@@ -10,7 +10,7 @@ import numpy as np
 
 from hornbeam.core.registry import register_builtin
 from hornbeam.core.validation import number
-from hornbeam.initializers.initializer import _dtype, _Random
+from hornbeam.initializers.initializer import _dtype, _Random, _sizes
 
 __all__ = [
     "Orthogonal",
@@ -41,8 +41,9 @@ class RandomUniform(_Random):
         if self.minval > self.maxval:
             raise ValueError(f"`minval` must be at most `maxval`. Received: minval={minval}, maxval={maxval}")
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return self._generator().uniform(self.minval, self.maxval, tuple(shape)).astype(_dtype(dtype))
+    def __call__(self, shape: int | Sequence[int], dtype: str | None = None) -> Any:
+        shape = _sizes(shape)
+        return self._generator().uniform(self.minval, self.maxval, shape).astype(_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
@@ -65,8 +66,9 @@ class RandomNormal(_Random):
     def _draw(self, shape: tuple[int, ...]) -> Any:
         return self._generator().standard_normal(shape)
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
-        return (self.mean + self.stddev * self._draw(tuple(shape))).astype(_dtype(dtype))
+    def __call__(self, shape: int | Sequence[int], dtype: str | None = None) -> Any:
+        shape = _sizes(shape)
+        return (self.mean + self.stddev * self._draw(shape)).astype(_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
@@ -112,13 +114,14 @@ class Orthogonal(_Random):
         super().__init__(seed)
         self.gain = number("gain", gain)
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
+    def __call__(self, shape: int | Sequence[int], dtype: str | None = None) -> Any:
+        shape = _sizes(shape)
         if len(shape) < 2:
-            raise ValueError(f"Orthogonal needs a shape of at least two axes. Received: shape={tuple(shape)}")
+            raise ValueError(f"Orthogonal needs a shape of at least two axes. Received: shape={shape}")
         rows, cols = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(self._generator().standard_normal((max(rows, cols), min(rows, cols))))
         q = q * np.sign(np.diag(r))
-        return (self.gain * (q.T if rows < cols else q)).reshape(tuple(shape)).astype(_dtype(dtype))
+        return (self.gain * (q.T if rows < cols else q)).reshape(shape).astype(_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain, **super().get_config()}

@@ -9,16 +9,21 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
-from hornbeam.core.validation import integer
+from hornbeam.core.validation import dims, integer
 from hornbeam.random.draws import make_seed
 
 __all__ = ["Initializer"]
 
 
+def _sizes(shape: Any) -> tuple[int, ...]:
+    """A shape, or the length of one axis, as a tuple."""
+    return tuple(dims("shape", shape))
+
+
 class Initializer:
     """Base class: override ``__call__`` and ``get_config``."""
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
+    def __call__(self, shape: int | Sequence[int], dtype: str | None = None) -> Any:
         """An array of the shape."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__")
 

@@ -9,7 +9,7 @@ from typing import Any
 from hornbeam.core.registry import register_builtin
 from hornbeam.core.validation import axes_in, choice, ints, number
 from hornbeam.initializers.draws import _truncated
-from hornbeam.initializers.initializer import _dtype, _Random
+from hornbeam.initializers.initializer import _dtype, _Random, _sizes
 
 __all__ = [
     "GlorotNormal",
@@ -83,17 +83,18 @@ class VarianceScaling(_Random):
             ("truncated_normal", "untruncated_normal", "uniform"),
         )
 
-    def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Any:
+    def __call__(self, shape: int | Sequence[int], dtype: str | None = None) -> Any:
+        shape = _sizes(shape)
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance, generator = self.scale / max(1.0, n), self._generator()
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            x = generator.uniform(-limit, limit, tuple(shape))
+            x = generator.uniform(-limit, limit, shape)
         elif self.distribution == "truncated_normal":
-            x = _truncated(generator, tuple(shape)) * math.sqrt(variance) / 0.87962566103423978
+            x = _truncated(generator, shape) * math.sqrt(variance) / 0.87962566103423978
         else:
-            x = generator.standard_normal(tuple(shape)) * math.sqrt(variance)
+            x = generator.standard_normal(shape) * math.sqrt(variance)
         return x.astype(_dtype(dtype))
 
     def get_config(self) -> dict[str, Any]:

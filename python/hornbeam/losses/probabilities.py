@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from hornbeam.core.validation import axes, fraction, integer, number
+from hornbeam.core.validation import axes, fraction, integer, number, number_or_list
 from hornbeam.losses import probability_functions as f
 from hornbeam.losses.loss import LossFunctionWrapper
 
@@ -279,7 +280,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
     2018).
 
     Args:
-        alpha: weight of all classes.
+        alpha: weight of all classes, or of each.
         gamma: how much easy examples are counted less.
         from_logits: whether ``y_pred`` holds logits.
         label_smoothing: in [0, 1): how far targets are drawn towards one over the size of the last axis.
@@ -299,7 +300,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: float | Sequence[float] = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
@@ -308,7 +309,7 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         name: str | None = "categorical_focal_crossentropy",
         dtype: Any = None,
     ) -> None:
-        alpha, gamma = number("alpha", alpha, 0), number("gamma", gamma, 0)
+        alpha, gamma = number_or_list("alpha", alpha, 0), number("gamma", gamma, 0)
         label_smoothing = fraction("label_smoothing", label_smoothing)
         axis = integer("axis", axis)
         super().__init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hornbeam import config, ops
@@ -185,7 +186,7 @@ def binary_focal_crossentropy(
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
-    alpha: float = 0.25,
+    alpha: float | Sequence[float] = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
@@ -196,7 +197,7 @@ def categorical_focal_crossentropy(
     Args:
         y_true: one-hot, ``(batch, ..., classes)``.
         y_pred: of its shape; where one broadcasts to the other, a warning names both.
-        alpha: weight of all classes.
+        alpha: weight of all classes, or of each (of a last axis).
         gamma: how much easy examples are counted less.
         from_logits: whether ``y_pred`` holds logits.
         label_smoothing: in [0, 1): how far targets are drawn towards the uniform distribution.
@@ -213,7 +214,9 @@ def categorical_focal_crossentropy(
         a = ops.add(ops.multiply(a, 1.0 - label_smoothing), label_smoothing / _classes(b))
     p = ops.softmax(b, axis) if from_logits else ops.divide(b, ops.sum(b, axis, True))
     p = ops.clip(p, config.epsilon(), 1.0 - config.epsilon())
-    focal = ops.multiply(ops.power(ops.subtract(1.0, p), gamma), alpha)
+    weights = _check.number_or_list("alpha", alpha, 0)
+    focal = ops.power(ops.subtract(1.0, p), gamma)
+    focal = ops.multiply(focal, ops.cast(weights, focal.dtype) if isinstance(weights, list) else weights)
     return ops.sum(ops.negative(ops.multiply(focal, ops.multiply(a, ops.log(p)))), axis=axis)
 
 

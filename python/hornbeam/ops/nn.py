@@ -354,12 +354,12 @@ def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") ->
     """Images ``(batch, rows, columns, channels)`` at another size, "nearest" or "bilinear" (half-pixel centres).
 
     Args:
-        images: ``(batch, rows, columns, channels)`` of known size.
+        images: ``(batch, rows, columns, channels)`` of known size, or one ``(rows, columns, channels)``.
         size: rows and columns of the result.
         interpolation: "nearest" or "bilinear".
 
     Returns:
-        A float tensor ``(batch, *size, channels)``.
+        A float tensor ``(batch, *size, channels)``, or ``(*size, channels)``.
 
     Raises:
         ValueError: when the images' size is not known.
@@ -367,6 +367,8 @@ def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") ->
     kind = _check.choice("interpolation", interpolation, ("nearest", "bilinear"))
     sizes = _check.int_tuple("size", size, 2)
     x = to_float(images)
+    if x.ndim == 3:
+        return s.squeeze(resize(s.expand_dims(x, 0), size, interpolation), 0)
     if x.ndim != 4 or None in x.shape[1:3] or 0 in x.shape[1:3]:
         raise ValueError(f"resize needs images of known size, above 0. Received: images.shape={tuple(x.shape)}")
     for out in sizes:
