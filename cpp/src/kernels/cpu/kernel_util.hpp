@@ -14,8 +14,8 @@ namespace hornbeam {
 
 constexpr int kMaxParts = 32;
 
-/// How many parts `units` of work, each of `cost` elementary operations, are cut into: a function of the shape alone. (A
-/// product may have more where a team is larger; no sum depends on how it is cut.)
+/// How many parts `units` of work, each of `cost` elementary operations, are cut into: a function of the shape alone.
+/// (A product may have more where a team is larger; no sum depends on how it is cut.)
 inline int parts_for(int64_t units, double cost, double grain = 32768) {
   const double total = double(units) * cost;
   const int64_t parts = int64_t(std::min(total / grain, double(kMaxParts)));  // the cost may be beyond 64 bits
