@@ -15,7 +15,11 @@ struct Registry {
   std::mutex lock;
   Registry() {
     if (!g_built_in) throw InternalError("the built-in ops are not linked in, or not there yet");
-    for (OpDef& def : g_built_in()) insert(std::move(def));
+    for (OpDef& def : g_built_in()) {
+      const bool ruled = def.gradient || def.decompose || !def.differentiable || *def.no_gradient;
+      HB_CHECK(ruled || def.max_inputs == 0, "op \"", def.name, "\" neither has a gradient nor says that it has none");
+      insert(std::move(def));
+    }
   }
   void insert(OpDef def) {
     HB_CHECK(!def.float32_only || def.decompose, "op \"", def.name, "\" takes float32 only and has no decomposition");
