@@ -40,7 +40,7 @@ def test_elements_are_copied_once_and_only_when_they_are_asked_for(dtype):
 def test_a_host_buffer_is_the_array_itself():
     a = np.ones(3, "float32")
     assert HostBuffer(a).host() is a
-    assert np.asarray(Tensor(a)) is a
+    assert np.shares_memory(np.asarray(Tensor(a)), a)
     with pytest.raises(TypeError, match="unsized"):
         len(Tensor(1.0))
 
@@ -48,3 +48,20 @@ def test_a_host_buffer_is_the_array_itself():
 def test_a_buffer_must_give_its_elements():
     with pytest.raises(NotImplementedError, match="host"):
         Buffer().host()
+
+
+def test_nobody_writes_to_a_tensor_through_numpy():
+    source = np.ones(3, "float32")
+    t = hb.ops.convert_to_tensor(source)
+    source[0] = 8
+    copy = np.array(t)
+    copy[1] = 5
+    for view in (np.asarray(t), np.asarray(t, "float32"), hb.ops.convert_to_numpy(t)):
+        with pytest.raises(ValueError, match="read-only"):
+            view[0] = 7
+    t.numpy()[2] = 4
+    np.asarray(t, "float64")[0] = 3
+    np.testing.assert_array_equal(t, np.ones(3))
+    variable = hb.Variable(np.ones(3, "float32"))
+    np.array(variable)[0] = 5
+    np.testing.assert_array_equal(variable, np.ones(3))

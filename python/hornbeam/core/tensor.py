@@ -69,7 +69,13 @@ class Tensor(TensorLike):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         array = self._buffer.host()
-        return array if dtype is None else array.astype(dtype)
+        if copy or (dtype is not None and array.dtype != dtype):
+            if copy is False:
+                raise ValueError(f"the elements are {self.dtype}: as {dtype} they cannot be had without a copy")
+            return array.astype(array.dtype if dtype is None else dtype)
+        view = array.view()
+        view.flags.writeable = False  # others hold the tensor
+        return view
 
     def __float__(self) -> float:
         return float(self.item())

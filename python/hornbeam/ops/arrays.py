@@ -60,7 +60,7 @@ def size(x: Any) -> Any:
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, ragged: bool | None = None) -> Any:
-    """``x`` as a tensor, in another dtype when one is given.
+    """``x`` as a tensor, in another dtype when one is given. What is written to an array later does not reach it.
 
     Args:
         x: a tensor, variable, array, number, or lists of them.
@@ -75,6 +75,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     """
     _check.unsupported("sparse", sparse, None, False)
     _check.unsupported("ragged", ragged, None, False)
+    x = x.copy() if isinstance(x, np.ndarray) else x
     return to_tensor(x, None if dtype is None else config.standardize_dtype(dtype))
 
 
