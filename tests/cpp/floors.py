@@ -38,9 +38,9 @@ INCLUDES = {  # headers beyond those
 }
 
 
-def symbols(objects: Path) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """The floors that define each symbol, and what each floor needs."""
-    defined, needed = defaultdict(set), defaultdict(set)
+def symbols(objects: Path) -> tuple[dict[str, set[str]], dict[str, set[str]], dict[str, set[str]]]:
+    """The floors that define each symbol, those that do with code, and what each floor needs."""
+    defined, code, needed = defaultdict(set), defaultdict(set), defaultdict(set)
     for floor in BELOW:
         files = sorted(objects.glob(f"hb_{floor}.dir/**/*.o"))
         if not files and floor not in ISAS:  # of which a build has those that its machine has
@@ -54,7 +54,9 @@ def symbols(objects: Path) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
                     needed[floor].add(name)
                 elif kind == "u" or kind.isupper():  # else it is the file's own
                     defined[name].add(floor)
-    return defined, needed
+                    if kind in "TW":
+                        code[name].add(floor)
+    return defined, code, needed
 
 
 def included() -> dict[str, set[str]]:
@@ -82,14 +84,14 @@ def main(objects: Path) -> int:
         if not floor.startswith("runtime"):
             allowed |= BELOW[floor]
         wrong += [f"{floor} includes headers of {other}" for other in sorted(others - allowed)]
-    defined, needed = symbols(objects)
+    defined, code, needed = symbols(objects)
     for floor, names in needed.items():
         allowed = BELOW[floor] | {floor}
         for name in sorted(names):
             if defined.get(name) and not defined[name] & allowed:
                 wrong.append(f"{floor} needs {name} of {', '.join(sorted(defined[name]))}")
-    for isa in ISAS:  # the linker keeps one of several weak symbols, which another CPU might not run
-        wrong += [f"{isa} shares {n}" for n, floors in sorted(defined.items()) if isa in floors and len(floors) > 1]
+    for isa in ISAS:  # the linker keeps one of several weak functions, which another CPU might not run
+        wrong += [f"{isa} shares {n}" for n, floors in sorted(code.items()) if isa in floors and len(floors) > 1]
     print("\n".join(wrong) or f"{sum(map(len, needed.values()))} symbols point down")
     return bool(wrong)
 
