@@ -41,10 +41,13 @@ class HB_API Ops {
   Value cast(Value a, DType d) { return g.dtype(a) == d ? a : g.add1("cast", {a}, {{"dtype", d}}); }
   Value compare(const char* op, Value a, double b) { return binary(op, a, scalar(b, a)); }
 
-  /// Reduces over `axes` (empty: all of them). op: sum, mean, max, min, prod, any, all, logsumexp.
+  /// Reduces over `axes` (empty: all of them). op: sum, mean, max, min, prod, any, all.
   Value reduce(const std::string& op, Value a, Ints axes, bool keepdims = false);
   Value sum(Value a, Ints axes = {}, bool keepdims = false) { return reduce("sum", a, std::move(axes), keepdims); }
   Value mean(Value a, Ints axes = {}, bool keepdims = false) { return reduce("mean", a, std::move(axes), keepdims); }
+
+  /// log(sum(exp(a))) without overflow.
+  Value logsumexp(Value a, Ints axes = {}, bool keepdims = false);
 
   Value matmul(Value a, Value b, bool transpose_a = false, bool transpose_b = false);
   Value reshape(Value a, SymShape shape);

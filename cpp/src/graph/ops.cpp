@@ -18,13 +18,14 @@ const char* Ops::named(const char* op) {
 }
 
 Value Ops::reduce(const std::string& op, Value a, Ints axes, bool keepdims) {
-  if (op == "logsumexp") {
-    Value top = stop_gradient(reduce("max", a, axes, true));
-    Value safe = where(unary("isfinite", top), top, full_like(top, 0));
-    Value s = add(log(sum(exp(sub(a, safe)), axes, true)), safe);
-    return keepdims ? s : reduce("sum", s, axes, false);
-  }
   return g.add1(op, {a}, {{"axes", std::move(axes)}, {"keepdims", keepdims}});
+}
+
+Value Ops::logsumexp(Value a, Ints axes, bool keepdims) {
+  Value top = stop_gradient(reduce("max", a, axes, true));
+  Value safe = where(unary("isfinite", top), top, full_like(top, 0));
+  Value s = add(log(sum(exp(sub(a, safe)), axes, true)), safe);
+  return keepdims ? s : sum(s, std::move(axes));
 }
 
 Value Ops::matmul(Value a, Value b, bool ta, bool tb) {
