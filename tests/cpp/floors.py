@@ -22,8 +22,9 @@ BELOW: dict[str, set[str]] = {  # the floors that each may use
     "autodiff": {"base", "graph"},
     "kernels_cpu": {"base", "tensor", "schema"},
     "kernels_cpu_isa": {"base", *ISAS},
+    "kernels_cuda": {"base", "tensor", "schema"},
     **{isa: set() for isa in ISAS},
-    "ops": {"base", "tensor", "schema", "graph", "autodiff", "kernels_cpu"},
+    "ops": {"base", "tensor", "schema", "graph", "autodiff", "kernels_cpu", "kernels_cuda"},
     "passes": {"base", "tensor", "schema", "graph", "ops"},
     "memory": {"base"},
     "runtime": {"base", "tensor", "schema", "graph", "passes", "memory", "kernels_cpu_isa"},  # with runtime/cpu
@@ -71,6 +72,8 @@ def included() -> dict[str, set[str]]:
 
 
 def floor_of(folder: str) -> str:
+    if folder.startswith("kernels/cuda"):
+        return "kernels_cuda"
     if folder.startswith("kernels/cpu"):
         return "kernels_cpu_isa" if folder.endswith("/isa") else "kernels_cpu"
     return "runtime_cpu" if folder == "runtime/cpu" else folder.split("/")[0]

@@ -40,11 +40,17 @@ struct TensorSpec {
 struct IsaTable;
 struct OpDef;
 
+namespace cuda {
+struct Target;
+struct KernelPlan;
+}  // namespace cuda
+
 /// What kernels are planned for.
 struct Target {
-  const IsaTable* isa;   // the instruction set
-  int threads = 1;       // the team has at most so many
-  bool winograd = true;  // convolutions may take Winograd's algorithms
+  const IsaTable* isa;                 // the instruction set
+  int threads = 1;                     // the team has at most so many
+  bool winograd = true;                // convolutions may take Winograd's algorithms
+  const cuda::Target* cuda = nullptr;  // the GPU, for kernels that are its
 };
 
 /// What a kernel plans from: concrete shapes and attributes.
@@ -67,5 +73,6 @@ struct KernelPlan {
   std::vector<int> alias_inputs;  // inputs read at exactly the places written: outputs may take over their memory
 };
 using PlanKernel = KernelPlan (*)(const KernelRequest&);
+using PlanCudaKernel = cuda::KernelPlan (*)(const KernelRequest&);
 
 }  // namespace hornbeam

@@ -98,8 +98,9 @@ struct OpDef {
   std::vector<Value> (*gradient)(const GradContext&) = nullptr;
   /// The same outputs from other ops; used to differentiate when `gradient` is null.
   std::vector<Value> (*decompose)(Graph&, const std::vector<Value>& inputs, const Attrs&) = nullptr;
-  /// Plans the kernel for concrete shapes: of kind `kernel` alone.
+  /// Plan the kernel of each device for concrete shapes: of kind `kernel` alone.
   PlanKernel cpu = nullptr;
+  PlanCudaKernel cuda = nullptr;
   /// Multiply-adds counted as two, for profiles. Null: the op is bound by memory.
   double (*flops)(const std::vector<Shape>& inputs, const std::vector<Shape>& outputs, const Attrs&) = nullptr;
 

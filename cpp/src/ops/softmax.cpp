@@ -6,6 +6,12 @@ KernelPlan plan_softmax(const KernelRequest&);
 KernelPlan plan_log_softmax(const KernelRequest&);
 KernelPlan plan_sparse_cross_entropy(const KernelRequest&);
 KernelPlan plan_sparse_cross_entropy_grad(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_softmax(const KernelRequest&);
+KernelPlan plan_log_softmax(const KernelRequest&);
+KernelPlan plan_sparse_cross_entropy(const KernelRequest&);
+KernelPlan plan_sparse_cross_entropy_grad(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 Types infer_softmax(const InferContext& c) {
@@ -30,19 +36,20 @@ Value expand_last(Ops& o, Value v) {
   return o.reshape(v, s);
 }
 
-OpDef row_op(const char* name, PlanKernel plan) {
+OpDef row_op(const char* name, PlanKernel cpu, PlanCudaKernel cuda) {
   OpDef d;
   d.name = name;
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)}};
   d.infer = infer_softmax;
-  d.cpu = plan;
+  d.cpu = cpu;
+  d.cuda = cuda;
   d.rowwise = rows_off_axis;
   return d;
 }
 }  // namespace
 
 HB_DEFINE_OP(softmax) {
-  OpDef d = row_op("softmax", plan_softmax);
+  OpDef d = row_op("softmax", plan_softmax, cuda::plan_softmax);
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
     Value s = o.sum(o.mul(c.dy(), c.out(0)), {-1}, true);
@@ -52,7 +59,7 @@ HB_DEFINE_OP(softmax) {
 }
 
 HB_DEFINE_OP(log_softmax) {
-  OpDef d = row_op("log_softmax", plan_log_softmax);
+  OpDef d = row_op("log_softmax", plan_log_softmax, cuda::plan_log_softmax);
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
     return {o.sub(c.dy(), o.mul(o.exp(c.out(0)), o.sum(c.dy(), {-1}, true)))};
@@ -70,6 +77,7 @@ HB_DEFINE_OP(sparse_softmax_cross_entropy) {  // inputs logits [.., C], labels [
     return {c.graph.add1("sparse_softmax_cross_entropy_grad", {c.in(0), c.in(1), c.dy()}), Value{}};
   };
   d.cpu = plan_sparse_cross_entropy;
+  d.cuda = cuda::plan_sparse_cross_entropy;
   return d;
 }
 
@@ -93,6 +101,7 @@ HB_DEFINE_OP(sparse_softmax_cross_entropy_grad) {  // (softmax(logits) - one_hot
     return {o.mul(o.sub(o.softmax(in[0]), hot), expand_last(o, in[2]))};
   };
   d.cpu = plan_sparse_cross_entropy_grad;
+  d.cuda = cuda::plan_sparse_cross_entropy_grad;
   return d;
 }
 }  // namespace hornbeam
