@@ -60,6 +60,16 @@ __device__ __forceinline__ T narrow(W x) {
   return Narrow<T>::from(x);
 }
 
+/// Of float and double.
+template <class T>
+__device__ __forceinline__ T infinity() {
+  return T(__uint_as_float(0x7f800000u));
+}
+template <class T>
+__device__ __forceinline__ T not_a_number() {
+  return T(__uint_as_float(0x7fc00000u));
+}
+
 /// Up to 12 numbers that a launch passes: the sizes or strides of axes, say.
 struct Dims {
   i64 n[12];

@@ -4,7 +4,7 @@
 
 template <class T>
 __device__ __forceinline__ T row_max(const T* x, i64 n) {
-  T most = T(-INFINITY);
+  T most = -infinity<T>();
   for (i64 i = threadIdx.x; i < n; i += blockDim.x) most = Max()(most, x[i]);
   return block_reduce(most, Max());
 }
