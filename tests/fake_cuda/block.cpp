@@ -129,7 +129,8 @@ void Processor::run(const Launch& launch) {
   state.runtime = &kRuntime;
   state.block_dim = launch.block;
   state.grid_dim = launch.grid;
-  state.dynamic_shared = shared_end_ - (launch.shared_bytes + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
+  state.dynamic_shared =
+      shared_end_ - (launch.shared_bytes + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment;
   threads_.resize(size_t{launch.block.x} * launch.block.y * launch.block.z);
   order_.resize(threads_.size());
   for (unsigned i = 0; i < order_.size(); ++i) {
@@ -148,8 +149,8 @@ void Processor::run(const Launch& launch) {
   for (size_t i = 0; i < blocks; ++i) {
     const size_t n = random_ ? shuffled[i] : i;
     const Dim& g = launch.grid;
-    run_block({static_cast<unsigned>(n % g.x), static_cast<unsigned>(n / g.x % g.y),
-               static_cast<unsigned>(n / g.x / g.y)});
+    run_block(
+        {static_cast<unsigned>(n % g.x), static_cast<unsigned>(n / g.x % g.y), static_cast<unsigned>(n / g.x / g.y)});
   }
 }
 
@@ -262,7 +263,8 @@ bool Processor::release() {
   return any || release_barrier();
 }
 
-// Lets those lanes go on whose partners have all come to the same operation. Lanes that have returned are not waited for.
+// Lets those lanes go on whose partners have all come to the same operation. Lanes that have returned are not waited
+// for.
 bool Processor::release_warp(unsigned first) {
   bool any = false;
   const unsigned count = std::min<size_t>(kWarp, threads_.size() - first);
@@ -319,8 +321,8 @@ std::string Processor::who_waits() const {
     const auto& [operation, file, line] = place;
     const auto& [count, first] = waiting;
     if (!all.empty()) all += "; ";
-    all += std::to_string(count) + (count == 1 ? " thread waits in " : " threads wait in ") + operation + " at " + file +
-           ":" + std::to_string(line) + ", the first is " + text(first->index);
+    all += std::to_string(count) + (count == 1 ? " thread waits in " : " threads wait in ") + operation + " at " +
+           file + ":" + std::to_string(line) + ", the first is " + text(first->index);
   }
   return all;
 }
@@ -350,7 +352,8 @@ void on_fault(int, siginfo_t* info, void*) {
   if (running) {
     const std::string where = in_kernel ? processor().position() : running;
     char line[512];
-    const int length = std::snprintf(line, sizeof line, "fake CUDA: fault in %s, address %p\n", where.c_str(), info->si_addr);
+    const int length =
+        std::snprintf(line, sizeof line, "fake CUDA: fault in %s, address %p\n", where.c_str(), info->si_addr);
     if (write(STDERR_FILENO, line, std::min<size_t>(length, sizeof line - 1)) < 0) return;
   }
   for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before[i], nullptr);

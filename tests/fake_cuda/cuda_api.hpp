@@ -1,4 +1,5 @@
-// The part of the CUDA driver's interface that the fake device has: names, numbers and signatures as the real library's.
+// The part of the CUDA driver's interface that the fake device has: names, numbers and signatures as the real
+// library's.
 #pragma once
 #include <cstddef>
 

@@ -1,4 +1,5 @@
-// What the fake driver and the kernels that it loads agree on. Kernels see this file through fake_device.hpp: it includes nothing.
+// What the fake driver and the kernels that it loads agree on. Kernels see this file through fake_device.hpp: it
+// includes nothing.
 #pragma once
 
 namespace fake {

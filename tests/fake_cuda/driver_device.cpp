@@ -35,8 +35,7 @@ constexpr ErrorText kErrors[] = {
      "operation would result in a merge of separate capture sequences"},
     {CUDA_ERROR_STREAM_CAPTURE_UNMATCHED, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED",
      "capture was not ended in the same stream as it began"},
-    {CUDA_ERROR_STREAM_CAPTURE_UNJOINED, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED",
-     "capturing stream has unjoined work"},
+    {CUDA_ERROR_STREAM_CAPTURE_UNJOINED, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED", "capturing stream has unjoined work"},
     {CUDA_ERROR_STREAM_CAPTURE_ISOLATION, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION",
      "dependency created on uncaptured work in another stream"},
     {CUDA_ERROR_CAPTURED_EVENT, "CUDA_ERROR_CAPTURED_EVENT",
@@ -53,36 +52,37 @@ const ErrorText* find_error(CUresult code) {
   return nullptr;
 }
 
-// By the numbers of CUdevice_attribute. The limits are an H100's; the multiprocessors are few, so that grids stay small.
+// By the numbers of CUdevice_attribute. The limits are an H100's; the multiprocessors are few, so that grids stay
+// small.
 constexpr int kAttributes[][2] = {
-    {1, kThreadsPerBlock},   // threads a block
-    {2, 1024},               // block x, y, z
+    {1, kThreadsPerBlock},  // threads a block
+    {2, 1024},              // block x, y, z
     {3, 1024},
     {4, 64},
-    {5, 0x7FFFFFFF},         // grid x, y, z
+    {5, 0x7FFFFFFF},  // grid x, y, z
     {6, 65535},
     {7, 65535},
-    {8, kSharedBytes},       // shared memory a block
-    {9, 64 << 10},           // constant memory
-    {10, 32},                // lanes of a warp
-    {12, 65536},             // registers a block
-    {13, 1000000},           // kHz
-    {16, 4},                 // multiprocessors
-    {19, 1},                 // maps host memory
-    {31, 1},                 // concurrent kernels
-    {36, 1000000},           // kHz of memory
-    {37, 5120},              // bits of the memory bus
-    {38, 50 << 20},          // L2 cache
-    {39, 2048},              // threads a multiprocessor
-    {40, 3},                 // copy engines
-    {41, 1},                 // unified addresses
-    {75, kArch / 10},        // compute capability
+    {8, kSharedBytes},  // shared memory a block
+    {9, 64 << 10},      // constant memory
+    {10, 32},           // lanes of a warp
+    {12, 65536},        // registers a block
+    {13, 1000000},      // kHz
+    {16, 4},            // multiprocessors
+    {19, 1},            // maps host memory
+    {31, 1},            // concurrent kernels
+    {36, 1000000},      // kHz of memory
+    {37, 5120},         // bits of the memory bus
+    {38, 50 << 20},     // L2 cache
+    {39, 2048},         // threads a multiprocessor
+    {40, 3},            // copy engines
+    {41, 1},            // unified addresses
+    {75, kArch / 10},   // compute capability
     {76, kArch % 10},
-    {81, 228 << 10},         // shared memory a multiprocessor
-    {82, 65536},             // registers a multiprocessor
-    {97, kSharedOptInBytes}, // shared memory a block, on request
-    {106, 32},               // blocks a multiprocessor
-    {111, 1024},             // shared memory a block that is reserved
+    {81, 228 << 10},          // shared memory a multiprocessor
+    {82, 65536},              // registers a multiprocessor
+    {97, kSharedOptInBytes},  // shared memory a block, on request
+    {106, 32},                // blocks a multiprocessor
+    {111, 1024},              // shared memory a block that is reserved
 };
 
 size_t memory_bytes() {

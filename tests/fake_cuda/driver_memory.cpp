@@ -110,7 +110,9 @@ CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes) {
 
 CUresult cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes) { return copy_now(to_host(to, from, bytes)); }
 
-CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes) { return copy_now(on_device(to, from, bytes)); }
+CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
+  return copy_now(on_device(to, from, bytes));
+}
 
 CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, size_t bytes, CUstream stream) {
   return copy_later(to_device(to, from, bytes), stream);
@@ -138,7 +140,8 @@ CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUst
 
 CUresult fake_cuda_enqueue(CUstream stream, void (*run)(void*), void* data, void (*destroy)(void*)) {
   return in_context([&](Context& context) {
-    const std::shared_ptr<void> owned(data, destroy ? destroy : [](void*) {});
+    const std::shared_ptr<void> owned(
+        data, destroy ? destroy : [](void*) {});
     const auto on = find_stream(context, stream);
     enqueue(context, *on, "a library's work", [=, &context] {
       context.library_failed = false;

@@ -32,7 +32,7 @@ extern "C" __attribute__((visibility("hidden"))) char __bss_start[], _end[];
 namespace fake {
 inline ModuleState state = {nullptr, {}, {}, {}, {}, 0, nullptr, __bss_start, _end};
 }
-extern "C" __attribute__((visibility("default"), used)) inline fake::ModuleState* const fake_module = &fake::state;
+extern "C" __attribute__((visibility("default"), used)) fake::ModuleState* const fake_module = &fake::state;
 
 #define threadIdx (reinterpret_cast<const uint3&>(fake::state.thread))
 #define blockIdx (reinterpret_cast<const uint3&>(fake::state.block))
@@ -159,18 +159,18 @@ T update(T* p, F f) {
 }  // namespace fake
 float atomicAdd(float*, float) = delete;
 double atomicAdd(double*, double) = delete;
-#define FAKE_ATOMIC(NAME, T, VALUE) \
-  inline T NAME(T* p, T v) {        \
+#define FAKE_ATOMIC(NAME, T, VALUE)                                       \
+  inline T NAME(T* p, T v) {                                              \
     return fake::update(p, [v](T old) { return static_cast<T>(VALUE); }); \
   }
-#define FAKE_ATOMICS_EACH(T)                       \
-  FAKE_ATOMIC(atomicExch, T, v)                    \
-  FAKE_ATOMIC(atomicMin, T, old < v ? old : v)     \
-  FAKE_ATOMIC(atomicMax, T, old > v ? old : v)     \
-  FAKE_ATOMIC(atomicAnd, T, old & v)               \
-  FAKE_ATOMIC(atomicOr, T, old | v)                \
-  FAKE_ATOMIC(atomicXor, T, old ^ v)               \
-  inline T atomicCAS(T* p, T expected, T v) {      \
+#define FAKE_ATOMICS_EACH(T)                                                  \
+  FAKE_ATOMIC(atomicExch, T, v)                                               \
+  FAKE_ATOMIC(atomicMin, T, old < v ? old : v)                                \
+  FAKE_ATOMIC(atomicMax, T, old > v ? old : v)                                \
+  FAKE_ATOMIC(atomicAnd, T, old& v)                                           \
+  FAKE_ATOMIC(atomicOr, T, old | v)                                           \
+  FAKE_ATOMIC(atomicXor, T, old ^ v)                                          \
+  inline T atomicCAS(T* p, T expected, T v) {                                 \
     return fake::update(p, [=](T old) { return old == expected ? v : old; }); \
   }
 FAKE_ATOMICS_EACH(int)

@@ -84,8 +84,8 @@ inline bool isfinite(double x) { return __builtin_isfinite(x); }
 inline bool signbit(float x) { return __builtin_signbit(x); }
 inline bool signbit(double x) { return __builtin_signbit(x); }
 
-#define FAKE_MINMAX(T)                                   \
-  inline T min(T a, T b) { return b < a ? b : a; }       \
+#define FAKE_MINMAX(T)                             \
+  inline T min(T a, T b) { return b < a ? b : a; } \
   inline T max(T a, T b) { return a < b ? b : a; }
 FAKE_MINMAX(int)
 FAKE_MINMAX(unsigned)
@@ -93,10 +93,10 @@ FAKE_MINMAX(long)
 FAKE_MINMAX(unsigned long)
 FAKE_MINMAX(long long)
 FAKE_MINMAX(unsigned long long)
-#define FAKE_MINMAX_MIXED(A, B, T)                                                      \
-  inline T min(A a, B b) { return min(static_cast<T>(a), static_cast<T>(b)); }          \
-  inline T max(A a, B b) { return max(static_cast<T>(a), static_cast<T>(b)); }          \
-  inline T min(B a, A b) { return min(static_cast<T>(a), static_cast<T>(b)); }          \
+#define FAKE_MINMAX_MIXED(A, B, T)                                             \
+  inline T min(A a, B b) { return min(static_cast<T>(a), static_cast<T>(b)); } \
+  inline T max(A a, B b) { return max(static_cast<T>(a), static_cast<T>(b)); } \
+  inline T min(B a, A b) { return min(static_cast<T>(a), static_cast<T>(b)); } \
   inline T max(B a, A b) { return max(static_cast<T>(a), static_cast<T>(b)); }
 FAKE_MINMAX_MIXED(int, unsigned, unsigned)
 FAKE_MINMAX_MIXED(long, unsigned long, unsigned long)
@@ -142,8 +142,12 @@ inline void sincospif(float x, float* s, float* c) {
   *s = static_cast<float>(sin(angle));
   *c = static_cast<float>(cos(angle));
 }
-inline float sinpif(float x) { return static_cast<float>(sin(3.14159265358979323846 * fmod(static_cast<double>(x), 2.0))); }
-inline float cospif(float x) { return static_cast<float>(cos(3.14159265358979323846 * fmod(static_cast<double>(x), 2.0))); }
+inline float sinpif(float x) {
+  return static_cast<float>(sin(3.14159265358979323846 * fmod(static_cast<double>(x), 2.0)));
+}
+inline float cospif(float x) {
+  return static_cast<float>(cos(3.14159265358979323846 * fmod(static_cast<double>(x), 2.0)));
+}
 
 // Newton's method on erf, or on erfc in its tail, from Winitzki's approximation.
 inline double erfinv(double x) {

@@ -1,4 +1,5 @@
-// Takes the place of the device's intrinsics.cuh, which is written in PTX, when kernels are compiled for the fake device.
+// Takes the place of the device's intrinsics.cuh, which is written in PTX, when kernels are compiled for the fake
+// device.
 #pragma once
 
 inline void* dynamic_shared() { return fake::state.dynamic_shared; }
@@ -6,7 +7,8 @@ inline void* dynamic_shared() { return fake::state.dynamic_shared; }
 inline float half_to_float(unsigned short h) {
   const unsigned sign = (h & 0x8000u) << 16, exponent = h >> 10 & 31, fraction = h & 0x3FFu;
   if (exponent == 31) return __uint_as_float(sign | 0x7F800000u | fraction << 13);
-  const float magnitude = exponent == 0 ? ldexpf(fraction, -24) : ldexpf(fraction | 0x400u, static_cast<int>(exponent) - 25);
+  const float magnitude =
+      exponent == 0 ? ldexpf(fraction, -24) : ldexpf(fraction | 0x400u, static_cast<int>(exponent) - 25);
   return __uint_as_float(sign | __float_as_uint(magnitude));
 }
 
@@ -39,7 +41,9 @@ struct Fragments {
 // mma.sync.m16n8k16.row.col: where PTX lays the elements of A (16 x 16), B (16 x 8) and D (16 x 8) among the lanes.
 template <float to_float(unsigned short)>
 void combine_mma(void* const lanes[32]) {
-  const auto half_of = [](unsigned pair, int which) { return to_float(static_cast<unsigned short>(pair >> 16 * which)); };
+  const auto half_of = [](unsigned pair, int which) {
+    return to_float(static_cast<unsigned short>(pair >> 16 * which));
+  };
   float a[16][16], b[16][8];
   for (int lane = 0; lane < 32; ++lane) {
     if (!lanes[lane]) continue;

@@ -89,8 +89,8 @@ void Memory::free(CUdeviceptr pointer) {
   const Allocation allocation = found->second;
   if (protect_) mprotect(allocation.pages, allocation.mapped, PROT_READ);
   const char* begin = reinterpret_cast<const char*>(pointer);
-  const bool intact = fresh(allocation.pages, begin) &&
-                      fresh(begin + allocation.bytes, allocation.pages + allocation.mapped);
+  const bool intact =
+      fresh(allocation.pages, begin) && fresh(begin + allocation.bytes, allocation.pages + allocation.mapped);
   map(allocation.pages, allocation.mapped, PROT_NONE, MAP_FIXED);
   used_ -= allocation.bytes;
   live_.erase(found);
@@ -128,8 +128,8 @@ void Memory::check_device(CUdeviceptr pointer, size_t bytes, const char* who) co
   }
   const size_t offset = pointer - found->first;
   if (bytes > found->second.bytes - offset) {
-    fail(CUDA_ERROR_INVALID_VALUE, "%s: %zu bytes from offset %zu leave the allocation of %zu bytes", who, bytes, offset,
-         found->second.bytes);
+    fail(CUDA_ERROR_INVALID_VALUE, "%s: %zu bytes from offset %zu leave the allocation of %zu bytes", who, bytes,
+         offset, found->second.bytes);
   }
 }
 

@@ -44,9 +44,9 @@ class Memory {
   bool protect_;
   char* range_;
   size_t range_bytes_;
-  char* next_;                                  // where the next allocation is looked for
-  std::map<CUdeviceptr, Allocation> live_;      // by address
-  std::map<const void*, size_t> host_;          // pinned host memory
+  char* next_;                              // where the next allocation is looked for
+  std::map<CUdeviceptr, Allocation> live_;  // by address
+  std::map<const void*, size_t> host_;      // pinned host memory
 };
 
 }  // namespace fake

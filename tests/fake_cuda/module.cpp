@@ -48,12 +48,14 @@ std::vector<char> read_extra(void** extra, const Entry& entry) {
 void check_shape(const Dim& grid, const Dim& block, size_t shared_bytes, const Function& function) {
   const char* name = function.entry->name;
   const size_t threads = size_t{block.x} * block.y * block.z;
-  const bool bad_grid = grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7FFFFFFF || grid.y > 65535 || grid.z > 65535;
+  const bool bad_grid =
+      grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7FFFFFFF || grid.y > 65535 || grid.z > 65535;
   if (bad_grid) {
     fail(CUDA_ERROR_INVALID_VALUE, "cuLaunchKernel: %s: a grid of (%u,%u,%u) blocks", name, grid.x, grid.y, grid.z);
   }
   if (threads == 0 || threads > kThreadsPerBlock || block.z > 64) {
-    fail(CUDA_ERROR_INVALID_VALUE, "cuLaunchKernel: %s: a block of (%u,%u,%u) threads", name, block.x, block.y, block.z);
+    fail(CUDA_ERROR_INVALID_VALUE, "cuLaunchKernel: %s: a block of (%u,%u,%u) threads", name, block.x, block.y,
+         block.z);
   }
   if (shared_bytes > function.shared_limit) {
     fail(CUDA_ERROR_INVALID_VALUE, "cuLaunchKernel: %s: %zu bytes of shared memory, %zu allowed", name, shared_bytes,

@@ -36,17 +36,37 @@ constexpr int kArchs[] = {75, 80, 86, 87, 88, 89, 90, 100, 103, 110, 120, 121};
 constexpr const char* kReplaced = "intrinsics.cuh";
 
 // Of NVRTC's options those that take a value and mean nothing here, then those without one.
-constexpr const char* kIgnoredWithValue[] = {"--std",  "-std",      "--fmad",      "-fmad",         "--ftz",       "-ftz",
-                                             "--prec-div", "-prec-div", "--prec-sqrt", "-prec-sqrt", "--maxrregcount",
-                                             "-maxrregcount", "--device-float128", "--split-compile", "-split-compile"};
-constexpr const char* kIgnored[] = {"-default-device",  "--device-as-default-execution-space",
-                                    "-lineinfo",        "--generate-line-info",
-                                    "--restrict",       "-restrict",
-                                    "--use_fast_math",  "-use_fast_math",
-                                    "--disable-warnings", "-w",
-                                    "--extra-device-vectorization", "-extra-device-vectorization",
-                                    "--no-source-include", "-no-source-include",
-                                    "--minimal", "-minimal"};
+constexpr const char* kIgnoredWithValue[] = {"--std",
+                                             "-std",
+                                             "--fmad",
+                                             "-fmad",
+                                             "--ftz",
+                                             "-ftz",
+                                             "--prec-div",
+                                             "-prec-div",
+                                             "--prec-sqrt",
+                                             "-prec-sqrt",
+                                             "--maxrregcount",
+                                             "-maxrregcount",
+                                             "--device-float128",
+                                             "--split-compile",
+                                             "-split-compile"};
+constexpr const char* kIgnored[] = {"-default-device",
+                                    "--device-as-default-execution-space",
+                                    "-lineinfo",
+                                    "--generate-line-info",
+                                    "--restrict",
+                                    "-restrict",
+                                    "--use_fast_math",
+                                    "-use_fast_math",
+                                    "--disable-warnings",
+                                    "-w",
+                                    "--extra-device-vectorization",
+                                    "-extra-device-vectorization",
+                                    "--no-source-include",
+                                    "-no-source-include",
+                                    "--minimal",
+                                    "-minimal"};
 
 struct Options {
   unsigned arch = 0;  // of a real architecture; else there is no cubin
@@ -64,7 +84,8 @@ bool among(const std::string& word, const char* const (&words)[n]) {
 // False, with a line in the log, for what NVRTC does not know either.
 bool read_option(const std::string& option, Options& options, std::string& log) {
   const size_t equals = option.find('=');
-  const std::string key = option.substr(0, equals), value = equals == std::string::npos ? "" : option.substr(equals + 1);
+  const std::string key = option.substr(0, equals),
+                    value = equals == std::string::npos ? "" : option.substr(equals + 1);
   if (key == "--gpu-architecture" || key == "-arch") {
     if (value.rfind("sm_", 0) == 0) options.arch = std::atoi(value.c_str() + 3);
     for (const int known : kArchs) {
@@ -180,9 +201,9 @@ nvrtcResult compile(_nvrtcProgram& program, const Options& options, const fs::pa
   }
   command.insert(command.end(), options.defines.begin(), options.defines.end());
   const std::string prelude = (fs::path(FAKE_CUDA_SOURCES) / "fake_device.hpp").string();
-  for (const std::string& word : {std::string("-include"), prelude, "-I" + folder.string(),
-                                  (folder / "fake_entries.cpp").string(), std::string("-o"), library.string(),
-                                  std::string("-lm"), std::string("-lc")}) {
+  for (const std::string& word :
+       {std::string("-include"), prelude, "-I" + folder.string(), (folder / "fake_entries.cpp").string(),
+        std::string("-o"), library.string(), std::string("-lm"), std::string("-lc")}) {
     command.push_back(word);
   }
   const int status = run(command, log);
