@@ -126,6 +126,8 @@ void bind_run(py::module_& m) {
   m.def("gpu_problem", &gpu_problem, py::call_guard<WithoutGil>());
   m.def("default_device", &default_device, py::call_guard<WithoutGil>());
   m.def("set_default_device", &set_default_device, py::call_guard<WithoutGil>());
+  py::class_<DeviceScope>(m, "DeviceScope")
+      .def(py::init<const std::string&>(), py::call_guard<WithoutGil>());
   m.def("device_name", &device_name, py::call_guard<WithoutGil>());
   m.def("memory_limit", &memory_limit);
   m.def("isa_names", &isa_names);
