@@ -53,7 +53,10 @@ using testing::internal::GetCapturedStderr;
 
 class FakeDevice : public testing::Test {
  protected:
-  FakeDevice() { start(); }
+  FakeDevice() {
+    unsetenv("HB_FAKE_CUDA_SHUFFLE");  // tests name the first block and thread
+    start();
+  }
   ~FakeDevice() override {
     stop();
     unsetenv("HB_FAKE_CUDA_SHUFFLE");
