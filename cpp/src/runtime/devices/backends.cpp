@@ -19,7 +19,8 @@ std::string gpu_name(int index) { return concat_text("gpu:", index); }
 std::unique_ptr<Backend> make_backend(const Graph& graph, const CompileOptions& options) {
   const DeviceId device = device_id(options.device);
   if (!device.gpu) return std::make_unique<CpuBackend>(graph, options);
-  return std::make_unique<cuda::CudaBackend>(graph, device.index, !disabled(options, "in_place"));
+  return std::make_unique<cuda::CudaBackend>(
+      graph, cuda::CudaOptions{device.index, !disabled(options, "in_place"), tf32_enabled()});
 }
 
 std::vector<std::string> unsuited_passes(const CompileOptions& options) {
