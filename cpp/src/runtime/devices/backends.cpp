@@ -23,9 +23,12 @@ std::unique_ptr<Backend> make_backend(const Graph& graph, const CompileOptions& 
       graph, cuda::CudaOptions{device.index, !disabled(options, "in_place"), tf32_enabled()});
 }
 
-std::vector<std::string> unsuited_passes(const CompileOptions& options) {
-  if (!device_id(options.device).gpu) return {};
-  return {"sparse_updates", "fuse_epilogue", "fuse_separable"};
+Graph optimize_for(const CompileOptions& options, const Graph& graph, const Evaluate& evaluate) {
+  const bool gpu = device_id(options.device).gpu;
+  std::vector<std::string> disable = options.disable;
+  if (gpu)  // they make what the CPU's kernels alone take
+    for (const char* pass : {"sparse_updates", "fuse_epilogue", "fuse_separable"}) disable.push_back(pass);
+  return optimize(graph, disable, evaluate, gpu);
 }
 
 void check_usable(DeviceId device) {
