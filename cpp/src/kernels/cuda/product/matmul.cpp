@@ -39,7 +39,6 @@ void turn(Product* p) {
   if (p->n == 1 && p->m > 1) {
     std::swap(p->m, p->n);
     std::swap(p->a, p->b);
-    std::swap(p->a.transposed, p->b.transposed);
     p->a.transposed = !p->a.transposed, p->b.transposed = !p->b.transposed;
     for (Product::Axis& axis : p->batch) std::swap(axis.a_step, axis.b_step);
   }
