@@ -17,6 +17,7 @@ struct CompileOptions {
   std::vector<std::string> disable;  ///< passes to leave out, by name (see pass_names)
   /// Outputs by name that must be finite: where one is not, a run throws NonFiniteError and writes no variable.
   std::vector<std::string> finite = {};
+  std::string device = {};  ///< "cpu", "gpu", "gpu:1"; empty: the default (see default_device)
 };
 
 /// Computes single nodes as an Executable with these options does, for `optimize`.
@@ -107,6 +108,13 @@ class HB_API Runner {
   const Shape& output_shape(size_t i) const;
   /// Runs once. Throws ValueError before all inputs and outputs are set.
   void run();
+  /// The same in two halves, between which a GPU works while the host prepares the next run. Once `start` has returned,
+  /// inputs and rows may change and others be set; outputs are there, and what the run throws is thrown, when `finish`
+  /// returns, which ends the earliest run that was begun. At most `depth` runs may be begun and not ended, else `start`
+  /// throws ValueError; when one throws, those begun after it wrote nothing and are ended, too.
+  void start();
+  void finish();
+  int depth() const;
 
  private:
   struct State;

@@ -6,6 +6,7 @@
 #include "base/guard.hpp"
 #include "hornbeam/op.hpp"
 #include "passes/passes.hpp"
+#include "runtime/backends.hpp"
 #include "runtime/executable_impl.hpp"
 
 namespace hornbeam {
@@ -16,8 +17,8 @@ constexpr size_t kNodeBytes = 1024;  // of a graph, about
 
 Executable::Impl::Impl(const Graph& given, CompileOptions with)
     : options(std::move(with)),
-      graph(optimize(finite_outputs(given, options.finite), options.disable, evaluator(options))),
-      backend(cpu_backend(graph, options)) {}
+      graph(optimize_for(options, finite_outputs(given, options.finite), evaluator(options))),
+      backend(make_backend(graph, options)) {}
 
 std::vector<Shape> Executable::Impl::shapes_of(const std::vector<Tensor>& in) const {
   HB_CHECK(in.size() == graph.inputs.size(), "the graph takes ", graph.inputs.size(), " inputs; got ", in.size());

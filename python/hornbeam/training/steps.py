@@ -130,6 +130,7 @@ class Step:
             tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
             (*checks, *(v.trainable for x in layers for v in x._own_weights)) if self.kind == "train" else (),
             tuple(x.trainable for x in layers),
+            _core.program_key(),
         )
 
     def _trace(self, batch: Any) -> Compiled:
@@ -146,7 +147,7 @@ class Step:
             return out
 
         names = array_names(model._input_tensor_names(), batch)
-        program = Compiled(call, [None] * len(present), specs, names, threads=model._threads)
+        program = Compiled(call, [None] * len(present), specs, names, threads=model._threads, device=model._device)
         program.batch = encode(batch)  # what a file says of it
         return program
 
