@@ -20,6 +20,9 @@ std::vector<Tensor> inputs_of(const Executable& e, const std::vector<py::array>&
     out.push_back(i < g.inputs.size() ? to_tensor(arrays[i], g.dtype({g.inputs[i], 0})) : to_tensor(arrays[i]));
   return out;
 }
+struct OpenScope {
+  std::unique_ptr<DeviceScope> scope;
+};
 py::list arrays(const std::vector<Tensor>& ts) {
   py::list out;
   for (const auto& t : ts) out.append(to_array(t));
@@ -126,6 +129,12 @@ void bind_run(py::module_& m) {
   m.def("gpu_problem", &gpu_problem, py::call_guard<WithoutGil>());
   m.def("default_device", &default_device, py::call_guard<WithoutGil>());
   m.def("set_default_device", &set_default_device, py::call_guard<WithoutGil>());
+  py::class_<OpenScope>(m, "DeviceScope")
+      .def(py::init([](const std::string& device) {
+        const WithoutGil release;
+        return std::make_unique<OpenScope>(OpenScope{std::make_unique<DeviceScope>(device)});
+      }))
+      .def("end", [](OpenScope& s) { s.scope.reset(); });
   m.def("device_name", &device_name, py::call_guard<WithoutGil>());
   m.def("memory_limit", &memory_limit);
   m.def("isa_names", &isa_names);

@@ -1,14 +1,10 @@
 #include "block.hpp"
 
-#include <signal.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
@@ -343,40 +339,7 @@ void Processor::give_up(const std::string& why) {
   fail(CUDA_ERROR_LAUNCH_FAILED, "%s: %s", kernel_and_block().c_str(), why.c_str());
 }
 
-constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-struct sigaction before[std::size(kSignals)];
-thread_local const char* running = nullptr;
 thread_local bool in_kernel = false;
-
-void on_fault(int, siginfo_t* info, void*) {
-  if (running) {
-    const std::string where = in_kernel ? processor().position() : running;
-    char line[512];
-    const int length =
-        std::snprintf(line, sizeof line, "fake CUDA: fault in %s, address %p\n", where.c_str(), info->si_addr);
-    if (write(STDERR_FILENO, line, std::min<size_t>(length, sizeof line - 1)) < 0) return;
-  }
-  for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before[i], nullptr);
-}
-
-// The handler needs a stack of its own, as a fibre's may be what overflowed. The old handlers come back after the work.
-void watch(bool on) {
-  static char* const stack = map_guarded(1 << 16);
-  static stack_t old_stack;
-  if (on) {
-    stack_t signal_stack{};
-    signal_stack.ss_sp = stack;
-    signal_stack.ss_size = 1 << 16;
-    sigaltstack(&signal_stack, &old_stack);
-    struct sigaction action {};
-    action.sa_sigaction = on_fault;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &action, &before[i]);
-  } else {
-    for (size_t i = 0; i < std::size(kSignals); ++i) sigaction(kSignals[i], &before[i], nullptr);
-    sigaltstack(&old_stack, nullptr);
-  }
-}
 
 }  // namespace
 
@@ -391,20 +354,12 @@ void run_kernel(const Launch& launch) {
   in_kernel = false;
 }
 
+std::string running_thread() { return in_kernel ? processor().position() : std::string(); }
+
 std::optional<uint64_t> shuffle_seed() {
   const char* seed = std::getenv("HB_FAKE_CUDA_SHUFFLE");
   if (!seed || !*seed) return std::nullopt;
   return std::strtoull(seed, nullptr, 10);
-}
-
-Running::Running(const char* what) : outer_(running) {
-  if (!outer_) watch(true);
-  running = what;
-}
-
-Running::~Running() {
-  running = outer_;
-  if (!outer_) watch(false);
 }
 
 }  // namespace fake

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "device_abi.hpp"
 
@@ -21,16 +22,7 @@ void run_kernel(const Launch& launch);
 // HB_FAKE_CUDA_SHUFFLE.
 std::optional<uint64_t> shuffle_seed();
 
-// While it lives, a fault of this thread prints what was running before it takes its course.
-class Running {
- public:
-  explicit Running(const char* what);
-  ~Running();
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-
- private:
-  const char* outer_;
-};
+// Kernel, block and thread that run on this OS thread; empty when none does.
+std::string running_thread();
 
 }  // namespace fake

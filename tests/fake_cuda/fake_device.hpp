@@ -10,7 +10,7 @@
 #define __device__
 #define __host__
 #define __constant__
-#define __shared__ static
+#define __shared__ static __attribute__((used))  // it changes behind the compiler's back
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
@@ -30,7 +30,7 @@ extern "C" void* memset(void*, int, size_t);
 extern "C" __attribute__((visibility("hidden"))) char __bss_start[], _end[];
 
 namespace fake {
-inline ModuleState state = {nullptr, {}, {}, {}, {}, 0, nullptr, __bss_start, _end};
+ModuleState state = {nullptr, {}, {}, {}, {}, 0, nullptr, __bss_start, _end};
 }
 extern "C" __attribute__((visibility("default"), used)) fake::ModuleState* const fake_module = &fake::state;
 
@@ -138,6 +138,7 @@ inline void __syncwarp(unsigned mask = 0xFFFFFFFFu, FAKE_PLACE) {
   unsigned slot = 0;
   fake::state.runtime->collective({"__syncwarp", file, line}, mask, &slot, fake::combine_nothing);
 }
+// All lanes that have not returned: which of them go the same way is not known here.
 inline unsigned __activemask() { return fake::state.runtime->live_lanes(); }
 
 inline void __trap(FAKE_PLACE) { fake::state.runtime->trap({"__trap", file, line}); }
@@ -204,6 +205,15 @@ struct Layout {
 
 template <size_t... index>
 struct Indices {};
+#if defined(__clang__)
+template <class T, T... index>
+using IndicesOf = Indices<index...>;
+template <size_t n>
+using CountTo = __make_integer_seq<IndicesOf, size_t, n>;
+#else
+template <size_t n>
+using CountTo = Indices<__integer_pack(n)...>;
+#endif
 
 template <auto kernel, class... Parameters, size_t... index>
 constexpr Entry make_entry(const char* name, void (*)(Parameters...), Indices<index...>) {
@@ -215,7 +225,7 @@ constexpr Entry make_entry(const char* name, void (*)(Parameters...), Indices<in
 
 template <auto kernel, class... Parameters>
 constexpr Entry make_entry(const char* name, void (*function)(Parameters...)) {
-  return make_entry<kernel>(name, function, Indices<__integer_pack(sizeof...(Parameters))...>());
+  return make_entry<kernel>(name, function, CountTo<sizeof...(Parameters)>());
 }
 
 }  // namespace fake

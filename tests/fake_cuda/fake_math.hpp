@@ -155,7 +155,7 @@ inline double erfinv(double x) {
   const double log_term = log1p(-x * x), a = 4.330746750799873 + log_term / 2;  // 2 / (pi * 0.147)
   double y = copysign(sqrt(fmax(0.0, sqrt(a * a - log_term / 0.147) - a)), x);
   for (int i = 0; i < 4; ++i) {
-    const double error = fabs(x) < 0.5 ? erf(y) - x : copysign(1 - fabs(x) - erfc(fabs(y)), x);
+    const double error = fabs(x) < 0.5 ? erf(y) - x : (x < 0 ? -1 : 1) * (1 - fabs(x) - erfc(fabs(y)));
     y -= error * 0.886226925452758 * exp(y * y);  // sqrt(pi) / 2
   }
   return y;

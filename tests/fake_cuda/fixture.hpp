@@ -12,6 +12,12 @@
 
 #define CHECK_CUDA(call) ASSERT_EQ(call, CUDA_SUCCESS)
 
+inline constexpr const char* kAdd = R"(
+template <class T> __global__ void add(T* x, T value, long long n) {
+  const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  if (i < n) x[i] += value;
+})";
+
 // Compiles a program whose only header is intrinsics.cuh. An empty cubin where that fails.
 struct Compiled {
   nvrtcProgram program = nullptr;
@@ -42,9 +48,15 @@ struct Compiled {
   }
 };
 
+using testing::internal::CaptureStderr;
+using testing::internal::GetCapturedStderr;
+
 class FakeDevice : public testing::Test {
  protected:
-  FakeDevice() { start(); }
+  FakeDevice() {
+    unsetenv("HB_FAKE_CUDA_SHUFFLE");  // tests name the first block and thread
+    start();
+  }
   ~FakeDevice() override {
     stop();
     unsetenv("HB_FAKE_CUDA_SHUFFLE");

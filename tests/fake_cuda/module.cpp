@@ -1,10 +1,13 @@
 #include "module.hpp"
 
 #include <dlfcn.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <string>
 #include <vector>
 
 #include "block.hpp"
@@ -13,15 +16,19 @@
 namespace fake {
 namespace {
 
-// Writes all bytes into a file without a name.
-int anonymous_file(const char* bytes, size_t count) {
-  const int file = memfd_create("fake_cuda_module", MFD_CLOEXEC);
-  for (size_t done = 0; file >= 0 && done < count;) {
-    const ssize_t n = write(file, bytes + done, count - done);
-    if (n <= 0) fail(CUDA_ERROR_OUT_OF_MEMORY, "cuModuleLoadData: cannot write %zu bytes", count);
-    done += n;
-  }
-  return file;
+// A library from its bytes. The file's name is its identity for dlopen, so that each has a new one; it goes at once.
+void* load(const char* bytes, size_t count) {
+  std::string path = (std::filesystem::temp_directory_path() / "fake_cuda_module_XXXXXX").string();
+  const int file = mkstemp(path.data());
+  size_t done = 0;
+  for (ssize_t n = 1; file >= 0 && done < count && n > 0; done += n)
+    n = std::max<ssize_t>(write(file, bytes + done, count - done), 0);
+  void* library = done == count ? dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) : nullptr;
+  if (file >= 0) close(file);
+  unlink(path.c_str());
+  if (done < count) fail(CUDA_ERROR_OUT_OF_MEMORY, "cuModuleLoadData: cannot write %s", path.c_str());
+  if (!library) fail(CUDA_ERROR_INVALID_IMAGE, "cuModuleLoadData: %s", dlerror());
+  return library;
 }
 
 // The buffer and its size from the list that a launch takes in `extra`.
@@ -67,7 +74,6 @@ void check_shape(const Dim& grid, const Dim& block, size_t shared_bytes, const F
 
 Module::~Module() {
   if (library) dlclose(library);
-  if (file >= 0) close(file);
 }
 
 }  // namespace fake
@@ -86,10 +92,7 @@ CUresult cuModuleLoadData(CUmodule* module, const void* image) {
       fail(CUDA_ERROR_NO_BINARY_FOR_GPU, "cuModuleLoadData: made for sm_%u, the device is sm_%u", header.arch, kArch);
     }
     auto loaded = std::make_shared<Module>();
-    loaded->file = anonymous_file(static_cast<const char*>(image) + sizeof header, header.bytes);
-    const std::string path = "/proc/self/fd/" + std::to_string(loaded->file);
-    loaded->library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!loaded->library) fail(CUDA_ERROR_INVALID_IMAGE, "cuModuleLoadData: %s", dlerror());
+    loaded->library = load(static_cast<const char*>(image) + sizeof header, header.bytes);
     const auto* exported = static_cast<ModuleState* const*>(dlsym(loaded->library, "fake_module"));
     if (!exported) fail(CUDA_ERROR_INVALID_IMAGE, "cuModuleLoadData: %s", dlerror());
     loaded->state = *exported;

@@ -9,7 +9,6 @@
 namespace fake {
 
 struct Module {
-  int file = -1;  // open as long as the library is loaded: its path is the library's identity
   void* library = nullptr;
   ModuleState* state = nullptr;
   bool unloaded = false;

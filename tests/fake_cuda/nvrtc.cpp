@@ -318,6 +318,10 @@ nvrtcResult nvrtcGetCUBIN(nvrtcProgram program, char* cubin) {
   return NVRTC_SUCCESS;
 }
 
+// There is no other code than what runs here.
+nvrtcResult nvrtcGetPTXSize(nvrtcProgram program, size_t* bytes) { return nvrtcGetCUBINSize(program, bytes); }
+nvrtcResult nvrtcGetPTX(nvrtcProgram program, char* ptx) { return nvrtcGetCUBIN(program, ptx); }
+
 nvrtcResult nvrtcGetLoweredName(nvrtcProgram program, const char* expression, const char** lowered) {
   if (!program->tried) return NVRTC_ERROR_NO_LOWERED_NAMES_BEFORE_COMPILATION;
   for (size_t i = 0; i < program->expressions.size(); ++i) {

@@ -29,6 +29,8 @@ nvrtcResult nvrtcAddNameExpression(nvrtcProgram program, const char* expression)
 nvrtcResult nvrtcCompileProgram(nvrtcProgram program, int option_count, const char* const* options);
 nvrtcResult nvrtcGetCUBINSize(nvrtcProgram program, size_t* bytes);
 nvrtcResult nvrtcGetCUBIN(nvrtcProgram program, char* cubin);
+nvrtcResult nvrtcGetPTXSize(nvrtcProgram program, size_t* bytes);
+nvrtcResult nvrtcGetPTX(nvrtcProgram program, char* ptx);
 nvrtcResult nvrtcGetLoweredName(nvrtcProgram program, const char* expression, const char** lowered);
 nvrtcResult nvrtcGetProgramLogSize(nvrtcProgram program, size_t* bytes);
 nvrtcResult nvrtcGetProgramLog(nvrtcProgram program, char* log);

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "block.hpp"
+#include "fault.hpp"
 
 namespace fake {
 namespace {
@@ -16,8 +17,9 @@ void step(Context& context, Stream& stream) {
   try {
     work();
   } catch (const Failure& failure) {
-    context.failure = failure.code;
-    throw;
+    const bool bad_address = failure.code == CUDA_ERROR_INVALID_VALUE;  // which the call could not have noticed
+    context.failure = bad_address ? CUDA_ERROR_ILLEGAL_ADDRESS : failure.code;
+    throw Failure{context.failure};
   }
 }
 
@@ -28,7 +30,7 @@ void complete(Context& context, const Marker& marker) {
 // Device memory is open while one of these lives.
 class Open {
  public:
-  explicit Open(Context& context) : context_(context) {
+  explicit Open(Context& context) : running_("queued work"), context_(context) {
     if (depth_++ == 0) context_.memory.open();
   }
   ~Open() {
@@ -38,6 +40,7 @@ class Open {
   Open& operator=(const Open&) = delete;
 
  private:
+  Running running_;  // installs its handlers once, and not for each piece of work
   Context& context_;
   static inline int depth_ = 0;
 };

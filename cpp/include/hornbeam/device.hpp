@@ -28,6 +28,17 @@ HB_API std::string default_device();
 /// "cpu", "gpu" or "gpu:1", of programs that are compiled from now on; empty: as at first. Throws ValueError for what
 /// is no name of a device, DeviceError when the device cannot be used.
 HB_API void set_default_device(const std::string& device);
+/// The device of programs that this thread compiles while it lives. Throws as set_default_device does.
+class HB_API DeviceScope {
+ public:
+  explicit DeviceScope(const std::string& device);
+  ~DeviceScope();
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  std::string outer_;
+};
 /// The whole name ("gpu" is "gpu:0"); of an empty one the default. Throws ValueError for what is none.
 HB_API std::string device_name(const std::string& device);
 

@@ -11,7 +11,8 @@
 namespace hornbeam {
 namespace {
 std::mutex g_lock;
-std::string g_default;  // what the application chose; empty: nothing
+std::string g_default;             // what the application chose; empty: nothing
+thread_local std::string t_scope;  // the innermost scope's; likewise
 
 std::string usable_gpu() {
   const std::string problem = gpu_problem();
@@ -44,6 +45,7 @@ std::string device_name(const std::string& device) {
 }
 
 std::string default_device() {
+  if (!t_scope.empty()) return t_scope;
   {
     Guard hold(g_lock);
     if (!g_default.empty()) return g_default;
@@ -58,9 +60,19 @@ std::string default_device() {
   }
 }
 
-void set_default_device(const std::string& device) {
+namespace {
+std::string usable(const std::string& device) {
   const std::string name = device.empty() ? "" : device_name(device);
   if (!name.empty()) check_usable(device_id(name));
+  return name;
+}
+}  // namespace
+
+DeviceScope::DeviceScope(const std::string& device) : outer_(t_scope) { t_scope = usable(device); }
+DeviceScope::~DeviceScope() { t_scope = outer_; }
+
+void set_default_device(const std::string& device) {
+  const std::string name = usable(device);
   Guard hold(g_lock);
   g_default = name;
 }
