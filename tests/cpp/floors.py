@@ -22,12 +22,13 @@ BELOW: dict[str, set[str]] = {  # the floors that each may use
     "autodiff": {"base", "graph"},
     "kernels_cpu": {"base", "tensor", "schema"},
     "kernels_cpu_isa": {"base", *ISAS},
-    "kernels_cuda": {"base", "tensor", "schema"},
+    "cuda": {"base"},
+    "kernels_cuda": {"base", "tensor", "schema", "cuda"},
     **{isa: set() for isa in ISAS},
     "ops": {"base", "tensor", "schema", "graph", "autodiff", "kernels_cpu", "kernels_cuda"},
     "passes": {"base", "tensor", "schema", "graph", "ops"},
     "memory": {"base"},
-    "runtime": {"base", "tensor", "schema", "graph", "passes", "memory", "kernels_cpu_isa"},  # with runtime/cpu
+    "runtime": {"base", "tensor", "schema", "graph", "passes", "memory", "kernels_cpu_isa", "cuda", "kernels_cuda"},
     "io": {"base", "tensor", "schema", "graph"},
     "api": {"base", "tensor", "graph", "autodiff", "runtime", "io"},
 }
@@ -35,7 +36,9 @@ INCLUDES = {  # headers beyond those
     "kernels_cpu": {"kernels_cpu_isa"},  # the tables that frames are handed
     "kernels_cpu_isa": {"schema", "kernels_cpu"},
     "runtime_cpu": {"base", "tensor", "schema", "graph", "memory", "runtime", "kernels_cpu_isa"},
-    "runtime": {"base", "tensor", "schema", "graph", "passes"},  # which knows a device by its Backend alone
+    "runtime_cuda": {"base", "tensor", "schema", "graph", "memory", "runtime", "cuda", "kernels_cuda"},
+    "runtime_devices": {"base", "tensor", "runtime", "runtime_cpu", "runtime_cuda", "cuda"},
+    "runtime": {"base", "tensor", "schema", "graph", "memory", "passes"},  # which knows a device by its Backend alone
 }
 
 
@@ -76,7 +79,7 @@ def floor_of(folder: str) -> str:
         return "kernels_cuda"
     if folder.startswith("kernels/cpu"):
         return "kernels_cpu_isa" if folder.endswith("/isa") else "kernels_cpu"
-    return "runtime_cpu" if folder == "runtime/cpu" else folder.split("/")[0]
+    return folder.replace("/", "_") if folder.startswith("runtime/") else folder.split("/")[0]
 
 
 def main(objects: Path) -> int:
