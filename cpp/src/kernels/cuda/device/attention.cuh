@@ -1,19 +1,23 @@
 // Attention and its gradient, by tiles of the scores: softmax goes along while keys pass by (Milakov and Gimelshein
-// 2018; Dao et al. 2022), so no scores are stored. 256 threads hold a tile, 4x4 scores each.
+// 2018; Dao et al. 2022), so no scores are stored. Tensor cores multiply; a warp holds 16 rows of a tile.
 #pragma once
 #include "core.cuh"
 
-constexpr int kThreads = 256;
-constexpr int kTile = 64;          // rows and columns of a tile of scores
-constexpr int kEach = 4;           // rows of a tile that a thread holds, and columns: 16 from one to the next
-constexpr int kChunk = 32;         // of the axis summed over: what lies in shared memory at a time
-constexpr int kLine = kChunk + 4;  // floats from one row of it to the next: neighbours are in other banks
-constexpr int kWeightLine = kTile + 4;
+constexpr int kThreads = 128;
+constexpr int kRows = 64;             // of a tile of scores
+constexpr int kColumns = 32;          // and its columns
+constexpr int kParts = kColumns / 8;  // of a warp's rows: 16x8 scores, 4 each thread
+constexpr int kChunk = 32;            // of the axis summed over: what lies in shared memory at a time
+constexpr int kLine = kChunk + 8;     // floats from one row of it to the next: a half-warp's pairs are in all banks
+constexpr int kWidest = 128;          // columns that a block makes
+constexpr int kPad = 4;               // floats between rows of that: pairs of rows are in all banks
 
-/// What a block keeps: two chunks of factors, or one of kChunk rows up to 128 wide, and a tile of weights.
-struct alignas(16) Shared {
-  float factors[2 * kTile * kLine];
-  float weights[kTile * kWeightLine];
+/// Chunks of both factors of the scores, or a tile of the other product's right one.
+union alignas(16) Shared {
+  struct {
+    float left[kRows * kLine], right[kColumns * kLine];
+  } chunks;
+  float right[kColumns * (kWidest + kPad)];
 };
 
 /// Neighbours that move together.
@@ -21,11 +25,11 @@ template <class T, int n>
 struct alignas(n * sizeof(T)) Pack {
   T x[n];
 };
-template <class T, int n>
+template <int n, class T>
 __device__ __forceinline__ Pack<T, n>& pack_at(T* p) {
   return *reinterpret_cast<Pack<T, n>*>(p);
 }
-template <class T, int n>
+template <int n, class T>
 __device__ __forceinline__ const Pack<T, n>& pack_at(const T* p) {
   return *reinterpret_cast<const Pack<T, n>*>(p);
 }
@@ -45,16 +49,21 @@ struct Place {
   int head, first;
 };
 __device__ __forceinline__ Place place_of(int rows, int heads) {
-  const int tiles = (rows + kTile - 1) / kTile, unit = int(blockIdx.x) / tiles;
-  return {unit / heads, unit % heads, (tiles - 1 - int(blockIdx.x) % tiles) * kTile};
+  const int tiles = (rows + kRows - 1) / kRows, unit = int(blockIdx.x) / tiles;
+  return {unit / heads, unit % heads, (tiles - 1 - int(blockIdx.x) % tiles) * kRows};
 }
-__device__ __forceinline__ int thread_row(int i) { return int(threadIdx.x) / 16 + 16 * i; }
-__device__ __forceinline__ int thread_column(int j) { return int(threadIdx.x) % 16 + 16 * j; }
+
+// A thread's elements of a part of a warp's rows, as tensor cores hold them: 0 and 1 neighbours in one row, 2 and 3 in
+// the eighth after it.
+__device__ __forceinline__ int lane_row() { return int(threadIdx.x) % 32 / 4; }
+__device__ __forceinline__ int lane_pair() { return int(threadIdx.x) % 4 * 2; }
+__device__ __forceinline__ int row_of(int half) { return int(threadIdx.x) / 32 * 16 + lane_row() + half * 8; }
+__device__ __forceinline__ int column_of(int part, int e) { return part * 8 + lane_pair() + e % 2; }
 
 /// A matrix in memory; what is asked for beyond its rows and columns is 0.
 template <class T>
 struct Matrix {
-  const T* at;
+  T* at;
   i64 stride;
   int rows, columns;
   bool fours;  // each four elements of a row can be read at once
@@ -64,114 +73,130 @@ struct Matrix {
 };
 /// A head of x [batch, rows, heads, size].
 template <class T>
-__device__ __forceinline__ Matrix<T> head_of(const T* x, const Place& p, int rows, int heads, int size) {
-  const T* at = x + (p.sample * rows * heads + p.head) * size;
+__device__ __forceinline__ Matrix<T> head_of(T* x, const Place& p, int rows, int heads, int size) {
+  T* at = x + (p.sample * rows * heads + p.head) * size;
   return {at, i64(heads) * size, rows, size, size % 4 == 0 && u64(at) % (4 * sizeof(T)) == 0};
 }
 
+template <bool kRounded>
+__device__ __forceinline__ float factor(float x) {
+  return kRounded ? round_to_tf32(x) : x;
+}
+
 /// Copies a corner of a matrix to shared memory.
-template <int kHeight, int kWidth, class T>
-__device__ __forceinline__ void copy_tile(float* to, int line, const Matrix<T>& m) {
+template <bool kRounded, int kHeight, int kWidth, class T>
+__device__ __noinline__ void copy_tile(float* to, int line, Matrix<const T> m) {
   if (m.fours) {
-#pragma unroll 2
+#pragma unroll 4
     for (int e = threadIdx.x; e < kHeight * kWidth / 4; e += kThreads) {
       const int r = e / (kWidth / 4), c = e % (kWidth / 4) * 4;
       Pack<float, 4> x{};
       if (r < m.rows && c < m.columns) {
-        const Pack<T, 4> given = pack_at<T, 4>(m.at + r * m.stride + c);
-        for (int i = 0; i < 4; ++i) x.x[i] = widen(given.x[i]);
+        const Pack<T, 4> given = pack_at<4>(m.at + r * m.stride + c);
+        for (int i = 0; i < 4; ++i) x.x[i] = factor<kRounded>(widen(given.x[i]));
       }
-      pack_at<float, 4>(to + r * line + c) = x;
+      pack_at<4>(to + r * line + c) = x;
     }
   } else {
 #pragma unroll 4
     for (int e = threadIdx.x; e < kHeight * kWidth; e += kThreads) {
       const int r = e / kWidth, c = e % kWidth;
-      to[r * line + c] = r < m.rows && c < m.columns ? widen(m.at[r * m.stride + c]) : 0.0f;
+      to[r * line + c] = r < m.rows && c < m.columns ? factor<kRounded>(widen(m.at[r * m.stride + c])) : 0.0f;
     }
   }
 }
 
-/// s = a b^T of the first kTile rows of both.
-template <class T>
-__device__ __forceinline__ void multiply_transposed(float (&s)[kEach][kEach], const Matrix<T>& a, const Matrix<T>& b,
-                                                    Shared& shared) {
-  float *left = shared.factors, *right = left + kTile * kLine;
+/// n factors of a product: those of tensor cores and, unless they are rounded already, what that leaves of them.
+template <bool kRounded, int n>
+struct Factors {
+  float high[n], low[n];
+  __device__ __forceinline__ explicit Factors(const float (&x)[n]) {
 #pragma unroll
-  for (int i = 0; i < kEach; ++i)
+    for (int i = 0; i < n; ++i) {
+      high[i] = round_to_tf32(x[i]);
+      low[i] = x[i] - high[i];
+    }
+  }
+};
+template <int n>
+struct Factors<true, n> {
+  float high[n];
+  __device__ __forceinline__ explicit Factors(const float (&x)[n]) {
 #pragma unroll
-    for (int j = 0; j < kEach; ++j) s[i][j] = 0;
+    for (int i = 0; i < n; ++i) high[i] = x[i];
+  }
+};
+/// d += a b of a part.
+__device__ __forceinline__ void multiply_add(float (&d)[4], const Factors<true, 4>& a, const Factors<true, 2>& b) {
+  mma_16x8x8_tf32(d, a.high, b.high);
+}
+/// With the precision of float32, but for the product of what was left of both. Of infinite factors NaN is left.
+__device__ __forceinline__ void multiply_add(float (&d)[4], const Factors<false, 4>& a, const Factors<false, 2>& b) {
+  mma_16x8x8_tf32(d, a.low, b.high);
+  mma_16x8x8_tf32(d, a.high, b.low);
+  mma_16x8x8_tf32(d, a.high, b.high);
+}
+
+template <int n>
+__device__ __forceinline__ void clear(float (&x)[n][4]) {
+#pragma unroll
+  for (int i = 0; i < n; ++i)
+#pragma unroll
+    for (int e = 0; e < 4; ++e) x[i][e] = 0;
+}
+
+/// s = a b^T of the first kRows rows of a and kColumns of b. Of eight summed indices a thread takes two neighbours,
+/// where tensor cores see those that are four apart.
+template <bool kRounded, class T>
+__device__ __forceinline__ void multiply_transposed(float (&s)[kParts][4], const Matrix<const T>& a,
+                                                    const Matrix<const T>& b, Shared& shared) {
+  float *left = shared.chunks.left, *right = shared.chunks.right;
+  clear(s);
   for (int c = 0; c < a.columns; c += kChunk) {
     __syncthreads();  // nobody reads what lay there
-    copy_tile<kTile, kChunk>(left, kLine, a.from(0, c));
-    copy_tile<kTile, kChunk>(right, kLine, b.from(0, c));
+    copy_tile<kRounded, kRows, kChunk, T>(left, kLine, a.from(0, c));
+    copy_tile<kRounded, kColumns, kChunk, T>(right, kLine, b.from(0, c));
     __syncthreads();
     const int n = min(a.columns - c, kChunk);
 #pragma unroll 1
-    for (int k = 0; k < n; k += 4) {
-      Pack<float, 4> x[kEach], y[kEach];
+    for (int k = 0; k < n; k += 8) {
+      const auto x0 = pack_at<2>(left + row_of(0) * kLine + k + lane_pair());
+      const auto x1 = pack_at<2>(left + row_of(1) * kLine + k + lane_pair());
+      const Factors<kRounded, 4> x({x0.x[0], x1.x[0], x0.x[1], x1.x[1]});
 #pragma unroll
-      for (int i = 0; i < kEach; ++i) {
-        x[i] = pack_at<float, 4>(left + thread_row(i) * kLine + k);
-        y[i] = pack_at<float, 4>(right + thread_column(i) * kLine + k);
+      for (int j = 0; j < kParts; ++j) {
+        const auto y = pack_at<2>(right + (j * 8 + lane_row()) * kLine + k + lane_pair());
+        multiply_add(s[j], x, Factors<kRounded, 2>(y.x));
       }
-#pragma unroll
-      for (int l = 0; l < 4; ++l)
-#pragma unroll
-        for (int i = 0; i < kEach; ++i)
-#pragma unroll
-          for (int j = 0; j < kEach; ++j) s[i][j] += x[i].x[l] * y[j].x[l];
     }
   }
 }
 
-/// The columns of a thread in a block of 16 * kColumns: neighbours by four, if there are so many.
-template <int kColumns>
-struct Columns {
-  static constexpr int kPack = kColumns < 4 ? kColumns : 4;
-  static __device__ __forceinline__ int at(int j) {
-    return (j / kPack * 16 + int(threadIdx.x) % 16) * kPack + j % kPack;
-  }
-};
-
-/// o += weights b, of the first kTile rows of b and 16 * kColumns columns.
-template <int kColumns, class T>
-__device__ __forceinline__ void add_product(float (&o)[kEach][kColumns], const Matrix<T>& b, Shared& shared) {
-  constexpr int kWidth = 16 * kColumns, kPack = Columns<kColumns>::kPack;
-  for (int first = 0; first < kTile && first < b.rows; first += kChunk) {
-    __syncthreads();  // the weights are written; nobody reads what lay there
-    copy_tile<kChunk, kWidth>(shared.factors, kWidth, b.from(first, 0));
-    __syncthreads();
-#pragma unroll 1
-    for (int k = 0; k < kChunk; k += 4) {
-      Pack<float, 4> w[kEach];
+/// o += weights b, of the first kColumns rows of b and kWidth columns. Weights stay where they were made: a thread's
+/// two neighbours are two of eight summed indices, as above.
+template <bool kRounded, int kWidth, class T>
+__device__ __forceinline__ void add_product(float (&o)[kWidth / 8][4], const float (&weights)[kParts][4],
+                                            const Matrix<const T>& b, Shared& shared) {
+  constexpr int line = kWidth + kPad;
+  __syncthreads();  // nobody reads what lay there
+  copy_tile<kRounded, kColumns, kWidth, T>(shared.right, line, b);
+  __syncthreads();
 #pragma unroll
-      for (int i = 0; i < kEach; ++i)
-        w[i] = pack_at<float, 4>(shared.weights + thread_row(i) * kWeightLine + first + k);
+  for (int k = 0; k < kParts; ++k) {
+    float w[4];
 #pragma unroll
-      for (int l = 0; l < 4; ++l)
+    for (int e = 0; e < 4; ++e) w[e] = factor<kRounded>(weights[k][e]);
+    const Factors<kRounded, 4> x({w[0], w[2], w[1], w[3]});
+    const float* from = shared.right + (k * 8 + lane_pair()) * line + lane_row();
 #pragma unroll
-        for (int j = 0; j < kColumns; j += kPack) {
-          const auto v = pack_at<float, kPack>(shared.factors + (k + l) * kWidth + Columns<kColumns>::at(j));
-#pragma unroll
-          for (int i = 0; i < kEach; ++i)
-#pragma unroll
-            for (int m = 0; m < kPack; ++m) o[i][j + m] += w[i].x[l] * v.x[m];
-        }
-    }
+    for (int j = 0; j < kWidth / 8; ++j) multiply_add(o[j], x, Factors<kRounded, 2>({from[j * 8], from[line + j * 8]}));
   }
 }
-__device__ __forceinline__ void put_weights(const float (&s)[kEach][kEach], Shared& shared) {
-#pragma unroll
-  for (int i = 0; i < kEach; ++i)
-#pragma unroll
-    for (int j = 0; j < kEach; ++j) shared.weights[thread_row(i) * kWeightLine + thread_column(j)] = s[i][j];
-}
 
-/// Over the 16 threads that hold a row of a tile.
+/// Over the four threads that hold a row of a tile.
 template <class Op>
 __device__ __forceinline__ float row_reduce(float x, Op op) {
-  for (int step = 8; step > 0; step /= 2) x = op(x, __shfl_xor_sync(0xffffffffu, x, step));
+  for (int step = 2; step > 0; step /= 2) x = op(x, __shfl_xor_sync(0xffffffffu, x, step));
   return x;
 }
 
@@ -184,8 +209,8 @@ struct Seen {
   __device__ __forceinline__ bool operator()(int row, int key) const {
     return row < rows && key < keys && (!causal || key <= row) && (!mask || mask[row * row_stride + key * key_stride]);
   }
-  /// The keys that rows before `end` may see are before this one.
-  __device__ __forceinline__ int end(int end) const { return causal && end < keys ? end : keys; }
+  /// Rows before `end` see no key from this one on.
+  __device__ __forceinline__ int key_end(int end) const { return causal && end < keys ? end : keys; }
 };
 __device__ __forceinline__ Seen seen_of(const bool* mask, i64 masked, const Dims& strides, i64 causal, const Place& p,
                                         const Sizes& z) {
@@ -196,68 +221,65 @@ __device__ __forceinline__ Seen seen_of(const bool* mask, i64 masked, const Dims
 /// A softmax whose scores come a tile at a time: of each row of the thread the largest score so far, and this thread's
 /// part of the sum of exp(score - largest).
 struct Softmax {
-  float top[kEach], total[kEach];
-  __device__ __forceinline__ Softmax() {
-#pragma unroll
-    for (int i = 0; i < kEach; ++i) top[i] = -infinity<float>(), total[i] = 0;
-  }
+  float top[2] = {-infinity<float>(), -infinity<float>()}, total[2] = {0, 0};
+
   /// Of a row of which nothing may be seen: 0, so that exp(-infinity - shift) is 0.
-  __device__ __forceinline__ float shift(int i) const { return top[i] == -infinity<float>() ? 0.0f : top[i]; }
+  __device__ __forceinline__ float shift(int half) const { return top[half] == -infinity<float>() ? 0.0f : top[half]; }
   /// Turns scores of the tile at (row, key) into their exponentials, 0 where they do not count. What was summed with
   /// earlier ones is to be multiplied by `keep`.
-  __device__ __forceinline__ void take(float (&s)[kEach][kEach], float (&keep)[kEach], const Seen& seen, int row,
-                                       int key, float scale) {
+  __device__ __forceinline__ void take(float (&s)[kParts][4], float (&keep)[2], const Seen& seen, int row, int key,
+                                       float scale) {
+    const float before[2] = {top[0], top[1]};
 #pragma unroll
-    for (int i = 0; i < kEach; ++i) {
-      float most = top[i];
+    for (int j = 0; j < kParts; ++j)
 #pragma unroll
-      for (int j = 0; j < kEach; ++j) {
-        const bool counts = seen(row + thread_row(i), key + thread_column(j));
-        s[i][j] = counts ? s[i][j] * scale : -infinity<float>();
-        most = Max()(s[i][j], most);
+      for (int e = 0; e < 4; ++e) {
+        const bool counts = seen(row + row_of(e / 2), key + column_of(j, e));
+        s[j][e] = counts ? s[j][e] * scale : -infinity<float>();
+        top[e / 2] = Max()(s[j][e], top[e / 2]);
       }
-      const float before = top[i];
-      top[i] = row_reduce(most, Max());
-      keep[i] = expf(before - shift(i));
-      total[i] *= keep[i];
 #pragma unroll
-      for (int j = 0; j < kEach; ++j) {
-        s[i][j] = expf(s[i][j] - shift(i));
-        total[i] += s[i][j];
-      }
+    for (int half = 0; half < 2; ++half) {
+      top[half] = row_reduce(top[half], Max());
+      keep[half] = expf(before[half] - shift(half));
+      total[half] *= keep[half];
     }
+#pragma unroll
+    for (int j = 0; j < kParts; ++j)
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        s[j][e] = expf(s[j][e] - shift(e / 2));
+        total[e / 2] += s[j][e];
+      }
   }
   /// 1 / the sum, or 0.
-  __device__ __forceinline__ float inverse(int i) const {
-    const float sum = row_reduce(total[i], Add());
+  __device__ __forceinline__ float inverse(int half) const {
+    const float sum = row_reduce(total[half], Add());
     return sum == 0 ? 0.0f : 1 / sum;
   }
 };
 
-template <int kColumns>
-__device__ __forceinline__ void clear(float (&o)[kEach][kColumns]) {
+template <int n>
+__device__ __forceinline__ void scale_rows(float (&o)[n][4], const float (&by)[2]) {
 #pragma unroll
-  for (int i = 0; i < kEach; ++i)
+  for (int j = 0; j < n; ++j)
 #pragma unroll
-    for (int j = 0; j < kColumns; ++j) o[i][j] = 0;
+    for (int e = 0; e < 4; ++e) o[j][e] *= by[e / 2];
 }
-
-/// Writes a tile of a head's result, each row times a number of its own.
-template <int kColumns, class T>
-__device__ __forceinline__ void put_rows(T* to, const Matrix<T>& like, const float (&o)[kEach][kColumns],
-                                         const float (&scale)[kEach]) {
+template <int n, class T>
+__device__ __forceinline__ void put_rows(const Matrix<T>& to, const float (&o)[n][4]) {
 #pragma unroll
-  for (int i = 0; i < kEach; ++i)
+  for (int j = 0; j < n; ++j)
 #pragma unroll
-    for (int j = 0; j < kColumns; ++j) {
-      const int row = thread_row(i), column = Columns<kColumns>::at(j);
-      if (row < like.rows && column < like.columns) to[row * like.stride + column] = narrow<T>(o[i][j] * scale[i]);
+    for (int e = 0; e < 4; ++e) {
+      const int row = row_of(e / 2), column = column_of(j, e);
+      if (row < to.rows && column < to.columns) to.at[row * to.stride + column] = narrow<T>(o[j][e]);
     }
 }
 
-/// y = softmax(scale q k^T, where seen) v. A block makes 64 rows of a head, 16 * kColumns columns.
-template <class T, int kColumns>
-__global__ void __launch_bounds__(kThreads, 2)
+/// y = softmax(scale q k^T, where seen) v. A block makes kRows rows of a head, kWidth columns.
+template <class T, int kWidth, bool kRounded>
+__global__ void __launch_bounds__(kThreads, 3)
     attention(Run run, const T* q, const T* k, const T* v, const bool* mask, T* y, Dims sizes, Dims mask_strides,
               double scale, i64 masked, i64 causal) {
   if (run.halted()) return;
@@ -265,36 +287,30 @@ __global__ void __launch_bounds__(kThreads, 2)
   const Sizes z = sizes_of(sizes);
   const Place p = place_of(z.rows, z.heads);
   const Seen seen = seen_of(mask, masked, mask_strides, causal, p, z);
-  const int column = int(blockIdx.y) * 16 * kColumns;
-  const Matrix<T> rows = head_of(q, p, z.rows, z.heads, z.depth).from(p.first, 0);
-  const Matrix<T> keys = head_of(k, p, z.keys, z.heads, z.depth), values = head_of(v, p, z.keys, z.heads, z.width);
-  const Matrix<T> out = head_of<T>(y, p, z.rows, z.heads, z.width).from(p.first, column);
+  const int column = int(blockIdx.y) * kWidth;
+  const auto rows = head_of(q, p, z.rows, z.heads, z.depth).from(p.first, 0);
+  const auto keys = head_of(k, p, z.keys, z.heads, z.depth), values = head_of(v, p, z.keys, z.heads, z.width);
   Softmax softmax;
-  float o[kEach][kColumns], s[kEach][kEach], keep[kEach];
+  float o[kWidth / 8][4], s[kParts][4], keep[2];
   clear(o);
-  for (int key = 0; key < seen.end(p.first + kTile); key += kTile) {
-    multiply_transposed(s, rows, keys.from(key, 0), shared);
+  for (int key = 0; key < seen.key_end(p.first + kRows); key += kColumns) {
+    multiply_transposed<kRounded, T>(s, rows, keys.from(key, 0), shared);
     softmax.take(s, keep, seen, p.first, key, float(scale));
-    put_weights(s, shared);
-#pragma unroll
-    for (int i = 0; i < kEach; ++i)
-#pragma unroll
-      for (int j = 0; j < kColumns; ++j) o[i][j] *= keep[i];
-    add_product(o, values.from(key, column), shared);
+    scale_rows(o, keep);
+    add_product<kRounded, kWidth, T>(o, s, values.from(key, column), shared);
   }
-#pragma unroll
-  for (int i = 0; i < kEach; ++i) keep[i] = softmax.inverse(i);
-  put_rows(y + (out.at - y), out, o, keep);
+  scale_rows(o, {softmax.inverse(0), softmax.inverse(1)});
+  put_rows(head_of(y, p, z.rows, z.heads, z.width).from(p.first, column), o);
 }
 
 /// What the gradient keeps of a row: softmax is exp(score - shift) * inverse, and `slope` is dy . y.
-struct RowFacts {
-  float shift, inverse, slope, unused;
+struct alignas(16) RowFacts {
+  float shift, inverse, slope;
 };
 
-/// The gradient of the query, 64 rows of a head a block; the first blocks write the facts of their rows. The weights
+/// The gradient of the query, kRows rows of a head a block; the first blocks write the facts of their rows. The weights
 /// of the sum over keys are exp(score - largest) * (dy . v - slope): it is divided by softmax's sum at the end.
-template <class T, int kColumns>
+template <class T, int kWidth, bool kRounded>
 __global__ void __launch_bounds__(kThreads, 2)
     attention_query_grad(Run run, const T* q, const T* k, const T* v, const bool* mask, const T* y, const T* dy, T* dq,
                          RowFacts* facts, Dims sizes, Dims mask_strides, double scale, i64 masked, i64 causal) {
@@ -303,50 +319,45 @@ __global__ void __launch_bounds__(kThreads, 2)
   const Sizes z = sizes_of(sizes);
   const Place p = place_of(z.rows, z.heads);
   const Seen seen = seen_of(mask, masked, mask_strides, causal, p, z);
-  const int column = int(blockIdx.y) * 16 * kColumns;
-  const Matrix<T> rows = head_of(q, p, z.rows, z.heads, z.depth).from(p.first, 0);
-  const Matrix<T> keys = head_of(k, p, z.keys, z.heads, z.depth), values = head_of(v, p, z.keys, z.heads, z.width);
-  const Matrix<T> made = head_of(y, p, z.rows, z.heads, z.width).from(p.first, 0);
-  const Matrix<T> slopes = head_of(dy, p, z.rows, z.heads, z.width).from(p.first, 0);
-  const Matrix<T> out = head_of<T>(dq, p, z.rows, z.heads, z.depth).from(p.first, column);
+  const int column = int(blockIdx.y) * kWidth;
+  const auto rows = head_of(q, p, z.rows, z.heads, z.depth).from(p.first, 0);
+  const auto keys = head_of(k, p, z.keys, z.heads, z.depth), values = head_of(v, p, z.keys, z.heads, z.width);
+  const auto made = head_of(y, p, z.rows, z.heads, z.width).from(p.first, 0);
+  const auto slopes = head_of(dy, p, z.rows, z.heads, z.width).from(p.first, 0);
   Softmax softmax;
-  float o[kEach][kColumns], s[kEach][kEach], d[kEach][kEach], keep[kEach], slope[kEach];
+  float o[kWidth / 8][4], s[kParts][4], d[kParts][4], keep[2], slope[2] = {0, 0};
   clear(o);
-#pragma unroll
-  for (int i = 0; i < kEach; ++i) {
-    float sum = 0;
-    if (thread_row(i) < made.rows)
-      for (int c = thread_column(0); c < z.width; c += 16)
-        sum += widen(made.at[thread_row(i) * made.stride + c]) * widen(slopes.at[thread_row(i) * made.stride + c]);
-    slope[i] = row_reduce(sum, Add());
+  for (int half = 0; half < 2; ++half) {
+    const i64 at = row_of(half) * made.stride;
+    if (row_of(half) < made.rows)
+      for (int c = lane_pair() / 2; c < z.width; c += 4)
+        slope[half] += widen(made.at[at + c]) * widen(slopes.at[at + c]);
+    slope[half] = row_reduce(slope[half], Add());
   }
-  for (int key = 0; key < seen.end(p.first + kTile); key += kTile) {
-    multiply_transposed(s, rows, keys.from(key, 0), shared);
-    multiply_transposed(d, slopes, values.from(key, 0), shared);
+  for (int key = 0; key < seen.key_end(p.first + kRows); key += kColumns) {
+    multiply_transposed<kRounded, T>(s, rows, keys.from(key, 0), shared);
+    multiply_transposed<kRounded, T>(d, slopes, values.from(key, 0), shared);
     softmax.take(s, keep, seen, p.first, key, float(scale));
 #pragma unroll
-    for (int i = 0; i < kEach; ++i) {
+    for (int j = 0; j < kParts; ++j)
 #pragma unroll
-      for (int j = 0; j < kEach; ++j) s[i][j] = s[i][j] == 0 ? 0.0f : s[i][j] * (d[i][j] - slope[i]);
-#pragma unroll
-      for (int j = 0; j < kColumns; ++j) o[i][j] *= keep[i];
-    }
-    put_weights(s, shared);
-    add_product(o, keys.from(key, column), shared);
+      for (int e = 0; e < 4; ++e) s[j][e] = s[j][e] == 0 ? 0.0f : s[j][e] * (d[j][e] - slope[e / 2]);
+    scale_rows(o, keep);
+    add_product<kRounded, kWidth, T>(o, s, keys.from(key, column), shared);
   }
-#pragma unroll
-  for (int i = 0; i < kEach; ++i) {
-    const float inverse = softmax.inverse(i);
-    keep[i] = inverse * float(scale);
-    if (blockIdx.y == 0 && thread_column(0) == 0 && thread_row(i) < rows.rows)
-      facts[(p.sample * z.heads + p.head) * z.rows + p.first + thread_row(i)] = {softmax.shift(i), inverse, slope[i]};
-  }
-  put_rows(dq + (out.at - dq), out, o, keep);
+  const float inverse[2] = {softmax.inverse(0), softmax.inverse(1)};
+  if (blockIdx.y == 0 && lane_pair() == 0)
+    for (int half = 0; half < 2; ++half)
+      if (row_of(half) < rows.rows)
+        facts[(p.sample * z.heads + p.head) * z.rows + p.first + row_of(half)] = {softmax.shift(half), inverse[half],
+                                                                                  slope[half]};
+  scale_rows(o, {inverse[0] * float(scale), inverse[1] * float(scale)});
+  put_rows(head_of(dq, p, z.rows, z.heads, z.depth).from(p.first, column), o);
 }
 
-/// The gradients of key and value, 64 keys of a head a block and 16 * kColumns columns of both: the tiles of scores are
+/// The gradients of key and value, kRows keys of a head a block and kWidth columns of both: its tiles of scores are
 /// those of the keys by the rows.
-template <class T, int kColumns>
+template <class T, int kWidth, bool kRounded>
 __global__ void __launch_bounds__(kThreads, 2)
     attention_key_grad(Run run, const T* q, const T* k, const T* v, const bool* mask, const T* dy,
                        const RowFacts* facts, T* dk, T* dv, Dims sizes, Dims mask_strides, double scale, i64 masked,
@@ -356,38 +367,31 @@ __global__ void __launch_bounds__(kThreads, 2)
   const Sizes z = sizes_of(sizes);
   const Place p = place_of(z.keys, z.heads);
   const Seen seen = seen_of(mask, masked, mask_strides, causal, p, z);
-  const int column = int(blockIdx.y) * 16 * kColumns;
-  const Matrix<T> keys = head_of(k, p, z.keys, z.heads, z.depth).from(p.first, 0);
-  const Matrix<T> values = head_of(v, p, z.keys, z.heads, z.width).from(p.first, 0);
-  const Matrix<T> queries = head_of(q, p, z.rows, z.heads, z.depth);
-  const Matrix<T> slopes = head_of(dy, p, z.rows, z.heads, z.width);
-  const Matrix<T> key_out = head_of<T>(dk, p, z.keys, z.heads, z.depth).from(p.first, column);
-  const Matrix<T> value_out = head_of<T>(dv, p, z.keys, z.heads, z.width).from(p.first, column);
+  const int column = int(blockIdx.y) * kWidth;
+  const auto keys = head_of(k, p, z.keys, z.heads, z.depth).from(p.first, 0);
+  const auto values = head_of(v, p, z.keys, z.heads, z.width).from(p.first, 0);
+  const auto queries = head_of(q, p, z.rows, z.heads, z.depth), slopes = head_of(dy, p, z.rows, z.heads, z.width);
   const RowFacts* row_facts = facts + (p.sample * z.heads + p.head) * z.rows;
-  float key_sum[kEach][kColumns], value_sum[kEach][kColumns], s[kEach][kEach], d[kEach][kEach];
+  float key_sum[kWidth / 8][4], value_sum[kWidth / 8][4], s[kParts][4], d[kParts][4];
   clear(key_sum);
   clear(value_sum);
-  for (int row = causal ? p.first : 0; row < z.rows; row += kTile) {
-    multiply_transposed(s, keys, queries.from(row, 0), shared);
-    multiply_transposed(d, values, slopes.from(row, 0), shared);
+  for (int row = causal ? p.first : 0; row < z.rows; row += kColumns) {
+    multiply_transposed<kRounded, T>(s, keys, queries.from(row, 0), shared);
+    multiply_transposed<kRounded, T>(d, values, slopes.from(row, 0), shared);
 #pragma unroll
-    for (int j = 0; j < kEach; ++j) {
-      const int at = row + thread_column(j);
-      const RowFacts f = at < z.rows ? row_facts[at] : RowFacts{};
+    for (int j = 0; j < kParts; ++j)
 #pragma unroll
-      for (int i = 0; i < kEach; ++i) {
-        const bool counts = seen(at, p.first + thread_row(i));
-        s[i][j] = counts ? expf(s[i][j] * float(scale) - f.shift) * f.inverse : 0.0f;
-        d[i][j] = counts ? s[i][j] * (d[i][j] - f.slope) : 0.0f;
+      for (int e = 0; e < 4; ++e) {
+        const int at = row + column_of(j, e);
+        const bool counts = seen(at, p.first + row_of(e / 2));
+        const RowFacts f = counts ? row_facts[at] : RowFacts{};
+        s[j][e] = counts ? expf(s[j][e] * float(scale) - f.shift) * f.inverse : 0.0f;
+        d[j][e] = counts ? s[j][e] * (d[j][e] - f.slope) : 0.0f;
       }
-    }
-    put_weights(s, shared);
-    add_product(value_sum, slopes.from(row, column), shared);
-    __syncthreads();  // the weights are read
-    put_weights(d, shared);
-    add_product(key_sum, queries.from(row, column), shared);
+    add_product<kRounded, kWidth, T>(value_sum, s, slopes.from(row, column), shared);
+    add_product<kRounded, kWidth, T>(key_sum, d, queries.from(row, column), shared);
   }
-  const float ones[kEach] = {1, 1, 1, 1}, scales[kEach] = {float(scale), float(scale), float(scale), float(scale)};
-  put_rows(dk + (key_out.at - dk), key_out, key_sum, scales);
-  put_rows(dv + (value_out.at - dv), value_out, value_sum, ones);
+  scale_rows(key_sum, {float(scale), float(scale)});
+  put_rows(head_of(dk, p, z.keys, z.heads, z.depth).from(p.first, column), key_sum);
+  put_rows(head_of(dv, p, z.keys, z.heads, z.width).from(p.first, column), value_sum);
 }

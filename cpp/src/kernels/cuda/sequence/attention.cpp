@@ -6,13 +6,13 @@
 
 namespace hornbeam::cuda {
 namespace {
-constexpr int64_t kTile = 64;  // as in the device's code, with kThreads
-constexpr int kThreads = 256;
+constexpr int64_t kRows = 64;  // of a block; this and the next two as in the device's code
+constexpr int kThreads = 128;
+constexpr int64_t kWidest = 128;     // columns of a block
 constexpr int64_t kFactsBytes = 16;  // of a row: RowFacts
 
 struct Attention {
-  explicit Attention(const KernelRequest& r)
-      : planner(r), type(type_name(r.inputs[0].dtype)), masked(r.attrs.flag("masked")) {
+  explicit Attention(const KernelRequest& r) : planner(r), dtype(r.inputs[0].dtype), masked(r.attrs.flag("masked")) {
     const Shape &q = r.inputs[0].shape, &v = r.inputs[2].shape;
     heads = q[0] * q[2], rows = q[1], keys = v[1], depth = q[3], width = v[3];
     sizes = Dims({rows, keys, q[2], depth, width});
@@ -27,20 +27,25 @@ struct Attention {
     scale = r.attrs.real("scale"), causal = r.attrs.flag("causal");
   }
 
-  // The kernel's blocks make tiles of `positions` and of all `columns`, up to 128 at a time.
+  // The kernel's blocks go over all `positions` and `columns` of a head.
   void launch(const std::string& kernel, int64_t positions, int64_t columns, std::vector<Param> params) {
-    int64_t each = 1;  // columns of a thread, of which 16 share a row
-    while (each < 8 && each * 16 < columns) each *= 2;
-    const Grid grid{heads * ((positions + kTile - 1) / kTile),
-                    std::max<int64_t>(1, (columns + each * 16 - 1) / (each * 16))};
+    int64_t made = 16;
+    while (made < kWidest && made < columns) made *= 2;
+    const Grid grid{heads * blocks(positions, kRows), std::max<int64_t>(1, blocks(columns, made))};
     if (grid.x == 0) return;
-    for (const Param& p : std::initializer_list<Param>{sizes, mask_strides, scale, masked, causal}) params.push_back(p);
-    planner.launch("attention.cuh", concat_text(kernel, "<", type, ", ", each, ">"), grid, kThreads, std::move(params));
+    for (const Param& p : {Param(sizes), Param(mask_strides), Param(scale), Param(masked), Param(causal)})
+      params.push_back(p);
+    const std::string instance =
+        concat_text(kernel, "<", type_name(dtype), ", ", made, rounded() ? ", true>" : ", false>");
+    planner.launch("attention.cuh", instance, grid, kThreads, std::move(params));
   }
+  static int64_t blocks(int64_t n, int64_t each) { return (n + each - 1) / each; }
+  // Whether factors are cut to the 10 bits that tensor cores take; those of 16 bits have no more.
+  bool rounded() const { return planner.target().tf32 || dtype != DType::f32; }
   Address mask() const { return planner.in(masked ? 3 : 0); }  // not read where there is none
 
   Planner planner;
-  const char* type;
+  DType dtype;
   int64_t heads = 0, rows = 0, keys = 0, depth = 0, width = 0;
   Dims sizes, mask_strides;
   double scale = 1;
