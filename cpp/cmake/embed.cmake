@@ -7,4 +7,4 @@ foreach(file ${files})
   string(APPEND rows "    {\"${name}\", R\"~~(${text})~~\"},\n")
 endforeach()
 file(WRITE ${OUTPUT}
-     "#include \"kernels/cuda/plan.hpp\"\n\nnamespace hornbeam::cuda {\nconst Header kHeaders[] = {\n${rows}    {nullptr, nullptr}};\n}  // namespace hornbeam::cuda\n")
+     "#include \"cuda/compiler.hpp\"\n#include \"kernels/cuda/plan.hpp\"\n\nnamespace hornbeam::cuda {\nconst Include kHeaders[] = {\n${rows}    {nullptr, nullptr}};\n}  // namespace hornbeam::cuda\n")

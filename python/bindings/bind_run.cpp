@@ -2,6 +2,7 @@
 #include "convert.hpp"
 #include "gil.hpp"
 #include "hornbeam/batch_loop.hpp"
+#include "hornbeam/device.hpp"
 #include "hornbeam/executable.hpp"
 
 using namespace hornbeam;
@@ -19,6 +20,9 @@ std::vector<Tensor> inputs_of(const Executable& e, const std::vector<py::array>&
     out.push_back(i < g.inputs.size() ? to_tensor(arrays[i], g.dtype({g.inputs[i], 0})) : to_tensor(arrays[i]));
   return out;
 }
+struct OpenScope {
+  std::unique_ptr<DeviceScope> scope;
+};
 py::list arrays(const std::vector<Tensor>& ts) {
   py::list out;
   for (const auto& t : ts) out.append(to_array(t));
@@ -28,12 +32,13 @@ py::list arrays(const std::vector<Tensor>& ts) {
 
 void bind_run(py::module_& m) {
   py::class_<Executable, std::shared_ptr<Executable>>(m, "Executable")
-      .def(py::init([](const Graph& g, const std::string& isa, int threads, const std::vector<std::string>& disable) {
+      .def(py::init([](const Graph& g, const std::string& isa, int threads, const std::vector<std::string>& disable,
+                       const std::string& device) {
              const WithoutGil release;
-             return std::make_shared<Executable>(g, CompileOptions{isa, threads, disable});
+             return std::make_shared<Executable>(g, CompileOptions{isa, threads, disable, {}, device});
            }),
            py::arg("graph"), py::arg("isa") = "", py::arg("threads") = 0,
-           py::arg("disable") = std::vector<std::string>())
+           py::arg("disable") = std::vector<std::string>(), py::arg("device") = "")
       .def("run",
            [](Executable& e, const std::vector<py::array>& in) {
              std::vector<Tensor> inputs = inputs_of(e, in), outputs;
@@ -111,6 +116,26 @@ void bind_run(py::module_& m) {
     const MachinePeaks p = measure_peaks();
     return std::make_pair(p.flops, p.bytes_per_second);
   });
+  m.def("list_devices", [] {
+    std::vector<DeviceInfo> devices;
+    {
+      const WithoutGil release;
+      devices = list_devices();
+    }
+    py::list out;
+    for (const DeviceInfo& d : devices) out.append(py::make_tuple(d.name, d.description, d.bytes));
+    return out;
+  });
+  m.def("gpu_problem", &gpu_problem, py::call_guard<WithoutGil>());
+  m.def("default_device", &default_device, py::call_guard<WithoutGil>());
+  m.def("set_default_device", &set_default_device, py::call_guard<WithoutGil>());
+  py::class_<OpenScope>(m, "DeviceScope")
+      .def(py::init([](const std::string& device) {
+        const WithoutGil release;
+        return std::make_unique<OpenScope>(OpenScope{std::make_unique<DeviceScope>(device)});
+      }))
+      .def("end", [](OpenScope& s) { s.scope.reset(); });
+  m.def("device_name", &device_name, py::call_guard<WithoutGil>());
   m.def("memory_limit", &memory_limit);
   m.def("isa_names", &isa_names);
   m.def("default_isa_name", &default_isa_name);

@@ -51,6 +51,8 @@ PYBIND11_MODULE(_core, m) {
       set_error(PyExc_MemoryError, e);
     } catch (const InternalError& e) {
       set_error(PyExc_RuntimeError, e);
+    } catch (const DeviceError& e) {
+      set_error(PyExc_RuntimeError, e);
     } catch (const FileError& e) {
       set_error(e);
     } catch (const Interrupted&) {  // what the signal's handler raised is set

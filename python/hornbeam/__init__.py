@@ -23,6 +23,7 @@ from hornbeam import (
 from hornbeam._core import Dim, FormatError, GradientError
 from hornbeam._version import __version__  # noqa: F401
 from hornbeam.core.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
+from hornbeam.core.devices import device
 from hornbeam.core.function import function
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import Tensor
@@ -57,6 +58,7 @@ __all__ = [
     "config",
     "constraints",
     "custom_gradient",
+    "device",
     "function",
     "grad",
     "gradients",

@@ -1,10 +1,19 @@
-"""Global settings: the default float type, the fuzz factor, the data format."""
+"""Global settings: the default float type, the fuzz factor, the data format, the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import _core
 
 __all__ = [
     "backend",
+    "device",
     "epsilon",
     "floatx",
     "image_data_format",
+    "list_devices",
+    "set_device",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -106,3 +115,33 @@ def standardize_dtype(dtype: object) -> str:
     if name not in _NAMES:
         raise TypeError(f"`dtype` must be one of {', '.join(_NAMES)}. Received: dtype={dtype!r}")
     return name
+
+
+def list_devices() -> list[dict[str, Any]]:
+    """The devices there are, the CPU first.
+
+    Returns:
+        A dict each: "name" ("gpu:0"), "description" and "bytes" of memory.
+    """
+    return [dict(zip(("name", "description", "bytes"), d)) for d in _core.list_devices()]
+
+
+def device() -> str:
+    """The device of what is computed now: that of the innermost ``hb.device``, else what ``set_device`` said, else
+    HB_DEVICE, else "gpu:0" where a GPU can be used, else "cpu:0"."""
+    return str(_core.default_device())
+
+
+def set_device(name: str | None) -> None:
+    """Sets the device of what is computed from now on, on all threads.
+
+    Args:
+        name: "cpu", "gpu" or "gpu:1"; None for what it was at first.
+
+    Raises:
+        ValueError: for what is no device's name.
+        RuntimeError: for a device that cannot be used: the message says what was looked for, where, and what to install.
+    """
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"`name` must be a string or None. Received: name={name!r}")
+    _core.set_default_device(name or "")

@@ -9,7 +9,7 @@ from hornbeam._version import __version__
 
 
 def show_config(mode: str = "print") -> Any:
-    """Version, instruction sets, threads and number of ops.
+    """Version, instruction sets, threads, devices (and why a GPU cannot be used) and number of ops.
 
     Args:
         mode: "print", or "dicts" to return them.
@@ -20,6 +20,9 @@ def show_config(mode: str = "print") -> Any:
         "isas": _core.isa_names(),
         "threads": _core.thread_count(),
         "team": _core.thread_kind(),
+        "devices": [f"{name} ({what})" for name, what, _ in _core.list_devices()],
+        "device": _core.default_device(),
+        "gpu": _core.gpu_problem() or "usable",
         "ops": len(_core.list_ops()),
         "passes": _core.pass_names(),
     }

@@ -66,6 +66,13 @@ class HB_API GradientError : public ValueError {
   using ValueError::ValueError;
 };
 
+/// A device other than the CPU cannot be used: it, its driver or a library is missing, too old or failed (RuntimeError
+/// in Python). The CPU goes on working.
+class HB_API DeviceError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// What Hornbeam relies on does not hold: a bug in it, or in an op registered from outside (RuntimeError in Python).
 class HB_API InternalError : public Error {
  public:

@@ -17,6 +17,7 @@ struct CompileOptions {
   std::vector<std::string> disable;  ///< passes to leave out, by name (see pass_names)
   /// Outputs by name that must be finite: where one is not, a run throws NonFiniteError and writes no variable.
   std::vector<std::string> finite = {};
+  std::string device = {};  ///< "cpu", "gpu", "gpu:1"; empty: the default (see default_device)
 };
 
 /// Computes single nodes as an Executable with these options does, for `optimize`.

@@ -71,6 +71,7 @@ struct KernelPlan {
   size_t workspace = 0;           // bytes, shared by all parts
   size_t prepacked = 0;           // bytes that a stage with `prepacks` fills and the others read
   std::vector<int> alias_inputs;  // inputs read at exactly the places written: outputs may take over their memory
+  bool stops = true;              // it writes nothing once the run has failed
 };
 using PlanKernel = KernelPlan (*)(const KernelRequest&);
 using PlanCudaKernel = cuda::KernelPlan (*)(const KernelRequest&);

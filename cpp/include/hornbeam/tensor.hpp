@@ -133,6 +133,9 @@ class HB_API Variable {
   /// A device wrote `value`, its own copy, which is the variable's value until the host's is written again. The host's
   /// is fetched when somebody asks for it. Throws ValueError when `value` is null.
   void written_on(std::shared_ptr<const DeviceValue> value);
+  /// What a device keeps of this variable from run to run, null at first: for the device's own use.
+  std::shared_ptr<DeviceValue> on_device() const;
+  void set_on_device(std::shared_ptr<DeviceValue> value);
   /// Whether an optimizer has already placed this variable in a slab.
   bool in_slab() const { return in_slab_; }
 
@@ -145,6 +148,7 @@ class HB_API Variable {
   Tensor value_;
   mutable std::shared_ptr<const DeviceValue> device_;  // what the host's copy lacks
   mutable std::atomic<bool> stale_{false};             // that there is such
+  std::shared_ptr<DeviceValue> on_device_;
   bool trainable_;
   bool in_slab_ = false;
   std::atomic<uint64_t> version_{0};

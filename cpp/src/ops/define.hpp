@@ -25,4 +25,7 @@ constexpr int64_t kMostExtent = INT32_MAX;
 
 /// Plans the reference kernel of one elementwise op, or of a fused group.
 KernelPlan plan_elementwise(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_elementwise(const KernelRequest&);
+}
 }  // namespace hornbeam

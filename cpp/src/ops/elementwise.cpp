@@ -170,6 +170,7 @@ std::vector<OpDef> define_elementwise_ops() {
     d.min_inputs = d.max_inputs = info.arity;
     d.infer = infer_elementwise;
     d.cpu = plan_elementwise;
+    d.cuda = cuda::plan_elementwise;
     d.elementwise = i;
     d.rowwise = any_rows;
     d.any_dtype = info.kind == EwKind::select || info.kind == EwKind::convert;

@@ -8,6 +8,9 @@
 
 namespace hornbeam {
 KernelPlan plan_fused(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_fused(const KernelRequest&);
+}
 
 HB_DEFINE_OP(fused) {
   OpDef d;
@@ -51,6 +54,7 @@ HB_DEFINE_OP(fused) {
     return out;
   };
   d.cpu = plan_fused;
+  d.cuda = cuda::plan_fused;
   d.differentiable = false;
   d.passes_only = true;
   d.rowwise = [](const RowContext& c) { return any_rows(c) && c.node.attrs.ints("sparse").empty(); };

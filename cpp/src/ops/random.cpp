@@ -5,6 +5,10 @@
 namespace hornbeam {
 KernelPlan plan_random_uniform(const KernelRequest&);
 KernelPlan plan_check_finite(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_random_uniform(const KernelRequest&);
+KernelPlan plan_check_finite(const KernelRequest&);
+}  // namespace cuda
 
 HB_DEFINE_OP(random_uniform) {  // input seed i64[2] (key, counter); values in [0, 1)
   OpDef d;
@@ -20,6 +24,7 @@ HB_DEFINE_OP(random_uniform) {  // input seed i64[2] (key, counter); values in [
   };
   d.differentiable = false;
   d.cpu = plan_random_uniform;
+  d.cuda = cuda::plan_random_uniform;
   return d;
 }
 
@@ -33,6 +38,7 @@ HB_DEFINE_OP(check_finite) {  // output: the input; a NaN or infinity stops the 
   };
   d.gradient = [](const GradContext& c) -> Values { return {c.dy()}; };
   d.cpu = plan_check_finite;
+  d.cuda = cuda::plan_check_finite;
   d.pure = false;
   d.optional_outputs = true;
   return d;

@@ -50,6 +50,13 @@ class Plan {
   virtual std::unique_ptr<RunMemory> make_memory() = 0;
   /// Writes the variables that the graph assigns, all of them or, when it throws (see raise), none.
   virtual void run(RunMemory& memory, const RunIo& io) = 0;
+  /// Begins a run, and ends the earliest that was begun: a device works on one while the host prepares the next. When
+  /// `start` returns, inputs and row numbers may change; outputs are there, and what a run throws is thrown, when
+  /// `finish` returns. At most `depth` runs may be begun and not ended; when one throws, those begun after it did
+  /// nothing and are ended, too.
+  virtual void start(RunMemory& memory, const RunIo& io) { run(memory, io); }
+  virtual void finish(RunMemory&) {}
+  virtual int depth() const { return 1; }
   /// Runs `repeats` times and gives the mean of each step, in order.
   virtual std::vector<StepTime> profile(const RunIo& io, int repeats) = 0;
   /// All but the seconds that planning took.
@@ -78,10 +85,6 @@ class Backend {
   /// Plans the graph for dimensions that its checks agree with.
   virtual std::shared_ptr<Plan> plan(const DimEnv& env) = 0;
 };
-
-/// The CPU's, for a graph that the passes have been over and that outlives it. Throws ValueError for options that are
-/// none.
-std::unique_ptr<Backend> cpu_backend(const Graph& graph, const CompileOptions& options);
 
 /// Throws what a status word says.
 [[noreturn]] void raise(const Status& status);

@@ -6,18 +6,26 @@
 #include "base/guard.hpp"
 #include "hornbeam/op.hpp"
 #include "passes/passes.hpp"
+#include "runtime/backends.hpp"
 #include "runtime/executable_impl.hpp"
 
 namespace hornbeam {
 namespace {
 constexpr size_t kPlansKept = 8;
 constexpr size_t kNodeBytes = 1024;  // of a graph, about
+
+std::vector<std::string> left_out(const CompileOptions& options) {
+  std::vector<std::string> passes = options.disable;
+  const std::vector<std::string> unsuited = unsuited_passes(options);
+  passes.insert(passes.end(), unsuited.begin(), unsuited.end());
+  return passes;
+}
 }  // namespace
 
 Executable::Impl::Impl(const Graph& given, CompileOptions with)
     : options(std::move(with)),
-      graph(optimize(finite_outputs(given, options.finite), options.disable, evaluator(options))),
-      backend(cpu_backend(graph, options)) {}
+      graph(optimize(finite_outputs(given, options.finite), left_out(options), evaluator(options))),
+      backend(make_backend(graph, options)) {}
 
 std::vector<Shape> Executable::Impl::shapes_of(const std::vector<Tensor>& in) const {
   HB_CHECK(in.size() == graph.inputs.size(), "the graph takes ", graph.inputs.size(), " inputs; got ", in.size());

@@ -224,6 +224,17 @@ void Variable::written_on(std::shared_ptr<const DeviceValue> value) {
   changed();
 }
 
+std::shared_ptr<DeviceValue> Variable::on_device() const {
+  Guard hold(g_moving);
+  return on_device_;
+}
+
+void Variable::set_on_device(std::shared_ptr<DeviceValue> value) {
+  std::shared_ptr<DeviceValue> old = std::move(value);  // ends after the lock
+  Guard hold(g_moving);
+  on_device_.swap(old);
+}
+
 void Variable::fetch() const {
   std::shared_ptr<const DeviceValue> old;  // ends after the lock
   Guard hold(g_moving);

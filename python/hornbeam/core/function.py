@@ -67,8 +67,12 @@ class Compiled:
         return pack_like(self.result, [None if none else Tensor(next(it)) for none in self.is_none])
 
 
-def check_options(isa: str = "", threads: int = 0, disable: Sequence[str] = ()) -> None:
+def check_options(isa: str = "", threads: int = 0, disable: Sequence[str] = (), device: str | None = None) -> None:
     """Raises for options that no program can have."""
+    if device is not None:
+        if not isinstance(device, str) or not device:
+            raise TypeError(f"`device` must be a string or None. Received: device={device!r}")
+        _core.device_name(device)
     if not isinstance(isa, str):
         raise TypeError(f"`isa` must be a string. Received: isa={isa!r}")
     if isinstance(threads, bool) or not hasattr(threads, "__index__"):
@@ -80,7 +84,12 @@ def check_options(isa: str = "", threads: int = 0, disable: Sequence[str] = ()) 
 
 
 def function(
-    fn: Callable[..., Any] | None = None, *, isa: str = "", threads: int = 0, disable: Sequence[str] = ()
+    fn: Callable[..., Any] | None = None,
+    *,
+    isa: str = "",
+    threads: int = 0,
+    disable: Sequence[str] = (),
+    device: str | None = None,
 ) -> Callable[..., Any]:
     """Compiles a function of tensors into one program for each signature (structure, shapes and dtypes).
 
@@ -91,6 +100,7 @@ def function(
         isa: instruction set, "" for the best (or HB_ISA).
         threads: as for ``compile``.
         disable: passes to leave out.
+        device: "cpu", "gpu" or "gpu:1"; None for that of the call (``hb.config.device``).
 
     Returns:
         A function of the same arguments; variables it assigns are written when the program ends.
@@ -100,10 +110,10 @@ def function(
         >>> f(to_tensor([1.0, 2.0])).numpy().tolist()
         [3.0, 5.0]
     """
-    check_options(isa, threads, disable)
+    check_options(isa, threads, disable, device)
     options: dict[str, Any] = {"isa": isa, "threads": operator.index(threads), "disable": list(disable)}
     if fn is None:
-        return functools.partial(function, **options)
+        return functools.partial(function, **options, device=device)
     cache = ProgramCache()
 
     @functools.wraps(fn)
@@ -119,7 +129,7 @@ def function(
             (signature(args), signature(kwargs)),
             tuple((a.shape, name_of(a.dtype)) for a in arrays),
             tuple(None if yes else _identity(x) for x, yes in zip(leaves, is_input)),
-            (state.training, config.floatx()),
+            (state.training, config.floatx(), device or config.device()),
         )
 
         def call(*inputs: Any) -> Any:
@@ -130,7 +140,9 @@ def function(
         compiled = cache.get(key)
         if compiled is None:
             with one_at_a_time():
-                compiled = Compiled(call, given, [(a.dtype.name, a.shape) for a in arrays], **options)
+                compiled = Compiled(
+                    call, given, [(a.dtype.name, a.shape) for a in arrays], **options, device=device or ""
+                )
         if recordings():
             result = compiled.run_recorded(arrays, given)
         else:

@@ -214,7 +214,8 @@ def forget_programs() -> None:
 
 
 def _run_eager(op: str, inputs: list[Any], dtypes: list[str], attrs: dict[str, Any]) -> list[Tensor]:
-    key = (op, tuple(zip((a.shape for a in inputs), dtypes)), repr(sorted(attrs.items())) if attrs else "")
+    shapes = tuple(zip((a.shape for a in inputs), dtypes))
+    key = (op, shapes, repr(sorted(attrs.items())) if attrs else "", _core.default_device())
     kept = not {"rule", "body", "then", "cond"} & set(attrs)
     entry = _programs.get(key) if kept else None
     if entry is None:

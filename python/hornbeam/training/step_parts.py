@@ -25,6 +25,7 @@ class StepParts(Layer):
     run_eagerly: bool = False
     steps_per_execution: int = 1
     _threads: int = 0
+    _device: str = ""  # of its programs; empty: that of the call
     _compilation: Compilation | None = None
     _on_nonfinite: OnNonfinite = OnNonfinite.GO_ON
     _signatures: dict[str, Any] = {}  # of the programs in the file that the model came from
@@ -51,6 +52,7 @@ class StepParts(Layer):
         auto_scale_loss: bool = True,
         on_nonfinite: str | None = None,
         threads: int = 0,
+        device: str | None = None,
     ) -> None:
         """Says how to train.
 
@@ -67,13 +69,14 @@ class StepParts(Layer):
             on_nonfinite: what a NaN or infinity in the loss, or in a gradient, does before any weight is changed: None
                 (go on, as Keras), "raise", or "skip" (leave this step out).
             threads: threads for this model's programs, 0 for HB_NUM_THREADS or all CPUs.
+            device: where they run: "cpu", "gpu" or "gpu:1"; None for that of the call (``hb.config.device``).
         """
         if on_nonfinite not in (None, "raise", "skip"):
             raise ValueError(f"`on_nonfinite` must be None, 'raise' or 'skip'. Received: on_nonfinite={on_nonfinite!r}")
         unsupported("jit_compile", jit_compile, "auto", True, False)
         unsupported("auto_scale_loss", auto_scale_loss, True, False)
         self._check_begun()
-        check_options(threads=threads)
+        check_options(threads=threads, device=device)
         found = optimizers.get(optimizer)
         check_identifiers(loss, metrics, weighted_metrics)
         with all_or_nothing(self):
@@ -93,6 +96,7 @@ class StepParts(Layer):
                 OnNonfinite(on_nonfinite),
                 threads,
             )
+            self._device = device or ""
             self._forget_programs()
 
     @property

@@ -13,6 +13,7 @@ namespace hornbeam::cuda {
 
 struct Blas;  // cuBLASLt's functions, and cuDNN's
 struct Dnn;
+struct Include;
 
 /// What kernels are planned for.
 struct Target {
@@ -149,11 +150,6 @@ const char* type_name(DType dtype);
 /// A type of so many bytes (1, 2, 4, 8, 16) for those who move elements whatever they are: "u8", "u16", "u32", ...
 const char* word_name(size_t bytes);
 
-/// A header of the device's code, by the name that sources include it with.
-struct Header {
-  const char* name;
-  const char* text;
-};
-/// All of them, from device/*.cuh; the last has no name.
-extern const Header kHeaders[];
+/// The headers of the device's code, from device/*.cuh; the last has no name.
+extern const Include kHeaders[];
 }  // namespace hornbeam::cuda

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "hornbeam/op.hpp"
 #include "runtime/cpu/plan.hpp"
 
 namespace hornbeam {
@@ -24,16 +25,18 @@ CpuBackend::CpuBackend(const Graph& graph, const CompileOptions& options)
       rowwise_(on(options, "slices") ? find_rowwise(graph) : Rowwise{}),
       variables_(graph),
       threads_(threads_of(options)),
-      options_{target_of(options, threads_), on(options, "in_place")} {}
+      target_(target_of(options, threads_)),
+      in_place_(on(options, "in_place")) {}
 
 std::unique_ptr<Program> CpuBackend::build(const DimEnv& env, int team) const {
-  BuildOptions options = options_;
-  options.target.threads = team;
-  return build_program(graph_, env, options);
+  Target target = target_;
+  target.threads = team;
+  return build_program(graph_, env, {CpuKernels(target), in_place_});
 }
 
-std::unique_ptr<Backend> cpu_backend(const Graph& graph, const CompileOptions& options) {
-  return std::make_unique<CpuBackend>(graph, options);
+KernelPlan CpuKernels::plan(const KernelRequest& r) const {
+  HB_CHECK(r.op.cpu, "[", r.op.name, "] has no CPU kernel");
+  return r.op.cpu(r);
 }
 
 std::vector<std::string> isa_names() {

@@ -78,6 +78,19 @@ class CpuPlan final : public Plan {
   std::vector<int64_t> input_row_, output_row_;  // bytes of a row that is sliced, else 0
 };
 
+/// The CPU's kernels for a team of threads.
+class CpuKernels final : public KernelSource {
+ public:
+  explicit CpuKernels(const Target& target) : target_(target) {}
+  KernelPlan plan(const KernelRequest& request) const override;
+  const Target& target() const override { return target_; }
+  void check_memory(size_t bytes, const std::string& what) const override { hornbeam::check_memory(bytes, what); }
+  bool keeps() const override { return true; }
+
+ private:
+  const Target target_;  // of which the team is the largest that will run it
+};
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const Graph& graph, const CompileOptions& options);
@@ -95,6 +108,7 @@ class CpuBackend final : public Backend {
   const Rowwise rowwise_;  // of no rows where slices are off
   const Variables variables_;
   const int threads_;
-  const BuildOptions options_;
+  const Target target_;
+  const bool in_place_;
 };
 }  // namespace hornbeam

@@ -5,8 +5,9 @@
 
 #include "base/check.hpp"
 #include "hornbeam/op.hpp"
+#include "memory/planner.hpp"
 #include "runtime/backend.hpp"
-#include "runtime/cpu/program.hpp"
+#include "runtime/program.hpp"
 #include "runtime/schedule.hpp"
 #include "schema/control.hpp"
 
@@ -17,8 +18,12 @@ constexpr size_t kLarge = size_t(1) << 30;  // a result that is worth asking for
 
 class Builder {
  public:
-  Builder(const Graph& g, const DimEnv& env, const BuildOptions& options, bool keeps)
-      : g_(g), env_(env), options_(options), schedule_(g, keeps), p_(std::make_unique<Program>()) {}
+  Builder(const Graph& g, const DimEnv& env, const BuildOptions& options, bool body)
+      : g_(g),
+        env_(env),
+        options_(options),
+        schedule_(g, !body && options.kernels.keeps()),
+        p_(std::make_unique<Program>()) {}
 
   std::unique_ptr<Program> build() {
     check_dims(g_, env_);
@@ -41,7 +46,7 @@ class Builder {
     p_->live = live_bytes(buffers_);
     for (const Buffer& b : buffers_)
       if (b.first == 0 && b.last > schedule_.end()) p_->persistent_bytes += b.bytes;
-    check_memory(p_->arena_bytes, "the program's working memory");
+    options_.kernels.check_memory(p_->arena_bytes, "the program's working memory");
     for (Arg& a : p_->args)
       if (a.base == 1) a.offset = int64_t(buffers_[size_t(a.offset)].offset);
     mark_barriers();
@@ -82,11 +87,12 @@ class Builder {
   }
 
   // Where output `v` of the node at this step goes. `aliases`: inputs whose memory it may take over.
-  Arg target(Value v, const std::vector<int>& aliases, std::vector<int>& taken) {
+  // `stops`: it writes nothing once a run has failed.
+  Arg target(Value v, const std::vector<int>& aliases, bool stops, std::vector<int>& taken) {
     const TensorSpec s = spec(v);
     const Node& n = g_.node(v.node);
     if (!schedule_.wanted(v) && n.op->optional_outputs && v.out >= outputs_always_made(n)) return {};
-    if (options_.in_place && schedule_.commits(v.node)) {
+    if (options_.in_place && stops && schedule_.commits(v.node)) {
       const int variable = schedule_.variable_of(v);
       if (schedule_.may_write_in_place(v.node, variable) && reads_safely(v.node, variable, aliases)) {
         in_place_.insert(variable);
@@ -165,8 +171,7 @@ class Builder {
 
   void place_kernel(int id, const Node& n) {
     const Attrs attrs = attrs_of(n);
-    HB_CHECK(n.op->cpu, "[", n.op->name, "] has no CPU kernel", in_layer(n.scope));
-    KernelRequest r{*n.op, attrs, {}, {}, options_.target, {}};
+    KernelRequest r{*n.op, attrs, {}, {}, options_.kernels.target(), {}};
     std::vector<Arg> args;
     for (size_t i = 0; i < n.inputs.size(); ++i) {
       r.inputs.push_back(spec(n.inputs[i]));
@@ -180,10 +185,11 @@ class Builder {
         r.outputs.push_back(spec({id, int(i)}));
         const TensorSpec& s = r.outputs.back();
         if (bytes(s) >= kLarge)
-          check_memory(bytes(s), concat_text("[", n.op->name, "] the result ", shape_text(s.shape), in_layer(n.scope)));
+          options_.kernels.check_memory(
+              bytes(s), concat_text("[", n.op->name, "] the result ", shape_text(s.shape), in_layer(n.scope)));
         empty = empty && s.size() == 0;
       }
-      if (!empty) plan = n.op->cpu(r);
+      if (!empty) plan = options_.kernels.plan(r);
     } catch (const ValueError& e) {
       const std::string text = e.what();
       throw ValueError(concat_text(text[0] == '[' ? "" : concat_text("[", n.op->name, "] "), text, in_layer(n.scope)));
@@ -191,12 +197,13 @@ class Builder {
     std::vector<int> taken;
     for (size_t i = 0; i < n.outputs.size(); ++i) {
       const Value v{id, int(i)};
-      const Arg a = target(v, plan.alias_inputs, taken);
+      const Arg a = target(v, plan.alias_inputs, plan.stops, taken);
       where_[v] = a;
       args.push_back(a);
     }
     if (plan.workspace + plan.prepacked > 0)
-      check_memory(plan.workspace + plan.prepacked, concat_text("the workspace of ", n.op->name, in_layer(n.scope)));
+      options_.kernels.check_memory(plan.workspace + plan.prepacked,
+                                    concat_text("the workspace of ", n.op->name, in_layer(n.scope)));
     args.push_back(plan.workspace ? new_buffer(plan.workspace, step_, step_) : Arg{});
     bool persistent = false;
     for (const Stage& stage : plan.stages)
@@ -239,11 +246,11 @@ class Builder {
     std::vector<int> taken;
     for (size_t i = 0; i < n.outputs.size(); ++i) {
       const Value v{id, int(i)};
-      where_[v] = target(v, {}, taken);
+      where_[v] = target(v, {}, false, taken);
       args.push_back(where_[v]);
     }
     auto add_sub = [&](const char* name) {
-      c.subs.push_back(build_program(n.attrs.graph(name), env_, options_, false));
+      c.subs.push_back(build_program(n.attrs.graph(name), env_, options_, true));
       p_->parallel = p_->parallel || c.subs.back()->parallel;
     };
     auto carry_buffers = [&](size_t count) {
@@ -266,8 +273,10 @@ class Builder {
       auto slice = [&](Value v) { c.bytes.push_back(c.length ? int64_t(bytes(spec(v))) / c.length : 0); };
       for (size_t i = 0; i < l.xs; ++i) slice(n.inputs[l.x(i)]);
       for (size_t i = 0; i < l.ys; ++i) slice({id, int(l.y(i))});
-      c.counter = Tensor(DType::i32, {c.length});
-      for (int64_t i = 0; i < c.length; ++i) c.counter.data<int32_t>()[i] = int32_t(i);
+      const Tensor counter(DType::i32, {c.length});  // the index that the body reads
+      for (int64_t i = 0; i < c.length; ++i) counter.data<int32_t>()[i] = int32_t(i);
+      extra.push_back({p_->constant_base(int(p_->constants.size())), 0});
+      p_->constants.push_back(counter);
     } else if (is(id, OpKind::cond)) {
       item.kind = Item::cond;
       add_sub("then");
@@ -340,7 +349,7 @@ class Builder {
 
   const Graph& g_;
   const DimEnv& env_;
-  const BuildOptions options_;
+  const BuildOptions& options_;
   const Schedule schedule_;
   std::unique_ptr<Program> p_;
   int step_ = 0;
@@ -352,7 +361,7 @@ class Builder {
 };
 }  // namespace
 
-std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const BuildOptions& options, bool keeps) {
-  return Builder(g, env, options, keeps).build();
+std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const BuildOptions& options, bool body) {
+  return Builder(g, env, options, body).build();
 }
 }  // namespace hornbeam

@@ -1,0 +1,178 @@
+#include "cuda/device.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <thread>
+
+#include "base/check.hpp"
+#include "base/guard.hpp"
+
+namespace hornbeam::cuda {
+namespace {
+constexpr unsigned kNonBlocking = 1;   // of streams: they do not wait for the default stream
+constexpr size_t kMostCompilers = 16;  // threads that compile
+
+int attribute(const Driver& d, DeviceAttribute which, int device) {
+  int value = 0;
+  d.check(d.cuDeviceGetAttribute(&value, which, device), "cuDeviceGetAttribute");
+  return value;
+}
+
+DeviceInfo info_of(const Driver& d, int index) {
+  DeviceInfo info;
+  info.index = index;
+  char name[256] = "";
+  d.check(d.cuDeviceGetName(name, int(sizeof name), index), "cuDeviceGetName");
+  info.name = name;
+  info.arch = 10 * attribute(d, DeviceAttribute::major, index) + attribute(d, DeviceAttribute::minor, index);
+  d.check(d.cuDeviceTotalMem_v2(&info.bytes, index), "cuDeviceTotalMem");
+  return info;
+}
+}  // namespace
+
+std::vector<DeviceInfo> list_devices() {
+  const Driver& d = Driver::get();
+  int count = 0;
+  d.check(d.cuDeviceGetCount(&count), "cuDeviceGetCount");
+  std::vector<DeviceInfo> all;
+  for (int i = 0; i < count; ++i) all.push_back(info_of(d, i));
+  return all;
+}
+
+Device& Device::get(int index) {
+  static std::mutex opening;
+  static std::map<int, Device*> open;  // never closed: memory may be given back while the process ends
+  Guard hold(opening);
+  Device*& device = open[index];
+  if (!device) {
+    const std::vector<DeviceInfo> there = list_devices();
+    if (index < 0 || size_t(index) >= there.size())
+      throw DeviceError(concat_text("there is no device \"gpu:", index, "\": the driver finds ", there.size()));
+    device = new Device(there[size_t(index)]);
+  }
+  return *device;
+}
+
+Device::Device(const DeviceInfo& info) : info_(info) {
+  const Driver& d = Driver::get();
+  int device = 0;
+  d.check(d.cuDeviceGet(&device, info.index), "cuDeviceGet");
+  d.check(d.cuDevicePrimaryCtxRetain(&context_, device), "cuDevicePrimaryCtxRetain");
+  use();
+  d.check(d.cuStreamCreate(&stream_, kNonBlocking), "cuStreamCreate");
+  d.check(d.cuStreamCreate(&capture_stream_, kNonBlocking), "cuStreamCreate");
+  multiprocessors_ = attribute(d, DeviceAttribute::multiprocessors, device);
+  shared_bytes_ = attribute(d, DeviceAttribute::shared_bytes_opt_in, device);
+}
+
+void Device::use() const { HB_DRIVER(cuCtxSetCurrent, context_); }
+
+char* Device::allocate(size_t bytes, const std::string& what) {
+  use();
+  const Driver& d = Driver::get();
+  DevicePtr at = 0;
+  const Result result = d.cuMemAlloc_v2(&at, std::max<size_t>(bytes, 1));
+  if (result == kOutOfMemory) {
+    size_t free_bytes = 0, all = 0;
+    d.cuMemGetInfo_v2(&free_bytes, &all);
+    throw MemoryError(concat_text(what, " needs ", bytes, " bytes on \"gpu:", info_.index, "\", which has ", free_bytes,
+                                  " free of ", all));
+  }
+  d.check(result, "cuMemAlloc");
+  return reinterpret_cast<char*>(at);
+}
+
+void Device::free(char* memory) noexcept {
+  if (!memory) return;
+  try {
+    use();
+    Driver::get().cuMemFree_v2(address(memory));  // a device that failed frees nothing
+  } catch (const std::exception&) {
+  }
+}
+
+std::vector<Kernel> Device::kernels(const std::vector<Source>& sources, const Include* includes) {
+  Guard hold(loading_);
+  use();
+  if (!compiler_) compiler_ = std::make_unique<Compiler>(info_.arch, includes);
+  std::vector<const Source*> missing;
+  for (const Source& s : sources)
+    if (loaded_.emplace(std::make_pair(s.text, s.kernel), Kernel{}).second) missing.push_back(&s);
+  std::vector<Compiled> code(missing.size());
+  std::exception_ptr failed;
+  try {
+    std::atomic<size_t> next{0};
+    std::mutex failing;
+    auto work = [&] {
+      try {
+        for (size_t i = next++; i < missing.size(); i = next++)
+          code[i] = compiler_->compile(missing[i]->text, missing[i]->kernel);
+      } catch (...) {
+        Guard held(failing);
+        failed = std::current_exception();
+      }
+    };
+    std::vector<std::thread> others;
+    const size_t threads =
+        std::min({missing.size(), kMostCompilers, size_t(std::max(1u, std::thread::hardware_concurrency()))});
+    for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+    work();
+    for (std::thread& t : others) t.join();
+    if (failed) std::rethrow_exception(failed);
+    const Driver& d = Driver::get();
+    for (size_t i = 0; i < missing.size(); ++i) {
+      Module module = nullptr;
+      d.check(d.cuModuleLoadData(&module, code[i].code.data()), "cuModuleLoadData");
+      Kernel k;
+      d.check(d.cuModuleGetFunction(&k.function, module, code[i].symbol.c_str()), "cuModuleGetFunction");
+      d.check(d.cuFuncGetAttribute(&k.registers, FunctionAttribute::registers, k.function), "cuFuncGetAttribute");
+      d.check(d.cuFuncGetAttribute(&k.spilled_bytes, FunctionAttribute::local_bytes, k.function), "cuFuncGetAttribute");
+      loaded_[{missing[i]->text, missing[i]->kernel}] = k;
+    }
+  } catch (...) {
+    for (const Source* s : missing)
+      if (!loaded_[{s->text, s->kernel}].function) loaded_.erase({s->text, s->kernel});
+    throw;
+  }
+  std::vector<Kernel> out;
+  for (const Source& s : sources) out.push_back(loaded_.at({s.text, s.kernel}));
+  return out;
+}
+
+void Device::allow_shared(const Kernel& kernel, int64_t bytes) const {
+  if (bytes > shared_bytes_)
+    throw InternalError(
+        concat_text("a kernel asks for ", bytes, " bytes of shared memory; a block has ", shared_bytes_));
+  use();
+  HB_DRIVER(cuFuncSetAttribute, kernel.function, FunctionAttribute::most_shared_bytes, int(bytes));
+}
+
+char* Device::shared_memory(size_t bytes) {
+  if (bytes <= shared_memory_bytes_ && shared_memory_) return shared_memory_;
+  wait();
+  free(shared_memory_);  // first: there may be no room for both
+  shared_memory_ = nullptr, shared_memory_bytes_ = 0;
+  shared_memory_ = allocate(bytes, "the program's working memory");
+  shared_memory_bytes_ = bytes;
+  return shared_memory_;
+}
+
+void Device::wait() const { HB_DRIVER(cuStreamSynchronize, stream_); }
+
+PinnedMemory::PinnedMemory(Device& device, size_t bytes) : device_(&device) {
+  device.use();
+  void* at = nullptr;
+  HB_DRIVER(cuMemHostAlloc, &at, std::max<size_t>(bytes, 1), 0u);
+  at_ = static_cast<char*>(at);
+}
+
+PinnedMemory::~PinnedMemory() {
+  if (!at_) return;
+  try {
+    device_->use();
+    Driver::get().cuMemFreeHost(at_);
+  } catch (const std::exception&) {
+  }
+}
+}  // namespace hornbeam::cuda

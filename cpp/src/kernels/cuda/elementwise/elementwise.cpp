@@ -1,0 +1,117 @@
+// Elementwise ops and fused groups of them: a kernel is printed for each group.
+#include <sstream>
+
+#include "base/check.hpp"
+#include "hornbeam/op.hpp"
+#include "kernels/cuda/axes.hpp"
+#include "schema/elementwise.hpp"
+
+namespace hornbeam::cuda {
+namespace {
+constexpr int kThreads = 256;
+constexpr int kUnroll = 4;  // elements that a thread has under way
+
+struct Group {
+  std::vector<EwInstr> code;
+  std::vector<int> results;  // registers, by output
+  /// The type that numbers are computed in; nothing: of the input's own.
+  const char* type;
+};
+
+// Element `i` of an input as an expression.
+std::string element(const Axes& axes, size_t k) {
+  const std::string p = concat_text("p", k);
+  if (axes.scalar(k)) return p + "[0]";
+  const int64_t period = axes.period(k);
+  if (period == axes.total) return p + "[i]";
+  if (period > 0) return concat_text(p, "[i % Index(period", k, ")]");
+  return concat_text(p, "[offset_of<", axes.rank(), ", Index>(i, sizes, strides", k, ")]");
+}
+
+// The kernel, whose parameters follow what launch() passes.
+std::string print(const KernelRequest& r, const Axes& axes, const Group& g) {
+  std::ostringstream s;
+  const size_t inputs = r.inputs.size();
+  s << "#include \"elementwise.cuh\"\n\nusing Index = " << (axes.total <= INT32_MAX / 2 ? "u32" : "i64")
+    << ";\n\n__global__ void group(Run run, i64 n, Dims sizes";
+  for (size_t k = 0; k < inputs; ++k) {
+    s << ", const " << type_name(r.inputs[k].dtype) << "* p" << k;
+    if (axes.scalar(k) || axes.direct(k)) continue;
+    if (axes.period(k) > 0)
+      s << ", i64 period" << k;
+    else
+      s << ", Dims strides" << k;
+  }
+  for (size_t j = 0; j < r.outputs.size(); ++j) s << ", " << type_name(r.outputs[j].dtype) << "* q" << j;
+  s << ") {\n  if (run.halted()) return;\n";
+  s << "#pragma unroll " << kUnroll << "\n  for (i64 at = first_index(); at < n; at += index_stride()) {\n"
+    << "    const Index i = Index(at);\n";
+  for (size_t k = 0; k < inputs; ++k) {
+    const char* type = g.type ? g.type : type_name(r.inputs[k].dtype);
+    s << "    const " << type << " r" << k << " = " << type << "(" << element(axes, k) << ");\n";
+  }
+  for (size_t c = 0; c < g.code.size(); ++c) {
+    const EwInstr& in = g.code[c];
+    const EwInfo& info = kEwInfo[in.op];
+    const int operands[] = {in.a, in.b, in.c};
+    s << "    const auto r" << inputs + c << " = ew::" << info.name << "(";
+    for (int a = 0; a < info.arity; ++a) s << (a ? ", r" : "r") << operands[a];
+    s << ");\n";
+  }
+  for (size_t j = 0; j < g.results.size(); ++j) {
+    const bool truth = r.outputs[j].dtype == DType::boolean;
+    s << "    if (q" << j << ") q" << j << "[i] = r" << g.results[j] << (truth ? " != 0" : "") << ";\n";
+  }
+  s << "  }\n}\n";
+  return s.str();
+}
+
+KernelPlan plan_group(const KernelRequest& r, const Group& g) {
+  std::vector<Shape> shapes;
+  for (const TensorSpec& t : r.inputs) shapes.push_back(t.shape);
+  const Axes axes = Axes::broadcast(r.outputs[0].shape, shapes);
+  Planner p(r);
+  std::vector<Param> params{axes.total, Dims(axes.sizes)};
+  std::vector<int> aliases;
+  for (size_t k = 0; k < r.inputs.size(); ++k) {
+    params.push_back(p.in(k));
+    if (axes.direct(k)) aliases.push_back(int(k));
+    if (axes.scalar(k) || axes.direct(k)) continue;
+    if (const int64_t period = axes.period(k))
+      params.push_back(period);
+    else
+      params.push_back(Dims(axes.strides[k]));
+  }
+  for (size_t j = 0; j < r.outputs.size(); ++j) params.push_back(p.out(j));
+  p.aliases(std::move(aliases));
+  p.launch_source(print(r, axes, g), "group", {p.blocks(axes.total, kThreads, kUnroll)}, kThreads, std::move(params));
+  return p.done();
+}
+
+KernelPlan plan_cast(const KernelRequest& r) {
+  Planner p(r);
+  const TensorSpec &x = r.inputs[0], &y = r.outputs[0];
+  if (dtype_size(x.dtype) == dtype_size(y.dtype)) p.aliases({0});
+  p.launch("elementwise.cuh", concat_text("cast_elements<", type_name(y.dtype), ", ", type_name(x.dtype), ">"),
+           {p.blocks(x.size(), kThreads, kUnroll)}, kThreads, {p.in(0), p.out(), x.size()});
+  return p.done();
+}
+}  // namespace
+
+KernelPlan plan_elementwise(const KernelRequest& r) {
+  const EwInfo& info = kEwInfo[r.op.elementwise];
+  if (info.kind == EwKind::convert) return plan_cast(r);
+  const bool binary = info.arity > 1, ternary = info.arity > 2;
+  return plan_group(r, {{{r.op.elementwise, 0, binary ? 1 : -1, ternary ? 2 : -1}}, {info.arity}, nullptr});
+}
+
+KernelPlan plan_fused(const KernelRequest& r) {
+  if (!r.attrs.ints("sparse").empty()) throw InternalError("a fused group of sparse rows was planned for a GPU");
+  Group g{{}, {}, "float"};
+  const Ints& program = r.attrs.ints("program");
+  for (size_t i = 0; i + 3 < program.size(); i += 4)
+    g.code.push_back({int(program[i]), int(program[i + 1]), int(program[i + 2]), int(program[i + 3])});
+  for (int64_t reg : r.attrs.ints("results")) g.results.push_back(int(reg));
+  return plan_group(r, g);
+}
+}  // namespace hornbeam::cuda

@@ -1,0 +1,65 @@
+// Puts a program's items on a stream, or into the graph that is captured from it.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "runtime/cuda/loaded.hpp"
+
+namespace hornbeam::cuda {
+
+/// The copies of device/update.cuh, by words of 16, 4 and 1 bytes.
+class Updates {
+ public:
+  explicit Updates(Device& device);
+  const Kernel& of(size_t word) const { return kernels_[word == 16 ? 0 : word == 4 ? 1 : 2]; }
+
+ private:
+  std::vector<Kernel> kernels_;
+};
+
+class Enqueue {
+ public:
+  Enqueue(Device& device, const Updates& updates, Stream stream, void* status)
+      : device_(device), updates_(updates), stream_(stream), status_(status) {}
+
+  /// The scratch's bases are set. False when it stopped at `stop_at`.
+  bool program(const Program& p, Scratch& s);
+
+  Stream stream() const { return stream_; }
+
+  /// Called before each item of the program (not of its sub-programs).
+  std::function<void(size_t)> before_item;
+  /// The kernel item to stop after, counted as failures count them; none.
+  int64_t stop_at = -1;
+  /// That item, and where its buffers are.
+  const Item* stopped = nullptr;
+  std::vector<char*> buffers;
+  /// What went onto the stream.
+  int64_t launches = 0, copies = 0, waits = 0;
+
+ private:
+  struct Walk;
+  bool items(const Program& p, Scratch& s, bool top);
+  bool item(const Program& p, Scratch& s, const Item& item);
+  bool kernel(const Item& item, void* const* a);
+  void launch(const Launch& l, const Kernel& kernel, char* const* buffers);
+  void put(const Kernel& kernel, const Grid& grid, int threads, int64_t shared_bytes);
+  void copy(void* to, const void* from, int64_t bytes);
+  void update(void* to, const void* from, int64_t bytes);
+  template <class T>
+  void push(const T& value);
+  void begin_params();
+
+  Device& device_;
+  const Updates& updates_;
+  const Stream stream_;
+  void* const status_;
+  uint64_t ordinal_ = 0;  // of the kernel items
+  bool guarded_ = false;  // variables are written from here on
+  std::vector<char> params_;
+};
+
+/// Whether the host reads what the device computed in the middle of a run, to know how it goes on.
+bool asks_host(const Program& p);
+}  // namespace hornbeam::cuda

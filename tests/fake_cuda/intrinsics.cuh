@@ -1,0 +1,82 @@
+// Takes the place of the device's intrinsics.cuh, which is written in PTX, when kernels are compiled for the fake
+// device.
+#pragma once
+
+inline void* dynamic_shared() { return fake::state.dynamic_shared; }
+
+inline float half_to_float(unsigned short h) {
+  const unsigned sign = (h & 0x8000u) << 16, exponent = h >> 10 & 31, fraction = h & 0x3FFu;
+  if (exponent == 31) return __uint_as_float(sign | 0x7F800000u | fraction << 13);
+  const float magnitude =
+      exponent == 0 ? ldexpf(fraction, -24) : ldexpf(fraction | 0x400u, static_cast<int>(exponent) - 25);
+  return __uint_as_float(sign | __float_as_uint(magnitude));
+}
+
+// Rounds to nearest, ties to even.
+inline unsigned short float_to_half(float x) {
+  const unsigned bits = __float_as_uint(x), sign = bits >> 16 & 0x8000u;
+  const float magnitude = fabsf(x);
+  if (magnitude != magnitude) return 0x7FFF;
+  if (magnitude >= 65520.0f) return sign | 0x7C00u;
+  if (magnitude < 6.103515625e-05f) return sign | static_cast<unsigned>(rintf(ldexpf(magnitude, 24)));
+  const unsigned m = __float_as_uint(magnitude);
+  return sign | (((m + 0xFFFu + (m >> 13 & 1)) >> 13) - (112u << 10));
+}
+
+inline float bf16_to_float(unsigned short b) { return __uint_as_float(static_cast<unsigned>(b) << 16); }
+
+inline unsigned short float_to_bf16(float x) {
+  const unsigned bits = __float_as_uint(x);
+  if (x != x) return 0x7FFF;
+  return (bits + 0x7FFFu + (bits >> 16 & 1)) >> 16;
+}
+
+namespace fake {
+
+struct Fragments {
+  float* d;
+  const unsigned *a, *b;
+};
+
+// mma.sync.m16n8k16.row.col: where PTX lays the elements of A (16 x 16), B (16 x 8) and D (16 x 8) among the lanes.
+template <float to_float(unsigned short)>
+void combine_mma(void* const lanes[32]) {
+  const auto half_of = [](unsigned pair, int which) {
+    return to_float(static_cast<unsigned short>(pair >> 16 * which));
+  };
+  float a[16][16], b[16][8];
+  for (int lane = 0; lane < 32; ++lane) {
+    if (!lanes[lane]) continue;
+    const Fragments& mine = *static_cast<const Fragments*>(lanes[lane]);
+    const int group = lane / 4, two = lane % 4 * 2;
+    for (int i = 0; i < 2; ++i) {
+      for (int reg = 0; reg < 4; ++reg) a[group + reg % 2 * 8][two + reg / 2 * 8 + i] = half_of(mine.a[reg], i);
+      for (int reg = 0; reg < 2; ++reg) b[two + reg * 8 + i][group] = half_of(mine.b[reg], i);
+    }
+  }
+  for (int lane = 0; lane < 32; ++lane) {
+    if (!lanes[lane]) continue;
+    float* d = static_cast<const Fragments*>(lanes[lane])->d;
+    for (int i = 0; i < 4; ++i) {
+      const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+      double sum = d[i];
+      for (int k = 0; k < 16; ++k) sum += static_cast<double>(a[row][k]) * b[k][column];
+      d[i] = static_cast<float>(sum);
+    }
+  }
+}
+
+template <float to_float(unsigned short)>
+void mma(const char* operation, float d[4], const unsigned a[4], const unsigned b[2], const char* file, int line) {
+  Fragments mine{d, a, b};
+  state.runtime->collective({operation, file, line}, 0xFFFFFFFFu, &mine, combine_mma<to_float>);
+}
+
+}  // namespace fake
+
+inline void mma_16x8x16_bf16(float d[4], const unsigned a[4], const unsigned b[2], FAKE_PLACE) {
+  fake::mma<bf16_to_float>("mma_16x8x16_bf16", d, a, b, file, line);
+}
+inline void mma_16x8x16_f16(float d[4], const unsigned a[4], const unsigned b[2], FAKE_PLACE) {
+  fake::mma<half_to_float>("mma_16x8x16_f16", d, a, b, file, line);
+}
