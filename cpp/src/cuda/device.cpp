@@ -64,6 +64,7 @@ Device::Device(const DeviceInfo& info) : info_(info) {
   d.check(d.cuStreamCreate(&capture_stream_, kNonBlocking), "cuStreamCreate");
   multiprocessors_ = attribute(d, DeviceAttribute::multiprocessors, device);
   shared_bytes_ = attribute(d, DeviceAttribute::shared_bytes_opt_in, device);
+  blas_ = open_blas();
 }
 
 void Device::use() const { HB_DRIVER(cuCtxSetCurrent, context_); }

@@ -67,6 +67,7 @@ CudaBackend::CudaBackend(const hornbeam::Graph& graph, int device, bool in_place
   gpu_.arch = device_.info().arch;
   gpu_.multiprocessors = device_.multiprocessors();
   gpu_.shared_bytes = device_.shared_bytes();
+  gpu_.blas = device_.blas();
   target_ = {nullptr, 1, false, &gpu_};
   for (const auto& [index, v] : graph.updates) written_.push_back(index);
 }
