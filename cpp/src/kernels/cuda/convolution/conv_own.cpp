@@ -88,9 +88,11 @@ void launch_tiles(Planner& p, const ConvGeometry& g, DType dtype, Address a, Add
   // what is read 4 at a time: of a, and of b
   const bool a4 = (backward ? g.group_filters() : g.group_channels()) % 4 == 0, b4 = g.group_filters() % 4 == 0;
   auto blocks_of = [&](int64_t tile) { return tiles(rows, tile) * tiles(columns, kColumns) * g.groups * phases; };
-  const bool tall = a4 && b4 && dtype == DType::f32 && blocks_of(128) >= p.target().multiprocessors;
+  const int64_t most_parts = std::min(kMostParts, std::max<int64_t>(1, tiles(sum, kDepth) / kLeastSum));
+  const bool tall =
+      a4 && b4 && dtype == DType::f32 && rows >= 128 && blocks_of(128) * most_parts >= p.target().multiprocessors;
   const int64_t tile = tall ? 128 : 64, blocks = blocks_of(tile), size = result_size(g);
-  const int64_t wanted = std::min(2 * p.target().multiprocessors / blocks, tiles(sum, kDepth) / kLeastSum);
+  const int64_t wanted = std::min(2 * p.target().multiprocessors / blocks, most_parts);
   const Parts parts = parts_of(p, wanted, size, dtype, to);
 
   std::vector<Param> params{a, b, parts.to};
