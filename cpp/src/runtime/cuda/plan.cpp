@@ -76,6 +76,7 @@ CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& option
 
 CudaPlan::CudaPlan(const CudaBackend& backend, const DimEnv& env) : backend_(backend), device_(backend.device()) {
   const hornbeam::Graph& g = backend.graph();
+  device_.use();  // libraries choose algorithms for it
   const CudaKernels kernels(device_, backend.target());
   program_ = build_program(g, env, {kernels, backend.in_place()});
   kernels.load();
