@@ -211,7 +211,8 @@ def test_searchsorted(dtype):
 
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize(
-    ("count", "rows", "inner"), [(1, 1, 4), (7, 3, 1), (64, 1, 3), (500, 40, 5), (3000, 2, 2), (5000, 90000, 1), (9, 4, 0)]
+    ("count", "rows", "inner"),
+    [(1, 1, 4), (7, 3, 1), (64, 1, 3), (500, 40, 5), (3000, 2, 2), (5000, 90000, 1), (9, 4, 0)],
 )
 def test_unique_rows(count, rows, inner, dtype):
     ids = RNG.integers(0, rows, count)
