@@ -10,6 +10,9 @@ KernelPlan plan_put_along_axis(const KernelRequest&);
 KernelPlan plan_argsort(const KernelRequest&);
 KernelPlan plan_searchsorted(const KernelRequest&);
 namespace cuda {
+KernelPlan plan_unique_rows(const KernelRequest&);
+KernelPlan plan_argsort(const KernelRequest&);
+KernelPlan plan_searchsorted(const KernelRequest&);
 KernelPlan plan_gather(const KernelRequest&);
 KernelPlan plan_scatter_add(const KernelRequest&);
 KernelPlan plan_take_along_axis(const KernelRequest&);
@@ -88,6 +91,7 @@ HB_DEFINE_OP(unique_rows) {
     return {{DType::i32, {n}}, scattered(c, {n})};
   };
   d.cpu = plan_unique_rows;
+  d.cuda = cuda::plan_unique_rows;
   d.differentiable = false;
   d.checked_ids = scattered_ids;
   return d;
@@ -153,6 +157,7 @@ HB_DEFINE_OP(argsort) {  // stable, along the last axis; NaN is above every numb
   };
   d.differentiable = false;
   d.cpu = plan_argsort;
+  d.cuda = cuda::plan_argsort;
   d.positions = true;
   return d;
 }
@@ -173,6 +178,7 @@ HB_DEFINE_OP(searchsorted) {
   d.positions = true;
   d.differentiable = false;
   d.cpu = plan_searchsorted;
+  d.cuda = cuda::plan_searchsorted;
   return d;
 }
 }  // namespace hornbeam
