@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hornbeam import _core
+import hornbeam as hb
+from hornbeam import _core, ops
 
 DTYPES = ("float32", "float64", "float16", "int32", "int64", "uint8", "bool")
 
@@ -63,6 +64,18 @@ def test_copies(dtype):
     same("slice", x, begin=[5, 4, 3], end=[6, 5, 7], strides=[1, 1, 1])
     same("slice", x, begin=[0, 1, 4], end=[6, 5, 8], strides=[2, 3, 1])
     same("slice", x, begin=[0, 1, 1], end=[6, 5, 8], strides=[9, 1, 2])
+
+
+def test_words_of_a_step_of_a_scan():
+    def body(carry, x):  # x follows others of 72 bytes: 48 bytes into it, 16 are not a word
+        return carry, (x[2:3, 0:4], ops.transpose(x), ops.pad(x, ((0, 0), (0, 2))), ops.take(x, [2, 0], axis=0))
+
+    xs = numbers((5, 3, 6))
+    for device in ("cpu", "gpu"):
+        made = hb.function(lambda xs: ops.scan(body, ops.zeros(()), xs)[1], device=device)(xs)
+        wanted = (xs[:, 2:3, :4], xs.transpose(0, 2, 1), np.pad(xs, ((0, 0), (0, 0), (0, 2))), xs[:, [2, 0]])
+        for got, want in zip(made, wanted, strict=True):
+            np.testing.assert_array_equal(np.asarray(got), want)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
