@@ -71,6 +71,7 @@ struct StepTile {
     const i64 line = kGates * units;
     for (int first = begin; first < end; first += kChunk) {
       const int k = first + lane;
+#pragma unroll 4
       for (int r = 0; r < kHeight; r += 4) {
         Pack<4> x;
 #pragma unroll
