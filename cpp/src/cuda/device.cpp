@@ -55,6 +55,7 @@ Device& Device::get(int index) {
 }
 
 Device::Device(const DeviceInfo& info) : info_(info) {
+  Compiler::version();  // without one a device is of no use
   const Driver& d = Driver::get();
   int device = 0;
   d.check(d.cuDeviceGet(&device, info.index), "cuDeviceGet");

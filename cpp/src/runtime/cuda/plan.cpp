@@ -62,8 +62,9 @@ struct CudaPlan::Memory final : RunMemory {
   }
 };
 
-CudaBackend::CudaBackend(const hornbeam::Graph& graph, int device, bool in_place)
-    : graph_(graph), device_(Device::get(device)), updates_(device_), in_place_(in_place) {
+CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& options)
+    : graph_(graph), device_(Device::get(options.device)), updates_(device_), in_place_(options.in_place) {
+  gpu_.tf32 = options.tf32;
   gpu_.arch = device_.info().arch;
   gpu_.multiprocessors = device_.multiprocessors();
   gpu_.shared_bytes = device_.shared_bytes();
