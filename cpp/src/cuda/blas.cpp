@@ -4,38 +4,33 @@
 
 namespace hornbeam::cuda {
 namespace {
-template <class Function>
-void find(const std::function<void*(const char*)>& symbol, const char* name, Function** function) {
-  *function = reinterpret_cast<Function*>(symbol(name));
-  if (!*function) throw Error(concat_text("cuBLASLt was found, but not its function ", name));
-}
+const LibraryName kCublasLt = {"cuBLASLt (NVIDIA's products of matrices)",
+                               {"libcublasLt.so.13", "libcublasLt.so.12"},
+                               "Install it with: pip install \"hornbeam[cuda]\""};
 }  // namespace
 
+Blas::Blas(const Library& library) {
+#define HB_CUBLASLT_FUNCTION(result, name, parameters) name = reinterpret_cast<decltype(name)>(library.symbol(#name));
+  HB_CUBLASLT(HB_CUBLASLT_FUNCTION)
+#undef HB_CUBLASLT_FUNCTION
+  check(cublasLtCreate(&handle), "cublasLtCreate");
+}
+
 Blas::~Blas() {
-  if (handle) destroy(handle);
+  if (handle) cublasLtDestroy(handle);
 }
 
-void Blas::check(lt::Status status, const char* what) const {
-  if (status != lt::Status::success) throw Error(concat_text("cuBLASLt failed to ", what, ": ", status_string(status)));
+void Blas::check(lt::Status status, const char* call) const {
+  if (status != lt::Status::success) throw DeviceError(concat_text(call, ": ", cublasLtGetStatusString(status)));
 }
 
-std::unique_ptr<Blas> load_blas(const std::function<void*(const char*)>& symbol) {
-  auto blas = std::make_unique<Blas>();
-  find(symbol, "cublasLtCreate", &blas->create);
-  find(symbol, "cublasLtDestroy", &blas->destroy);
-  find(symbol, "cublasLtGetStatusString", &blas->status_string);
-  find(symbol, "cublasLtMatrixLayoutCreate", &blas->create_layout);
-  find(symbol, "cublasLtMatrixLayoutDestroy", &blas->destroy_layout);
-  find(symbol, "cublasLtMatrixLayoutSetAttribute", &blas->set_layout);
-  find(symbol, "cublasLtMatmulDescCreate", &blas->create_desc);
-  find(symbol, "cublasLtMatmulDescDestroy", &blas->destroy_desc);
-  find(symbol, "cublasLtMatmulDescSetAttribute", &blas->set_desc);
-  find(symbol, "cublasLtMatmulPreferenceCreate", &blas->create_preference);
-  find(symbol, "cublasLtMatmulPreferenceDestroy", &blas->destroy_preference);
-  find(symbol, "cublasLtMatmulPreferenceSetAttribute", &blas->set_preference);
-  find(symbol, "cublasLtMatmulAlgoGetHeuristic", &blas->find_algorithms);
-  find(symbol, "cublasLtMatmul", &blas->multiply);
-  blas->check(blas->create(&blas->handle), "start");
-  return blas;
+std::unique_ptr<const Blas> open_blas() {
+  std::unique_ptr<const Library> library;
+  try {
+    library = std::make_unique<const Library>(kCublasLt);
+  } catch (const DeviceError&) {  // there are kernels of our own
+    return nullptr;
+  }
+  return std::make_unique<const Blas>(*library);
 }
 }  // namespace hornbeam::cuda

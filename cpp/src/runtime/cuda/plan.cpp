@@ -67,6 +67,8 @@ CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& option
   gpu_.tf32 = options.tf32;
   gpu_.arch = device_.info().arch;
   gpu_.multiprocessors = device_.multiprocessors();
+  gpu_.blas = device_.blas();
+  gpu_.dnn = device_.dnn();
   gpu_.shared_bytes = device_.shared_bytes();
   target_ = {nullptr, 1, false, &gpu_};
   for (const auto& [index, v] : graph.updates) written_.push_back(index);
