@@ -136,6 +136,10 @@ void bind_run(py::module_& m) {
       }))
       .def("end", [](OpenScope& s) { s.scope.reset(); });
   m.def("device_name", &device_name, py::call_guard<WithoutGil>());
+  m.def("enable_tf32", &enable_tf32);
+  m.def("tf32_enabled", &tf32_enabled);
+  // what a program depends on that no argument says
+  m.def("program_key", [] { return py::make_tuple(default_device(), tf32_enabled()); });
   m.def("memory_limit", &memory_limit);
   m.def("isa_names", &isa_names);
   m.def("default_isa_name", &default_isa_name);

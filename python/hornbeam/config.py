@@ -9,6 +9,7 @@ from hornbeam import _core
 __all__ = [
     "backend",
     "device",
+    "enable_tf32",
     "epsilon",
     "floatx",
     "image_data_format",
@@ -18,6 +19,7 @@ __all__ = [
     "set_floatx",
     "set_image_data_format",
     "standardize_dtype",
+    "tf32_enabled",
 ]
 
 _floatx = "float32"
@@ -145,3 +147,20 @@ def set_device(name: str | None) -> None:
     if name is not None and not isinstance(name, str):
         raise TypeError(f"`name` must be a string or None. Received: name={name!r}")
     _core.set_default_device(name or "")
+
+
+def enable_tf32(enabled: bool = True) -> None:
+    """Lets float32 products on a GPU round their factors to TF32 (8 bits of exponent, 10 of mantissa), which tensor cores
+    multiply several times as fast. Sums stay float32. Programs that are compiled from now on heed it; it is off at first.
+
+    Args:
+        enabled: whether they may.
+    """
+    if not isinstance(enabled, bool):
+        raise TypeError(f"`enabled` must be a bool. Received: enabled={enabled!r}")
+    _core.enable_tf32(enabled)
+
+
+def tf32_enabled() -> bool:
+    """Whether float32 products on a GPU may round their factors to TF32."""
+    return bool(_core.tf32_enabled())

@@ -80,3 +80,45 @@ inline void mma_16x8x16_bf16(float d[4], const unsigned a[4], const unsigned b[2
 inline void mma_16x8x16_f16(float d[4], const unsigned a[4], const unsigned b[2], FAKE_PLACE) {
   fake::mma<half_to_float>("mma_16x8x16_f16", d, a, b, file, line);
 }
+
+namespace fake {
+
+struct FloatFragments {
+  float* d;
+  const float *a, *b;
+};
+
+// mma.sync.m16n8k8.row.col of tf32: A is 16 x 8, B 8 x 8, D 16 x 8. The hardware leaves out what tf32 has no bits for.
+inline void combine_mma_tf32(void* const lanes[32]) {
+  const auto cut = [](float x) { return __uint_as_float(__float_as_uint(x) & 0xFFFFE000u); };
+  float a[16][8], b[8][8];
+  for (int lane = 0; lane < 32; ++lane) {
+    if (!lanes[lane]) continue;
+    const FloatFragments& mine = *static_cast<const FloatFragments*>(lanes[lane]);
+    const int group = lane / 4, one = lane % 4;
+    for (int reg = 0; reg < 4; ++reg) a[group + reg % 2 * 8][one + reg / 2 * 4] = cut(mine.a[reg]);
+    for (int reg = 0; reg < 2; ++reg) b[one + reg * 4][group] = cut(mine.b[reg]);
+  }
+  for (int lane = 0; lane < 32; ++lane) {
+    if (!lanes[lane]) continue;
+    float* d = static_cast<const FloatFragments*>(lanes[lane])->d;
+    for (int i = 0; i < 4; ++i) {
+      const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+      double sum = d[i];
+      for (int k = 0; k < 8; ++k) sum += static_cast<double>(a[row][k]) * b[k][column];
+      d[i] = static_cast<float>(sum);
+    }
+  }
+}
+
+}  // namespace fake
+
+// Rounds to nearest, ties away from zero.
+inline float round_to_tf32(float x) {
+  const unsigned bits = __float_as_uint(x);
+  return x != x ? x : __uint_as_float((bits + (isfinite(x) ? 0x1000u : 0u)) & 0xFFFFE000u);
+}
+inline void mma_16x8x8_tf32(float d[4], const float a[4], const float b[2], FAKE_PLACE) {
+  fake::FloatFragments mine{d, a, b};
+  fake::state.runtime->collective({"mma_16x8x8_tf32", file, line}, 0xFFFFFFFFu, &mine, fake::combine_mma_tf32);
+}

@@ -25,7 +25,7 @@ class HB_API BatchLoop {
   /// Runs batches [first, last), at least one where there are any, and no more once `seconds` have passed or `stop`
   /// says true; returns where it stopped. Throws what the step throws.
   int64_t run(int64_t first, int64_t last, double seconds, const std::atomic<bool>* stop = nullptr);
-  /// The batch that run() began last: the one that failed, if it threw.
+  /// The first batch that run() did not end: the one that failed, if it threw.
   int64_t at() const { return at_; }
   /// What the last step returned.
   const std::vector<Tensor>& outputs() const { return outputs_; }

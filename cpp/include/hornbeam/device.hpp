@@ -39,6 +39,11 @@ class HB_API DeviceScope {
  private:
   std::string outer_;
 };
+/// Whether float32 products on a GPU, of programs that are compiled from now on, may round their factors to TF32's 10
+/// bits, which is faster; they may not at first. The CPU knows no such thing.
+HB_API void enable_tf32(bool enabled);
+HB_API bool tf32_enabled();
+
 /// The whole name ("gpu" is "gpu:0"); of an empty one the default. Throws ValueError for what is none.
 HB_API std::string device_name(const std::string& device);
 

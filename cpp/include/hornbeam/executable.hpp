@@ -108,6 +108,13 @@ class HB_API Runner {
   const Shape& output_shape(size_t i) const;
   /// Runs once. Throws ValueError before all inputs and outputs are set.
   void run();
+  /// The same in two halves, between which a GPU works while the host prepares the next run. Once `start` has returned,
+  /// inputs and rows may change and others be set; outputs are there, and what the run throws is thrown, when `finish`
+  /// returns, which ends the earliest run that was begun. At most `depth` runs may be begun and not ended, else `start`
+  /// throws ValueError; when one throws, those begun after it wrote nothing and are ended, too.
+  void start();
+  void finish();
+  int depth() const;
 
  private:
   struct State;

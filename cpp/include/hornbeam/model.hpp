@@ -6,6 +6,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "hornbeam/batch_loop.hpp"
@@ -45,6 +47,13 @@ class HB_API Model {
  public:
   /// Loads a file that `model.save` or `model.export` wrote. Throws FileError or FormatError.
   static Model load(const std::string& path, CompileOptions options = {});
+  /// The same, for a device: "cpu", "gpu", "gpu:1".
+  template <class Text, class = std::enable_if_t<std::is_convertible_v<const Text&, std::string>>>
+  static Model load(const std::string& path, const Text& device) {
+    CompileOptions options;
+    options.device = device;
+    return load(path, std::move(options));
+  }
   ~Model();
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;

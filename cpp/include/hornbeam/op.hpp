@@ -114,6 +114,7 @@ struct OpDef {
   bool any_dtype = false;        // moves or makes elements, whatever they are: float16 and bfloat16 need no casts
   bool positions = false;        // its integers are places among elements, whatever those are
   bool float32_only = false;     // the kernel is; other dtypes run the decomposition
+  bool halves = false;           // the GPU's kernel takes float16 and bfloat16, and adds up in float32
   /// Whether its outputs' rows come from the same rows of its inputs alone. Null: never.
   bool (*rowwise)(const RowContext&) = nullptr;
   /// The ids that its kernel checks, where that is all in which it may fail. Null: it may fail in other ways.

@@ -108,12 +108,20 @@ int64_t BatchLoop::run(int64_t first, int64_t last, double seconds, const std::a
   HB_CHECK(0 <= first && first <= last && last <= steps(), "batches [", first, ", ", last, ") must be among the ",
            steps(), " there are");
   const auto start = std::chrono::steady_clock::now();
-  const Runner* before = nullptr;
-  for (at_ = first; at_ < last;) {
-    const int64_t row = at_ * batch_size_, rows = std::min(batch_size_, samples_ - row);
+  Runner* running = nullptr;
+  int64_t next = first;
+  at_ = first;
+  auto end_all = [&] {
+    for (; at_ < next; ++at_) running->finish();
+  };
+  while (next < last) {
+    const int64_t row = next * batch_size_, rows = std::min(batch_size_, samples_ - row);
     Runner& r = within_memory([&]() -> Runner& { return runner_for(rows); });
-    if (&r != before) within_memory([&] { start_on(r, rows); });
-    before = &r;
+    if (&r != running) {
+      end_all();
+      within_memory([&] { start_on(r, rows); });
+      running = &r;
+    }
     for (size_t i = 0; i < arrays_.size(); ++i) {
       const size_t bytes = arrays_[i].bytes() / size_t(samples_);
       if (order_.empty())
@@ -125,11 +133,18 @@ int64_t BatchLoop::run(int64_t first, int64_t last, double seconds, const std::a
       const Tensor& to = destinations_[i];
       if (to.defined()) r.set_output(i, to.data<char>() + to.bytes() / size_t(samples_) * size_t(row));
     }
-    r.run();
-    ++at_;
+    if (next - at_ == r.depth()) r.finish(), ++at_;
+    try {
+      r.start();
+    } catch (...) {
+      end_all();
+      throw;
+    }
+    ++next;
     if (stop && stop->load(std::memory_order_relaxed)) break;
     if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() >= seconds) break;
   }
+  end_all();
   return at_;
 }
 }  // namespace hornbeam

@@ -8,6 +8,10 @@
 namespace hornbeam {
 KernelPlan plan_attention(const KernelRequest&);
 KernelPlan plan_attention_grad(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_attention(const KernelRequest&);
+KernelPlan plan_attention_grad(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 const double kMasked = -std::numeric_limits<double>::infinity();  // a score where attention is not allowed
@@ -87,6 +91,7 @@ HB_DEFINE_OP(attention) {
   d.gradient = gradient;
   d.decompose = plain;
   d.cpu = plan_attention;
+  d.cuda = cuda::plan_attention;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) { return products(in, 2); };
   d.float32_only = true;
   d.rowwise = any_rows;
@@ -112,6 +117,7 @@ HB_DEFINE_OP(attention_grad) {  // the inputs, the output, dy
     return gradients(g, {y[0]}, {in[0], in[1], in[2]}, {in.back()});
   };
   d.cpu = plan_attention_grad;
+  d.cuda = cuda::plan_attention_grad;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) { return products(in, 5); };
   d.float32_only = true;
   return d;

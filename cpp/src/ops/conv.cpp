@@ -8,6 +8,12 @@ KernelPlan plan_conv(const KernelRequest&);
 KernelPlan plan_conv_input_grad(const KernelRequest&);
 KernelPlan plan_conv_kernel_grad(const KernelRequest&);
 KernelPlan plan_separable_conv(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_conv(const KernelRequest&);
+KernelPlan plan_conv_input_grad(const KernelRequest&);
+KernelPlan plan_conv_kernel_grad(const KernelRequest&);
+KernelPlan plan_separable_conv(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 const std::vector<AttrSpec> kConvAttrs = {
@@ -111,6 +117,7 @@ HB_DEFINE_OP(conv) {
             c.wanted[1] ? kernel_grad(g, c.in(0), c.dy(), a, g.shape(c.in(1))) : Value{}};
   };
   d.cpu = plan_conv;
+  d.cuda = cuda::plan_conv;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
     return multiply_adds(out[0], in[1]);
   };
@@ -136,6 +143,7 @@ HB_DEFINE_OP(conv_input_grad) {  // inputs dy, kernel
     return {conv(c.graph, c.dy(), c.in(1), a), kernel_grad(c.graph, c.dy(), c.in(0), a, c.graph.shape(c.in(1)))};
   };
   d.cpu = plan_conv_input_grad;
+  d.cuda = cuda::plan_conv_input_grad;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) {
     return multiply_adds(in[0], in[1]);
   };
@@ -163,6 +171,7 @@ HB_DEFINE_OP(conv_kernel_grad) {  // inputs x, dy
     return {input_grad(c.graph, c.in(1), c.dy(), a, c.graph.shape(c.in(0))), conv(c.graph, c.in(0), c.dy(), a)};
   };
   d.cpu = plan_conv_kernel_grad;
+  d.cuda = cuda::plan_conv_kernel_grad;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
     return multiply_adds(in[1], out[0]);
   };
@@ -202,6 +211,7 @@ HB_DEFINE_OP(separable_conv) {
   };
   d.differentiable = false;
   d.cpu = plan_separable_conv;
+  d.cuda = cuda::plan_separable_conv;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
     const double pixels = double(shape_product(out[0])) / double(std::max<int64_t>(1, out[0].back()));
     return 2.0 * pixels * double(shape_product(in[1]) + shape_product(in[2]));

@@ -2,7 +2,7 @@
 // first of which are the inputs; "results" are the registers that become outputs. An input listed in "sparse" is [n,
 // inner..], the rows that unique_rows made: it stands for a table that is zero but there; the ids follow after all
 // inputs, in the list's order. With "keeps" (one sparse input) all but those rows of each result are what that input
-// holds.
+// holds. A cast rounds to the DType that its second operand names, if any.
 #include "ops/define.hpp"
 #include "schema/elementwise.hpp"
 
@@ -42,6 +42,9 @@ HB_DEFINE_OP(fused) {
       }
       if (info.kind == EwKind::compare || info.kind == EwKind::test || info.kind == EwKind::logic)
         t.dtype = DType::boolean;
+      else if (info.kind == EwKind::convert &&
+               (program[i + 2] == int64_t(DType::f16) || program[i + 2] == int64_t(DType::bf16)))
+        t.dtype = DType(program[i + 2]);
       else
         t.dtype = DType::f32;
       regs.push_back(t);

@@ -9,6 +9,15 @@ KernelPlan plan_take_along_axis(const KernelRequest&);
 KernelPlan plan_put_along_axis(const KernelRequest&);
 KernelPlan plan_argsort(const KernelRequest&);
 KernelPlan plan_searchsorted(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_unique_rows(const KernelRequest&);
+KernelPlan plan_argsort(const KernelRequest&);
+KernelPlan plan_searchsorted(const KernelRequest&);
+KernelPlan plan_gather(const KernelRequest&);
+KernelPlan plan_scatter_add(const KernelRequest&);
+KernelPlan plan_take_along_axis(const KernelRequest&);
+KernelPlan plan_put_along_axis(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 const AttrSpec kRows = AttrSpec{"rows", AttrType::dims, false, true}.exactly(1).between(0);
@@ -45,6 +54,7 @@ HB_DEFINE_OP(gather) {  // inputs table [R, inner..], ids [..]: rows of the tabl
     return {c.graph.add1("scatter_add", {c.in(1), c.dy()}, {{"rows", SymShape{c.graph.shape(c.in(0))[0]}}}), Value{}};
   };
   d.cpu = plan_gather;
+  d.cuda = cuda::plan_gather;
   d.any_dtype = true;
   d.rowwise = rows_of_second;
   d.checked_ids = [](const Graph& g, const Node& n) { return CheckedIds{n.inputs[1], g.shape(n.inputs[0])[0]}; };
@@ -62,6 +72,7 @@ HB_DEFINE_OP(
   d.infer = [](const InferContext& c) -> Types { return {scattered(c, c.attrs.dims("rows"))}; };
   d.gradient = [](const GradContext& c) -> Values { return {Value{}, c.graph.add1("gather", {c.dy(), c.in(0)})}; };
   d.cpu = plan_scatter_add;
+  d.cuda = cuda::plan_scatter_add;
   d.checked_ids = scattered_ids;
   return d;
 }
@@ -80,6 +91,7 @@ HB_DEFINE_OP(unique_rows) {
     return {{DType::i32, {n}}, scattered(c, {n})};
   };
   d.cpu = plan_unique_rows;
+  d.cuda = cuda::plan_unique_rows;
   d.differentiable = false;
   d.checked_ids = scattered_ids;
   return d;
@@ -106,6 +118,7 @@ HB_DEFINE_OP(take_along_axis) {  // inputs x, ids: same shape but on `axis`
     return {c.graph.add1("put_along_axis", {c.in(1), c.dy()}, {{"axis", axis}, {"size", SymShape{n}}}), Value{}};
   };
   d.cpu = plan_take_along_axis;
+  d.cuda = cuda::plan_take_along_axis;
   d.any_dtype = true;
   return d;
 }
@@ -130,6 +143,7 @@ HB_DEFINE_OP(put_along_axis) {  // inputs ids, updates: zeros with the updates a
     return {Value{}, c.graph.add1("take_along_axis", {c.dy(), c.in(0)}, {{"axis", c.attrs().integer("axis")}})};
   };
   d.cpu = plan_put_along_axis;
+  d.cuda = cuda::plan_put_along_axis;
   return d;
 }
 
@@ -143,6 +157,7 @@ HB_DEFINE_OP(argsort) {  // stable, along the last axis; NaN is above every numb
   };
   d.differentiable = false;
   d.cpu = plan_argsort;
+  d.cuda = cuda::plan_argsort;
   d.positions = true;
   return d;
 }
@@ -163,6 +178,7 @@ HB_DEFINE_OP(searchsorted) {
   d.positions = true;
   d.differentiable = false;
   d.cpu = plan_searchsorted;
+  d.cuda = cuda::plan_searchsorted;
   return d;
 }
 }  // namespace hornbeam

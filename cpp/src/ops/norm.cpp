@@ -7,6 +7,12 @@ KernelPlan plan_batch_norm(const KernelRequest&);
 KernelPlan plan_batch_norm_grad(const KernelRequest&);
 KernelPlan plan_layer_norm(const KernelRequest&);
 KernelPlan plan_layer_norm_grad(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_batch_norm(const KernelRequest&);
+KernelPlan plan_batch_norm_grad(const KernelRequest&);
+KernelPlan plan_layer_norm(const KernelRequest&);
+KernelPlan plan_layer_norm_grad(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 const std::vector<AttrSpec> kEpsilon = {{"epsilon", AttrType::real, 1e-3}};
@@ -61,6 +67,7 @@ HB_DEFINE_OP(batch_norm) {  // inputs x [.., C], gamma [C], beta [C]; outputs y,
     return {dx, dgamma, dbeta};
   };
   d.cpu = plan_batch_norm;
+  d.cuda = cuda::plan_batch_norm;
   d.epilogue = [](const Graph&, const Node&) { return EpilogueRoom::one; };
   return d;
 }
@@ -85,6 +92,7 @@ HB_DEFINE_OP(batch_norm_grad) {  // inputs x, gamma, mean, variance, dy; outputs
     return {o.mul(centred, o.mul(gamma, rstd)), dgamma, dbeta};
   };
   d.cpu = plan_batch_norm_grad;
+  d.cuda = cuda::plan_batch_norm_grad;
   d.optional_outputs = true;
   return d;
 }
@@ -105,6 +113,7 @@ HB_DEFINE_OP(layer_norm) {  // inputs x [.., C], gamma [C], beta [C]; outputs y,
     return c.graph.add("layer_norm_grad", {c.in(0), c.in(1), c.out(1), c.out(2), c.dy(0)}, c.attrs());
   };
   d.cpu = plan_layer_norm;
+  d.cuda = cuda::plan_layer_norm;
   d.optional_outputs = true;
   d.rowwise = rows_of_first;
   return d;
@@ -134,6 +143,7 @@ HB_DEFINE_OP(layer_norm_grad) {  // inputs x, gamma, mean, rstd, dy; outputs dx,
     return {dx, sum_leading(o, o.mul(dy, xhat)), sum_leading(o, dy)};
   };
   d.cpu = plan_layer_norm_grad;
+  d.cuda = cuda::plan_layer_norm_grad;
   d.optional_outputs = true;
   return d;
 }

@@ -8,6 +8,13 @@ KernelPlan plan_max_pool_grad(const KernelRequest&);
 KernelPlan plan_max_pool_pick(const KernelRequest&);
 KernelPlan plan_average_pool(const KernelRequest&);
 KernelPlan plan_average_pool_grad(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_max_pool(const KernelRequest&);
+KernelPlan plan_max_pool_grad(const KernelRequest&);
+KernelPlan plan_max_pool_pick(const KernelRequest&);
+KernelPlan plan_average_pool(const KernelRequest&);
+KernelPlan plan_average_pool_grad(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 const std::vector<AttrSpec> kPoolAttrs = {AttrSpec{"window", AttrType::ints, false, true}.between(1, kMostExtent),
@@ -66,6 +73,7 @@ HB_DEFINE_OP(max_pool) {
     return {c.graph.add1("max_pool_grad", {c.out(1), c.dy()}, shaped_as(c.attrs(), c.graph.shape(c.in(0))))};
   };
   d.cpu = plan_max_pool;
+  d.cuda = cuda::plan_max_pool;
   d.optional_outputs = true;
   d.rowwise = rows_of_first;
   return d;
@@ -87,6 +95,7 @@ HB_DEFINE_OP(max_pool_grad) {  // inputs index, dy
     return {Value{}, c.graph.add1("max_pool_pick", {c.in(0), c.dy()}, a)};
   };
   d.cpu = plan_max_pool_grad;
+  d.cuda = cuda::plan_max_pool_grad;
   return d;
 }
 
@@ -104,6 +113,7 @@ HB_DEFINE_OP(max_pool_pick) {  // inputs index [N, out.., C], x [N, in.., C]: x 
     return {Value{}, c.graph.add1("max_pool_grad", {c.in(0), c.dy()}, shaped_as(c.attrs(), c.graph.shape(c.in(1))))};
   };
   d.cpu = plan_max_pool_pick;
+  d.cuda = cuda::plan_max_pool_pick;
   return d;
 }
 
@@ -116,6 +126,7 @@ HB_DEFINE_OP(average_pool) {  // padding does not count in the mean
     return {c.graph.add1("average_pool_grad", {c.dy()}, shaped_as(c.attrs(), c.graph.shape(c.in(0))))};
   };
   d.cpu = plan_average_pool;
+  d.cuda = cuda::plan_average_pool;
   d.rowwise = rows_of_first;
   return d;
 }
@@ -131,6 +142,7 @@ HB_DEFINE_OP(average_pool_grad) {
     return {c.graph.add1("average_pool", {c.dy()}, a)};
   };
   d.cpu = plan_average_pool_grad;
+  d.cuda = cuda::plan_average_pool_grad;
   return d;
 }
 }  // namespace hornbeam

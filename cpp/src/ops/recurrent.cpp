@@ -8,6 +8,10 @@
 namespace hornbeam {
 KernelPlan plan_recurrent(const KernelRequest&);
 KernelPlan plan_recurrent_grad(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_recurrent(const KernelRequest&);
+KernelPlan plan_recurrent_grad(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 using Layout = RecurrentLayout;
@@ -198,6 +202,7 @@ HB_DEFINE_OP(recurrent) {
   d.gradient = gradient;
   d.decompose = as_scan;
   d.cpu = plan_recurrent;
+  d.cuda = cuda::plan_recurrent;
   d.flops = flops;
   d.float32_only = true;
   d.optional_outputs = true;
@@ -227,6 +232,7 @@ HB_DEFINE_OP(recurrent_grad) {
   };
   d.decompose = grad_as_scan;
   d.cpu = plan_recurrent_grad;
+  d.cuda = cuda::plan_recurrent_grad;
   d.flops = flops;
   d.float32_only = true;
   d.unread_input = Layout::x;

@@ -9,6 +9,12 @@ KernelPlan plan_argmax(const KernelRequest&);
 KernelPlan plan_argmin(const KernelRequest&);
 KernelPlan plan_cumsum(const KernelRequest&);
 KernelPlan plan_cumprod(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_argmax(const KernelRequest&);
+KernelPlan plan_argmin(const KernelRequest&);
+KernelPlan plan_cumsum(const KernelRequest&);
+KernelPlan plan_cumprod(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 // The axes as sorted non-negative numbers; none given means all.
@@ -100,6 +106,7 @@ OpDef reduce_op(const char* name) {
   d.differentiable = kind != Reduction::any && kind != Reduction::all;
   if (d.differentiable) d.gradient = [](const GradContext& c) { return grad_reduce(c, kind); };
   d.cpu = plan_reduce<kind>;
+  d.cuda = cuda::plan_reduce<kind>;
   d.rowwise = any_rows;
   return d;
 }
@@ -113,13 +120,14 @@ Types infer_arg(const InferContext& c) {
   return {{DType::i32, out}};
 }
 
-OpDef arg_op(const char* name, PlanKernel plan) {
+OpDef arg_op(const char* name, PlanKernel cpu, PlanCudaKernel cuda) {
   OpDef d;
   d.name = name;
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)}};
   d.infer = infer_arg;
   d.differentiable = false;
-  d.cpu = plan;
+  d.cpu = cpu;
+  d.cuda = cuda;
   d.rowwise = any_rows;
   d.positions = true;
   return d;
@@ -136,14 +144,15 @@ Value cumulate(Graph& g, const char* op, Value v, const Attrs& a, bool reverse) 
   return g.add1(op, {v}, {{"axis", a.integer("axis")}, {"exclusive", a.flag("exclusive")}, {"reverse", reverse}});
 }
 
-OpDef cumulative_op(const char* name, PlanKernel plan) {
+OpDef cumulative_op(const char* name, PlanKernel cpu, PlanCudaKernel cuda) {
   OpDef d;
   d.name = name;
   d.attrs = {{"axis", AttrType::integer, int64_t(-1)},
              {"exclusive", AttrType::boolean, false},
              {"reverse", AttrType::boolean, false}};
   d.infer = infer_cumulative;
-  d.cpu = plan;
+  d.cpu = cpu;
+  d.cuda = cuda;
   d.rowwise = rows_off_axis;
   return d;
 }
@@ -156,11 +165,11 @@ HB_DEFINE_OP(min) { return reduce_op<Reduction::min>("min"); }
 HB_DEFINE_OP(prod) { return reduce_op<Reduction::prod>("prod"); }
 HB_DEFINE_OP(any) { return reduce_op<Reduction::any>("any"); }
 HB_DEFINE_OP(all) { return reduce_op<Reduction::all>("all"); }
-HB_DEFINE_OP(argmax) { return arg_op("argmax", plan_argmax); }
-HB_DEFINE_OP(argmin) { return arg_op("argmin", plan_argmin); }
+HB_DEFINE_OP(argmax) { return arg_op("argmax", plan_argmax, cuda::plan_argmax); }
+HB_DEFINE_OP(argmin) { return arg_op("argmin", plan_argmin, cuda::plan_argmin); }
 
 HB_DEFINE_OP(cumsum) {
-  OpDef d = cumulative_op("cumsum", plan_cumsum);
+  OpDef d = cumulative_op("cumsum", plan_cumsum, cuda::plan_cumsum);
   d.gradient = [](const GradContext& c) -> Values {
     return {cumulate(c.graph, "cumsum", c.dy(), c.attrs(), !c.attrs().flag("reverse"))};
   };
@@ -170,7 +179,7 @@ HB_DEFINE_OP(cumsum) {
 // The sum of the products that x_i is in, each times its gradient and divided by x_i. After a zero all are zero but for
 // the first zero's own gradient, for which the products are taken with that zero left out.
 HB_DEFINE_OP(cumprod) {
-  OpDef d = cumulative_op("cumprod", plan_cumprod);
+  OpDef d = cumulative_op("cumprod", plan_cumprod, cuda::plan_cumprod);
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
     const bool reverse = c.attrs().flag("reverse");

@@ -11,6 +11,17 @@ KernelPlan plan_concat(const KernelRequest&);
 KernelPlan plan_pad(const KernelRequest&);
 KernelPlan plan_iota(const KernelRequest&);
 KernelPlan plan_dim_value(const KernelRequest&);
+namespace cuda {
+KernelPlan plan_transpose(const KernelRequest&);
+KernelPlan plan_broadcast_to(const KernelRequest&);
+KernelPlan plan_slice(const KernelRequest&);
+KernelPlan plan_slice_grad(const KernelRequest&);
+KernelPlan plan_flip(const KernelRequest&);
+KernelPlan plan_concat(const KernelRequest&);
+KernelPlan plan_pad(const KernelRequest&);
+KernelPlan plan_iota(const KernelRequest&);
+KernelPlan plan_dim_value(const KernelRequest&);
+}  // namespace cuda
 
 namespace {
 const SymShape& dims(const InferContext& c, const char* name) { return c.attrs.dims(name); }
@@ -113,13 +124,15 @@ Types infer_pad(const InferContext& c) {
 
 Types same_as_input(const InferContext& c) { return {c.type(0)}; }
 
-OpDef make(const char* name, std::vector<AttrSpec> attrs, Types (*infer)(const InferContext&), PlanKernel cpu) {
+OpDef make(const char* name, std::vector<AttrSpec> attrs, Types (*infer)(const InferContext&), PlanKernel cpu = nullptr,
+           PlanCudaKernel cuda = nullptr) {
   OpDef d;
   d.any_dtype = true;
   d.name = name;
   d.attrs = std::move(attrs);
   d.infer = infer;
   d.cpu = cpu;
+  d.cuda = cuda;
   return d;
 }
 AttrSpec need(const char* name, AttrType t) { return {name, t, false, true}; }
@@ -129,7 +142,7 @@ AttrSpec steps(const char* name) { return need(name, AttrType::ints).between(1, 
 }  // namespace
 
 HB_DEFINE_OP(reshape) {
-  OpDef d = make("reshape", {need("shape", AttrType::dims).between(-1)}, infer_reshape, nullptr);
+  OpDef d = make("reshape", {need("shape", AttrType::dims).between(-1)}, infer_reshape);
   d.kind = OpKind::view;
   d.rowwise = any_rows;
   d.gradient = [](const GradContext& c) -> Values { return {Ops(c.graph).reshape(c.dy(), c.graph.shape(c.in(0)))}; };
@@ -137,7 +150,7 @@ HB_DEFINE_OP(reshape) {
 }
 
 HB_DEFINE_OP(transpose) {
-  OpDef d = make("transpose", {need("perm", AttrType::ints)}, infer_transpose, plan_transpose);
+  OpDef d = make("transpose", {need("perm", AttrType::ints)}, infer_transpose, plan_transpose, cuda::plan_transpose);
   d.gradient = [](const GradContext& c) -> Values {
     const Ints& perm = c.attrs().ints("perm");
     Ints inverse(perm.size());
@@ -149,7 +162,7 @@ HB_DEFINE_OP(transpose) {
 }
 
 HB_DEFINE_OP(broadcast_to) {
-  OpDef d = make("broadcast_to", {sizes("shape")}, infer_broadcast, plan_broadcast_to);
+  OpDef d = make("broadcast_to", {sizes("shape")}, infer_broadcast, plan_broadcast_to, cuda::plan_broadcast_to);
   d.gradient = [](const GradContext& c) -> Values { return {Ops(c.graph).sum_to(c.dy(), c.graph.shape(c.in(0)))}; };
   d.rowwise = [](const RowContext&) { return true; };
   return d;
@@ -162,7 +175,7 @@ HB_DEFINE_OP(flip) {
         c.axis(c.attrs.integer("axis"), c.rank(0));
         return {c.type(0)};
       },
-      plan_flip);
+      plan_flip, cuda::plan_flip);
   d.gradient = [](const GradContext& c) -> Values {
     return {c.graph.add1("flip", {c.dy()}, {{"axis", c.attrs().integer("axis")}})};
   };
@@ -171,7 +184,7 @@ HB_DEFINE_OP(flip) {
 }
 
 HB_DEFINE_OP(slice) {
-  OpDef d = make("slice", {sizes("begin"), sizes("end"), steps("strides")}, infer_slice, plan_slice);
+  OpDef d = make("slice", {sizes("begin"), sizes("end"), steps("strides")}, infer_slice, plan_slice, cuda::plan_slice);
   d.gradient = [](const GradContext& c) -> Values {
     Attrs a = c.attrs();
     a.set("shape", c.graph.shape(c.in(0)));
@@ -191,7 +204,7 @@ HB_DEFINE_OP(slice_grad) {  // zeros of `shape`, with the input at [begin:end:st
         check_input(c, 0, sliced(c, x), "the result's gradient");
         return {x};
       },
-      plan_slice_grad);
+      plan_slice_grad, cuda::plan_slice_grad);
   d.gradient = [](const GradContext& c) -> Values {
     Attrs a = c.attrs();
     a.erase("shape");
@@ -201,7 +214,8 @@ HB_DEFINE_OP(slice_grad) {  // zeros of `shape`, with the input at [begin:end:st
 }
 
 HB_DEFINE_OP(pad) {
-  OpDef d = make("pad", {sizes("low"), sizes("high"), {"value", AttrType::real, 0.0}}, infer_pad, plan_pad);
+  OpDef d =
+      make("pad", {sizes("low"), sizes("high"), {"value", AttrType::real, 0.0}}, infer_pad, plan_pad, cuda::plan_pad);
   d.gradient = [](const GradContext& c) -> Values {
     const SymShape lo = c.attrs().dims("low");
     SymShape end = c.graph.shape(c.in(0));
@@ -213,7 +227,7 @@ HB_DEFINE_OP(pad) {
 }
 
 HB_DEFINE_OP(concat) {
-  OpDef d = make("concat", {need("axis", AttrType::integer)}, infer_concat, plan_concat);
+  OpDef d = make("concat", {need("axis", AttrType::integer)}, infer_concat, plan_concat, cuda::plan_concat);
   d.max_inputs = -1;
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
@@ -237,7 +251,7 @@ HB_DEFINE_OP(concat) {
 }
 
 HB_DEFINE_OP(stop_gradient) {
-  OpDef d = make("stop_gradient", {}, same_as_input, nullptr);
+  OpDef d = make("stop_gradient", {}, same_as_input);
   d.kind = OpKind::view;
   d.rowwise = any_rows;
   d.differentiable = false;
@@ -246,15 +260,13 @@ HB_DEFINE_OP(stop_gradient) {
 
 HB_DEFINE_OP(custom_gradient) {
   // Inputs: the forward outputs, then the function's inputs. Outputs: the forward outputs, unchanged.
-  OpDef d = make(
-      "custom_gradient", {need("outputs", AttrType::integer).between(0), need("rule", AttrType::gradient)},
-      [](const InferContext& c) -> Types {
-        Types t;
-        if (size_t(c.attrs.integer("outputs")) > c.inputs.size()) c.fail("bad number of outputs");
-        for (size_t i = 0; i < size_t(c.attrs.integer("outputs")); ++i) t.push_back(c.type(i));
-        return t;
-      },
-      nullptr);
+  OpDef d = make("custom_gradient", {need("outputs", AttrType::integer).between(0), need("rule", AttrType::gradient)},
+                 [](const InferContext& c) -> Types {
+                   Types t;
+                   if (size_t(c.attrs.integer("outputs")) > c.inputs.size()) c.fail("bad number of outputs");
+                   for (size_t i = 0; i < size_t(c.attrs.integer("outputs")); ++i) t.push_back(c.type(i));
+                   return t;
+                 });
   d.kind = OpKind::view;
   d.max_inputs = -1;
   d.gradient = [](const GradContext& c) -> Values {
@@ -290,7 +302,7 @@ HB_DEFINE_OP(iota) {  // counts along `axis`, constant along the others
         if (rank > 0) c.axis(c.attrs.integer("axis"), rank);
         return {{c.attrs.dtype("dtype"), c.attrs.dims("shape")}};
       },
-      plan_iota);
+      plan_iota, cuda::plan_iota);
   d.min_inputs = d.max_inputs = 0;
   d.differentiable = false;
   d.rowwise = rows_off_axis;
@@ -303,27 +315,27 @@ HB_DEFINE_OP(dim_value) {
       [](const InferContext& c) -> Types {
         return {{c.attrs.dtype("dtype"), {}}};
       },
-      plan_dim_value);
+      plan_dim_value, cuda::plan_dim_value);
   d.min_inputs = d.max_inputs = 0;
   d.differentiable = false;
   return d;
 }
 
 HB_DEFINE_OP(input) {
-  OpDef d = make("input", {need("index", AttrType::integer)}, nullptr, nullptr);
+  OpDef d = make("input", {need("index", AttrType::integer)}, nullptr);
   d.min_inputs = d.max_inputs = 0;
   d.pure = false;
   d.kind = OpKind::input;
   return d;
 }
 HB_DEFINE_OP(variable) {
-  OpDef d = make("variable", {need("index", AttrType::integer)}, nullptr, nullptr);
+  OpDef d = make("variable", {need("index", AttrType::integer)}, nullptr);
   d.min_inputs = d.max_inputs = 0;
   d.kind = OpKind::variable;
   return d;
 }
 HB_DEFINE_OP(constant) {
-  OpDef d = make("constant", {need("value", AttrType::tensor)}, nullptr, nullptr);
+  OpDef d = make("constant", {need("value", AttrType::tensor)}, nullptr);
   d.min_inputs = d.max_inputs = 0;
   d.kind = OpKind::constant;
   return d;

@@ -14,7 +14,8 @@ namespace {
 
 class Fuser {
  public:
-  explicit Fuser(const Graph& g) : g_(g), group_(size_t(g.size()), -1), late_(size_t(g.size()), false) {}
+  Fuser(const Graph& g, bool halves)
+      : g_(g), halves_(halves), group_(size_t(g.size()), -1), late_(size_t(g.size()), false) {}
 
   Graph run() {
     mark_late();
@@ -38,11 +39,12 @@ class Fuser {
     const Node& n = g_.node(id);
     if (n.op->elementwise < 0) return false;
     auto ok = [](DType d) { return d == DType::f32 || d == DType::boolean; };
-    if (!ok(n.outputs[0].dtype)) return false;
-    if (is(n, Ew::cast_)) {  // integers are read as floats; other conversions are exact copies
-      const DType from = g_.dtype(n.inputs[0]);
-      return n.outputs[0].dtype == DType::f32 && (ok(from) || is_int(from));
+    auto half = [&](DType d) { return halves_ && (d == DType::f16 || d == DType::bf16); };
+    if (is(n, Ew::cast_)) {  // integers are read as floats; other conversions are exact copies, or round to a half
+      const DType from = g_.dtype(n.inputs[0]), to = n.outputs[0].dtype;
+      return (to == DType::f32 || half(to)) && (ok(from) || is_int(from) || half(from));
     }
+    if (!ok(n.outputs[0].dtype)) return false;
     for (Value v : n.inputs)
       if (!ok(g_.dtype(v))) return false;
     return true;
@@ -239,7 +241,9 @@ class Fuser {
     for (int m : group.nodes) {
       const Node& n = g_.node(m);
       auto operand = [&](size_t i) { return i < n.inputs.size() ? reg.at(n.inputs[i]) : int64_t(-1); };
-      const int64_t code[4] = {n.op->elementwise, operand(0), operand(1), operand(2)};
+      const DType to = n.outputs[0].dtype;
+      const bool rounds = to == DType::f16 || to == DType::bf16;  // a cast: its second operand says to what
+      const int64_t code[4] = {n.op->elementwise, operand(0), rounds ? int64_t(to) : operand(1), operand(2)};
       program.insert(program.end(), code, code + 4);
       reg[Value{m, 0}] = next;
       if (outside.count({m, 0})) {
@@ -262,11 +266,12 @@ class Fuser {
   }
 
   const Graph& g_;
+  const bool halves_;
   std::vector<int> group_;
   std::vector<bool> late_;
   std::vector<Group> groups_;
 };
 }  // namespace
 
-Graph fuse_elementwise(const Graph& g) { return Fuser(g).run(); }
+Graph fuse_elementwise(const Graph& g, bool halves) { return Fuser(g, halves).run(); }
 }  // namespace hornbeam

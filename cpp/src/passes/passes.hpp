@@ -11,7 +11,8 @@ namespace hornbeam {
 /// Makes a run fail, before it writes a variable, when an output of one of these names is not finite.
 Graph finite_outputs(const Graph& g, const std::vector<std::string>& names);
 /// Has the ops that compute run in float32 on float16 and bfloat16, which are storage: casts go before and after them.
-Graph widen_halves(const Graph& g);
+/// `kernels`: but for those whose kernels take them (OpDef::halves).
+Graph widen_halves(const Graph& g, bool kernels);
 Graph dead_code(const Graph& g);
 Graph common_subexpressions(const Graph& g);
 Graph fold_constants(const Graph& g, const Evaluate& evaluate);
@@ -19,7 +20,8 @@ Graph algebra(const Graph& g);
 Graph lookup_products(const Graph& g);
 Graph fold_scales(const Graph& g);
 Graph recompute(const Graph& g);
-Graph fuse_elementwise(const Graph& g);
+/// `halves`: groups read and write float16 and bfloat16, too.
+Graph fuse_elementwise(const Graph& g, bool halves);
 Graph sparse_updates(const Graph& g);
 Graph fuse_epilogue(const Graph& g);
 Graph fuse_separable(const Graph& g);

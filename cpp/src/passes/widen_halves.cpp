@@ -7,23 +7,23 @@ namespace hornbeam {
 namespace {
 bool is_half(DType d) { return d == DType::f16 || d == DType::bf16; }
 
-bool computes_halves(const Graph& g, const Node& n) {
+bool computes_halves(const Graph& g, const Node& n, bool kernels) {
   bool any = false;
   for (Value v : n.inputs) any = any || is_half(g.dtype(v));
   for (const ValueType& t : n.outputs) any = any || is_half(t.dtype);
-  return any && n.op->kind == OpKind::kernel && !n.op->any_dtype;
+  return any && n.op->kind == OpKind::kernel && !n.op->any_dtype && !(kernels && n.op->halves);
 }
 }  // namespace
 
-Graph widen_halves(const Graph& g) {
+Graph widen_halves(const Graph& g, bool kernels) {
   bool any = false;
-  for (int id = 0; id < g.size(); ++id) any = any || computes_halves(g, g.node(id));
+  for (int id = 0; id < g.size(); ++id) any = any || computes_halves(g, g.node(id), kernels);
   if (!any) return g;
   Rewriter w(g);
   Ops o(w.out);
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
-    if (!computes_halves(g, n)) {
+    if (!computes_halves(g, n, kernels)) {
       w.keep(id);
       continue;
     }

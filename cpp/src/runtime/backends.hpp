@@ -21,6 +21,6 @@ void check_usable(DeviceId device);
 /// The backend of the options' device, for a graph that the passes have been over and that outlives it. Throws
 /// ValueError for options that are none, DeviceError when the device cannot be used.
 std::unique_ptr<Backend> make_backend(const Graph& graph, const CompileOptions& options);
-/// Passes that make what only the CPU's kernels take: to be left out for the options' device.
-std::vector<std::string> unsuited_passes(const CompileOptions& options);
+/// The graph after the passes that suit the options' device, but those that the options leave out.
+Graph optimize_for(const CompileOptions& options, const Graph& graph, const Evaluate& evaluate);
 }  // namespace hornbeam

@@ -13,18 +13,11 @@ namespace hornbeam {
 namespace {
 constexpr size_t kPlansKept = 8;
 constexpr size_t kNodeBytes = 1024;  // of a graph, about
-
-std::vector<std::string> left_out(const CompileOptions& options) {
-  std::vector<std::string> passes = options.disable;
-  const std::vector<std::string> unsuited = unsuited_passes(options);
-  passes.insert(passes.end(), unsuited.begin(), unsuited.end());
-  return passes;
-}
 }  // namespace
 
 Executable::Impl::Impl(const Graph& given, CompileOptions with)
     : options(std::move(with)),
-      graph(optimize(finite_outputs(given, options.finite), left_out(options), evaluator(options))),
+      graph(optimize_for(options, finite_outputs(given, options.finite), evaluator(options))),
       backend(make_backend(graph, options)) {}
 
 std::vector<Shape> Executable::Impl::shapes_of(const std::vector<Tensor>& in) const {

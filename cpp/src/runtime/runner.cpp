@@ -37,6 +37,7 @@ struct Runner::State {
   std::vector<Place> in, out;
   std::vector<char*> inputs, outputs;  // where they are; null: nobody has said
   size_t missing = 0;                  // of them
+  int begun = 0;                       // runs that are not ended
   std::vector<RowGather> gathers;
   std::vector<size_t> gathered;  // inputs, in the order of `gathers`
 
@@ -143,10 +144,29 @@ const Shape& Runner::output_shape(size_t i) const {
   return state_->out[i].spec.shape;
 }
 
-void Runner::run() {
+void Runner::start() {
   State& s = *state_;
   HB_CHECK(s.missing == 0, s.missing, " of the ", s.in.size(), " inputs and ", s.out.size(),
            " outputs are not set: call set_input and set_output first");
-  within_memory([&] { s.plan->run(*s.memory, {s.inputs, s.outputs, s.gathers}); });
+  HB_CHECK(s.begun < s.plan->depth(), "start: ", s.begun, " runs were begun and not ended; call finish first");
+  within_memory([&] { s.plan->start(*s.memory, {s.inputs, s.outputs, s.gathers}); });
+  ++s.begun;
+}
+
+void Runner::finish() {
+  State& s = *state_;
+  HB_CHECK(s.begun > 0, "finish: no run was begun");
+  const int others = s.begun - 1;
+  s.begun = 0;  // if it throws
+  within_memory([&] { s.plan->finish(*s.memory); });
+  s.begun = others;
+}
+
+int Runner::depth() const { return state_->plan->depth(); }
+
+void Runner::run() {
+  HB_CHECK(state_->begun == 0, "run: ", state_->begun, " runs were begun and not ended; call finish first");
+  start();
+  finish();
 }
 }  // namespace hornbeam

@@ -9,4 +9,8 @@ enum class Reduction { sum, mean, max, min, prod, any, all };
 
 template <Reduction kind>
 KernelPlan plan_reduce(const KernelRequest& r);
+namespace cuda {
+template <Reduction kind>
+KernelPlan plan_reduce(const KernelRequest& r);
+}  // namespace cuda
 }  // namespace hornbeam

@@ -41,5 +41,5 @@ class device:
 
 def _text(name: Any) -> str:
     if not isinstance(name, str) or not name:
-        raise TypeError(f"`name` must be \"cpu\", \"gpu\" or \"gpu:N\". Received: name={name!r}")
+        raise TypeError(f'`name` must be "cpu", "gpu" or "gpu:N". Received: name={name!r}')
     return name

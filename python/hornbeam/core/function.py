@@ -129,7 +129,7 @@ def function(
             (signature(args), signature(kwargs)),
             tuple((a.shape, name_of(a.dtype)) for a in arrays),
             tuple(None if yes else _identity(x) for x, yes in zip(leaves, is_input)),
-            (state.training, config.floatx(), device or config.device()),
+            (state.training, config.floatx(), _core.program_key()),
         )
 
         def call(*inputs: Any) -> Any:

@@ -215,7 +215,7 @@ def forget_programs() -> None:
 
 def _run_eager(op: str, inputs: list[Any], dtypes: list[str], attrs: dict[str, Any]) -> list[Tensor]:
     shapes = tuple(zip((a.shape for a in inputs), dtypes))
-    key = (op, shapes, repr(sorted(attrs.items())) if attrs else "", _core.default_device())
+    key = (op, shapes, repr(sorted(attrs.items())) if attrs else "", _core.program_key())
     kept = not {"rule", "body", "then", "cond"} & set(attrs)
     entry = _programs.get(key) if kept else None
     if entry is None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam import _core, config
+from hornbeam import _core
 from hornbeam.callbacks.callback_list import as_numbers
 from hornbeam.core.buffer import name_of
 from hornbeam.core.function import Compiled
@@ -130,7 +130,7 @@ class Step:
             tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
             (*checks, *(v.trainable for x in layers for v in x._own_weights)) if self.kind == "train" else (),
             tuple(x.trainable for x in layers),
-            self._model._device or config.device(),
+            _core.program_key(),
         )
 
     def _trace(self, batch: Any) -> Compiled:

@@ -9,6 +9,7 @@
 #include "base/check.hpp"
 #include "hornbeam/op.hpp"
 #include "kernels/cpu/isa/isa_table.hpp"
+#include "schema/views.hpp"
 
 namespace hornbeam {
 
@@ -197,9 +198,6 @@ struct Walk {
     }
   }
 };
-inline void check_rank(const Shape& s, const char* op) {
-  HB_CHECK(s.size() <= 12, "[", op, "] takes at most 12 axes; got ", s.size());
-}
 
 /// Calls f.template operator()<T>() with the C++ type of a dtype among float, double, int32, int64, uint8 (bool too).
 template <class F>

@@ -62,10 +62,13 @@ struct CudaPlan::Memory final : RunMemory {
   }
 };
 
-CudaBackend::CudaBackend(const hornbeam::Graph& graph, int device, bool in_place)
-    : graph_(graph), device_(Device::get(device)), updates_(device_), in_place_(in_place) {
+CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& options)
+    : graph_(graph), device_(Device::get(options.device)), updates_(device_), in_place_(options.in_place) {
+  gpu_.tf32 = options.tf32;
   gpu_.arch = device_.info().arch;
   gpu_.multiprocessors = device_.multiprocessors();
+  gpu_.blas = device_.blas();
+  gpu_.dnn = device_.dnn();
   gpu_.shared_bytes = device_.shared_bytes();
   target_ = {nullptr, 1, false, &gpu_};
   for (const auto& [index, v] : graph.updates) written_.push_back(index);

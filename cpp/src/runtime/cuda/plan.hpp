@@ -87,9 +87,15 @@ class CudaPlan final : public Plan {
   bool asks_host_ = false;
 };
 
+struct CudaOptions {
+  int device = 0;
+  bool in_place = true;
+  bool tf32 = false;
+};
+
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(const hornbeam::Graph& graph, int device, bool in_place);
+  CudaBackend(const hornbeam::Graph& graph, const CudaOptions& options);
   std::shared_ptr<Plan> plan(const DimEnv& env) override { return std::make_shared<CudaPlan>(*this, env); }
 
   const hornbeam::Graph& graph() const { return graph_; }

@@ -19,12 +19,16 @@ std::string gpu_name(int index) { return concat_text("gpu:", index); }
 std::unique_ptr<Backend> make_backend(const Graph& graph, const CompileOptions& options) {
   const DeviceId device = device_id(options.device);
   if (!device.gpu) return std::make_unique<CpuBackend>(graph, options);
-  return std::make_unique<cuda::CudaBackend>(graph, device.index, !disabled(options, "in_place"));
+  return std::make_unique<cuda::CudaBackend>(
+      graph, cuda::CudaOptions{device.index, !disabled(options, "in_place"), tf32_enabled()});
 }
 
-std::vector<std::string> unsuited_passes(const CompileOptions& options) {
-  if (!device_id(options.device).gpu) return {};
-  return {"sparse_updates", "fuse_epilogue", "fuse_separable"};
+Graph optimize_for(const CompileOptions& options, const Graph& graph, const Evaluate& evaluate) {
+  const bool gpu = device_id(options.device).gpu;
+  std::vector<std::string> disable = options.disable;
+  if (gpu)  // they make what the CPU's kernels alone take
+    for (const char* pass : {"sparse_updates", "fuse_epilogue", "fuse_separable"}) disable.push_back(pass);
+  return optimize(graph, disable, evaluate, gpu);
 }
 
 void check_usable(DeviceId device) {
@@ -43,7 +47,6 @@ std::vector<DeviceInfo> list_devices() {
 std::string gpu_problem() {
   try {
     cuda::Device::get(0);
-    cuda::Compiler::version();
     return "";
   } catch (const DeviceError& e) {
     return e.what();

@@ -1,6 +1,7 @@
 // Names of devices, and which one is taken.
 #include "hornbeam/device.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 
@@ -11,7 +12,8 @@
 namespace hornbeam {
 namespace {
 std::mutex g_lock;
-std::string g_default;             // what the application chose; empty: nothing
+std::string g_default;  // what the application chose; empty: nothing
+std::atomic<bool> g_tf32{false};
 thread_local std::string t_scope;  // the innermost scope's; likewise
 
 std::string usable_gpu() {
@@ -70,6 +72,9 @@ std::string usable(const std::string& device) {
 
 DeviceScope::DeviceScope(const std::string& device) : outer_(t_scope) { t_scope = usable(device); }
 DeviceScope::~DeviceScope() { t_scope = outer_; }
+
+void enable_tf32(bool enabled) { g_tf32.store(enabled); }
+bool tf32_enabled() { return g_tf32.load(); }
 
 void set_default_device(const std::string& device) {
   const std::string name = usable(device);

@@ -4,39 +4,14 @@
 namespace hornbeam {
 namespace {
 
-struct PoolParams {
-  int64_t batch = 1, channels = 1;
-  int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, window[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, low[3] = {0, 0, 0};
+struct PoolParams : PoolGeometry {
   DType dtype = DType::f32;
   const IsaTable* isa = nullptr;
-  int64_t in_pixels() const { return in[0] * in[1] * in[2]; }
-  int64_t out_pixels() const { return out[0] * out[1] * out[2]; }
   TapLines lines;  // of max pooling: the output over the input
 };
 
 PoolParams geometry(const KernelRequest& r, const Shape& x, const Shape& y) {
-  HB_CHECK(x.size() >= 3 && x.size() <= 5 && y.size() == x.size(), "[", r.op.name, "] needs 1 to 3 spatial axes");
-  PoolParams p;
-  p.batch = x[0];
-  p.channels = x.back();
-  p.dtype = r.inputs.back().dtype;
-  p.isa = r.target.isa;
-  const size_t n = x.size() - 2, skip = 3 - n;
-  for (size_t i = 0; i < n; ++i) {
-    p.in[skip + i] = x[i + 1];
-    p.out[skip + i] = y[i + 1];
-    if (!r.attrs.has("window")) continue;
-    p.window[skip + i] = r.attrs.ints("window")[i];
-    p.stride[skip + i] = r.attrs.ints("strides")[i];
-    p.low[skip + i] = r.attrs.ints("low")[i];
-    HB_CHECK(x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] >= p.window[skip + i], "[", r.op.name,
-             "] the window (", p.window[skip + i], ") is larger than the padded input on spatial axis ", i);
-    HB_CHECK((x[i + 1] + p.low[skip + i] + r.attrs.ints("high")[i] - p.window[skip + i]) / p.stride[skip + i] + 1 ==
-                 y[i + 1],
-             "[", r.op.name, "] the shapes do not belong together: input ", shape_text(x), ", output ", shape_text(y));
-  }
-  HB_CHECK(x[0] == y[0] && x.back() == y.back(), "[", r.op.name, "] the shapes do not belong together: input ",
-           shape_text(x), ", output ", shape_text(y));
+  PoolParams p{PoolGeometry::make(r.op.name, x, y, r.attrs), r.inputs.back().dtype, r.target.isa, {}};
   return p;
 }
 

@@ -53,12 +53,6 @@ void run_copy(const KernelCall& c) {
   });
 }
 
-Ints row_major(const Shape& s) {
-  Ints st(s.size(), 1);
-  for (size_t i = s.size(); i-- > 1;) st[i - 1] = st[i] * s[i];
-  return st;
-}
-
 Walk walk_of(const Shape& space, const Ints& strides) {
   Walk w;
   w.total = shape_product(space);
@@ -67,55 +61,21 @@ Walk walk_of(const Shape& space, const Ints& strides) {
   if (w.sizes.empty()) w.sizes.push_back(1), w.strides[0].push_back(0);
   return w;
 }
-KernelPlan plan_copy(const KernelRequest& r, Walk walk, int64_t offset = 0) {
+KernelPlan plan_view(const KernelRequest& r, const View& x) {
+  check_rank(r.outputs[0].shape, r.op.name);
   CopyParams p;
   p.size = dtype_size(r.inputs[0].dtype);
-  p.walk = std::move(walk);
-  p.offset = offset;
+  p.walk = walk_of(r.outputs[0].shape, x.strides);
+  p.offset = x.offset;
   const int parts = parts_for(p.walk.total, 1);
   return make_plan(std::move(p), {{run_copy, parts}});
 }
 }  // namespace
 
-KernelPlan plan_transpose(const KernelRequest& r) {
-  const Shape& y = r.outputs[0].shape;
-  check_rank(y, r.op.name);
-  const Ints st = row_major(r.inputs[0].shape);
-  Ints s;
-  for (int64_t a : r.attrs.ints("perm")) s.push_back(st[size_t(a)]);
-  return plan_copy(r, walk_of(y, s));
-}
-
-KernelPlan plan_broadcast_to(const KernelRequest& r) {
-  check_rank(r.outputs[0].shape, r.op.name);
-  return plan_copy(r, Walk::broadcast(r.outputs[0].shape, {r.inputs[0].shape}));
-}
-
-KernelPlan plan_slice(const KernelRequest& r) {
-  const Shape &x = r.inputs[0].shape, &y = r.outputs[0].shape;
-  check_rank(y, r.op.name);
-  Ints s = row_major(x);
-  int64_t offset = 0;
-  for (size_t i = 0; i < s.size(); ++i) {
-    const int64_t b = r.attrs.ints("begin")[i], e = r.attrs.ints("end")[i];
-    HB_CHECK(0 <= b && b <= e && e <= x[i], "[slice] the range [", b, ", ", e, ") is outside axis ", i, " of ",
-             shape_text(x));
-    offset += b * s[i];
-    s[i] *= std::min(r.attrs.ints("strides")[i], std::max<int64_t>(1, e - b));  // a longer one takes one element, too
-  }
-  return plan_copy(r, walk_of(y, s), offset);
-}
-
-KernelPlan plan_flip(const KernelRequest& r) {
-  const Shape& x = r.inputs[0].shape;
-  check_rank(x, r.op.name);
-  Ints s = row_major(x);
-  int64_t axis = r.attrs.integer("axis");
-  if (axis < 0) axis += int64_t(x.size());
-  const int64_t last = x[size_t(axis)] > 0 ? (x[size_t(axis)] - 1) * s[size_t(axis)] : 0;
-  s[size_t(axis)] = -s[size_t(axis)];
-  return plan_copy(r, walk_of(r.outputs[0].shape, s), last);
-}
+KernelPlan plan_transpose(const KernelRequest& r) { return plan_view(r, transposed(r)); }
+KernelPlan plan_slice(const KernelRequest& r) { return plan_view(r, sliced(r)); }
+KernelPlan plan_flip(const KernelRequest& r) { return plan_view(r, flipped(r)); }
+KernelPlan plan_broadcast_to(const KernelRequest& r) { return plan_view(r, broadcast(r)); }
 
 namespace {
 struct ConcatParams {
@@ -136,8 +96,7 @@ void run_concat(const KernelCall& c) {
 
 KernelPlan plan_concat(const KernelRequest& r) {
   const Shape& y = r.outputs[0].shape;
-  int64_t axis = r.attrs.integer("axis");
-  if (axis < 0) axis += int64_t(y.size());
+  const int64_t axis = counted_axis(r, y);
   ConcatParams p;
   for (int64_t i = 0; i < axis; ++i) p.outer *= y[size_t(i)];
   for (const auto& t : r.inputs) {
@@ -190,10 +149,8 @@ KernelPlan place_in(const KernelRequest& r, const Ints& first, const Ints& steps
   PadParams p;
   p.size = dtype_size(r.inputs[0].dtype);
   p.total = r.outputs[0].size();
+  check_placement(r, first, steps);
   for (size_t i = 0; i < x.size(); ++i) {
-    const int64_t room = y[i] - first[i];  // from the first place on
-    HB_CHECK(first[i] >= 0 && (x[i] == 0 || (room > 0 && (room - 1) / steps[i] >= x[i] - 1)), "[", r.op.name,
-             "] the range is outside axis ", i, " of ", shape_text(y));
     p.offset += x[i] == 0 ? 0 : first[i] * st[i];
     st[i] *= x[i] > 1 ? steps[i] : 1;
   }
@@ -236,8 +193,7 @@ void run_iota(const KernelCall& c) {
 KernelPlan plan_iota(const KernelRequest& r) {
   const Shape& y = r.outputs[0].shape;
   IotaParams p{r.outputs[0].size(), 1, 1, 0, r.outputs[0].dtype};
-  int64_t axis = r.attrs.integer("axis");
-  if (axis < 0) axis += int64_t(y.size());
+  const int64_t axis = counted_axis(r, y);
   HB_CHECK(y.empty() || (axis >= 0 && axis < int64_t(y.size())), "[iota] axis must be in [0, ", y.size(),
            "); axis=", axis);
   if (!y.empty()) p.n = std::max<int64_t>(1, y[size_t(axis)]);

@@ -133,10 +133,7 @@ void sum_runs(const KernelCall& c) {
   });
 }
 
-struct AlongParams {
-  int64_t outer = 1, inner = 1;
-  int64_t n = 0;      // of the long side (x of take, the result of put)
-  int64_t picks = 0;  // of the ids' side
+struct AlongParams : Along {
   DType ids, dtype;
 };
 void run_take_along(const KernelCall& c) {
@@ -248,25 +245,12 @@ KernelPlan plan_unique_rows(const KernelRequest& r) {
   const int parts = parts_for(p.count, double(p.inner) + 4);
   return make_plan(p, {{sort_ids, 1}, {sum_runs, parts}}, UniqueLayout{p.count}.bytes());
 }
-// How `ids` point along an axis of what is `full`.
-static AlongParams along_axis(const KernelRequest& r, const TensorSpec& ids, const Shape& full, DType dtype) {
-  int64_t axis = r.attrs.integer("axis");
-  if (axis < 0) axis += int64_t(full.size());
-  AlongParams p;
-  p.n = full[size_t(axis)];
-  p.picks = ids.shape[size_t(axis)];
-  p.ids = ids.dtype;
-  p.dtype = dtype;
-  for (int64_t i = 0; i < int64_t(full.size()); ++i)
-    if (i != axis) (i < axis ? p.outer : p.inner) *= full[size_t(i)];
-  return p;
-}
 KernelPlan plan_take_along_axis(const KernelRequest& r) {
-  const AlongParams p = along_axis(r, r.inputs[1], r.inputs[0].shape, r.inputs[0].dtype);
+  const AlongParams p{along_axis(r, r.inputs[1].shape, r.inputs[0].shape), r.inputs[1].dtype, r.inputs[0].dtype};
   return make_plan(p, {{run_take_along, parts_for(p.outer * p.picks * p.inner, 8)}});
 }
 KernelPlan plan_put_along_axis(const KernelRequest& r) {
-  const AlongParams p = along_axis(r, r.inputs[0], r.outputs[0].shape, r.inputs[1].dtype);
+  const AlongParams p{along_axis(r, r.inputs[0].shape, r.outputs[0].shape), r.inputs[0].dtype, r.inputs[1].dtype};
   if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
   return make_plan(p, {{run_put_along, parts_for(p.outer, double((p.n + 8 * p.picks) * p.inner))}});
 }

@@ -1,74 +1,115 @@
-// softmax and log_softmax along the last axis, and the cross-entropy of classes given by number: a block a row.
+// softmax and log_softmax along the last axis, and the cross-entropy of classes given by number. A row of -inf gives
+// zeros, whose logarithm is -inf.
 #pragma once
-#include "core.cuh"
+#include "rows.cuh"
 
-template <class T>
-__device__ __forceinline__ T row_max(const T* x, i64 n) {
-  T most = -infinity<T>();
-  for (i64 i = threadIdx.x; i < n; i += blockDim.x) most = Max()(most, x[i]);
-  return block_reduce(most, Max());
-}
-template <class T>
-__device__ __forceinline__ T row_exp_sum(const T* x, i64 n, T most) {
-  T sum = 0;
-  for (i64 i = threadIdx.x; i < n; i += blockDim.x) sum += exp(x[i] - most);
-  return block_reduce(sum, Add());
-}
+/// The largest element of a row, and the sum of exp(x - top), which is NaN where an element is NaN or +inf. With
+/// kReplace, registers hold these exponentials afterwards.
+template <class T, int kLanes, int kEach, bool kReplace>
+struct Exponentials : Elements<T, kLanes, kEach> {
+  using W = Wide<T>;
+  W top = -infinity<W>(), sum = 0;
 
-template <class T>
-__global__ void softmax_rows(Run run, const T* x, T* y, i64 rows, i64 n) {
-  if (run.halted()) return;
-  for (i64 r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T* from = x + r * n;
-    const T most = row_max(from, n);
-    T sum = 0;
-    for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
-      const T e = exp(from[i] - most);
-      y[r * n + i] = e;
+  __device__ __forceinline__ Exponentials(const T* row, i64 n) : Elements<T, kLanes, kEach>(row, n) {
+    if constexpr (kEach != 0)
+      sum_held(n);
+    else
+      sum_read(n);
+  }
+  __device__ __forceinline__ bool nothing() const { return top == -infinity<W>(); }
+  __device__ __forceinline__ W exponential(int k, i64 i) const {
+    return kReplace && kEach != 0 ? this->held[k] : exp((*this)(k, i) - top);
+  }
+
+ private:
+  __device__ __forceinline__ void sum_held(i64 n) {
+    for_columns<kLanes, kEach>(n, [&](int k, i64) { top = Max()(top, this->held[k]); });
+    top = Team<kLanes>::reduce(top, Max());
+    for_columns<kLanes, kEach>(n, [&](int k, i64) {
+      const W e = exp(this->held[k] - top);
+      if (kReplace) this->held[k] = e;
       sum += e;
-    }
-    sum = block_reduce(sum, Add());
-    for (i64 i = threadIdx.x; i < n; i += blockDim.x) y[r * n + i] /= sum;
+    });
+    sum = Team<kLanes>::reduce(sum, Add());
   }
+  // Reads the row once: each larger element scales the sum before it (Milakov and Gimelshein 2018).
+  __device__ __forceinline__ void sum_read(i64 n) {
+    for_columns<kLanes, kEach>(n, [&](int, i64 i) {
+      const W v = widen(this->x[i]);
+      if (v == -infinity<W>()) return;
+      const bool more = !(v <= top);  // NaN, too
+      const W e = exp(more ? top - v : v - top);
+      sum = more ? sum * e + 1 : sum + e;
+      if (more) top = v;
+    });
+    const W mine = top;
+    top = Team<kLanes>::reduce(top, Max());
+    if (mine != top) sum *= exp(mine - top);
+    sum = Team<kLanes>::reduce(sum, Add());
+    if (top == infinity<W>()) sum = not_a_number<W>();
+  }
+};
+
+template <class T, int kLanes, int kEach>
+__global__ void __launch_bounds__(kRowThreads) softmax_rows(Run run, const T* x, T* y, i64 rows, i64 n) {
+  if (run.halted()) return;
+  Team<kLanes>::for_rows(rows, [&](i64 r, bool inside) {
+    const i64 columns = inside ? n : 0;
+    const Exponentials<T, kLanes, kEach, true> row(x + r * n, columns);
+    const Wide<T> scale = 1 / row.sum;
+    for_columns<kLanes, kEach>(columns, [&](int k, i64 i) {
+      y[r * n + i] = narrow<T>(row.nothing() ? Wide<T>(0) : row.exponential(k, i) * scale);
+    });
+  });
 }
 
-template <class T>
-__global__ void log_softmax_rows(Run run, const T* x, T* y, i64 rows, i64 n) {
+template <class T, int kLanes, int kEach>
+__global__ void __launch_bounds__(kRowThreads) log_softmax_rows(Run run, const T* x, T* y, i64 rows, i64 n) {
   if (run.halted()) return;
-  for (i64 r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T most = row_max(x + r * n, n);
-    const T shift = most + log(row_exp_sum(x + r * n, n, most));
-    for (i64 i = threadIdx.x; i < n; i += blockDim.x) y[r * n + i] = x[r * n + i] - shift;
-  }
+  Team<kLanes>::for_rows(rows, [&](i64 r, bool inside) {
+    const i64 columns = inside ? n : 0;
+    const Exponentials<T, kLanes, kEach, false> row(x + r * n, columns);
+    const Wide<T> shift = row.nothing() ? Wide<T>(0) : row.top + log(row.sum);
+    for_columns<kLanes, kEach>(columns, [&](int k, i64 i) { y[r * n + i] = narrow<T>(row(k, i) - shift); });
+  });
 }
 
-template <class T, class I>
-__global__ void cross_entropy_rows(Run run, const T* x, const I* labels, T* y, i64 rows, i64 n) {
-  if (run.halted()) return;
-  for (i64 r = blockIdx.x; r < rows; r += gridDim.x) {
-    const i64 label = labels[r];
-    if (label < 0 || label >= n) {
-      if (threadIdx.x == 0) run.fail(r);
-      continue;
-    }
-    const T most = row_max(x + r * n, n);
-    const T sum = row_exp_sum(x + r * n, n, most);
-    if (threadIdx.x == 0) y[r] = log(sum) + most - x[r * n + label];
-  }
+/// The row's label, or -1 where there is no row or its label is refused.
+template <class I>
+__device__ __forceinline__ i64 label_at(const Run& run, const I* labels, i64 r, bool inside, i64 n, int lane) {
+  if (!inside) return -1;
+  const i64 label = labels[r];
+  if (label >= 0 && label < n) return label;
+  if (lane == 0) run.fail(r);
+  return -1;
 }
 
-template <class T, class I>
-__global__ void cross_entropy_grad_rows(Run run, const T* x, const I* labels, const T* dy, T* dx, i64 rows, i64 n) {
+template <class T, class I, int kLanes, int kEach>
+__global__ void __launch_bounds__(kRowThreads)
+    cross_entropy_rows(Run run, const T* x, const I* labels, T* y, i64 rows, i64 n) {
   if (run.halted()) return;
-  for (i64 r = blockIdx.x; r < rows; r += gridDim.x) {
-    const i64 label = labels[r];
-    if (label < 0 || label >= n) {
-      if (threadIdx.x == 0) run.fail(r);
-      continue;
-    }
-    const T most = row_max(x + r * n, n);
-    const T sum = row_exp_sum(x + r * n, n, most);
-    for (i64 i = threadIdx.x; i < n; i += blockDim.x)
-      dx[r * n + i] = (exp(x[r * n + i] - most) / sum - T(i == label)) * dy[r];
-  }
+  Team<kLanes>::for_rows(rows, [&](i64 r, bool inside) {
+    const int lane = Team<kLanes>::lane();
+    const i64 label = label_at(run, labels, r, inside, n, lane);
+    const Exponentials<T, kLanes, kEach, false> row(x + r * n, label < 0 ? 0 : n);
+    if (label < 0 || lane != 0) return;
+    const Wide<T> loss = row.top + log(row.sum) - widen(x[r * n + label]);
+    y[r] = narrow<T>(row.nothing() ? infinity<Wide<T>>() : loss);
+  });
+}
+
+template <class T, class I, int kLanes, int kEach>
+__global__ void __launch_bounds__(kRowThreads)
+    cross_entropy_grad_rows(Run run, const T* x, const I* labels, const T* dy, T* dx, i64 rows, i64 n) {
+  if (run.halted()) return;
+  Team<kLanes>::for_rows(rows, [&](i64 r, bool inside) {
+    const i64 label = label_at(run, labels, r, inside, n, Team<kLanes>::lane());
+    const i64 columns = label < 0 ? 0 : n;
+    const Exponentials<T, kLanes, kEach, true> row(x + r * n, columns);
+    const Wide<T> slope = inside ? widen(dy[r]) : Wide<T>(0), scale = slope / row.sum;
+    for_columns<kLanes, kEach>(columns, [&](int k, i64 i) {
+      const Wide<T> p = row.nothing() ? Wide<T>(0) : row.exponential(k, i) * scale;
+      dx[r * n + i] = narrow<T>(i == label ? p - slope : p);
+    });
+  });
 }

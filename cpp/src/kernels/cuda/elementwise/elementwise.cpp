@@ -28,6 +28,11 @@ std::string element(const Axes& axes, size_t k) {
   return concat_text(p, "[offset_of<", axes.rank(), ", Index>(i, sizes, strides", k, ")]");
 }
 
+// A cast to float16 or bfloat16: the number stays a float in its register.
+bool rounds(const EwInstr& in) {
+  return Ew(in.op) == Ew::cast_ && (in.b == int(DType::f16) || in.b == int(DType::bf16));
+}
+
 // The kernel, whose parameters follow what launch() passes.
 std::string print(const KernelRequest& r, const Axes& axes, const Group& g) {
   std::ostringstream s;
@@ -47,20 +52,33 @@ std::string print(const KernelRequest& r, const Axes& axes, const Group& g) {
   s << "#pragma unroll " << kUnroll << "\n  for (i64 at = first_index(); at < n; at += index_stride()) {\n"
     << "    const Index i = Index(at);\n";
   for (size_t k = 0; k < inputs; ++k) {
-    const char* type = g.type ? g.type : type_name(r.inputs[k].dtype);
-    s << "    const " << type << " r" << k << " = " << type << "(" << element(axes, k) << ");\n";
+    const std::string value = element(axes, k);
+    if (g.type)
+      s << "    const " << g.type << " r" << k << " = " << g.type << "(widen(" << value << "));\n";
+    else
+      s << "    const auto r" << k << " = " << value << ";\n";
   }
   for (size_t c = 0; c < g.code.size(); ++c) {
     const EwInstr& in = g.code[c];
     const EwInfo& info = kEwInfo[in.op];
     const int operands[] = {in.a, in.b, in.c};
-    s << "    const auto r" << inputs + c << " = ew::" << info.name << "(";
+    s << "    const auto r" << inputs + c << " = ";
+    if (rounds(in)) {
+      s << "widen(narrow<" << type_name(DType(in.b)) << ">(r" << in.a << "));\n";
+      continue;
+    }
+    s << "ew::" << info.name << "(";
     for (int a = 0; a < info.arity; ++a) s << (a ? ", r" : "r") << operands[a];
     s << ");\n";
   }
   for (size_t j = 0; j < g.results.size(); ++j) {
-    const bool truth = r.outputs[j].dtype == DType::boolean;
-    s << "    if (q" << j << ") q" << j << "[i] = r" << g.results[j] << (truth ? " != 0" : "") << ";\n";
+    const DType to = r.outputs[j].dtype;
+    const std::string value = concat_text("r", g.results[j]);
+    s << "    if (q" << j << ") q" << j << "[i] = ";
+    if (g.type && to != DType::boolean)
+      s << "narrow<" << type_name(to) << ">(" << value << ");\n";
+    else
+      s << value << (to == DType::boolean ? " != 0" : "") << ";\n";
   }
   s << "  }\n}\n";
   return s.str();
