@@ -63,7 +63,9 @@ if [ -z "$toy" ]; then
   wait "$rates"
   HB_CUDA_PATH=$(python3 "$here/environment.py" libraries)
 else
-  HB_CUDA_PATH=$PWD/$build/fake_cuda
+  HB_CUDA_PATH=$(realpath "$build")/fake_cuda
+  HB_CUDA_PATH+=:$HB_CUDA_PATH/libraries
+  export OMP_NUM_THREADS=1
   part "torch's rates" 60 "$HB_PEER_PYTHON" "$here/rates_torch.py" --toy
 fi
 export HB_CUDA_PATH PYTHONPATH=$PWD/build/gpu-site
