@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 toy=${1:-}
 [ -z "$toy" ] || [ "$toy" = --toy ] || { echo "usage: bench/gpu.sh [--toy]"; exit 2; }
 budget=${HB_BENCH_SECONDS:-470}
+patience=1
+[ -z "$toy" ] || { budget=${HB_BENCH_SECONDS:-7200}; patience=20; }
 build=${HB_BENCH_BUILD:-build/gpu}
 cores=${HB_BENCH_CORES:-$(nproc)}
 here=$PWD/bench/gpu
@@ -19,7 +21,7 @@ mkdir -p "$OUT" "$HB_BENCH_PARTS"
 exec > >(tee "$OUT/log.txt") 2>&1
 
 part() {  # part NAME SECONDS COMMAND..: under a limit, which is no more than what is left
-  local name=$1 limit=$2 start=$SECONDS left=$((budget - SECONDS)) status
+  local name=$1 limit=$(($2 * patience)) start=$SECONDS left=$((budget - SECONDS)) status
   shift 2
   [ "$left" -gt 5 ] || { echo "== $name: no time is left for it"; return 1; }
   [ "$limit" -lt "$left" ] || limit=$left
@@ -27,6 +29,7 @@ part() {  # part NAME SECONDS COMMAND..: under a limit, which is no more than wh
   timeout -k 5 "$limit" "$@"
   status=$?
   echo "== $name: exit $status after $((SECONDS - start)) s$([ $status != 124 ] || echo ', cut off at its limit')"
+  [ $status = 0 ] || echo "$name" >>"$HB_BENCH_PARTS/failed"
   return $status
 }
 report() { python3 "$here/report.py" $toy "$@"; }
@@ -97,3 +100,4 @@ report
 part profiles 50 python3 "$here/profiles.py" $toy
 report --show
 echo "all parts have ended after $SECONDS s"
+[ ! -e "$HB_BENCH_PARTS/failed" ] || { echo "failed or cut off: $(paste -sd, "$HB_BENCH_PARTS/failed")"; exit 1; }

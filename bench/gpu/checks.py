@@ -14,9 +14,9 @@ from typing import Any
 
 os.environ.setdefault("HB_NUM_THREADS", "1")
 import numpy as np  # noqa: E402
+from environment import write  # noqa: E402
 
 import hornbeam as hb  # noqa: E402
-from environment import write  # noqa: E402
 from hornbeam import _core, ops  # noqa: E402
 from hornbeam.core.tensor import to_tensor  # noqa: E402
 from hornbeam.core.trace import Trace  # noqa: E402
@@ -63,9 +63,7 @@ def check(name: str, runs: int = 3) -> tuple[str, float, str]:
         graph = graph_of(case)
         want = _core.Executable(graph, device="cpu").run(case.arrays)
         gpu = _core.Executable(graph, device="gpu")
-        worst = max(
-            difference(g, w) for _ in range(runs) for g, w in zip(gpu.run(case.arrays), want, strict=True)
-        )
+        worst = max(difference(g, w) for _ in range(runs) for g, w in zip(gpu.run(case.arrays), want, strict=True))
     except Exception as e:  # the others are still of interest
         return name, float("inf"), f"{type(e).__name__}: {e}"
     limit = max(1e-5, 8 * case.tol)
@@ -101,12 +99,18 @@ STREAMS = {
 ROUNDED = ("normal",)  # computed from the stream with functions that may round otherwise
 
 
+def drawn_on(device: str, draw: Any) -> list[Any]:
+    """A few, many, and an odd number of random numbers."""
+    hb.config.set_device(device)
+    return [np.asarray(draw(n)) for n in (1, 1000, 4099)]
+
+
 def check_streams(toy: bool) -> bool:
     """Random numbers on both devices."""
-    results = {}
+    results: dict[str, str] = {}
     for name, draw in STREAMS.items():
         try:
-            want, got = ([np.asarray(draw(n)) for n in (1, 1000, 4099)] for _ in [on("cpu"), on("gpu")])
+            want, got = (drawn_on(device, draw) for device in ("cpu", "gpu"))
             worst = max(map(difference, got, want))
             equal = all(np.array_equal(g, w) for g, w in zip(got, want, strict=True))
             results[name] = "equal bits" if equal else f"differs by {worst:.3g}"
@@ -115,14 +119,9 @@ def check_streams(toy: bool) -> bool:
         except Exception as e:
             results[name] = f"{type(e).__name__}: {e}, which it must not"
         print(f"random {name}: {results[name]}")
-    on(None)
+    hb.config.set_device(None)
     write("streams", results)
     return not any("must not" in said for said in results.values())
-
-
-def on(device: str | None) -> None:
-    """Computes there from now on."""
-    hb.config.set_device(device)
 
 
 def check_digits(toy: bool) -> bool:
@@ -134,9 +133,9 @@ def check_digits(toy: bool) -> bool:
     except ImportError as e:
         print(f"digits: left out: {e}")
         return True
-    results = {}
+    results: dict[str, dict[str, float]] = {}
     for device in ("gpu", "cpu"):
-        on(device)
+        hb.config.set_device(device)
         start = time.perf_counter()
         if toy:
             results[device] = toy_digits(digits)
@@ -144,7 +143,7 @@ def check_digits(toy: bool) -> bool:
             results[device] = {"accuracy": digits.train(seed=0)[2]}
         results[device]["seconds"] = time.perf_counter() - start
         print(f"digits on the {device}: {results[device]}")
-    on(None)
+    hb.config.set_device(None)
     write("digits", results)
     key = "loss" if toy else "accuracy"
     return abs(results["gpu"][key] - results["cpu"][key]) < (1e-3 if toy else 0.02)

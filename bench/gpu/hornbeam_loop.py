@@ -6,11 +6,11 @@ import pathlib
 import sys
 from typing import Any
 
+import large
 import numpy as np
+from loops import LARGE, TOY_BATCH, TOY_BATCHES, TOY_LENGTH, Loop
 
 import hornbeam as hb
-import large
-from loops import LARGE, TOY_BATCH, TOY_BATCHES, TOY_LENGTH, Loop
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 STEPS = 40  # of an epoch, at least: what an epoch costs is little beside them

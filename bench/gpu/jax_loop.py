@@ -8,10 +8,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-
 import jax_models as models
 import large
+import numpy as np
 from loops import LARGE, TOY_BATCH, TOY_BATCHES, TOY_LENGTH, Loop
 
 Update = Callable[[Any, Any, Any, Any], Any]

@@ -9,10 +9,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import large
 import numpy as np
 from jax import lax
-
-import large
 
 Params = dict[str, Any]
 Loss = Callable[[Params, Any, Any], Any]
@@ -57,7 +56,10 @@ class Maker:
         wide = x.astype(jnp.float32)
         centred = wide - wide.mean(-1, keepdims=True)
         y = centred * lax.rsqrt((centred * centred).mean(-1, keepdims=True) + 1e-5)
-        gamma, beta = self.get(f"{name}.gamma", (x.shape[-1],), fill=1), self.get(f"{name}.beta", (x.shape[-1],), fill=0)
+        gamma, beta = (
+            self.get(f"{name}.gamma", (x.shape[-1],), fill=1),
+            self.get(f"{name}.beta", (x.shape[-1],), fill=0),
+        )
         return (y * gamma + beta).astype(self.compute)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+from typing import Any
 
 os.environ["HB_DEVICE"] = "gpu"
-import hornbeam as hb  # noqa: E402
 import large  # noqa: E402
 from environment import write  # noqa: E402
 from loops import LARGE  # noqa: E402
+
+import hornbeam as hb  # noqa: E402
 
 REPEATS = 5
 
@@ -18,7 +20,7 @@ REPEATS = 5
 def main() -> None:
     """Profiles both."""
     toy = "--toy" in sys.argv
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     with (pathlib.Path(os.environ["OUT"]) / "profiles.txt").open("w") as out:
         for name in LARGE:
             try:
@@ -39,6 +41,7 @@ def main() -> None:
             shares = ", ".join(f"{op} {s / profile.seconds:.0%}" for op, s in list(ordered.items())[:8])
             print(f"{name}: {profile.seconds * 1e3:.3g} ms: {shares}", flush=True)
     write("profiles", results)
+    sys.exit(any("problem" in found for found in results.values()))
 
 
 if __name__ == "__main__":

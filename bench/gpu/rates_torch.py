@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch.nn import functional as F
-
 import rate_cases
+import torch
 from environment import write
+from torch.nn import functional as F
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
@@ -24,7 +23,7 @@ def seconds(work: Callable[[], Any], repeats: int) -> float:
     """The median of single runs, by the device's own events."""
     for _ in range(3):
         work()
-    times = []
+    times: list[float] = []
     for _ in range(repeats):
         if CUDA:
             begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
@@ -71,25 +70,33 @@ def kernels(toy: bool) -> dict[str, Callable[[], Any]]:
     }
 
 
+def copy_rate(n: int, repeats: int) -> float:
+    """GB/s read and written by a copy on the device."""
+    a = torch.rand(n, device=DEVICE)
+    b = torch.empty_like(a)
+    return 8 * n / seconds(lambda: b.copy_(a), repeats) / 1e9
+
+
+def product_rate(n: int, dtype: Any, repeats: int) -> float:
+    """TFLOP/s of a square product."""
+    p, q = (torch.randn(n, n, device=DEVICE, dtype=dtype) for _ in range(2))
+    return 2.0 * n**3 / seconds(lambda: p @ q, repeats) / 1e12
+
+
 def main() -> None:
     """Times all and writes them."""
     toy = "--toy" in sys.argv
     rows, columns = rate_cases.shape(toy)
     n = rows * columns
     repeats = 2 if toy else REPEATS
-    a = torch.rand(4 * n, device=DEVICE)
-    b = torch.empty_like(a)
-    copy = 8 * len(a) / seconds(lambda: b.copy_(a), repeats) / 1e9
-    del a, b
+    copy = copy_rate(4 * n, repeats)
     memory = {}
     for name, work in kernels(toy).items():
         memory[name] = rate_cases.MEMORY[name] * n / seconds(work, repeats) / 1e9
     products = {}
     for name, (dtype, tf32, size) in rate_cases.PRODUCTS.items():
         torch.backends.cuda.matmul.allow_tf32 = tf32
-        size = rate_cases.size(size, toy)
-        p, q = (torch.randn(size, size, device=DEVICE, dtype=getattr(torch, dtype)) for _ in range(2))
-        products[name] = 2.0 * size**3 / seconds(lambda p=p, q=q: p @ q, repeats) / 1e12
+        products[name] = product_rate(rate_cases.size(size, toy), getattr(torch, dtype), repeats)
     write("rates_torch", {"copy": copy, "memory": memory, "products": products})
     if not os.environ.get("HB_BENCH_QUIET"):
         print(f"copy {copy:.0f} GB/s, {memory}")

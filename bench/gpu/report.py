@@ -58,7 +58,9 @@ def checks(found: Found) -> list[str]:
         lines.append(f"- op cases beside the CPU: {p['cases'] - len(p['failures'])} of {p['cases']} agree")
         lines += [f"  - {name}: {problem}" for name, problem in list(p["failures"].items())[:20]]
     if "streams" in found:
-        lines.append("- random numbers beside the CPU's: " + ", ".join(f"{k}: {v}" for k, v in found["streams"].items()))
+        lines.append(
+            "- random numbers beside the CPU's: " + ", ".join(f"{k}: {v}" for k, v in found["streams"].items())
+        )
     for device, said in found.get("digits", {}).items():
         lines.append(f"- digits on the {device}: " + ", ".join(f"{k} {v:.4g}" for k, v in said.items()))
     for tool in ("memcheck", "racecheck"):
@@ -76,7 +78,7 @@ def best_ratio(row: Found) -> float | None:
     if not peers or "hornbeam" not in timed:
         return None
     rounds = range(min(map(len, timed.values())))
-    return statistics.median(min(timed[f][i] for f in peers) / timed["hornbeam"][i] for i in rounds)
+    return float(statistics.median(min(timed[f][i] for f in peers) / timed["hornbeam"][i] for i in rounds))
 
 
 def steps(found: Found) -> list[str]:

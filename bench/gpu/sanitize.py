@@ -17,7 +17,9 @@ from environment import write
 HERE = pathlib.Path(__file__).resolve().parent
 GROUP = 12
 SECONDS = 95  # the last group must have begun before
-RACES = re.compile(r"^(softmax|layer_norm|batch_norm|sum|mean|max|matmul|conv|lstm|gru|attention|cumsum|sort|top_k|argmax)")
+RACES = re.compile(
+    r"^(softmax|layer_norm|batch_norm|sum|mean|max|matmul|conv|lstm|gru|attention|cumsum|sort|top_k|argmax)"
+)
 
 
 def names(tool: str) -> list[str]:
@@ -43,7 +45,16 @@ def main() -> None:
             if time.perf_counter() - start > SECONDS:
                 break
             group = todo[at : at + GROUP]
-            command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", "--print-limit", "20", sys.executable]
+            command = [
+                "compute-sanitizer",
+                "--tool",
+                tool,
+                "--error-exitcode",
+                "9",
+                "--print-limit",
+                "20",
+                sys.executable,
+            ]
             command += [str(HERE / "checks.py"), "ops", f"--only={','.join(group)}"]
             env = {**os.environ, "HB_BENCH_PARTS": os.environ["HB_BENCH_PARTS"] + f"/{tool}"}
             done = subprocess.run(command, capture_output=True, text=True, env=env)

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import large
 import torch
+from loops import LARGE, SMALL, TOY_BATCH, TOY_BATCHES, TOY_LENGTH, Loop
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-import large
-from loops import LARGE, SMALL, TOY_BATCH, TOY_BATCHES, TOY_LENGTH, Loop
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
