@@ -39,3 +39,26 @@ def test_halves(case, dtype):
         else:
             scale = np.abs(want[np.isfinite(want)]).max(initial=1e-3)
             np.testing.assert_allclose(got, want, rtol=2 * SPACING[dtype], atol=SPACING[dtype] * scale)
+
+
+LONG = {
+    "sum": lambda x: ops.sum(x, axis=-1),
+    "mean of columns": lambda x: ops.mean(x, axis=0),
+    "softmax": ops.softmax,
+    "cumsum": lambda x: ops.cumsum(x, axis=-1),
+    "variance": lambda x: ops.var(x, axis=-1),
+    "matmul": lambda x: ops.matmul(x, ops.transpose(x)),
+    "attention": lambda x: ops.dot_product_attention(*[ops.reshape(x, (1, -1, 1, 5))] * 3),
+}
+
+
+@pytest.mark.parametrize("dtype", list(SPACING))
+@pytest.mark.parametrize("name", list(LONG))
+def test_long_sums_are_float32_s(name, dtype):
+    """3,005 numbers, which added up in their own dtype would stand still long before the end."""
+    x = np.random.default_rng(1).uniform(0.5, 1.5, (4, 3005)).astype("float32")
+    with Trace() as trace:
+        y = ops.cast(LONG[name](ops.cast(trace.input("x", "float32", x.shape), dtype)), "float32")
+        trace.graph.output("y", trace.value_of(y))
+    want, got = (_core.Executable(trace.graph, device=d).run([x])[0] for d in ("cpu", "gpu"))
+    np.testing.assert_allclose(got, want, rtol=2 * SPACING[dtype])
