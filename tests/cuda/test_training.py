@@ -231,7 +231,7 @@ def test_threads_predict_at_once():
         try:
             for _ in range(5):
                 np.testing.assert_array_equal(model.predict_on_batch(x), want)
-        except Exception as e:  # noqa: BLE001: reported below
+        except Exception as e:
             failed.append(e)
 
     threads = [threading.Thread(target=predict) for _ in range(4)]
