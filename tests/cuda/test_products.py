@@ -66,6 +66,15 @@ def test_every_way_to_lie(a_shape, b_shape, dtype):
             close(on_gpu(matmul(ta, tb), arrays), want)
 
 
+@pytest.mark.parametrize("dtype, eps", [("float16", 2**-10), ("bfloat16", 2**-7)])
+@pytest.mark.parametrize("a_shape, b_shape", [((70, 150), (150, 67)), ((70, 9), (9, 1)), ((20, 3000), (3000, 30))])
+def test_halves_are_added_up_in_float32(a_shape, b_shape, dtype, eps):
+    arrays = [drawn(a_shape, "float32", 0), drawn(b_shape, "float32", 1)]
+    a, b = (ops.cast(ops.cast(x, dtype), "float32").numpy() for x in arrays)
+    got = on_gpu(lambda x, y: ops.cast(ops.matmul(ops.cast(x, dtype), ops.cast(y, dtype)), "float32"), arrays)
+    np.testing.assert_allclose(got, a @ b, rtol=eps, atol=1e-5)
+
+
 def test_more_uneven_matrices_than_calls_are_made_for():
     a, b = drawn((2, 1, 2, 1, 2, 1, 2, 3, 5), "float32", 0), drawn((1, 2, 1, 2, 1, 2, 1, 5, 2), "float32", 1)
     close(on_gpu(ops.matmul, [a, b]), a @ b)
