@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import hornbeam as hb
 from hornbeam import _core, ops
 from hornbeam.core.tensor import emit1
 from hornbeam.core.trace import Trace
@@ -73,6 +74,18 @@ def test_halves_are_added_up_in_float32(a_shape, b_shape, dtype, eps):
     a, b = (ops.cast(ops.cast(x, dtype), "float32").numpy() for x in arrays)
     got = on_gpu(lambda x, y: ops.cast(ops.matmul(ops.cast(x, dtype), ops.cast(y, dtype)), "float32"), arrays)
     np.testing.assert_allclose(got, a @ b, rtol=eps, atol=1e-5)
+
+
+def test_tf32_is_a_choice():
+    """Where it is made, float32 may lose bits, if the library rounds; float64 never does."""
+    a, b = drawn((70, 150), "float32", 0), drawn((150, 67), "float32", 1)
+    try:
+        hb.config.enable_tf32()
+        np.testing.assert_allclose(on_gpu(ops.matmul, [a, b]), a @ b, atol=150 * 2**-10)
+        close(on_gpu(ops.matmul, [a.astype("float64"), b.astype("float64")]), a.astype("float64") @ b)
+    finally:
+        hb.config.enable_tf32(False)
+    close(on_gpu(ops.matmul, [a, b]), a @ b)
 
 
 def test_more_uneven_matrices_than_calls_are_made_for():
