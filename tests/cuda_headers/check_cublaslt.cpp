@@ -5,7 +5,6 @@
 #include "same_abi.hpp"
 
 namespace lt = hornbeam::cuda::lt;
-using hornbeam::cuda::Blas;
 
 SAME_VALUE(lt::Status::success, CUBLAS_STATUS_SUCCESS);
 SAME_VALUE(lt::Status::not_supported, CUBLAS_STATUS_NOT_SUPPORTED);
@@ -37,17 +36,5 @@ static_assert(offsetof(lt::Found, workspace) == offsetof(cublasLtMatmulHeuristic
 static_assert(offsetof(lt::Found, status) == offsetof(cublasLtMatmulHeuristicResult_t, state));
 static_assert(offsetof(lt::Found, waves) == offsetof(cublasLtMatmulHeuristicResult_t, wavesCount));
 
-SAME_ABI(Blas::create, cublasLtCreate);
-SAME_ABI(Blas::destroy, cublasLtDestroy);
-SAME_ABI(Blas::status_string, cublasLtGetStatusString);
-SAME_ABI(Blas::create_layout, cublasLtMatrixLayoutCreate);
-SAME_ABI(Blas::destroy_layout, cublasLtMatrixLayoutDestroy);
-SAME_ABI(Blas::set_layout, cublasLtMatrixLayoutSetAttribute);
-SAME_ABI(Blas::create_desc, cublasLtMatmulDescCreate);
-SAME_ABI(Blas::destroy_desc, cublasLtMatmulDescDestroy);
-SAME_ABI(Blas::set_desc, cublasLtMatmulDescSetAttribute);
-SAME_ABI(Blas::create_preference, cublasLtMatmulPreferenceCreate);
-SAME_ABI(Blas::destroy_preference, cublasLtMatmulPreferenceDestroy);
-SAME_ABI(Blas::set_preference, cublasLtMatmulPreferenceSetAttribute);
-SAME_ABI(Blas::find_algorithms, cublasLtMatmulAlgoGetHeuristic);
-SAME_ABI(Blas::multiply, cublasLtMatmul);
+#define HB_CUBLASLT_FUNCTION(result, name, parameters) SAME_ABI(lt::Functions::name, name);
+HB_CUBLASLT(HB_CUBLASLT_FUNCTION)

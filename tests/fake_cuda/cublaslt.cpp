@@ -300,8 +300,8 @@ int cublasLtMatmul(Context* context, Desc* desc, const void* alpha, const void* 
   if (!algorithm || algorithm->magic != kMagic || algorithm->product != product.key())
     return refuse("the algorithm was not found for this product");
   if (workspace_bytes < algorithm->workspace) return refuse("the workspace is too small");
-  if (algorithm->workspace && (!workspace || reinterpret_cast<uintptr_t>(workspace) % 256))
-    return refuse("the workspace is not aligned to 256 bytes");
+  if (algorithm->workspace && (!workspace || reinterpret_cast<uintptr_t>(workspace) % 16))
+    return refuse("the workspace is not aligned to 16 bytes");
   const void* addresses[] = {a, b, c, d};
   for (int i = 0; i < 4; ++i)
     if (!addresses[i] || reinterpret_cast<uintptr_t>(addresses[i]) % algorithm->alignment[i])

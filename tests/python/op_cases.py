@@ -211,6 +211,9 @@ for _a, _b in [
     ((2, 5, 8), (8, 3)),
     ((2, 5, 8), (2, 8, 3)),
     ((4, 1, 5, 8), (3, 8, 2)),
+    ((2, 1, 2, 3, 4), (3, 1, 4, 5)),
+    ((3, 5, 9), (3, 9, 1)),
+    ((2, 700), (700, 3)),
     ((13,), (13, 3)),
     ((5, 13), (13,)),
 ]:
@@ -222,6 +225,15 @@ case(
     lambda a, b: a.T @ b.T,
     tol=1e-5,
 )
+case(
+    "matmul",
+    lambda a, b: emit1("matmul", [a, b], transpose_a=True),
+    [rnd(2, 1, 8, 5), rnd(3, 8, 4, seed=1)],
+    lambda a, b: a.swapaxes(-1, -2) @ b,
+    tol=1e-5,
+)
+for _dtype in ("int32", "int64", "uint8"):
+    case("matmul", ops.matmul, [ids(1000, 3, 20).astype(_dtype), ids(900, 20, 7).astype(_dtype)], np.matmul, grad=False)
 case(
     "einsum",
     lambda a, b: ops.einsum("bij,bkj->bik", a, b),

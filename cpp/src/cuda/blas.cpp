@@ -3,39 +3,22 @@
 #include "base/check.hpp"
 
 namespace hornbeam::cuda {
-namespace {
-template <class Function>
-void find(const std::function<void*(const char*)>& symbol, const char* name, Function** function) {
-  *function = reinterpret_cast<Function*>(symbol(name));
-  if (!*function) throw Error(concat_text("cuBLASLt was found, but not its function ", name));
-}
-}  // namespace
-
 Blas::~Blas() {
-  if (handle) destroy(handle);
+  if (handle) cublasLtDestroy(handle);
 }
 
-void Blas::check(lt::Status status, const char* what) const {
-  if (status != lt::Status::success) throw Error(concat_text("cuBLASLt failed to ", what, ": ", status_string(status)));
+void Blas::check(lt::Status status, const char* call) const {
+  if (status != lt::Status::success) throw DeviceError(concat_text(call, ": ", cublasLtGetStatusString(status)));
 }
 
 std::unique_ptr<Blas> load_blas(const std::function<void*(const char*)>& symbol) {
   auto blas = std::make_unique<Blas>();
-  find(symbol, "cublasLtCreate", &blas->create);
-  find(symbol, "cublasLtDestroy", &blas->destroy);
-  find(symbol, "cublasLtGetStatusString", &blas->status_string);
-  find(symbol, "cublasLtMatrixLayoutCreate", &blas->create_layout);
-  find(symbol, "cublasLtMatrixLayoutDestroy", &blas->destroy_layout);
-  find(symbol, "cublasLtMatrixLayoutSetAttribute", &blas->set_layout);
-  find(symbol, "cublasLtMatmulDescCreate", &blas->create_desc);
-  find(symbol, "cublasLtMatmulDescDestroy", &blas->destroy_desc);
-  find(symbol, "cublasLtMatmulDescSetAttribute", &blas->set_desc);
-  find(symbol, "cublasLtMatmulPreferenceCreate", &blas->create_preference);
-  find(symbol, "cublasLtMatmulPreferenceDestroy", &blas->destroy_preference);
-  find(symbol, "cublasLtMatmulPreferenceSetAttribute", &blas->set_preference);
-  find(symbol, "cublasLtMatmulAlgoGetHeuristic", &blas->find_algorithms);
-  find(symbol, "cublasLtMatmul", &blas->multiply);
-  blas->check(blas->create(&blas->handle), "start");
+#define HB_CUBLASLT_FUNCTION(result, name, parameters)                \
+  blas->name = reinterpret_cast<decltype(blas->name)>(symbol(#name)); \
+  if (!blas->name) throw DeviceError("cuBLASLt is too old: it has no " #name);
+  HB_CUBLASLT(HB_CUBLASLT_FUNCTION)
+#undef HB_CUBLASLT_FUNCTION
+  blas->check(blas->cublasLtCreate(&blas->handle), "cublasLtCreate");
   return blas;
 }
 }  // namespace hornbeam::cuda

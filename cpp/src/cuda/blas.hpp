@@ -1,5 +1,5 @@
-// cuBLASLt as far as products need it: its types and functions, declared here because nothing of CUDA is there when
-// Hornbeam is built. The values are those of cublasLt.h 12 and 13 (tests/cuda_headers compares them).
+// cuBLASLt as far as products need it. Its types are declared here, since nothing of CUDA is there when Hornbeam is
+// built; tests/cuda_headers compares them with cublasLt.h 12 and 13.
 #pragma once
 
 #include <cstddef>
@@ -46,38 +46,46 @@ struct Found {
   float waves;
   int reserved[4];
 };
+
+// result, name, parameters
+#define HB_CUBLASLT(F)                                                                                               \
+  F(Status, cublasLtCreate, (Handle*))                                                                               \
+  F(Status, cublasLtDestroy, (Handle))                                                                               \
+  F(const char*, cublasLtGetStatusString, (Status))                                                                  \
+  F(Status, cublasLtMatrixLayoutCreate, (Layout*, DataType, uint64_t rows, uint64_t columns, int64_t leading))       \
+  F(Status, cublasLtMatrixLayoutDestroy, (Layout))                                                                   \
+  F(Status, cublasLtMatrixLayoutSetAttribute, (Layout, LayoutAttribute, const void*, size_t))                        \
+  F(Status, cublasLtMatmulDescCreate, (Desc*, Compute, DataType scale))                                              \
+  F(Status, cublasLtMatmulDescDestroy, (Desc))                                                                       \
+  F(Status, cublasLtMatmulDescSetAttribute, (Desc, DescAttribute, const void*, size_t))                              \
+  F(Status, cublasLtMatmulPreferenceCreate, (Preference*))                                                           \
+  F(Status, cublasLtMatmulPreferenceDestroy, (Preference))                                                           \
+  F(Status, cublasLtMatmulPreferenceSetAttribute, (Preference, PreferenceAttribute, const void*, size_t))            \
+  F(Status, cublasLtMatmulAlgoGetHeuristic,                                                                          \
+    (Handle, Desc, Layout a, Layout b, Layout c, Layout d, Preference, int wanted, Found*, int* count))              \
+  F(Status, cublasLtMatmul,                                                                                          \
+    (Handle, Desc, const void* alpha, const void* a, Layout, const void* b, Layout, const void* beta, const void* c, \
+     Layout, void* d, Layout, const Algorithm*, void* workspace, size_t workspace_bytes, void* stream))
+
+struct Functions {
+#define HB_CUBLASLT_FUNCTION(result, name, parameters) result(*name) parameters = nullptr;
+  HB_CUBLASLT(HB_CUBLASLT_FUNCTION)
+#undef HB_CUBLASLT_FUNCTION
+};
 }  // namespace lt
 
-/// The functions, and a handle to the library for the device whose context was current when it was loaded.
-struct Blas {
-  lt::Status (*create)(lt::Handle*);
-  lt::Status (*destroy)(lt::Handle);
-  const char* (*status_string)(lt::Status);
-  lt::Status (*create_layout)(lt::Layout*, lt::DataType, uint64_t rows, uint64_t columns, int64_t leading_dimension);
-  lt::Status (*destroy_layout)(lt::Layout);
-  lt::Status (*set_layout)(lt::Layout, lt::LayoutAttribute, const void* value, size_t bytes);
-  lt::Status (*create_desc)(lt::Desc*, lt::Compute, lt::DataType scale);
-  lt::Status (*destroy_desc)(lt::Desc);
-  lt::Status (*set_desc)(lt::Desc, lt::DescAttribute, const void* value, size_t bytes);
-  lt::Status (*create_preference)(lt::Preference*);
-  lt::Status (*destroy_preference)(lt::Preference);
-  lt::Status (*set_preference)(lt::Preference, lt::PreferenceAttribute, const void* value, size_t bytes);
-  lt::Status (*find_algorithms)(lt::Handle, lt::Desc, lt::Layout a, lt::Layout b, lt::Layout c, lt::Layout d,
-                                lt::Preference, int wanted, lt::Found*, int* found);
-  lt::Status (*multiply)(lt::Handle, lt::Desc, const void* alpha, const void* a, lt::Layout, const void* b, lt::Layout,
-                         const void* beta, const void* c, lt::Layout, void* d, lt::Layout, const lt::Algorithm*,
-                         void* workspace, size_t workspace_bytes, void* stream);
-
+/// The library as one device uses it.
+struct Blas : lt::Functions {
   lt::Handle handle = nullptr;
 
   Blas() = default;
   Blas(const Blas&) = delete;
   ~Blas();
-  /// Throws Error with the library's words when a call failed.
-  void check(lt::Status status, const char* what) const;
+  /// Throws DeviceError with the library's words when a call failed.
+  void check(lt::Status status, const char* call) const;
 };
 
-/// `symbol` finds a function of the opened library by its name, or gives null. Throws Error for one that is missing,
-/// and when the library does not work on the device.
+/// For the device whose context is current; `symbol` finds a function of the open library, or gives null. Throws
+/// DeviceError when one is missing, or the library does not start.
 std::unique_ptr<Blas> load_blas(const std::function<void*(const char*)>& symbol);
 }  // namespace hornbeam::cuda

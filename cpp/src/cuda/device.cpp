@@ -7,9 +7,13 @@
 
 #include "base/check.hpp"
 #include "base/guard.hpp"
+#include "hornbeam/log.hpp"
 
 namespace hornbeam::cuda {
 namespace {
+const LibraryName kBlas = {
+    "cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, "Install it with: pip install \"hornbeam[cuda]\""};
+const LibraryName kDnn = {"cuDNN", {"libcudnn.so.9"}, "Install it with: pip install \"hornbeam[cuda]\""};
 constexpr unsigned kNonBlocking = 1;   // of streams: they do not wait for the default stream
 constexpr size_t kMostCompilers = 16;  // threads that compile
 
@@ -28,6 +32,19 @@ DeviceInfo info_of(const Driver& d, int index) {
   info.arch = 10 * attribute(d, DeviceAttribute::major, index) + attribute(d, DeviceAttribute::minor, index);
   d.check(d.cuDeviceTotalMem_v2(&info.bytes, index), "cuDeviceTotalMem");
   return info;
+}
+// A library that a device can do without, slower; its functions are found as long as the process runs.
+template <class Functions>
+std::unique_ptr<const Functions> optional(
+    const LibraryName& name, std::unique_ptr<Functions> (*load)(const std::function<void*(const char*)>&)) {
+  try {
+    const Library library(name);
+    return load([&](const char* function) { return library.find(function); });
+  } catch (const Error& e) {
+    log_message(LogLevel::warning,
+                concat_text("kernels of Hornbeam's own take the place of ", name.what, "'s: ", e.what()));
+    return nullptr;
+  }
 }
 }  // namespace
 
@@ -63,6 +80,8 @@ Device::Device(const DeviceInfo& info) : info_(info) {
   use();
   d.check(d.cuStreamCreate(&stream_, kNonBlocking), "cuStreamCreate");
   d.check(d.cuStreamCreate(&capture_stream_, kNonBlocking), "cuStreamCreate");
+  blas_ = optional(kBlas, load_blas);
+  dnn_ = optional(kDnn, load_dnn);
   multiprocessors_ = attribute(d, DeviceAttribute::multiprocessors, device);
   shared_bytes_ = attribute(d, DeviceAttribute::shared_bytes_opt_in, device);
 }

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "cuda/blas.hpp"
 #include "cuda/compiler.hpp"
+#include "cuda/dnn.hpp"
 #include "cuda/driver.hpp"
 
 namespace hornbeam::cuda {
@@ -38,6 +40,9 @@ class Device {
   const DeviceInfo& info() const { return info_; }
   int multiprocessors() const { return multiprocessors_; }
   int64_t shared_bytes() const { return shared_bytes_; }  // that a block may ask for
+  /// cuBLASLt and cuDNN, opened with the device; null where they are not there, and kernels of our own serve instead.
+  const Blas* blas() const { return blas_.get(); }
+  const Dnn* dnn() const { return dnn_.get(); }
   Stream stream() const { return stream_; }
   /// Nothing runs on it: graphs are captured there, while other threads may wait for the other one.
   Stream capture_stream() const { return capture_stream_; }
@@ -73,6 +78,8 @@ class Device {
   Stream stream_ = nullptr, capture_stream_ = nullptr;
   int multiprocessors_ = 1;
   int64_t shared_bytes_ = 48 << 10;
+  std::unique_ptr<const Blas> blas_;
+  std::unique_ptr<const Dnn> dnn_;
   std::mutex loading_;
   std::map<std::pair<std::string, std::string>, Kernel> loaded_;
   std::unique_ptr<Compiler> compiler_;

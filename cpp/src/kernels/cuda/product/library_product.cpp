@@ -10,8 +10,8 @@
 namespace hornbeam::cuda {
 namespace {
 constexpr uint64_t kMostWorkspace = 32 << 20;
-constexpr int64_t kMostCalls = 32;   // for a batch that is not evenly spaced
-constexpr uint32_t kAlignment = 16;  // bytes: a buffer's start is a multiple; no algorithm asks for more
+constexpr int64_t kMostCalls = 32;  // for a batch that is not evenly spaced
+constexpr uint32_t kAligned = 16;   // bytes: algorithms read so many at once
 constexpr int64_t kMostSize = std::numeric_limits<int32_t>::max();
 
 template <class Body>
@@ -85,12 +85,13 @@ class LibraryProduct {
   LibraryProduct(const Blas& blas, const Product& x, const Spaced& each, const Arithmetic& numbers)
       : blas_(blas),
         numbers_(numbers),
-        desc_(nullptr, blas.destroy_desc),
-        left_(nullptr, blas.destroy_layout),
-        right_(nullptr, blas.destroy_layout),
-        result_(nullptr, blas.destroy_layout) {
+        dtype_(x.dtype),
+        desc_(nullptr, blas.cublasLtMatmulDescDestroy),
+        left_(nullptr, blas.cublasLtMatrixLayoutDestroy),
+        right_(nullptr, blas.cublasLtMatrixLayoutDestroy),
+        result_(nullptr, blas.cublasLtMatrixLayoutDestroy) {
     lt::Desc desc;
-    blas.check(blas.create_desc(&desc, numbers.compute, numbers.scale), "describe a product");
+    blas.check(blas.cublasLtMatmulDescCreate(&desc, numbers.compute, numbers.scale), "cublasLtMatmulDescCreate");
     desc_.reset(desc);
     describe(lt::DescAttribute::transpose_a, x.b.transposed);
     describe(lt::DescAttribute::transpose_b, x.a.transposed);
@@ -99,65 +100,66 @@ class LibraryProduct {
     lay_out(&result_, x.m, x.n, each.size, each.c_step);
   }
 
-  // Whether the library has an algorithm for addresses that are multiples of these.
-  bool find(uint32_t a_alignment, uint32_t b_alignment, uint32_t c_alignment) {
-    lt::Preference made;
-    blas_.check(blas_.create_preference(&made), "state preferences");
-    const Owned<lt::PreferenceBody> preference(made, blas_.destroy_preference);
-    const auto prefer = [&](lt::PreferenceAttribute attribute, auto value) {
-      blas_.check(blas_.set_preference(made, attribute, &value, sizeof value), "state preferences");
-    };
-    prefer(lt::PreferenceAttribute::workspace, kMostWorkspace);
-    prefer(lt::PreferenceAttribute::reduction, lt::Reduction::compute_type);
-    prefer(lt::PreferenceAttribute::alignment_a, b_alignment);
-    prefer(lt::PreferenceAttribute::alignment_b, a_alignment);
-    prefer(lt::PreferenceAttribute::alignment_c, c_alignment);
-    prefer(lt::PreferenceAttribute::alignment_d, c_alignment);
-    int count = 0;
-    const lt::Status status = blas_.find_algorithms(blas_.handle, desc_.get(), left_.get(), right_.get(), result_.get(),
-                                                    result_.get(), made, 1, &found_, &count);
-    if (status == lt::Status::not_supported) return false;
-    blas_.check(status, "choose an algorithm");
-    return count > 0 && found_.status == lt::Status::success;
-  }
-  size_t workspace() const { return found_.workspace; }
+  // Whether the library has algorithms for it.
+  bool find() { return find(kAligned, &aligned_) && find(uint32_t(dtype_size(dtype_)), &any_); }
+  size_t workspace() const { return std::max(aligned_.workspace, any_.workspace); }
 
   void run(void* stream, const void* a, const void* b, void* c, void* work) const {
-    const lt::Status status =
-        blas_.multiply(blas_.handle, desc_.get(), numbers_.one, b, left_.get(), a, right_.get(), numbers_.zero, c,
-                       result_.get(), c, result_.get(), &found_.algorithm, work, found_.workspace, stream);
-    blas_.check(status, "multiply matrices");
+    const lt::Found& chosen = is_aligned(a) && is_aligned(b) && is_aligned(c) ? aligned_ : any_;
+    const lt::Status status = blas_.cublasLtMatmul(
+        blas_.handle, desc_.get(), numbers_.one, b, left_.get(), a, right_.get(), numbers_.zero, c, result_.get(), c,
+        result_.get(), &chosen.algorithm, chosen.workspace ? work : nullptr, chosen.workspace, stream);
+    blas_.check(status, "cublasLtMatmul");
   }
 
  private:
+  static bool is_aligned(const void* at) { return reinterpret_cast<uintptr_t>(at) % kAligned == 0; }
+  bool find(uint32_t alignment, lt::Found* found) {
+    lt::Preference made;
+    blas_.check(blas_.cublasLtMatmulPreferenceCreate(&made), "cublasLtMatmulPreferenceCreate");
+    const Owned<lt::PreferenceBody> preference(made, blas_.cublasLtMatmulPreferenceDestroy);
+    const auto prefer = [&](lt::PreferenceAttribute attribute, auto value) {
+      blas_.check(blas_.cublasLtMatmulPreferenceSetAttribute(made, attribute, &value, sizeof value),
+                  "cublasLtMatmulPreferenceSetAttribute");
+    };
+    prefer(lt::PreferenceAttribute::workspace, kMostWorkspace);
+    prefer(lt::PreferenceAttribute::reduction, lt::Reduction::compute_type);
+    for (auto attribute : {lt::PreferenceAttribute::alignment_a, lt::PreferenceAttribute::alignment_b,
+                           lt::PreferenceAttribute::alignment_c, lt::PreferenceAttribute::alignment_d})
+      prefer(attribute, alignment);
+    int count = 0;
+    const lt::Status status = blas_.cublasLtMatmulAlgoGetHeuristic(
+        blas_.handle, desc_.get(), left_.get(), right_.get(), result_.get(), result_.get(), made, 1, found, &count);
+    if (status == lt::Status::not_supported) return false;
+    blas_.check(status, "cublasLtMatmulAlgoGetHeuristic");
+    return count > 0 && found->status == lt::Status::success;
+  }
   void describe(lt::DescAttribute attribute, bool transposed) {
     const lt::Operation operation = transposed ? lt::Operation::transpose : lt::Operation::none;
-    blas_.check(blas_.set_desc(desc_.get(), attribute, &operation, sizeof operation), "describe a product");
+    blas_.check(blas_.cublasLtMatmulDescSetAttribute(desc_.get(), attribute, &operation, sizeof operation),
+                "cublasLtMatmulDescSetAttribute");
   }
   // A matrix by rows, or `count` of them: to the library its rows are columns.
   void lay_out(Owned<lt::LayoutBody>* layout, int64_t rows, int64_t columns, int64_t count, int64_t step) {
     lt::Layout made;
-    blas_.check(blas_.create_layout(&made, numbers_.type, uint64_t(columns), uint64_t(rows), columns),
-                "describe a matrix");
+    blas_.check(blas_.cublasLtMatrixLayoutCreate(&made, numbers_.type, uint64_t(columns), uint64_t(rows), columns),
+                "cublasLtMatrixLayoutCreate");
     layout->reset(made);
     const int32_t entries = int32_t(count);
-    blas_.check(blas_.set_layout(made, lt::LayoutAttribute::batch_count, &entries, sizeof entries), "describe a batch");
-    blas_.check(blas_.set_layout(made, lt::LayoutAttribute::batch_stride, &step, sizeof step), "describe a batch");
+    blas_.check(
+        blas_.cublasLtMatrixLayoutSetAttribute(made, lt::LayoutAttribute::batch_count, &entries, sizeof entries),
+        "cublasLtMatrixLayoutSetAttribute");
+    blas_.check(blas_.cublasLtMatrixLayoutSetAttribute(made, lt::LayoutAttribute::batch_stride, &step, sizeof step),
+                "cublasLtMatrixLayoutSetAttribute");
   }
 
   const Blas& blas_;
   Arithmetic numbers_;
+  DType dtype_;
   Owned<lt::DescBody> desc_;
   Owned<lt::LayoutBody> left_, right_, result_;
-  lt::Found found_{};
+  lt::Found aligned_{}, any_{};  // for addresses that all are multiples of kAligned, and for the others
 };
-
-uint32_t alignment(const Calls& calls, int64_t Offsets::*operand, Address at) {
-  uint32_t multiple = kAlignment;
-  for (const Offsets& o : calls.offsets)
-    while ((at.offset + o.*operand) % multiple != 0) multiple /= 2;
-  return multiple;
-}
 }  // namespace
 
 bool plan_library_product(Planner& p, const Product& x) {
@@ -168,16 +170,15 @@ bool plan_library_product(Planner& p, const Product& x) {
   if (std::max({x.m, x.n, x.k, most}) > kMostSize || x.entries() / most > kMostCalls) return false;
   const Calls calls = calls_of(x);
   auto library = std::make_shared<LibraryProduct>(*p.target().blas, x, calls.each, numbers);
-  if (!library->find(alignment(calls, &Offsets::a, x.a.at), alignment(calls, &Offsets::b, x.b.at),
-                     alignment(calls, &Offsets::c, x.c)))
-    return false;
+  if (!library->find()) return false;
   const bool works = library->workspace() > 0;
   const Address work = works ? p.work(int64_t(library->workspace())) : Address();
-  p.call([=, a = x.a.at, b = x.b.at, c = x.c,
-          library = std::shared_ptr<const LibraryProduct>(library)](const Call& call) {
-    for (const Offsets& o : calls.offsets)
-      library->run(call.stream, call.at(a + o.a), call.at(b + o.b), call.at(c + o.c), works ? call.at(work) : nullptr);
-  });
+  p.call(
+      [=, a = x.a.at, b = x.b.at, c = x.c, library = std::shared_ptr<const LibraryProduct>(library)](const Call& call) {
+        char* room = works ? call.at(work) : nullptr;
+        for (const Offsets& o : calls.offsets)
+          library->run(call.stream, call.at(a + o.a), call.at(b + o.b), call.at(c + o.c), room);
+      });
   return true;
 }
 }  // namespace hornbeam::cuda
