@@ -171,7 +171,7 @@ void Enqueue::update(void* to, const void* from, int64_t bytes) {
   push(from);
   push(to);
   push(n);
-  put(updates_.of(word), {std::min<int64_t>((n + kUpdateThreads - 1) / kUpdateThreads, 4096)}, kUpdateThreads, 0);
+  put(updates_->of(word), {std::min<int64_t>((n + kUpdateThreads - 1) / kUpdateThreads, 4096)}, kUpdateThreads, 0);
 }
 
 bool asks_host(const Program& p) {

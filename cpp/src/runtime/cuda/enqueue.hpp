@@ -20,7 +20,8 @@ class Updates {
 
 class Enqueue {
  public:
-  Enqueue(Device& device, const Updates& updates, Stream stream, void* status)
+  /// `updates`: of a program that writes variables.
+  Enqueue(Device& device, const Updates* updates, Stream stream, void* status)
       : device_(device), updates_(updates), stream_(stream), status_(status) {}
 
   /// The scratch's bases are set. False when it stopped at `stop_at`.
@@ -52,7 +53,7 @@ class Enqueue {
   void begin_params();
 
   Device& device_;
-  const Updates& updates_;
+  const Updates* const updates_;
   const Stream stream_;
   void* const status_;
   uint64_t ordinal_ = 0;  // of the kernel items

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Builds Hornbeam on a machine with an NVIDIA GPU, checks it there and times it beside its peers, within eight minutes.
+# Usage: bench/gpu.sh [--toy]   (--toy: all of it at toy sizes on the fake device of tests/fake_cuda, to prove that it runs)
+# Every part has a limit and none stops the rest. Results: bench/results/gpu-CARD.json and .md (not of --toy), and $OUT.
+# HB_BENCH_SECONDS: for everything; HB_BENCH_BUILD: a build folder; HB_PEER_PYTHON: the interpreter that has torch and JAX.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+toy=${1:-}
+[ -z "$toy" ] || [ "$toy" = --toy ] || { echo "usage: bench/gpu.sh [--toy]"; exit 2; }
+budget=${HB_BENCH_SECONDS:-470}
+patience=1
+[ -z "$toy" ] || { budget=${HB_BENCH_SECONDS:-7200}; patience=20; }
+build=${HB_BENCH_BUILD:-build/gpu}
+cores=${HB_BENCH_CORES:-$(nproc)}
+here=$PWD/bench/gpu
+export OUT=${OUT:-$PWD/build/gpu-out} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+export HB_BENCH_PARTS=$PWD/build/gpu-parts HB_CACHE_DIR=$PWD/build/gpu-cache HB_PEER_PYTHON=${HB_PEER_PYTHON:-python3}
+rm -rf "$HB_BENCH_PARTS"
+[ -n "$toy" ] || rm -rf "$HB_CACHE_DIR"  # kernels are compiled for this run
+mkdir -p "$OUT" "$HB_BENCH_PARTS"
+exec > >(tee "$OUT/log.txt") 2>&1
+
+part() {  # part NAME SECONDS COMMAND..: under a limit, which is no more than what is left
+  local name=$1 limit=$(($2 * patience)) start=$SECONDS left=$((budget - SECONDS)) status
+  shift 2
+  [ "$left" -gt 5 ] || { echo "== $name: no time is left for it"; return 1; }
+  [ "$limit" -lt "$left" ] || limit=$left
+  echo "== $name: at $start s, limit $limit s"
+  timeout -k 5 "$limit" "$@"
+  status=$?
+  echo "== $name: exit $status after $((SECONDS - start)) s$([ $status != 124 ] || echo ', cut off at its limit')"
+  [ $status = 0 ] || echo "$name" >>"$HB_BENCH_PARTS/failed"
+  return $status
+}
+report() { python3 "$here/report.py" $toy "$@"; }
+
+configure() {  # pybind11 from its package, else from the headers that torch brings; ninja where it is
+  local options=(-DCMAKE_BUILD_TYPE=Release -DHB_BUILD_PYTHON=ON -DHB_WHEEL=ON "-DPython_EXECUTABLE=$(command -v python3)")
+  ! command -v ninja >/dev/null || options+=(-G Ninja)
+  python3 -m pybind11 --cmakedir >/dev/null 2>&1 || options+=("-Dpybind11_DIR=$here/pybind11")
+  [ -z "$toy" ] || options+=(-DHB_BUILD_TESTS=ON)
+  cmake -S . -B "$build" "${options[@]}"
+}
+install() {  # what a wheel holds, into build/gpu-site
+  local site=$PWD/build/gpu-site
+  rm -rf "$site" && mkdir -p "$site" && cp -r python/hornbeam "$site/" || return 1
+  rm -f "$site"/hornbeam/_core*.so && rm -rf "$site/hornbeam/lib" && mkdir "$site/hornbeam/lib" || return 1
+  cp "$build"/python/bindings/_core*.so "$site/hornbeam/" && cp -P "$build"/cpp/libhornbeam.so* "$site/hornbeam/lib/"
+}
+make_all() {
+  local targets=(--target hornbeam _core)
+  [ -z "$toy" ] || targets+=(tests/fake_cuda/all)
+  [ -e "$build/CMakeCache.txt" ] || configure || return 1
+  cmake --build "$build" -j "$cores" "${targets[@]}" && install
+}
+export -f configure install make_all
+export build cores here toy
+
+python3 "$here/environment.py" record $toy
+if [ -z "$toy" ]; then  # torch's rates need no build
+  HB_BENCH_QUIET=1 part "torch's rates" 60 "$HB_PEER_PYTHON" "$here/rates_torch.py" & rates=$!
+fi
+part build 200 bash -c make_all >"$OUT/build.txt" 2>&1 || { tail -30 "$OUT/build.txt"; echo "there is nothing to measure without a build"; exit 1; }
+tail -1 "$OUT/build.txt"
+if [ -z "$toy" ]; then
+  wait "$rates"
+  HB_CUDA_PATH=$(python3 "$here/environment.py" libraries)
+else
+  HB_CUDA_PATH=$(realpath "$build")/fake_cuda
+  HB_CUDA_PATH+=:$HB_CUDA_PATH/libraries
+  export OMP_NUM_THREADS=1
+  part "torch's rates" 60 "$HB_PEER_PYTHON" "$here/rates_torch.py" --toy
+fi
+export HB_CUDA_PATH PYTHONPATH=$PWD/build/gpu-site
+
+# Nothing is timed here: what may go on at the same time does.
+if [ -z "$toy" ] && python3 -c "import pytest" 2>/dev/null; then
+  python3 -c "import xdist" 2>/dev/null && many=(-n 8) || many=()
+  part "tests of the GPU backend" 120 python3 -m pytest tests/cuda -q -p no:cacheprovider "${many[@]}" \
+    "--junitxml=$HB_BENCH_PARTS/pytest.xml" >"$OUT/pytest.txt" 2>&1 & tests=$!
+else
+  part "op cases" 120 python3 "$here/checks.py" ops $toy & tests=$!
+fi
+part "random streams, digits" 60 python3 "$here/checks.py" streams digits $toy
+if command -v compute-sanitizer >/dev/null; then
+  part memcheck 110 python3 "$here/sanitize.py" memcheck & memory=$!
+  part racecheck 110 python3 "$here/sanitize.py" racecheck
+  wait "$memory"
+fi
+wait "$tests"
+[ ! -e "$OUT/pytest.txt" ] || tail -15 "$OUT/pytest.txt"
+report
+
+part "steps of small models" 110 python3 "$here/steps.py" small $toy
+report
+part "rates of kernels" 40 python3 "$here/rates.py" $toy
+part "steps of ResNet-50" 110 python3 "$here/steps.py" resnet50 $toy
+part "steps of GPT-2" 110 python3 "$here/steps.py" gpt2 $toy
+report
+part profiles 50 python3 "$here/profiles.py" $toy
+report --show
+echo "all parts have ended after $SECONDS s"
+[ ! -e "$HB_BENCH_PARTS/failed" ] || { echo "failed or cut off: $(paste -sd, "$HB_BENCH_PARTS/failed")"; exit 1; }
