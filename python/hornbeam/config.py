@@ -1,9 +1,5 @@
 """Global settings: the default float type, the fuzz factor, the data format, the device."""
 
-from __future__ import annotations
-
-from typing import Any
-
 from hornbeam import _core
 
 __all__ = [
@@ -119,7 +115,7 @@ def standardize_dtype(dtype: object) -> str:
     return name
 
 
-def list_devices() -> list[dict[str, Any]]:
+def list_devices() -> list[dict[str, object]]:
     """The devices there are, the CPU first.
 
     Returns:

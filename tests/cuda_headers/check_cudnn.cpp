@@ -3,63 +3,41 @@
 
 #include <cudnn.h>
 
-#include <type_traits>
+#include <cstddef>
+
+#include "same_abi.hpp"
 
 using hornbeam::cuda::Dnn;
 using hornbeam::cuda::DnnAlgorithm;
 
-namespace {
-// Whether values of both types are passed alike: pointers, numbers of one size, of the same kind.
-template <class Real, class Ours>
-constexpr bool alike() {
-  if constexpr (std::is_pointer_v<Real> || std::is_pointer_v<Ours>)
-    return std::is_pointer_v<Real> && std::is_pointer_v<Ours>;
-  else
-    return sizeof(Real) == sizeof(Ours) && std::is_floating_point_v<Real> == std::is_floating_point_v<Ours>;
-}
-template <class Real, class Ours>
-struct Same : std::false_type {};
-template <class R, class... As, class O, class... Bs>
-struct Same<R (*)(As...), O (*)(Bs...)> {
-  static constexpr bool parameters() {
-    if constexpr (sizeof...(As) == sizeof...(Bs))
-      return (alike<As, Bs>() && ...);
-    else
-      return false;
-  }
-  static constexpr bool value = alike<R, O>() && parameters();
-};
-template <auto Real, class Ours>
-constexpr bool same = Same<decltype(Real), Ours>::value;
-
-static_assert(same<&cudnnCreate, decltype(Dnn::create)>);
-static_assert(same<&cudnnDestroy, decltype(Dnn::destroy)>);
-static_assert(same<&cudnnSetStream, decltype(Dnn::set_stream)>);
-static_assert(same<&cudnnGetErrorString, decltype(Dnn::error_string)>);
-static_assert(same<&cudnnCreateTensorDescriptor, decltype(Dnn::create_tensor)>);
-static_assert(same<&cudnnDestroyTensorDescriptor, decltype(Dnn::destroy_tensor)>);
-static_assert(same<&cudnnSetTensorNdDescriptor, decltype(Dnn::set_tensor)>);
-static_assert(same<&cudnnCreateFilterDescriptor, decltype(Dnn::create_filter)>);
-static_assert(same<&cudnnDestroyFilterDescriptor, decltype(Dnn::destroy_filter)>);
-static_assert(same<&cudnnSetFilterNdDescriptor, decltype(Dnn::set_filter)>);
-static_assert(same<&cudnnCreateConvolutionDescriptor, decltype(Dnn::create_convolution)>);
-static_assert(same<&cudnnDestroyConvolutionDescriptor, decltype(Dnn::destroy_convolution)>);
-static_assert(same<&cudnnSetConvolutionNdDescriptor, decltype(Dnn::set_convolution)>);
-static_assert(same<&cudnnSetConvolutionGroupCount, decltype(Dnn::set_groups)>);
-static_assert(same<&cudnnSetConvolutionMathType, decltype(Dnn::set_math)>);
+SAME_ABI(Dnn::create, cudnnCreate);
+SAME_ABI(Dnn::destroy, cudnnDestroy);
+SAME_ABI(Dnn::set_stream, cudnnSetStream);
+SAME_ABI(Dnn::error_string, cudnnGetErrorString);
+SAME_ABI(Dnn::create_tensor, cudnnCreateTensorDescriptor);
+SAME_ABI(Dnn::destroy_tensor, cudnnDestroyTensorDescriptor);
+SAME_ABI(Dnn::set_tensor, cudnnSetTensorNdDescriptor);
+SAME_ABI(Dnn::create_filter, cudnnCreateFilterDescriptor);
+SAME_ABI(Dnn::destroy_filter, cudnnDestroyFilterDescriptor);
+SAME_ABI(Dnn::set_filter, cudnnSetFilterNdDescriptor);
+SAME_ABI(Dnn::create_convolution, cudnnCreateConvolutionDescriptor);
+SAME_ABI(Dnn::destroy_convolution, cudnnDestroyConvolutionDescriptor);
+SAME_ABI(Dnn::set_convolution, cudnnSetConvolutionNdDescriptor);
+SAME_ABI(Dnn::set_groups, cudnnSetConvolutionGroupCount);
+SAME_ABI(Dnn::set_math, cudnnSetConvolutionMathType);
 
 using Find = std::remove_extent_t<decltype(Dnn::algorithms)>;
-static_assert(same<&cudnnGetConvolutionForwardAlgorithm_v7, Find>);
-static_assert(same<&cudnnGetConvolutionBackwardDataAlgorithm_v7, Find>);
-static_assert(same<&cudnnGetConvolutionBackwardFilterAlgorithm_v7, Find>);
+SAME_ABI(Find{}, cudnnGetConvolutionForwardAlgorithm_v7);
+SAME_ABI(Find{}, cudnnGetConvolutionBackwardDataAlgorithm_v7);
+SAME_ABI(Find{}, cudnnGetConvolutionBackwardFilterAlgorithm_v7);
 using Workspace = std::remove_extent_t<decltype(Dnn::workspace)>;
-static_assert(same<&cudnnGetConvolutionForwardWorkspaceSize, Workspace>);
-static_assert(same<&cudnnGetConvolutionBackwardDataWorkspaceSize, Workspace>);
-static_assert(same<&cudnnGetConvolutionBackwardFilterWorkspaceSize, Workspace>);
+SAME_ABI(Workspace{}, cudnnGetConvolutionForwardWorkspaceSize);
+SAME_ABI(Workspace{}, cudnnGetConvolutionBackwardDataWorkspaceSize);
+SAME_ABI(Workspace{}, cudnnGetConvolutionBackwardFilterWorkspaceSize);
 using Convolve = std::remove_extent_t<decltype(Dnn::run)>;
-static_assert(same<&cudnnConvolutionForward, Convolve>);
-static_assert(same<&cudnnConvolutionBackwardData, Convolve>);
-static_assert(same<&cudnnConvolutionBackwardFilter, Convolve>);
+SAME_ABI(Convolve{}, cudnnConvolutionForward);
+SAME_ABI(Convolve{}, cudnnConvolutionBackwardData);
+SAME_ABI(Convolve{}, cudnnConvolutionBackwardFilter);
 
 template <class Real>
 constexpr bool same_proposal = sizeof(Real) == sizeof(DnnAlgorithm) &&
@@ -73,14 +51,13 @@ static_assert(same_proposal<cudnnConvolutionFwdAlgoPerf_t>);
 static_assert(same_proposal<cudnnConvolutionBwdDataAlgoPerf_t>);
 static_assert(same_proposal<cudnnConvolutionBwdFilterAlgoPerf_t>);
 
-static_assert(int(CUDNN_STATUS_SUCCESS) == Dnn::kSuccess);
-static_assert(int(CUDNN_DETERMINISTIC) == Dnn::kDeterministic);
-static_assert(int(CUDNN_TENSOR_NHWC) == Dnn::kChannelsLast);
-static_assert(int(CUDNN_CROSS_CORRELATION) == Dnn::kCrossCorrelation);
-static_assert(int(CUDNN_DATA_FLOAT) == Dnn::f32);
-static_assert(int(CUDNN_DATA_HALF) == Dnn::f16);
-static_assert(int(CUDNN_DATA_BFLOAT16) == Dnn::bf16);
-static_assert(int(CUDNN_DEFAULT_MATH) == Dnn::any_math);
-static_assert(int(CUDNN_TENSOR_OP_MATH) == Dnn::tensor_cores);
-static_assert(int(CUDNN_FMA_MATH) == Dnn::fma);
-}  // namespace
+SAME_VALUE(Dnn::kSuccess, CUDNN_STATUS_SUCCESS);
+SAME_VALUE(Dnn::kDeterministic, CUDNN_DETERMINISTIC);
+SAME_VALUE(Dnn::kChannelsLast, CUDNN_TENSOR_NHWC);
+SAME_VALUE(Dnn::kCrossCorrelation, CUDNN_CROSS_CORRELATION);
+SAME_VALUE(Dnn::f32, CUDNN_DATA_FLOAT);
+SAME_VALUE(Dnn::f16, CUDNN_DATA_HALF);
+SAME_VALUE(Dnn::bf16, CUDNN_DATA_BFLOAT16);
+SAME_VALUE(Dnn::any_math, CUDNN_DEFAULT_MATH);
+SAME_VALUE(Dnn::tensor_cores, CUDNN_TENSOR_OP_MATH);
+SAME_VALUE(Dnn::fma, CUDNN_FMA_MATH);

@@ -4,6 +4,8 @@
 
 inline void* dynamic_shared() { return fake::state.dynamic_shared; }
 
+inline void prefetch(const void*) {}
+
 inline float half_to_float(unsigned short h) {
   const unsigned sign = (h & 0x8000u) << 16, exponent = h >> 10 & 31, fraction = h & 0x3FFu;
   if (exponent == 31) return __uint_as_float(sign | 0x7F800000u | fraction << 13);

@@ -4,9 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
-
-#include "cuda/library.hpp"
 
 namespace hornbeam::cuda {
 
@@ -79,14 +78,14 @@ struct Functions {
 struct Blas : lt::Functions {
   lt::Handle handle = nullptr;
 
-  /// For the device whose context is current. Throws DeviceError when the library lacks a function, or does not start.
-  explicit Blas(const Library& library);
+  Blas() = default;
   Blas(const Blas&) = delete;
   ~Blas();
   /// Throws DeviceError with the library's words when a call failed.
   void check(lt::Status status, const char* call) const;
 };
 
-/// The same where the library is found; else null.
-std::unique_ptr<const Blas> open_blas();
+/// For the device whose context is current; `symbol` finds a function of the open library, or gives null. Throws
+/// DeviceError when one is missing, or the library does not start.
+std::unique_ptr<Blas> load_blas(const std::function<void*(const char*)>& symbol);
 }  // namespace hornbeam::cuda

@@ -12,6 +12,7 @@ namespace {
 const LibraryName kNvrtc = {"NVRTC (NVIDIA's compiler at run time)",
                             {"libnvrtc.so.13", "libnvrtc.so.12"},
                             "Install it with: pip install \"hornbeam[cuda]\""};
+constexpr char kStandard[] = "--std=c++17";
 using Status = int;
 using Program = struct ProgramTag*;
 
@@ -112,7 +113,7 @@ Compiler::Compiler(int arch, const Include* includes) : includes_(includes) {
                                   arch / 10, ".", arch % 10));
   ptx_ = best != arch;
   target_ = concat_text("--gpu-architecture=", ptx_ ? "compute_" : "sm_", best);
-  common_ = concat_text("NVRTC ", nvrtc.version, " ", target_, "\n");
+  common_ = concat_text("NVRTC ", nvrtc.version, " ", target_, " ", kStandard, "\n");
   for (const Include* i = includes; i->name; ++i) common_ += concat_text(i->name, " ", hash_text(i->text), "\n");
 }
 
@@ -123,7 +124,7 @@ Compiled Compiler::compile(const std::string& source, const std::string& kernel)
   const KernelCache cache;
   Compiled code;
   if (cache.find(key, &code)) return code;
-  code = Unit(Nvrtc::get(), source, includes_).compile(kernel, {target_.c_str(), "--std=c++17"}, ptx_);
+  code = Unit(Nvrtc::get(), source, includes_).compile(kernel, {target_.c_str(), kStandard}, ptx_);
   cache.keep(key, code);
   return code;
 }

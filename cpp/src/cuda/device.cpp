@@ -11,6 +11,8 @@
 
 namespace hornbeam::cuda {
 namespace {
+const LibraryName kBlas = {
+    "cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, "Install it with: pip install \"hornbeam[cuda]\""};
 const LibraryName kDnn = {"cuDNN", {"libcudnn.so.9"}, "Install it with: pip install \"hornbeam[cuda]\""};
 constexpr unsigned kNonBlocking = 1;   // of streams: they do not wait for the default stream
 constexpr size_t kMostCompilers = 16;  // threads that compile
@@ -78,7 +80,7 @@ Device::Device(const DeviceInfo& info) : info_(info) {
   use();
   d.check(d.cuStreamCreate(&stream_, kNonBlocking), "cuStreamCreate");
   d.check(d.cuStreamCreate(&capture_stream_, kNonBlocking), "cuStreamCreate");
-  blas_ = open_blas();
+  blas_ = optional(kBlas, load_blas);
   dnn_ = optional(kDnn, load_dnn);
   multiprocessors_ = attribute(d, DeviceAttribute::multiprocessors, device);
   shared_bytes_ = attribute(d, DeviceAttribute::shared_bytes_opt_in, device);

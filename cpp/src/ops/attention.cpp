@@ -92,6 +92,7 @@ HB_DEFINE_OP(attention) {
   d.decompose = plain;
   d.cpu = plan_attention;
   d.cuda = cuda::plan_attention;
+  d.halves = true;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) { return products(in, 2); };
   d.float32_only = true;
   d.rowwise = any_rows;
@@ -118,6 +119,7 @@ HB_DEFINE_OP(attention_grad) {  // the inputs, the output, dy
   };
   d.cpu = plan_attention_grad;
   d.cuda = cuda::plan_attention_grad;
+  d.halves = true;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) { return products(in, 5); };
   d.float32_only = true;
   return d;

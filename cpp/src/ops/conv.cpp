@@ -118,6 +118,7 @@ HB_DEFINE_OP(conv) {
   };
   d.cpu = plan_conv;
   d.cuda = cuda::plan_conv;
+  d.halves = true;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
     return multiply_adds(out[0], in[1]);
   };
@@ -144,6 +145,7 @@ HB_DEFINE_OP(conv_input_grad) {  // inputs dy, kernel
   };
   d.cpu = plan_conv_input_grad;
   d.cuda = cuda::plan_conv_input_grad;
+  d.halves = true;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>&, const Attrs&) {
     return multiply_adds(in[0], in[1]);
   };
@@ -172,6 +174,7 @@ HB_DEFINE_OP(conv_kernel_grad) {  // inputs x, dy
   };
   d.cpu = plan_conv_kernel_grad;
   d.cuda = cuda::plan_conv_kernel_grad;
+  d.halves = true;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs&) {
     return multiply_adds(in[1], out[0]);
   };

@@ -49,6 +49,7 @@ HB_DEFINE_OP(matmul) {
   d.gradient = gradient;
   d.cpu = plan_matmul;
   d.cuda = cuda::plan_matmul;
+  d.halves = true;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs& a) {
     const Shape& x = in[0];
     return 2.0 * double(a.flag("transpose_a") ? x[x.size() - 2] : x.back()) * double(shape_product(out[0]));

@@ -68,6 +68,7 @@ HB_DEFINE_OP(batch_norm) {  // inputs x [.., C], gamma [C], beta [C]; outputs y,
   };
   d.cpu = plan_batch_norm;
   d.cuda = cuda::plan_batch_norm;
+  d.halves = true;
   d.epilogue = [](const Graph&, const Node&) { return EpilogueRoom::one; };
   return d;
 }
@@ -93,6 +94,7 @@ HB_DEFINE_OP(batch_norm_grad) {  // inputs x, gamma, mean, variance, dy; outputs
   };
   d.cpu = plan_batch_norm_grad;
   d.cuda = cuda::plan_batch_norm_grad;
+  d.halves = true;
   d.optional_outputs = true;
   return d;
 }
@@ -114,6 +116,7 @@ HB_DEFINE_OP(layer_norm) {  // inputs x [.., C], gamma [C], beta [C]; outputs y,
   };
   d.cpu = plan_layer_norm;
   d.cuda = cuda::plan_layer_norm;
+  d.halves = true;
   d.optional_outputs = true;
   d.rowwise = rows_of_first;
   return d;
@@ -144,6 +147,7 @@ HB_DEFINE_OP(layer_norm_grad) {  // inputs x, gamma, mean, rstd, dy; outputs dx,
   };
   d.cpu = plan_layer_norm_grad;
   d.cuda = cuda::plan_layer_norm_grad;
+  d.halves = true;
   d.optional_outputs = true;
   return d;
 }

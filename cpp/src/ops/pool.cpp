@@ -74,6 +74,7 @@ HB_DEFINE_OP(max_pool) {
   };
   d.cpu = plan_max_pool;
   d.cuda = cuda::plan_max_pool;
+  d.halves = true;
   d.optional_outputs = true;
   d.rowwise = rows_of_first;
   return d;
@@ -96,6 +97,7 @@ HB_DEFINE_OP(max_pool_grad) {  // inputs index, dy
   };
   d.cpu = plan_max_pool_grad;
   d.cuda = cuda::plan_max_pool_grad;
+  d.halves = true;
   return d;
 }
 
@@ -114,6 +116,7 @@ HB_DEFINE_OP(max_pool_pick) {  // inputs index [N, out.., C], x [N, in.., C]: x 
   };
   d.cpu = plan_max_pool_pick;
   d.cuda = cuda::plan_max_pool_pick;
+  d.halves = true;
   return d;
 }
 
@@ -127,6 +130,7 @@ HB_DEFINE_OP(average_pool) {  // padding does not count in the mean
   };
   d.cpu = plan_average_pool;
   d.cuda = cuda::plan_average_pool;
+  d.halves = true;
   d.rowwise = rows_of_first;
   return d;
 }
@@ -143,6 +147,7 @@ HB_DEFINE_OP(average_pool_grad) {
   };
   d.cpu = plan_average_pool_grad;
   d.cuda = cuda::plan_average_pool_grad;
+  d.halves = true;
   return d;
 }
 }  // namespace hornbeam

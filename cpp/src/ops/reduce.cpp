@@ -107,6 +107,7 @@ OpDef reduce_op(const char* name) {
   if (d.differentiable) d.gradient = [](const GradContext& c) { return grad_reduce(c, kind); };
   d.cpu = plan_reduce<kind>;
   d.cuda = cuda::plan_reduce<kind>;
+  d.halves = true;
   d.rowwise = any_rows;
   return d;
 }
@@ -128,6 +129,7 @@ OpDef arg_op(const char* name, PlanKernel cpu, PlanCudaKernel cuda) {
   d.differentiable = false;
   d.cpu = cpu;
   d.cuda = cuda;
+  d.halves = true;
   d.rowwise = any_rows;
   d.positions = true;
   return d;
@@ -153,6 +155,7 @@ OpDef cumulative_op(const char* name, PlanKernel cpu, PlanCudaKernel cuda) {
   d.infer = infer_cumulative;
   d.cpu = cpu;
   d.cuda = cuda;
+  d.halves = true;
   d.rowwise = rows_off_axis;
   return d;
 }

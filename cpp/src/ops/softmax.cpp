@@ -43,6 +43,7 @@ OpDef row_op(const char* name, PlanKernel cpu, PlanCudaKernel cuda) {
   d.infer = infer_softmax;
   d.cpu = cpu;
   d.cuda = cuda;
+  d.halves = true;
   d.rowwise = rows_off_axis;
   return d;
 }
@@ -78,6 +79,7 @@ HB_DEFINE_OP(sparse_softmax_cross_entropy) {  // inputs logits [.., C], labels [
   };
   d.cpu = plan_sparse_cross_entropy;
   d.cuda = cuda::plan_sparse_cross_entropy;
+  d.halves = true;
   return d;
 }
 
@@ -102,6 +104,7 @@ HB_DEFINE_OP(sparse_softmax_cross_entropy_grad) {  // (softmax(logits) - one_hot
   };
   d.cpu = plan_sparse_cross_entropy_grad;
   d.cuda = cuda::plan_sparse_cross_entropy_grad;
+  d.halves = true;
   return d;
 }
 }  // namespace hornbeam

@@ -20,7 +20,8 @@ class Updates {
 
 class Enqueue {
  public:
-  Enqueue(Device& device, const Updates& updates, Stream stream, void* status)
+  /// `updates`: of a program that writes variables.
+  Enqueue(Device& device, const Updates* updates, Stream stream, void* status)
       : device_(device), updates_(updates), stream_(stream), status_(status) {}
 
   /// The scratch's bases are set. False when it stopped at `stop_at`.
@@ -35,8 +36,6 @@ class Enqueue {
   /// That item, and where its buffers are.
   const Item* stopped = nullptr;
   std::vector<char*> buffers;
-  /// What went onto the stream.
-  int64_t launches = 0, copies = 0, waits = 0;
 
  private:
   struct Walk;
@@ -52,7 +51,7 @@ class Enqueue {
   void begin_params();
 
   Device& device_;
-  const Updates& updates_;
+  const Updates* const updates_;
   const Stream stream_;
   void* const status_;
   uint64_t ordinal_ = 0;  // of the kernel items
@@ -60,6 +59,10 @@ class Enqueue {
   std::vector<char> params_;
 };
 
-/// Whether the host reads what the device computed in the middle of a run, to know how it goes on.
-bool asks_host(const Program& p);
+/// What a run puts on a stream, and how often the host must read what the device computed to know how it goes on. Loops
+/// and branches count one turn each.
+struct Work {
+  int64_t launches = 0, waits = 0;
+};
+Work work_of(const Program& p);
 }  // namespace hornbeam::cuda

@@ -63,7 +63,7 @@ struct CudaPlan::Memory final : RunMemory {
 };
 
 CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& options)
-    : graph_(graph), device_(Device::get(options.device)), updates_(device_), in_place_(options.in_place) {
+    : graph_(graph), device_(Device::get(options.device)), in_place_(options.in_place) {
   gpu_.tf32 = options.tf32;
   gpu_.arch = device_.info().arch;
   gpu_.multiprocessors = device_.multiprocessors();
@@ -72,14 +72,16 @@ CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& option
   gpu_.shared_bytes = device_.shared_bytes();
   target_ = {nullptr, 1, false, &gpu_};
   for (const auto& [index, v] : graph.updates) written_.push_back(index);
+  if (!written_.empty()) updates_ = std::make_unique<const Updates>(device_);
 }
 
 CudaPlan::CudaPlan(const CudaBackend& backend, const DimEnv& env) : backend_(backend), device_(backend.device()) {
   const hornbeam::Graph& g = backend.graph();
+  device_.use();  // libraries choose algorithms for it
   const CudaKernels kernels(device_, backend.target());
   program_ = build_program(g, env, {kernels, backend.in_place()});
   kernels.load();
-  asks_host_ = asks_host(*program_);
+  asks_host_ = work_of(*program_).waits > 0;
   outputs_ = program_->output_specs;
   std::vector<TensorSpec> inputs;
   for (int id : g.inputs) {
@@ -342,6 +344,8 @@ std::vector<StepTime> CudaPlan::profile(const RunIo& io, int repeats) {
 }
 
 ProgramStats CudaPlan::stats() const {
-  return {int(program_->items.size()), program_->arena_bytes, program_->live, 0, 0};
+  const Work work = work_of(*program_);
+  return {int(program_->items.size()), program_->arena_bytes, program_->live, 0,         0,
+          program_->moved_bytes,       program_->least_bytes, work.launches,  work.waits};
 }
 }  // namespace hornbeam::cuda

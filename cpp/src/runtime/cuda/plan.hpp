@@ -101,7 +101,7 @@ class CudaBackend final : public Backend {
   const hornbeam::Graph& graph() const { return graph_; }
   Device& device() const { return device_; }
   const hornbeam::Target& target() const { return target_; }
-  const Updates& updates() const { return updates_; }
+  const Updates* updates() const { return updates_.get(); }
   bool in_place() const { return in_place_; }
   /// Indices of the variables that the graph writes.
   const std::vector<int>& written() const { return written_; }
@@ -111,7 +111,7 @@ class CudaBackend final : public Backend {
   Device& device_;
   Target gpu_;
   hornbeam::Target target_;
-  const Updates updates_;
+  std::unique_ptr<const Updates> updates_;  // where variables are written
   const bool in_place_;
   std::vector<int> written_;
 };

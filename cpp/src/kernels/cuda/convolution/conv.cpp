@@ -1,15 +1,46 @@
 // Which way a convolution or one of its gradients is computed, and separable convolutions.
 #include "kernels/cuda/convolution/conv.hpp"
+#include "kernels/cuda/product/product.hpp"
 
 namespace hornbeam::cuda {
 namespace {
+// Whether windows are rows of a matrix as they lie in memory: of one pixel, or of the whole image.
+bool is_product(const ConvGeometry& g) {
+  bool pixels = g.groups == 1, images = g.groups == 1;
+  for (int i = 0; i < 3; ++i) {
+    pixels = pixels && g.window[i] == 1 && g.stride[i] == 1 && g.low[i] == 0 && g.in[i] == g.out[i];
+    images = images && g.window[i] == g.in[i] && g.out[i] == 1 && g.low[i] == 0 && g.dilation[i] == 1;
+  }
+  return pixels || images;
+}
+void launch_matrices(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to) {
+  const int64_t rows = g.batch * g.out_pixels(), columns = g.taps() * g.channels;
+  Product product;
+  product.dtype = dtype;
+  product.c = to;
+  switch (g.role) {
+    case ConvRole::forward:
+      product.m = rows, product.n = g.filters, product.k = columns, product.a = {a}, product.b = {b};
+      break;
+    case ConvRole::input_grad:
+      product.m = rows, product.n = columns, product.k = g.filters, product.a = {a}, product.b = {b, true};
+      break;
+    case ConvRole::kernel_grad:
+      product.m = columns, product.n = g.filters, product.k = rows, product.a = {a, true}, product.b = {b};
+      break;
+  }
+  plan_product(p, std::move(product));
+}
+
+void launch_any(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to) {
+  if (conv_is_direct(g)) return launch_direct(p, g, dtype, a, b, Param(0), false, to);
+  if (p.target().blas && is_product(g)) return launch_matrices(p, g, dtype, a, b, to);
+  if (!launch_library(p, g, dtype, a, b, to)) launch_tiles(p, g, dtype, a, b, to);
+}
+
 KernelPlan plan_any(const KernelRequest& r, const ConvGeometry& g) {
   Planner p(r);
-  const DType dtype = r.inputs[0].dtype;
-  if (conv_is_direct(g))
-    launch_direct(p, g, dtype, p.in(0), p.in(1), Param(0), false, p.out());
-  else if (!launch_library(p, g, dtype, p.in(0), p.in(1), p.out()))
-    launch_product(p, g, dtype, p.in(0), p.in(1), p.out());
+  launch_any(p, g, r.inputs[0].dtype, p.in(0), p.in(1), p.out());
   return p.done();
 }
 }  // namespace
@@ -46,7 +77,7 @@ KernelPlan plan_separable_conv(const KernelRequest& r) {
   const Address between = p.work(shape_product(middle) * int64_t(dtype_size(dtype)));
   launch_direct(p, g, dtype, p.in(0), p.in(1), r.attrs.flag("bias") ? Param(p.in(3)) : Param(0), r.attrs.flag("relu"),
                 between);
-  launch_product(p, pointwise, dtype, between, p.in(2), p.out());
+  launch_any(p, pointwise, dtype, between, p.in(2), p.out());
   return p.done();
 }
 }  // namespace hornbeam::cuda

@@ -18,6 +18,6 @@ void launch_direct(Planner& p, const ConvGeometry& g, DType dtype, Address a, Ad
 /// By cuDNN; false when that is not there or does not have it.
 bool launch_library(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to);
 
-/// With tiles of a product.
-void launch_product(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to);
+/// With tiles of a product, whose factors are gathered.
+void launch_tiles(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to);
 }  // namespace hornbeam::cuda

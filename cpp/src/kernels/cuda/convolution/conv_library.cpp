@@ -31,6 +31,14 @@ bool countable(const ConvGeometry& g) {
          fits(g.batch * g.filters, g.out_pixels()) && g.taps() * g.group_channels() * g.filters <= kMost;
 }
 
+// Whether all tensors begin at multiples of 16 bytes, as cuDNN wants: slices of larger tensors do when that divides
+// them.
+bool aligned(const ConvGeometry& g, DType dtype) {
+  const int64_t x = g.batch * g.in_pixels() * g.channels, y = g.batch * g.out_pixels() * g.filters;
+  const int64_t bytes = int64_t(dtype_size(dtype));
+  return x * bytes % 16 == 0 && y * bytes % 16 == 0;
+}
+
 // With more than one pixel along two axes alone.
 bool is_flat(const ConvGeometry& g) { return g.in[0] == 1 && g.out[0] == 1 && g.window[0] == 1 && g.low[0] == 0; }
 
@@ -87,7 +95,7 @@ struct Libraried {
 bool launch_library(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to) {
   const Dnn* dnn = p.target().dnn;
   const bool empty = g.batch * g.in_pixels() * g.channels * g.filters == 0;
-  if (!dnn || dtype != DType::f32 || empty || !is_flat(g) || !countable(g)) return false;
+  if (!dnn || dtype != DType::f32 || empty || !is_flat(g) || !countable(g) || !aligned(g, dtype)) return false;
   DnnShape s{role_of(g.role),
              Dnn::f32,
              p.target().tf32 ? Dnn::any_math : Dnn::fma,

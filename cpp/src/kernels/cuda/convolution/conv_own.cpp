@@ -75,7 +75,7 @@ void launch_direct(Planner& p, const ConvGeometry& g, DType dtype, Address a, Ad
            {p.blocks(result_size(g) / together)}, kThreads, std::move(params));
 }
 
-void launch_product(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to) {
+void launch_tiles(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to) {
   const bool backward = g.role == ConvRole::input_grad, of_kernel = g.role == ConvRole::kernel_grad;
   int64_t rows = g.batch, phases = 1, sum = g.taps() * (backward ? g.group_filters() : g.group_channels());
   for (int i = 0; i < 3; ++i) {

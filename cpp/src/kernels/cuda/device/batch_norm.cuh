@@ -78,29 +78,49 @@ __global__ void __launch_bounds__(kShareThreads)
   }
 }
 
-/// kEach elements side by side, which are read and written together.
+/// kEach elements side by side, read and written together where memory is `aligned` to them.
 template <class T, int kEach>
 struct alignas(sizeof(T) * kEach) Pack {
   T v[kEach];
+
+  static __device__ __forceinline__ bool aligned(const T* at) { return reinterpret_cast<u64>(at) % sizeof(Pack) == 0; }
+  static __device__ __forceinline__ Pack load(const T* at, bool aligned) {
+    if (aligned) return *reinterpret_cast<const Pack*>(at);
+    Pack p;
+#pragma unroll
+    for (int k = 0; k < kEach; ++k) p.v[k] = at[k];
+    return p;
+  }
+  __device__ __forceinline__ void store(T* at, bool aligned) const {
+    if (aligned) {
+      *reinterpret_cast<Pack*>(at) = *this;
+      return;
+    }
+#pragma unroll
+    for (int k = 0; k < kEach; ++k) at[k] = v[k];
+  }
 };
 
 /// y = x * scale + shift; inner counts packs.
 template <class T, int kEach>
 __global__ void __launch_bounds__(kShareThreads)
-    batch_norm_apply(Run run, const Pack<T, kEach>* __restrict__ x, const Pack<Wide<T>, kEach>* scale,
-                     Pack<T, kEach>* __restrict__ y, Dims dims) {
+    batch_norm_apply(Run run, const T* __restrict__ x, const Pack<Wide<T>, kEach>* scale, T* __restrict__ y,
+                     Dims dims) {
   if (run.halted()) return;
+  using P = Pack<T, kEach>;
   const Shares shares(dims);
+  const bool aligned = P::aligned(x) && P::aligned(y);
   for (i64 block = blockIdx.x; block < shares.blocks(); block += gridDim.x) {
     const Place p = shares.place(block);
     if (!p.inside) continue;
     const Pack<Wide<T>, kEach> a = scale[p.inner], b = scale[shares.inner + p.inner];
 #pragma unroll 4
     for (i64 i = p.begin + p.lane; i < p.end; i += shares.ty) {
-      Pack<T, kEach> e = x[shares.element(p, i)];
+      const i64 at = shares.element(p, i) * kEach;
+      P e = P::load(x + at, aligned);
 #pragma unroll
       for (int k = 0; k < kEach; ++k) e.v[k] = narrow<T>(widen(e.v[k]) * a.v[k] + b.v[k]);
-      y[shares.element(p, i)] = e;
+      e.store(y + at, aligned);
     }
   }
 }
@@ -171,11 +191,13 @@ __global__ void __launch_bounds__(kShareThreads)
 /// dx = dy * a + x * b + c where it is wanted; inner counts packs.
 template <class T, int kEach>
 __global__ void __launch_bounds__(kShareThreads)
-    batch_norm_grad_apply(Run run, const Pack<T, kEach>* __restrict__ x, const Pack<T, kEach>* __restrict__ dy,
-                          const Pack<Wide<T>, kEach>* scale, Pack<T, kEach>* __restrict__ dx, Dims dims) {
+    batch_norm_grad_apply(Run run, const T* __restrict__ x, const T* __restrict__ dy, const Pack<Wide<T>, kEach>* scale,
+                          T* __restrict__ dx, Dims dims) {
   if (run.halted()) return;
   if (!dx) return;
+  using P = Pack<T, kEach>;
   const Shares shares(dims);
+  const bool aligned = P::aligned(x) && P::aligned(dy) && P::aligned(dx);
   for (i64 block = blockIdx.x; block < shares.blocks(); block += gridDim.x) {
     const Place p = shares.place(block);
     if (!p.inside) continue;
@@ -183,11 +205,12 @@ __global__ void __launch_bounds__(kShareThreads)
     const Pack<Wide<T>, kEach> a = scale[p.inner], b = scale[n + p.inner], c = scale[2 * n + p.inner];
 #pragma unroll 4
     for (i64 i = p.begin + p.lane; i < p.end; i += shares.ty) {
-      const Pack<T, kEach> e = x[shares.element(p, i)];
-      Pack<T, kEach> d = dy[shares.element(p, i)];
+      const i64 at = shares.element(p, i) * kEach;
+      const P e = P::load(x + at, aligned);
+      P d = P::load(dy + at, aligned);
 #pragma unroll
       for (int k = 0; k < kEach; ++k) d.v[k] = narrow<T>(widen(d.v[k]) * a.v[k] + (widen(e.v[k]) * b.v[k] + c.v[k]));
-      dx[shares.element(p, i)] = d;
+      d.store(dx + at, aligned);
     }
   }
 }

@@ -8,6 +8,9 @@ __device__ __forceinline__ void* dynamic_shared() {
   return hb_dynamic_shared;
 }
 
+/// Asks for what will be read soon.
+__device__ __forceinline__ void prefetch(const void* p) { asm volatile("prefetch.global.L1 [%0];" ::"l"(p)); }
+
 __device__ __forceinline__ float half_to_float(unsigned short h) {
   float f;
   asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));

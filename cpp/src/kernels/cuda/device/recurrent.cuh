@@ -36,6 +36,7 @@ struct StepTile {
   static constexpr int kLine = kHeight + 4;                 // floats from one summed index to the next
   static constexpr int kSumLine = (kNumbers + 1) * kUnits;  // and from one row to the next
   static constexpr int kFactors = kChunk * kLine, kSums = kHeight * kSumLine;
+  static constexpr int kAtOnce = kNumbers > 1 ? 8 : 16;  // summed indices whose weights a thread reads together
   static constexpr int kUnitsOfBlock = kGroups * kUnits;
   static constexpr int kElements = kHeight * kUnitsOfBlock;  // of a gate
 
@@ -43,14 +44,18 @@ struct StepTile {
     float x[kWarps * (kFactors > kSums ? kFactors : kSums)];
   };
   Shared& shared;
-  i64 first_row, first_unit;
+  i64 batch, units, first_row, first_unit;
 
   /// Blocks: x goes over rows, y over units.
-  __device__ __forceinline__ explicit StepTile(Shared& s)
-      : shared(s), first_row(i64(blockIdx.x) * kHeight), first_unit(i64(blockIdx.y) * kUnitsOfBlock) {}
+  __device__ __forceinline__ StepTile(Shared& s, i64 rows, i64 columns)
+      : shared(s),
+        batch(rows),
+        units(columns),
+        first_row(i64(blockIdx.x) * kHeight),
+        first_unit(i64(blockIdx.y) * kUnitsOfBlock) {}
 
   /// Sums a[row, k] b[k, gate * units + unit] over k < depth; `at` gives the results.
-  __device__ __forceinline__ void multiply(const Rows& a, const float* b, i64 batch, i64 units, int depth) {
+  __device__ __forceinline__ void multiply(const Rows& a, const float* b, int depth) {
     const int warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
     const int share = (depth + kWarps - 1) / kWarps, begin = warp * share, end = min(begin + share, depth);
     float* factors = shared.x + warp * kFactors;
@@ -66,6 +71,7 @@ struct StepTile {
     const i64 line = kGates * units;
     for (int first = begin; first < end; first += kChunk) {
       const int k = first + lane;
+#pragma unroll 4
       for (int r = 0; r < kHeight; r += 4) {
         Pack<4> x;
 #pragma unroll
@@ -76,23 +82,34 @@ struct StepTile {
         pack_at<4>(factors + lane * kLine + r) = x;
       }
       __syncwarp();
-      const int n_summed = min(end - first, kChunk);
-#pragma unroll 8
-      for (int l = 0; l < n_summed; ++l) {
-        float x[kRows];
+      auto load = [&](int l, float(&w)[kNumbers]) {
+#pragma unroll
+        for (int n = 0; n < kNumbers; ++n) w[n] = column[n][(first + l) * line];
+      };
+      auto add = [&](int l, const float(&w)[kNumbers]) {
         constexpr int kPack = kRows < 4 ? kRows : 4;
 #pragma unroll
         for (int i = 0; i < kRows; i += kPack) {
-          const Pack<kPack> p = pack_at<kPack>(factors + l * kLine + lane / kUnits * kRows + i);
+          const Pack<kPack> x = pack_at<kPack>(factors + l * kLine + lane / kUnits * kRows + i);
 #pragma unroll
-          for (int m = 0; m < kPack; ++m) x[i + m] = p.x[m];
+          for (int m = 0; m < kPack; ++m)
+#pragma unroll
+            for (int n = 0; n < kNumbers; ++n) sum[i + m][n] += x.x[m] * w[n];
         }
+      };
+      const int summed = min(end - first, kChunk);
+      int l = 0;
+      for (; l + kAtOnce <= summed; l += kAtOnce) {
+        float w[kAtOnce][kNumbers];  // on their way together
 #pragma unroll
-        for (int n = 0; n < kNumbers; ++n) {
-          const float w = column[n][(first + l) * line];
+        for (int i = 0; i < kAtOnce; ++i) load(l + i, w[i]);
 #pragma unroll
-          for (int i = 0; i < kRows; ++i) sum[i][n] += x[i] * w;
-        }
+        for (int i = 0; i < kAtOnce; ++i) add(l + i, w[i]);
+      }
+      for (; l < summed; ++l) {
+        float w[kNumbers];
+        load(l, w);
+        add(l, w);
       }
       __syncwarp();
     }
@@ -105,13 +122,19 @@ struct StepTile {
     __syncthreads();
   }
 
-  /// Of element e < kElements: its row, its unit, and the product for a gate of it.
-  __device__ __forceinline__ int row_in_tile(int e) const { return e / kUnits % kHeight; }
-  __device__ __forceinline__ i64 row(int e) const { return first_row + row_in_tile(e); }
-  __device__ __forceinline__ i64 unit(int e) const { return first_unit + e / (kUnits * kHeight) * kUnits + e % kUnits; }
+  /// Calls f(e, row, unit) for each element that this thread has of a state; elements are numbered within the tile.
+  template <class F>
+  __device__ __forceinline__ void each(F f) const {
+    for (int e = threadIdx.x; e < kElements; e += kThreads) {
+      const i64 row = first_row + e / kUnits % kHeight,
+                unit = first_unit + e / (kUnits * kHeight) * kUnits + e % kUnits;
+      if (row < batch && unit < units) f(e, row, unit);
+    }
+  }
+  /// The product for a gate of element e.
   __device__ __forceinline__ float at(int e, int gate) const {
     const int number = gate * kGroups + e / (kUnits * kHeight);
-    const float* from = shared.x + row_in_tile(e) * kSumLine + number * kUnits + e % kUnits;
+    const float* from = shared.x + e / kUnits % kHeight * kSumLine + number * kUnits + e % kUnits;
     float sum = from[0];
     for (int w = 1; w < kWarps; ++w) sum += from[w * kSums];
     return sum;
@@ -203,19 +226,20 @@ struct SimpleRelu {
 /// states of all steps. h0, c0 and carry are [batch, units]; where nobody keeps c, which is then null, it is in carry.
 /// `extra` is c0 or the bias.
 template <class Cell, int kRows, int kGroups>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     recurrent_step(Run run, const float* x, const float* kernel, const float* h0, const float* extra, const bool* mask,
                    float* h, float* c, float* kept, float* carry, i64 batch, i64 steps, i64 units, i64 masked, i64 t,
                    i64 before) {
   if (run.halted()) return;
   using Tile = StepTile<kRows, Cell::kGates, kGroups>;
   __shared__ typename Tile::Shared shared;
-  Tile tile(shared);
+  Tile tile(shared, batch, units);
   const Rows state = before < 0 ? Rows{h0, units} : Rows{h + before * units, steps * units};
-  tile.multiply(state, kernel, batch, units, int(units));
-  for (int e = threadIdx.x; e < Tile::kElements; e += kThreads) {
-    const i64 row = tile.row(e), unit = tile.unit(e);
-    if (row >= batch || unit >= units) continue;
+  tile.each([&](int, i64 row, i64 unit) {
+    for (int g = 0; g < Cell::kGates; ++g) prefetch(x + ((row * steps + t) * Cell::kGates + g) * units + unit);
+  });
+  tile.multiply(state, kernel, int(units));
+  tile.each([&](int e, i64 row, i64 unit) {
     const i64 step = row * steps + t, place = step * units + unit, in_state = row * units + unit;
     const i64 place_before = (row * steps + before) * units + unit;
     CellStates s{state.at[row * state.stride + unit], 0};
@@ -235,14 +259,14 @@ __global__ void __launch_bounds__(kThreads)
     }
     h[place] = s.h;
     if (Cell::kCellState) (c ? c[place] : carry[in_state]) = s.c;
-  }
+  });
 }
 
 /// The gradient of step t, which ran after `before` and before `after` (or -1); with t = -1 only what the first step
 /// leaves to h0. dh_carry and dc_carry, [batch, units], hold what reaches the states but through no product; in the end
 /// they are the gradients of h0 and c0. `dstate`, of the state's part of the gates, may be dx.
 template <class Cell, int kRows, int kGroups>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     recurrent_grad_step(Run run, const float* transposed, const float* h0, const float* c0, const bool* mask,
                         const float* h, const float* c, const float* kept, const float* dh, const float* dc, float* dx,
                         float* dstate, float* dh_carry, float* dc_carry, i64 batch, i64 steps, i64 units, i64 masked,
@@ -250,17 +274,20 @@ __global__ void __launch_bounds__(kThreads)
   if (run.halted()) return;
   using Tile = StepTile<kRows, 1, kGroups>;
   __shared__ typename Tile::Shared shared;
-  Tile tile(shared);
+  Tile tile(shared, batch, units);
   const i64 width = Cell::kGates * units;
-  if (after >= 0) tile.multiply({dstate + after * width, steps * width}, transposed, batch, units, int(width));
-  for (int e = threadIdx.x; e < Tile::kElements; e += kThreads) {
-    const i64 row = tile.row(e), unit = tile.unit(e);
-    if (row >= batch || unit >= units) continue;
+  if (t >= 0)
+    tile.each([&](int, i64 row, i64 unit) {
+      for (int g = 0; g < Cell::kKept; ++g) prefetch(kept + ((row * steps + t) * Cell::kKept + g) * units + unit);
+      prefetch(dh + (row * steps + t) * units + unit);
+    });
+  if (after >= 0) tile.multiply({dstate + after * width, steps * width}, transposed, int(width));
+  tile.each([&](int e, i64 row, i64 unit) {
     const i64 in_state = row * units + unit;
     float d = after < 0 ? 0.0f : tile.at(e, 0) + dh_carry[in_state];
     if (t < 0) {
       dh_carry[in_state] = d;
-      continue;
+      return;
     }
     const i64 step = row * steps + t, place = step * units + unit;
     d += dh[place];
@@ -288,7 +315,7 @@ __global__ void __launch_bounds__(kThreads)
     }
     dh_carry[in_state] = r.direct;
     if (Cell::kCellState) dc_carry[in_state] = r.c;
-  }
+  });
 }
 
 /// y [columns, rows] = x^T. A block has 32x32 elements at a time, its threads 8 rows of 32.

@@ -36,6 +36,7 @@ template <int kLanes, int kEach, class F>
 __device__ __forceinline__ void for_columns(i64 n, F f) {
   const int lane = Team<kLanes>::lane(), lanes = Team<kLanes>::lanes();
   if constexpr (kEach == 0) {
+#pragma unroll 4
     for (i64 i = lane; i < n; i += lanes) f(0, i);
   } else {
 #pragma unroll

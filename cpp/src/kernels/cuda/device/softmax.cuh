@@ -36,9 +36,8 @@ struct Exponentials : Elements<T, kLanes, kEach> {
   __device__ __forceinline__ void sum_read(i64 n) {
     for_columns<kLanes, kEach>(n, [&](int, i64 i) {
       const W v = widen(this->x[i]);
-      if (v == -infinity<W>()) return;
-      const bool more = !(v <= top);  // NaN, too
-      const W e = exp(more ? top - v : v - top);
+      const bool more = v > top || v != v;
+      const W e = v == -infinity<W>() ? W(0) : exp(more ? top - v : v - top);
       sum = more ? sum * e + 1 : sum + e;
       if (more) top = v;
     });

@@ -21,7 +21,7 @@ struct Shares {
 
 /// A lane along n for every `each` elements, as far as a block has threads; with `may_cut` as many chunks as fill the
 /// device, each of them worth a block.
-inline Shares share(const Target& target, int64_t outer, int64_t n, int64_t inner, bool may_cut, int64_t each = 4,
+inline Shares share(const Target& target, int64_t outer, int64_t n, int64_t inner, bool may_cut, int64_t each = 8,
                     int threads = 256) {
   Shares s{outer, n, inner};
   s.threads = threads;

@@ -1,0 +1,121 @@
+"""Convolutions and pooling on a GPU: the shapes that decide who computes them and how, beside the CPU."""
+
+import numpy as np
+import pytest
+
+from hornbeam import _core, ops
+from hornbeam.core.tensor import emit, emit1
+from hornbeam.core.trace import Trace
+
+# x, kernel, strides, low, high, dilations, groups
+CONVOLUTIONS = [
+    ((2, 9, 8, 3), (3, 3, 3, 5), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 8, 8, 4), (3, 3, 4, 8), (2, 2), (0, 0), (1, 1), (1, 1), 1),  # pads one side alone
+    ((2, 9, 7, 8), (4, 3, 8, 4), (3, 2), (3, 0), (0, 2), (1, 2), 1),
+    ((3, 17, 16, 16), (3, 3, 16, 72), (1, 1), (1, 1), (1, 1), (1, 1), 1),  # fills tall tiles
+    ((1, 6, 6, 40), (3, 3, 40, 12), (1, 1), (1, 1), (1, 1), (1, 1), 1),  # a long sum, in parts
+    ((2, 12, 12, 3), (2, 2, 3, 7), (5, 4), (0, 0), (0, 0), (1, 1), 1),  # strides over pixels
+    ((2, 9, 9, 4), (3, 3, 4, 4), (2, 3), (2, 2), (2, 2), (2, 3), 1),
+    ((4, 3, 3, 8), (3, 3, 8, 20), (1, 1), (0, 0), (0, 0), (1, 1), 1),  # the whole image
+    ((2, 5, 7, 12), (1, 1, 12, 16), (1, 1), (0, 0), (0, 0), (1, 1), 1),
+    ((2, 7, 7, 12), (1, 1, 12, 8), (2, 2), (0, 0), (0, 0), (1, 1), 1),
+    ((2, 8, 7, 24), (3, 3, 8, 36), (1, 2), (1, 1), (1, 1), (1, 1), 3),
+    ((2, 9, 8, 36), (3, 3, 1, 36), (1, 1), (1, 1), (1, 1), (1, 1), 36),
+    ((4, 15, 14, 5), (3, 4, 1, 5), (2, 3), (1, 0), (0, 2), (1, 2), 5),
+    ((2, 7, 6, 6), (3, 3, 2, 12), (1, 2), (1, 1), (0, 1), (1, 1), 3),
+    ((2, 25, 4), (5, 4, 6), (2,), (4,), (0,), (1,), 1),
+    ((2, 3, 5, 6, 4), (2, 3, 3, 4, 5), (1, 2, 1), (1, 1, 0), (0, 1, 2), (1, 1, 2), 1),
+    ((2, 4, 4, 0), (3, 3, 0, 5), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 0, 4, 3), (2, 3, 3, 5), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+]
+# x, window, strides, low, high
+POOLS = [
+    ((2, 9, 8, 5), (2, 2), (2, 2), (0, 0), (0, 0)),
+    ((2, 9, 8, 4), (3, 2), (1, 2), (1, 0), (1, 1)),
+    ((1, 3, 4, 3), (2, 2), (1, 3), (4, 1), (3, 5)),  # windows in the padding alone
+    ((2, 7, 3), (9,), (2,), (3,), (4,)),
+    ((2, 4, 5, 6, 2), (2, 3, 2), (1, 2, 3), (1, 1, 0), (0, 1, 1)),
+]
+
+
+def drawn(shape, dtype, seed):
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(dtype)
+
+
+def beside_the_cpu(call, arrays, cpu=True):
+    """What three runs give, of which the last ones are captured, and what the CPU does."""
+    with Trace() as trace:
+        xs = [trace.input(f"x{i}", a.dtype.name, a.shape) for i, a in enumerate(arrays)]
+        for i, y in enumerate(call(*xs)):
+            trace.graph.output(f"y{i}", trace.value_of(y))
+    gpu = _core.Executable(trace.graph, device="gpu")
+    runs = [gpu.run(arrays) for _ in range(3)]
+    for again in runs[1:]:
+        for a, b in zip(runs[0], again, strict=True):
+            np.testing.assert_array_equal(a, b)
+    return runs[0], _core.Executable(trace.graph, device="cpu").run(arrays) if cpu else None
+
+
+def close(got, want):
+    for g, w in zip(got, want, strict=True):
+        assert g.dtype == w.dtype and g.shape == w.shape
+        if g.dtype.kind == "f":
+            scale = max(1, np.abs(w[np.isfinite(w)]).max(initial=0))
+            np.testing.assert_allclose(g, w, rtol=0, atol=60 * np.finfo(w.dtype).eps * scale)
+        else:
+            np.testing.assert_array_equal(g, w)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("x_shape, k_shape, strides, low, high, dilations, groups", CONVOLUTIONS)
+def test_convolutions(x_shape, k_shape, strides, low, high, dilations, groups, dtype):
+    attrs = {
+        "strides": list(strides),
+        "low": list(low),
+        "high": list(high),
+        "dilations": list(dilations),
+        "groups": groups,
+    }
+
+    def all_three(x, k, dy):
+        yield emit1("conv", [x, k], **attrs)
+        yield emit1("conv_input_grad", [dy, k], **attrs, shape=list(x_shape))
+        yield emit1("conv_kernel_grad", [x, dy], **attrs, shape=list(k_shape))
+
+    reach = [(k - 1) * d + 1 for k, d in zip(k_shape, dilations, strict=False)]
+    pixels = [(n + a + b - r) // s + 1 for n, a, b, r, s in zip(x_shape[1:-1], low, high, reach, strides, strict=True)]
+    y_shape = (x_shape[0], *pixels, k_shape[-1])
+    arrays = [drawn(x_shape, dtype, 0), drawn(k_shape, dtype, 1), drawn(y_shape, dtype, 2)]
+    there = 0 not in x_shape
+    got, want = beside_the_cpu(all_three, arrays, cpu=there)
+    close(got, want if there else [np.zeros(s, dtype) for s in (y_shape, x_shape, k_shape)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape, window, strides, low, high", POOLS)
+def test_pooling(shape, window, strides, low, high, dtype):
+    attrs = {"window": list(window), "strides": list(strides), "low": list(low), "high": list(high)}
+
+    def all_of_them(x, dy):
+        y, index = emit("max_pool", [x], **attrs)
+        yield from (y, index)
+        yield emit1("max_pool_grad", [index, dy], **attrs, shape=list(shape))
+        yield emit1("max_pool_pick", [index, x], **attrs)
+        yield emit1("average_pool", [x], **attrs)
+        yield emit1("average_pool_grad", [dy], **attrs, shape=list(shape))
+
+    pixels = [(n + a + b - w) // s + 1 for n, a, b, w, s in zip(shape[1:-1], low, high, window, strides, strict=True)]
+    x = np.round(drawn(shape, dtype, 0) * 4)  # of which many are equal
+    dy = drawn((shape[0], *pixels, shape[-1]), dtype, 1)
+    close(*beside_the_cpu(all_of_them, [x, dy]))
+    x.flat[::7], x.flat[::11] = np.nan, -np.inf
+    got, want = beside_the_cpu(all_of_them, [x, dy])
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-5, atol=1e-6)
+
+
+def test_images_that_begin_anywhere():
+    """Slices of what a scan walks over are aligned to their elements alone."""
+    xs, k = drawn((4, 1, 5, 5, 3), "float32", 0), drawn((3, 3, 3, 4), "float32", 1)
+    convolved = lambda x: ops.conv(x, k, padding="same")  # noqa: E731
+    close(*beside_the_cpu(lambda s: [ops.scan(lambda c, x: (c, convolved(x)), ops.sum(s), s)[1]], [xs]))
