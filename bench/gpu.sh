@@ -2,7 +2,8 @@
 # Builds Hornbeam on a machine with an NVIDIA GPU, checks it there and times it beside its peers, within eight minutes.
 # Usage: bench/gpu.sh [--toy]   (--toy: all of it at toy sizes on the fake device of tests/fake_cuda, to prove that it runs)
 # Every part has a limit and none stops the rest. Results: bench/results/gpu-CARD.json and .md (not of --toy), and $OUT.
-# HB_BENCH_SECONDS: for everything; HB_BENCH_BUILD: a build folder; HB_PEER_PYTHON: the interpreter that has torch and JAX.
+# HB_BENCH_SECONDS: for everything; HB_BENCH_BUILD: a build folder; HB_PEER_PYTHON: the interpreter that has torch and JAX;
+# HB_BENCH_FRAMEWORKS: those to time, of hornbeam,torch,torch-compile,torch-graph,jax.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 toy=${1:-}
@@ -26,7 +27,7 @@ part() {  # part NAME SECONDS COMMAND..: under a limit, which is no more than wh
   [ "$left" -gt 5 ] || { echo "== $name: no time is left for it"; return 1; }
   [ "$limit" -lt "$left" ] || limit=$left
   echo "== $name: at $start s, limit $limit s"
-  timeout -k 5 "$limit" "$@"
+  timeout -s INT -k 5 "$limit" env --default-signal=INT "$@"  # interrupted, it still writes what it has
   status=$?
   echo "== $name: exit $status after $((SECONDS - start)) s$([ $status != 124 ] || echo ', cut off at its limit')"
   [ $status = 0 ] || echo "$name" >>"$HB_BENCH_PARTS/failed"
@@ -58,10 +59,10 @@ export build cores here toy
 
 python3 "$here/environment.py" record $toy
 if [ -z "$toy" ]; then  # torch's rates need no build
-  HB_BENCH_QUIET=1 part "torch's rates" 60 "$HB_PEER_PYTHON" "$here/rates_torch.py" & rates=$!
+  part "torch's rates" 60 "$HB_PEER_PYTHON" "$here/rates_torch.py" & rates=$!
 fi
-part build 200 bash -c make_all >"$OUT/build.txt" 2>&1 || { tail -30 "$OUT/build.txt"; echo "there is nothing to measure without a build"; exit 1; }
-tail -1 "$OUT/build.txt"
+part build 200 bash -c make_all >"$HB_BENCH_PARTS/build.txt" 2>&1 || { tail -30 "$HB_BENCH_PARTS/build.txt"; echo "there is nothing to measure without a build"; exit 1; }
+tail -1 "$HB_BENCH_PARTS/build.txt"
 if [ -z "$toy" ]; then
   wait "$rates"
   HB_CUDA_PATH=$(python3 "$here/environment.py" libraries)
@@ -75,8 +76,8 @@ export HB_CUDA_PATH PYTHONPATH=$PWD/build/gpu-site
 
 # Nothing is timed here: what may go on at the same time does.
 if [ -z "$toy" ] && python3 -c "import pytest" 2>/dev/null; then
-  python3 -c "import xdist" 2>/dev/null && many=(-n 8) || many=()
-  part "tests of the GPU backend" 120 python3 -m pytest tests/cuda -q -p no:cacheprovider "${many[@]}" \
+  python3 -c "import xdist" 2>/dev/null && many=(-n 12) || many=()
+  part "tests of the GPU backend" 120 python3 -m pytest tests/cuda -q -W default -p no:cacheprovider "${many[@]}" \
     "--junitxml=$HB_BENCH_PARTS/pytest.xml" >"$OUT/pytest.txt" 2>&1 & tests=$!
 else
   part "op cases" 120 python3 "$here/checks.py" ops $toy & tests=$!

@@ -23,9 +23,11 @@ def make(workload: str, toy: bool) -> Loop:
     else:
         model, x, y, batch, precision = small(workload, toy)
 
-    def run(steps: int) -> None:
+    def run(steps: int) -> int:
         n = min(len(x), steps * batch)
-        model.fit(x[:n], y[:n], batch_size=batch, epochs=max(1, round(steps * batch / n)), verbose=0, shuffle=False)
+        epochs = round(steps * batch / n)
+        model.fit(x[:n], y[:n], batch_size=batch, epochs=epochs, verbose=0, shuffle=False)
+        return epochs * n // batch
 
     return Loop(run, precision)
 

@@ -86,10 +86,11 @@ def make(workload: str, toy: bool) -> Loop:
         done = {name: rule(p, grads[name], slots[name], count + 1) for name, p in params.items()}
         return ({n: d[0] for n, d in done.items()}, {n: d[1] for n, d in done.items()}, count + 1), value
 
-    def run(steps: int) -> None:
+    def run(steps: int) -> int:
         nonlocal state
         for i in range(steps):
             state, value = step(state, *batches[i % len(batches)])
         value.block_until_ready()
+        return steps
 
     return Loop(run, "mixed_bfloat16" if workload in LARGE else "float32")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,14 +20,15 @@ class Loop:
     """Training steps over batches that are ready.
 
     Attributes:
-        run: takes so many steps and waits until they are done.
+        run: takes about so many steps, waits until they are done, and says how many there were.
         precision: what products are computed in.
     """
 
-    run: Callable[[int], None]
+    run: Callable[[int], int]
     precision: str
 
 
 def frameworks(workload: str) -> tuple[str, ...]:
-    """Those that are timed: torch's whole step as a CUDA graph where launches count."""
-    return FRAMEWORKS if workload in SMALL else tuple(f for f in FRAMEWORKS if f != "torch-graph")
+    """Those that are timed, of those that HB_BENCH_FRAMEWORKS names: torch's whole step as a CUDA graph where launches count."""
+    asked = os.environ.get("HB_BENCH_FRAMEWORKS", ",".join(FRAMEWORKS)).split(",")
+    return tuple(f for f in FRAMEWORKS if f in asked and (f != "torch-graph" or workload in SMALL))

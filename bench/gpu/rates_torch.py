@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import time
@@ -98,8 +97,6 @@ def main() -> None:
         torch.backends.cuda.matmul.allow_tf32 = tf32
         products[name] = product_rate(rate_cases.size(size, toy), getattr(torch, dtype), repeats)
     write("rates_torch", {"copy": copy, "memory": memory, "products": products})
-    if not os.environ.get("HB_BENCH_QUIET"):
-        print(f"copy {copy:.0f} GB/s, {memory}")
     print(f"copy {copy:.0f} GB/s; torch's products, TFLOP/s: { {k: round(v, 1) for k, v in products.items()} }")
 
 

@@ -136,11 +136,12 @@ def make(kind: str, workload: str, toy: bool) -> Loop:
     if kind == "torch-graph":
         step = captured(step, optimizer, *batches[0])
 
-    def run(steps: int) -> None:
+    def run(steps: int) -> int:
         for i in range(steps):
             step(*batches[i % len(batches)])
         if DEVICE == "cuda":
             torch.cuda.synchronize()
+        return steps
 
     return Loop(run, "mixed_bfloat16" if mixed else "float32")
 

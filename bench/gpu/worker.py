@@ -55,8 +55,8 @@ def main() -> None:
     say(import_s=imported - start, make_s=made - imported, first_s=first, precision=loop.precision)
     for _ in sys.stdin:
         begun = time.perf_counter()
-        loop.run(steps)
-        say(ms=(time.perf_counter() - begun) / steps * 1e3)
+        done = loop.run(steps)
+        say(ms=(time.perf_counter() - begun) / done * 1e3)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,10 @@ void bind_run(py::module_& m) {
              d["live_bytes"] = s.live_bytes;
              d["slice_rows"] = s.slice_rows;
              d["plan_seconds"] = s.plan_seconds;
+             d["moved_bytes"] = s.moved_bytes;
+             d["least_bytes"] = s.least_bytes;
+             d["launches"] = s.launches;
+             d["waits"] = s.waits;
              return d;
            })
       .def("profile",

@@ -76,6 +76,7 @@ CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr* pointer, size_t bytes) {
+  count("cuMemAlloc_v2");
   return in_context([&](Context& context) {
     forbid_in_capture(context, "cuMemAlloc");
     *pointer = context.memory.allocate(bytes);
@@ -91,6 +92,7 @@ CUresult cuMemFree_v2(CUdeviceptr pointer) {
 }
 
 CUresult cuMemHostAlloc(void** pointer, size_t bytes, unsigned) {
+  count("cuMemHostAlloc");
   return in_context([&](Context& context) {
     forbid_in_capture(context, "cuMemHostAlloc");
     *pointer = context.memory.allocate_host(bytes);

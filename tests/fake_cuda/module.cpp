@@ -155,6 +155,7 @@ CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value) {
 CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
                         unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream stream, void** parameters,
                         void** extra) {
+  count("cuLaunchKernel");
   return in_context([&](Context& context) {
     const auto called = context.functions.get(function);
     const Dim grid{grid_x, grid_y, grid_z}, block{block_x, block_y, block_z};

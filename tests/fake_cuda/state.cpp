@@ -3,7 +3,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <string>
 
+#include "fake.hpp"
 #include "module.hpp"
 #include "stream.hpp"
 
@@ -33,6 +36,19 @@ void fail(CUresult code, const char* format, ...) {
   throw Failure{code};
 }
 
+namespace {
+std::mutex counting;
+std::map<std::string, unsigned long long>& counts() {
+  static auto* const the_counts = new std::map<std::string, unsigned long long>;
+  return *the_counts;
+}
+}  // namespace
+
+void count(const char* entry) {
+  const std::lock_guard<std::mutex> hold(counting);
+  ++counts()[entry];
+}
+
 bool flag(const char* variable) {
   const char* value = std::getenv(variable);
   return value && std::strcmp(value, "1") == 0;
@@ -55,3 +71,8 @@ Context::~Context() {
 }
 
 }  // namespace fake
+
+unsigned long long fake_cuda_calls(const char* entry) {
+  const std::lock_guard<std::mutex> hold(fake::counting);
+  return fake::counts()[entry];
+}

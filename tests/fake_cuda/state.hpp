@@ -22,6 +22,9 @@ struct Failure {
 // Complains, then throws Failure.
 [[noreturn, gnu::format(printf, 2, 3)]] void fail(CUresult code, const char* format, ...);
 
+// Counts a call for fake_cuda_calls.
+void count(const char* entry);
+
 // Whether an environment variable says 1.
 bool flag(const char* variable);
 

@@ -217,6 +217,7 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
 }
 
 CUresult cuStreamSynchronize(CUstream stream) {
+  count("cuStreamSynchronize");
   return in_context([&](Context& context) {
     const auto found = find_stream(context, stream);
     forbid_on_captured(*found, "cuStreamSynchronize");
@@ -294,6 +295,7 @@ CUresult cuEventQuery(CUevent event) {
 }
 
 CUresult cuEventSynchronize(CUevent event) {
+  count("cuEventSynchronize");
   return in_context([&](Context& context) { synchronize_event(context, *context.events.get(event)); });
 }
 
@@ -350,12 +352,14 @@ CUresult cuStreamIsCapturing(CUstream stream, int* status) {
 }
 
 CUresult cuGraphInstantiateWithFlags(CUgraphExec* exec, CUgraph graph, unsigned long long) {
+  count("cuGraphInstantiateWithFlags");
   return in_context([&](Context& context) {
     *exec = context.execs.add<CUgraphExec>(std::make_shared<Graph>(*context.graphs.get(graph)));
   });
 }
 
 CUresult cuGraphLaunch(CUgraphExec exec, CUstream stream) {
+  count("cuGraphLaunch");
   return in_context([&](Context& context) {
     const auto graph = context.execs.get(exec);
     const auto on = find_stream(context, stream);

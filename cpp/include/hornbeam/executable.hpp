@@ -30,6 +30,10 @@ struct ProgramStats {
   size_t live_bytes = 0;   ///< the least any plan could use
   double plan_seconds = 0;
   int64_t slice_rows = 0;  ///< rows of the batch that go together, where it is run in slices; else 0
+  double moved_bytes = 0;  ///< what kernels and copies read and write in a run (of a slice; a loop counts as one turn)
+  double least_bytes = 0;  ///< the same if each value were written once and read once
+  int64_t launches = 0;    ///< kernels and library calls on a GPU in a run (of a loop and both branches: one turn)
+  int64_t waits = 0;       ///< how often, in the middle of a run, the host waits for a GPU (a loop: once a turn)
 };
 
 /// A node's share of a profiled run.

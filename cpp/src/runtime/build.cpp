@@ -22,7 +22,7 @@ class Builder {
       : g_(g),
         env_(env),
         options_(options),
-        schedule_(g, !body && options.kernels.keeps()),
+        schedule_(g, !body && options.kernels.keeps(), options.kernels.writes_early()),
         p_(std::make_unique<Program>()) {}
 
   std::unique_ptr<Program> build() {
@@ -140,7 +140,19 @@ class Builder {
     return first;
   }
 
+  // ---- what is moved ----
+  void reads(Value v) {
+    const double n = double(bytes(spec(v)));
+    p_->moved_bytes += n;
+    if (read_.insert(root(v)).second) p_->least_bytes += n;
+  }
+  void writes(Value v) {
+    p_->moved_bytes += double(bytes(spec(v)));
+    p_->least_bytes += double(bytes(spec(v)));
+  }
+
   void copy(Arg from, Arg to, const TensorSpec& s) {
+    p_->moved_bytes += 2 * double(bytes(s));
     Item item;
     item.kind = Item::copy;
     item.args = push_args({from, to});
@@ -177,6 +189,7 @@ class Builder {
       r.inputs.push_back(spec(n.inputs[i]));
       r.persistent.push_back(schedule_.persists(n.inputs[i]));
       args.push_back(Schedule::reads(n, i) ? address(n.inputs[i]) : Arg{});
+      if (Schedule::reads(n, i)) reads(n.inputs[i]);
     }
     KernelPlan plan;
     try {
@@ -200,6 +213,7 @@ class Builder {
       const Arg a = target(v, plan.alias_inputs, plan.stops, taken);
       where_[v] = a;
       args.push_back(a);
+      if (a.base != 0) writes(v);
     }
     if (plan.workspace + plan.prepacked > 0)
       options_.kernels.check_memory(plan.workspace + plan.prepacked,
@@ -292,7 +306,12 @@ class Builder {
       extra.push_back(new_buffer(64, step_, step_));  // the condition's result
     }
     size_t arena = 64;
-    for (const auto& s : c.subs) arena = std::max(arena, s->arena_bytes);
+    for (const auto& s : c.subs) {
+      const double turns = is(id, OpKind::scan) ? double(c.length) : 1;
+      arena = std::max(arena, s->arena_bytes);
+      p_->moved_bytes += turns * s->moved_bytes;
+      p_->least_bytes += turns * s->least_bytes;
+    }
     extra.push_back(new_buffer(arena, step_, step_));
     item.work = int(args.size());
     args.insert(args.end(), extra.begin(), extra.end());
@@ -354,6 +373,7 @@ class Builder {
   std::unique_ptr<Program> p_;
   int step_ = 0;
   std::vector<Buffer> buffers_;
+  std::unordered_set<Value, ValueHash> read_;
   std::unordered_map<int, int> constant_index_;
   std::unordered_map<Value, Arg, ValueHash> where_;
   std::unordered_map<int, Arg> moved_;  // variables' values that are other variables' old ones

@@ -55,6 +55,9 @@ struct Program {
   size_t arena_bytes = 0;
   size_t persistent_bytes = 0;  // of it that holds what persists from run to run
   size_t live = 0;
+  // What kernels and copies of a run read and write; and the least: each value written once and read once. A loop
+  // counts as one turn.
+  double moved_bytes = 0, least_bytes = 0;
   bool parallel = false;  // some item has several parts
   std::vector<TensorSpec> output_specs;
   struct Written {
@@ -92,6 +95,8 @@ class KernelSource {
   virtual void check_memory(size_t bytes, const std::string& what) const = 0;
   /// Values made of nothing but unwritten variables may last from run to run.
   virtual bool keeps() const = 0;
+  /// Variables are written as soon as they may be; else at the end, next to each other.
+  virtual bool writes_early() const = 0;
 };
 
 struct BuildOptions {

@@ -107,7 +107,8 @@ std::unique_ptr<Teams> CpuPlan::make_teams(int threads) const {
 
 ProgramStats CpuPlan::stats() const {
   const size_t n = size_t(teams(threads_));
-  return {int(program_->items.size()), program_->arena_bytes * n, program_->live * n, 0, sliced() ? slice_ : 0};
+  return {int(program_->items.size()), program_->arena_bytes * n, program_->live * n,   0,
+          sliced() ? slice_ : 0,       program_->moved_bytes,     program_->least_bytes};
 }
 
 size_t CpuPlan::bytes() const { return program_->items.size() * sizeof(Item) + program_->args.size() * sizeof(Arg); }

@@ -40,7 +40,6 @@ struct Enqueue::Walk {
     uint8_t value = 0;
     HB_DRIVER(cuMemcpyDtoHAsync_v2, &value, address(flag), 1, to.stream_);
     HB_DRIVER(cuStreamSynchronize, to.stream_);
-    ++to.waits;
     if (!to.guarded_) throw_if_interrupted();
     return value != 0;
   }
@@ -99,11 +98,9 @@ bool Enqueue::kernel(const Item& item, void* const* a) {
       case Step::fill:
         HB_DRIVER(cuMemsetD8Async, address(at(s.filled.to)), static_cast<unsigned char>(s.filled.value),
                   size_t(s.filled.bytes), stream_);
-        ++copies;
         break;
       case Step::call:
         s.called({stream_, buffers.data()});
-        ++launches;
         break;
     }
   }
@@ -151,13 +148,11 @@ void Enqueue::put(const Kernel& kernel, const Grid& grid, int threads, int64_t s
   void* extra[] = {kBuffer, params_.data(), kBufferSize, &bytes, kEnd};
   HB_DRIVER(cuLaunchKernel, kernel.function, unsigned(grid.x), unsigned(grid.y), unsigned(grid.z), unsigned(threads),
             1u, 1u, unsigned(shared_bytes), stream_, nullptr, extra);
-  ++launches;
 }
 
 void Enqueue::copy(void* to, const void* from, int64_t bytes) {
   if (to == from || bytes <= 0) return;
   HB_DRIVER(cuMemcpyDtoDAsync_v2, address(to), address(from), size_t(bytes), stream_);
-  ++copies;
 }
 
 void Enqueue::update(void* to, const void* from, int64_t bytes) {
@@ -174,12 +169,32 @@ void Enqueue::update(void* to, const void* from, int64_t bytes) {
   put(updates_->of(word), {std::min<int64_t>((n + kUpdateThreads - 1) / kUpdateThreads, 4096)}, kUpdateThreads, 0);
 }
 
-bool asks_host(const Program& p) {
-  for (const Item& i : p.items)
-    if (i.kind == Item::cond || i.kind == Item::loop) return true;
-  for (const Control& c : p.controls)
-    for (const auto& sub : c.subs)
-      if (asks_host(*sub)) return true;
-  return false;
+Work work_of(const Program& p) {
+  Work work;
+  bool guarded = false;
+  for (const Item& i : p.items) switch (i.kind) {
+      case Item::kernel:
+        for (const Step& s : static_cast<const LoadedKernel*>(i.params)->steps)
+          work.launches += s.kind == Step::launch || s.kind == Step::call;
+        break;
+      case Item::copy:
+        work.launches += guarded;
+        break;
+      case Item::check:
+        guarded = true;
+        break;
+      case Item::cond:
+      case Item::loop:
+      case Item::scan: {
+        const Control& c = p.controls[size_t(i.control)];
+        const int64_t turns = i.kind == Item::scan ? c.length : 1;
+        work.waits += i.kind != Item::scan;
+        for (const auto& sub : c.subs) {
+          const Work each = work_of(*sub);
+          work.launches += turns * each.launches, work.waits += turns * each.waits;
+        }
+      }
+    }
+  return work;
 }
 }  // namespace hornbeam::cuda

@@ -36,8 +36,6 @@ class Enqueue {
   /// That item, and where its buffers are.
   const Item* stopped = nullptr;
   std::vector<char*> buffers;
-  /// What went onto the stream.
-  int64_t launches = 0, copies = 0, waits = 0;
 
  private:
   struct Walk;
@@ -61,6 +59,10 @@ class Enqueue {
   std::vector<char> params_;
 };
 
-/// Whether the host reads what the device computed in the middle of a run, to know how it goes on.
-bool asks_host(const Program& p);
+/// What a run puts on a stream, and how often the host must read what the device computed to know how it goes on. Loops
+/// and branches count one turn each.
+struct Work {
+  int64_t launches = 0, waits = 0;
+};
+Work work_of(const Program& p);
 }  // namespace hornbeam::cuda

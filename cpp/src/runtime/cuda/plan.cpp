@@ -80,8 +80,9 @@ CudaPlan::CudaPlan(const CudaBackend& backend, const DimEnv& env) : backend_(bac
   device_.use();  // libraries choose algorithms for it
   const CudaKernels kernels(device_, backend.target());
   program_ = build_program(g, env, {kernels, backend.in_place()});
+  kernels.merge_groups(*program_);
   kernels.load();
-  asks_host_ = asks_host(*program_);
+  asks_host_ = work_of(*program_).waits > 0;
   outputs_ = program_->output_specs;
   std::vector<TensorSpec> inputs;
   for (int id : g.inputs) {
@@ -344,6 +345,8 @@ std::vector<StepTime> CudaPlan::profile(const RunIo& io, int repeats) {
 }
 
 ProgramStats CudaPlan::stats() const {
-  return {int(program_->items.size()), program_->arena_bytes, program_->live, 0, 0};
+  const Work work = work_of(*program_);
+  return {int(program_->items.size()), program_->arena_bytes, program_->live, 0,         0,
+          program_->moved_bytes,       program_->least_bytes, work.launches,  work.waits};
 }
 }  // namespace hornbeam::cuda
