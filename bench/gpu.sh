@@ -10,9 +10,10 @@ toy=${1:-}
 [ -z "$toy" ] || [ "$toy" = --toy ] || { echo "usage: bench/gpu.sh [--toy]"; exit 2; }
 budget=${HB_BENCH_SECONDS:-470}
 patience=1
-[ -z "$toy" ] || { budget=${HB_BENCH_SECONDS:-7200}; patience=20; }
+[ -z "$toy" ] || { export OMP_NUM_THREADS=1; budget=${HB_BENCH_SECONDS:-7200}; patience=20; }
 build=${HB_BENCH_BUILD:-build/gpu}
 cores=${HB_BENCH_CORES:-$(nproc)}
+export PATH=$PATH:/usr/local/cuda/bin  # of compute-sanitizer
 here=$PWD/bench/gpu
 export OUT=${OUT:-$PWD/build/gpu-out} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 export HB_BENCH_PARTS=$PWD/build/gpu-parts HB_CACHE_DIR=$PWD/build/gpu-cache HB_PEER_PYTHON=${HB_PEER_PYTHON:-python3}
@@ -32,6 +33,13 @@ part() {  # part NAME SECONDS COMMAND..: under a limit, which is no more than wh
   echo "== $name: exit $status after $((SECONDS - start)) s$([ $status != 124 ] || echo ', cut off at its limit')"
   [ $status = 0 ] || echo "$name" >>"$HB_BENCH_PARTS/failed"
   return $status
+}
+torch_rates() {
+  if "$HB_PEER_PYTHON" -c "import torch" 2>/dev/null; then
+    part "rates of torch" 60 "$HB_PEER_PYTHON" "$here/rates_torch.py" $toy
+  else
+    echo "== rates of torch: left out, $HB_PEER_PYTHON has no torch"
+  fi
 }
 report() { python3 "$here/report.py" $toy "$@"; }
 
@@ -58,19 +66,15 @@ export -f configure install make_all
 export build cores here toy
 
 python3 "$here/environment.py" record $toy
-if [ -z "$toy" ]; then  # torch's rates need no build
-  part "torch's rates" 60 "$HB_PEER_PYTHON" "$here/rates_torch.py" & rates=$!
-fi
+torch_rates & rates=$!  # which need no build
 part build 200 bash -c make_all >"$HB_BENCH_PARTS/build.txt" 2>&1 || { tail -30 "$HB_BENCH_PARTS/build.txt"; echo "there is nothing to measure without a build"; exit 1; }
 tail -1 "$HB_BENCH_PARTS/build.txt"
+wait "$rates"
 if [ -z "$toy" ]; then
-  wait "$rates"
   HB_CUDA_PATH=$(python3 "$here/environment.py" libraries)
 else
   HB_CUDA_PATH=$(realpath "$build")/fake_cuda
   HB_CUDA_PATH+=:$HB_CUDA_PATH/libraries
-  export OMP_NUM_THREADS=1
-  part "torch's rates" 60 "$HB_PEER_PYTHON" "$here/rates_torch.py" --toy
 fi
 export HB_CUDA_PATH PYTHONPATH=$PWD/build/gpu-site
 

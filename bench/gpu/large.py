@@ -91,7 +91,7 @@ def gpt(K: Any, s: Gpt) -> Any:
     """A compiled GPT."""
     L = K.layers
 
-    class Decoder(K.Model):  # type: ignore[misc, name-defined]
+    class Decoder(K.Model):  # type: ignore[misc]
         """Embeddings, causal blocks with the norm before each part, and the product with the embedding's table."""
 
         def __init__(self) -> None:

@@ -22,9 +22,6 @@ def gather() -> Found:
     """All parts' results by name."""
     folder = pathlib.Path(os.environ["HB_BENCH_PARTS"])
     found = {f.stem: json.loads(f.read_text()) for f in sorted(folder.glob("*.json"))}
-    for tool in ("memcheck", "racecheck"):
-        if (folder / tool / f"{tool}.json").exists():
-            found[tool] = json.loads((folder / tool / f"{tool}.json").read_text())
     if (folder / "pytest.xml").exists():
         found["pytest"] = pytest_results(folder / "pytest.xml")
     return found
