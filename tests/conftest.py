@@ -1,8 +1,9 @@
-"""Every test starts from the same seed and automatic names."""
+"""Every test starts from the same seed and automatic names, on the CPU."""
 
 import os
 
 os.environ.setdefault("HB_NUM_THREADS", "1")
+os.environ.setdefault("HB_DEVICE", "cpu")  # where a GPU is, too: tests/cuda names it
 
 import pytest  # noqa: E402
 

@@ -29,6 +29,20 @@ cpp() {  # cpp FOLDER SANITIZERS
 }
 mkdir -p build
 step cpp asan address,undefined
+
+# The CUDA backend on a device that runs on the CPU; what it compiled there, by NVIDIA's compiler too.
+fake_device() {
+  cmake -S . -B build/fake -G Ninja -DHB_BUILD_TESTS=ON >build/fake.log || { cat build/fake.log; return 1; }
+  cmake --build build/fake --target fake_device >build/fake.log || { tail -40 build/fake.log; return 1; }
+  ctest --test-dir build/fake --output-on-failure -j 2 -R '^Fake'
+}
+step fake_device
+fake=$PWD/build/fake/fake_cuda
+on_gpu() { HB_CUDA_PATH=$1 HB_CACHE_DIR=$PWD/build/fake/kernels HB_NUM_THREADS=1 "${@:2}"; }
+step on_gpu "$fake:$fake/libraries" python -m pytest -n 2 tests/cuda
+step on_gpu "$fake" python -m pytest -n 2 tests/cuda/test_op_cases.py tests/cuda/test_products.py tests/cuda/test_convolutions.py
+step pip install -q nvidia-cuda-nvrtc
+step python tests/cuda/compile_kernels.py build/fake/kernels
 fuzz() {  # fuzz NAME: a minute of libFuzzer
   cmake -S . -B build/fuzz -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DHB_OPENMP=OFF -DHB_BUILD_FUZZ=ON \
     -DHB_SANITIZE=address,undefined,fuzzer-no-link >build/fuzz.log || { cat build/fuzz.log; return 1; }

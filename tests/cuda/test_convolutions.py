@@ -38,16 +38,21 @@ POOLS = [
 ]
 
 
+# The least that a rounding changes a number near 1 by, times what sums of those may be off.
+TOLERANCE = {"float32": 60 * 2.0**-23, "float64": 60 * 2.0**-52, "float16": 2 * 2.0**-10, "bfloat16": 2 * 2.0**-7}
+
+
 def drawn(shape, dtype, seed):
     return np.random.default_rng(seed).uniform(-1, 1, shape).astype(dtype)
 
 
-def beside_the_cpu(call, arrays, cpu=True):
-    """What three runs give, of which the last ones are captured, and what the CPU does."""
+def beside_the_cpu(call, arrays, dtype="float32", cpu=True):
+    """What three runs give, of which the last ones are captured, and what the CPU does. Halves are so in between alone."""
+    half = dtype in ("float16", "bfloat16")
     with Trace() as trace:
         xs = [trace.input(f"x{i}", a.dtype.name, a.shape) for i, a in enumerate(arrays)]
-        for i, y in enumerate(call(*xs)):
-            trace.graph.output(f"y{i}", trace.value_of(y))
+        for i, y in enumerate(call(*[ops.cast(x, dtype) if half else x for x in xs])):
+            trace.graph.output(f"y{i}", trace.value_of(ops.cast(y, "float32") if y.dtype == dtype and half else y))
     gpu = _core.Executable(trace.graph, device="gpu")
     runs = [gpu.run(arrays) for _ in range(3)]
     for again in runs[1:]:
@@ -56,17 +61,17 @@ def beside_the_cpu(call, arrays, cpu=True):
     return runs[0], _core.Executable(trace.graph, device="cpu").run(arrays) if cpu else None
 
 
-def close(got, want):
+def close(got, want, dtype="float32"):
     for g, w in zip(got, want, strict=True):
         assert g.dtype == w.dtype and g.shape == w.shape
         if g.dtype.kind == "f":
             scale = max(1, np.abs(w[np.isfinite(w)]).max(initial=0))
-            np.testing.assert_allclose(g, w, rtol=0, atol=60 * np.finfo(w.dtype).eps * scale)
+            np.testing.assert_allclose(g, w, rtol=0, atol=TOLERANCE[dtype] * scale)
         else:
             np.testing.assert_array_equal(g, w)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
 @pytest.mark.parametrize("x_shape, k_shape, strides, low, high, dilations, groups", CONVOLUTIONS)
 def test_convolutions(x_shape, k_shape, strides, low, high, dilations, groups, dtype):
     attrs = {
@@ -85,13 +90,14 @@ def test_convolutions(x_shape, k_shape, strides, low, high, dilations, groups, d
     reach = [(k - 1) * d + 1 for k, d in zip(k_shape, dilations, strict=False)]
     pixels = [(n + a + b - r) // s + 1 for n, a, b, r, s in zip(x_shape[1:-1], low, high, reach, strides, strict=True)]
     y_shape = (x_shape[0], *pixels, k_shape[-1])
-    arrays = [drawn(x_shape, dtype, 0), drawn(k_shape, dtype, 1), drawn(y_shape, dtype, 2)]
+    given = "float64" if dtype == "float64" else "float32"
+    arrays = [drawn(x_shape, given, 0), drawn(k_shape, given, 1), drawn(y_shape, given, 2)]
     there = 0 not in x_shape
-    got, want = beside_the_cpu(all_three, arrays, cpu=there)
-    close(got, want if there else [np.zeros(s, dtype) for s in (y_shape, x_shape, k_shape)])
+    got, want = beside_the_cpu(all_three, arrays, dtype, cpu=there)
+    close(got, want if there else [np.zeros(s, given) for s in (y_shape, x_shape, k_shape)], dtype)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
 @pytest.mark.parametrize("shape, window, strides, low, high", POOLS)
 def test_pooling(shape, window, strides, low, high, dtype):
     attrs = {"window": list(window), "strides": list(strides), "low": list(low), "high": list(high)}
@@ -105,13 +111,12 @@ def test_pooling(shape, window, strides, low, high, dtype):
         yield emit1("average_pool_grad", [dy], **attrs, shape=list(shape))
 
     pixels = [(n + a + b - w) // s + 1 for n, a, b, w, s in zip(shape[1:-1], low, high, window, strides, strict=True)]
-    x = np.round(drawn(shape, dtype, 0) * 4)  # of which many are equal
-    dy = drawn((shape[0], *pixels, shape[-1]), dtype, 1)
-    close(*beside_the_cpu(all_of_them, [x, dy]))
+    given = "float64" if dtype == "float64" else "float32"
+    x = np.round(drawn(shape, given, 0) * 4)  # of which many are equal
+    dy = drawn((shape[0], *pixels, shape[-1]), given, 1)
+    close(*beside_the_cpu(all_of_them, [x, dy], dtype), dtype)
     x.flat[::7], x.flat[::11] = np.nan, -np.inf
-    got, want = beside_the_cpu(all_of_them, [x, dy])
-    for g, w in zip(got, want, strict=True):
-        np.testing.assert_allclose(g, w, rtol=1e-5, atol=1e-6)
+    close(*beside_the_cpu(all_of_them, [x, dy], dtype), dtype)
 
 
 def test_images_that_begin_anywhere():

@@ -139,12 +139,14 @@ def test_reads_by_index(ids):
         (7000, 3000, 4),
     ],
 )
-def test_scatter_add(count, rows, inner):
+def test_sums_by_index(count, rows, inner):
     rng = np.random.default_rng(2)
     ids = rng.integers(0, rows, count)
     ids[rng.random(count) < 0.3] = rows // 2  # one is met often
     for dtype in ("int32", "int64", "uint8", "float64", "float32"):  # whose sums of small integers are exact
-        same("scatter_add", ids.astype("int32"), numbers((count, inner), dtype), rows=[rows])
+        arrays = ids.astype("int32"), numbers((count, inner), dtype)
+        same("scatter_add", *arrays, rows=[rows])
+        same("unique_rows", *arrays, rows=[rows])
     u = rng.standard_normal((count, inner)).astype("float32")
     graph = graph_of("scatter_add", [ids, u], {"rows": [rows]})
     want = np.zeros((rows, inner))
@@ -173,6 +175,7 @@ def test_refused_indices(count, bad):
     for op, arrays, attrs in (
         ("gather", [x, ids], {}),
         ("scatter_add", [ids, u], {"rows": [6]}),
+        ("unique_rows", [ids, u], {"rows": [6]}),
         ("take_along_axis", [x[:, :1], column], {"axis": 0}),
         ("put_along_axis", [column, u[:, :1]], {"axis": 0, "size": [6]}),
     ):

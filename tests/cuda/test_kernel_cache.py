@@ -8,7 +8,7 @@ import sys
 import pytest
 from compile_kernels import fnv1a
 
-OPS = ("exp", "sin", "cos", "tanh", "sqrt", "negative", "square", "abs")  # each a kernel of its own
+OPS = ("exp", "sin", "cos", "tanh", "sqrt", "negative", "square", "abs")  # a kernel each, one for each of DAMAGES
 SCRIPT = f"""
 import numpy as np, hornbeam as hb
 with hb.device("gpu"):
@@ -54,7 +54,7 @@ def full(tmp_path_factory):
     """A cache that has the kernels, and what they compute."""
     folder = tmp_path_factory.mktemp("kernels") / "not" / "there" / "yet"
     answer = run(folder)
-    assert len(contents(folder)) == len(OPS)
+    assert len(contents(folder)) >= max(len(OPS), len(DAMAGES))
     assert all(name.endswith(".kernel") for name in contents(folder))
     return folder, answer
 
@@ -100,7 +100,7 @@ DAMAGES = (
 
 def test_a_damaged_file_is_made_again(full, cache):
     whole, before = contents(cache), {}
-    for damage, (name, file) in zip(DAMAGES, whole.items(), strict=True):
+    for damage, (name, file) in zip(DAMAGES, whole.items()):
         damaged = damage(file)
         assert damaged != file
         (cache / name).write_bytes(damaged)
@@ -108,8 +108,9 @@ def test_a_damaged_file_is_made_again(full, cache):
     assert run(cache) == full[1]
     after = contents(cache)
     assert after.keys() == whole.keys()
-    for i, name in enumerate(whole):
-        assert after[name] == whole[name], f"the damage of number {i} is still there"
+    for name, damaged in before.items():
+        assert after[name] != damaged, f"a file is still as it was damaged: {damaged[:200]!r}"
+    assert after == whole
 
 
 def test_the_sum_of_a_file_is_what_the_tests_take_it_for(cache):
@@ -133,9 +134,10 @@ def test_where_nothing_can_be_written_kernels_are_compiled_each_time(full, tmp_p
     assert file.read_text() == "no folder"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_without_the_right_to_write(full, tmp_path):
     tmp_path.chmod(0o555)
+    if os.access(tmp_path, os.W_OK):
+        pytest.skip("this user may write anywhere")
     assert run(tmp_path) == full[1]
     tmp_path.chmod(0o755)
     assert not contents(tmp_path)
@@ -154,7 +156,7 @@ def test_processes_may_fill_a_cache_at_once(full, tmp_path):
     processes = [start(HB_CACHE_DIR=str(tmp_path / "kernels")) for _ in range(4)]
     assert [finish(p) for p in processes] == [full[1]] * 4
     before = written(tmp_path / "kernels")
-    assert len(before) == len(OPS) and contents(tmp_path / "kernels") == contents(full[0])
+    assert contents(tmp_path / "kernels") == contents(full[0])
     assert run(tmp_path / "kernels") == full[1]
     assert written(tmp_path / "kernels") == before
 

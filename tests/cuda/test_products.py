@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import hornbeam as hb
 from hornbeam import _core, ops
 from hornbeam.core.tensor import emit1
 from hornbeam.core.trace import Trace
@@ -64,6 +65,27 @@ def test_every_way_to_lie(a_shape, b_shape, dtype):
         for tb in (False, True):
             arrays = [a.swapaxes(-1, -2).copy() if ta else a, b.swapaxes(-1, -2).copy() if tb else b]
             close(on_gpu(matmul(ta, tb), arrays), want)
+
+
+@pytest.mark.parametrize("dtype, eps", [("float16", 2**-10), ("bfloat16", 2**-7)])
+@pytest.mark.parametrize("a_shape, b_shape", [((70, 150), (150, 67)), ((70, 9), (9, 1)), ((20, 3000), (3000, 30))])
+def test_halves_are_added_up_in_float32(a_shape, b_shape, dtype, eps):
+    arrays = [drawn(a_shape, "float32", 0), drawn(b_shape, "float32", 1)]
+    a, b = (ops.cast(ops.cast(x, dtype), "float32").numpy() for x in arrays)
+    got = on_gpu(lambda x, y: ops.cast(ops.matmul(ops.cast(x, dtype), ops.cast(y, dtype)), "float32"), arrays)
+    np.testing.assert_allclose(got, a @ b, rtol=eps, atol=1e-5)
+
+
+def test_tf32_is_a_choice():
+    """Where it is made, float32 may lose bits, if the library rounds; float64 never does."""
+    a, b = drawn((70, 150), "float32", 0), drawn((150, 67), "float32", 1)
+    try:
+        hb.config.enable_tf32()
+        np.testing.assert_allclose(on_gpu(ops.matmul, [a, b]), a @ b, atol=150 * 2**-10)
+        close(on_gpu(ops.matmul, [a.astype("float64"), b.astype("float64")]), a.astype("float64") @ b)
+    finally:
+        hb.config.enable_tf32(False)
+    close(on_gpu(ops.matmul, [a, b]), a @ b)
 
 
 def test_more_uneven_matrices_than_calls_are_made_for():

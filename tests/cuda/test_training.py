@@ -9,6 +9,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import layers, ops
+from hornbeam.examples import digits
 
 
 def data(n=70, classes=3, seed=0):
@@ -231,7 +232,7 @@ def test_threads_predict_at_once():
         try:
             for _ in range(5):
                 np.testing.assert_array_equal(model.predict_on_batch(x), want)
-        except Exception as e:  # noqa: BLE001: reported below
+        except Exception as e:
             failed.append(e)
 
     threads = [threading.Thread(target=predict) for _ in range(4)]
@@ -268,3 +269,11 @@ def test_profile_times_each_node_and_leaves_state_alone():
     assert all(row.seconds >= 0 for row in rows) and sum(row.seconds for row in rows) > 0
     for w, b in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(w.numpy(), b)
+
+
+def test_digits():
+    """The example, as a user runs it, on a GPU."""
+    with hb.device("gpu"):
+        _, history, accuracy = digits.train(0, epochs=6)
+    assert history["loss"][-1] < history["loss"][0] / 4
+    assert accuracy > 0.95

@@ -1,8 +1,8 @@
 """Compares our declarations of CUDA's libraries with their headers: compiles each ``check_LIBRARY.cpp`` beside this file.
 
 Usage: ``run.py FOLDER..``: the folders that the headers lie in, such as those of the wheels ``nvidia-cublas-cu12``,
-``nvidia-cudnn-cu12``, ``nvidia-cuda-runtime-cu12`` and ``nvidia-cuda-cccl-cu12`` (``nvidia/*/include``). A check whose header is in none of them is
-skipped. Exits with 1 if a declaration differs.
+``nvidia-cudnn-cu12``, ``nvidia-cuda-runtime-cu12``, ``nvidia-cuda-nvcc-cu12`` and ``nvidia-cuda-cccl-cu12`` (``nvidia/*/include``). A check
+whose header is in none of them is skipped. Exits with 1 if a declaration differs.
 """
 
 from __future__ import annotations

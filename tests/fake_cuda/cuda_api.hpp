@@ -53,6 +53,7 @@ inline void* const CU_LAUNCH_PARAM_BUFFER_SIZE = reinterpret_cast<void*>(2);
 extern "C" {
 CUresult cuInit(unsigned flags);
 CUresult cuDriverGetVersion(int* version);
+CUresult cuGetExportTable(const void** table, const void* id);
 CUresult cuGetErrorName(CUresult error, const char** name);
 CUresult cuGetErrorString(CUresult error, const char** text);
 CUresult cuDeviceGetCount(int* count);

@@ -5,11 +5,12 @@
 #include <cstdio>
 #include <vector>
 
+#include "base/half.hpp"
 #include "fake.hpp"
 
 namespace {
 enum Status { success = 0, bad_parameter = 2000, not_supported = 3000, failed = 5000 };
-enum { kFloat = 0, kChannelsLast = 1, kCrossCorrelation = 1 };
+enum { kFloat = 0, kHalf = 2, kBFloat16 = 9, kChannelsLast = 1, kCrossCorrelation = 1 };
 enum { kAtomic = 0, kOwn = 1, kHungry = 5 };  // algorithms: adds in any order; the one to take; wants too much memory
 constexpr size_t kWork = 1000, kHungryWork = size_t(1) << 40;
 
@@ -23,8 +24,9 @@ struct Handle {
 };
 struct Tensor {  // of a convolution's input or output, or its kernel; sizes are given channels first
   enum Kind { tensor, filter } kind;
-  int size[4] = {};
+  int type = kFloat, size[4] = {};
   bool set = false;
+  size_t bytes() const { return count() * (type == kFloat ? 4 : 2); }
   size_t count() const { return size_t(size[0]) * size_t(size[1]) * size_t(size[2]) * size_t(size[3]); }
   // Channels last, as they lie in memory.
   size_t at(int n, int h, int w, int c) const {
@@ -48,17 +50,16 @@ struct Job {
   Role role;
   Tensor x, kernel, y;
   Convolution c;
-  const float *a, *b;
-  float* out;
-  void* work;
+  const void *a, *b;
+  void *out, *work;
   size_t work_bytes;
 };
 
 bool shapes_agree(const Tensor& x, const Tensor& kernel, const Tensor& y, const Convolution& c) {
   if (!x.set || !kernel.set || !y.set || !c.set) return false;
   if (x.kind != Tensor::tensor || y.kind != Tensor::tensor || kernel.kind != Tensor::filter) return false;
-  bool agree = x.size[0] == y.size[0] && x.size[1] == kernel.size[1] * c.groups && y.size[1] == kernel.size[0] &&
-               kernel.size[0] % c.groups == 0;
+  bool agree = x.type == y.type && x.type == kernel.type && x.size[0] == y.size[0] &&
+               x.size[1] == kernel.size[1] * c.groups && y.size[1] == kernel.size[0] && kernel.size[0] % c.groups == 0;
   for (int i = 0; i < 2; ++i) {
     const long long reach = (kernel.size[2 + i] - 1LL) * c.dilation[i] + 1, padded = x.size[2 + i] + 2LL * c.padding[i];
     agree = agree && padded >= reach && (padded - reach) / c.stride[i] + 1 == y.size[2 + i];
@@ -66,7 +67,19 @@ bool shapes_agree(const Tensor& x, const Tensor& kernel, const Tensor& y, const 
   return agree;
 }
 
+double number(float x) { return double(x); }
+template <class T>
+double number(T x) {
+  return double(hornbeam::to_float(x));
+}
+void write(double x, float* to) { *to = float(x); }
+void write(double x, hornbeam::Half* to) { *to = hornbeam::to_half(float(x)); }
+void write(double x, hornbeam::BFloat16* to) { *to = hornbeam::to_bfloat16(float(x)); }
+
+template <class T>
 void convolve(const Job& j) {
+  auto a = [&](size_t i) { return number(static_cast<const T*>(j.a)[i]); };
+  auto b = [&](size_t i) { return number(static_cast<const T*>(j.b)[i]); };
   const Tensor& result = j.role == forward ? j.y : j.role == input_grad ? j.x : j.kernel;
   std::vector<double> sum(result.count());
   const int channels = j.kernel.size[1], filters = j.kernel.size[0] / j.c.groups;
@@ -82,12 +95,12 @@ void convolve(const Job& j) {
               for (int c = 0; c < channels; ++c) {
                 const size_t x = j.x.at(n, h, w, f / filters * channels + c), y = j.y.at(n, oh, ow, f);
                 const size_t k = j.kernel.at(f, kh, kw, c);
-                if (j.role == forward) sum[y] += double(j.a[x]) * double(j.b[k]);
-                if (j.role == input_grad) sum[x] += double(j.a[k]) * double(j.b[y]);
-                if (j.role == kernel_grad) sum[k] += double(j.a[x]) * double(j.b[y]);
+                if (j.role == forward) sum[y] += a(x) * b(k);
+                if (j.role == input_grad) sum[x] += a(k) * b(y);
+                if (j.role == kernel_grad) sum[k] += a(x) * b(y);
               }
           }
-  for (size_t i = 0; i < sum.size(); ++i) j.out[i] = float(sum[i]);
+  for (size_t i = 0; i < sum.size(); ++i) write(sum[i], static_cast<T*>(j.out) + i);
 }
 
 void run_job(void* data) {
@@ -95,13 +108,16 @@ void run_job(void* data) {
   const Tensor& a = j.role == input_grad ? j.kernel : j.x;
   const Tensor& b = j.role == forward ? j.kernel : j.y;
   const Tensor& out = j.role == forward ? j.y : j.role == input_grad ? j.x : j.kernel;
-  if (fake_cuda_check(j.a, a.count() * 4, "cuDNN, first factor") ||
-      fake_cuda_check(j.b, b.count() * 4, "cuDNN, second") ||
-      fake_cuda_check(j.out, out.count() * 4, "cuDNN, result") ||
-      fake_cuda_check(j.work, j.work_bytes, "cuDNN, workspace"))
+  if (fake_cuda_check(j.a, a.bytes(), "cuDNN, first factor") || fake_cuda_check(j.b, b.bytes(), "cuDNN, second") ||
+      fake_cuda_check(j.out, out.bytes(), "cuDNN, result") || fake_cuda_check(j.work, j.work_bytes, "cuDNN, workspace"))
     return;
   for (size_t i = 0; i < j.work_bytes; ++i) static_cast<unsigned char*>(j.work)[i] = 0xFF;  // it may be used
-  convolve(j);
+  if (out.type == kHalf)
+    convolve<hornbeam::Half>(j);
+  else if (out.type == kBFloat16)
+    convolve<hornbeam::BFloat16>(j);
+  else
+    convolve<float>(j);
 }
 
 // The tensors as role `role` is given them.
@@ -142,7 +158,7 @@ int enqueue(Role role, const Handle* h, const void* alpha, const Tensor* a, cons
     return refuse("the fake has alpha = 1 and beta = 0 alone", not_supported);
   for (const void* at : {a_at, b_at, static_cast<const void*>(out_at)})
     if (reinterpret_cast<uintptr_t>(at) % 16) return refuse("an address is no multiple of 16");
-  j.a = static_cast<const float*>(a_at), j.b = static_cast<const float*>(b_at), j.out = static_cast<float*>(out_at);
+  j.a = a_at, j.b = b_at, j.out = out_at;
   j.work = work, j.work_bytes = kWork;
   auto* kept = new Job(j);
   if (!fake_cuda_enqueue(h->stream, run_job, kept, [](void* data) { delete static_cast<Job*>(data); })) return success;
@@ -184,7 +200,9 @@ int cudnnDestroyFilterDescriptor(Tensor* t) {
   return success;
 }
 int cudnnSetTensorNdDescriptor(Tensor* t, int type, int axes, const int* sizes, const int* strides) {
-  if (type != kFloat || axes != 4) return refuse("the fake has float32 and four axes alone", not_supported);
+  if ((type != kFloat && type != kHalf && type != kBFloat16) || axes != 4)
+    return refuse("the fake has float32, the halves and four axes alone", not_supported);
+  t->type = type;
   for (int i = 0; i < 4; ++i) {
     if (sizes[i] <= 0) return refuse("a tensor is empty");
     t->size[i] = sizes[i];

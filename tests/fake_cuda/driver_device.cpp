@@ -105,6 +105,12 @@ CUresult cuInit(unsigned) {
   return CUDA_SUCCESS;
 }
 
+// NVIDIA's own NVRTC asks any driver that is open for tables of its private functions.
+CUresult cuGetExportTable(const void** table, const void*) {
+  *table = nullptr;
+  return CUDA_ERROR_NOT_FOUND;
+}
+
 CUresult cuDriverGetVersion(int* version) {
   *version = 13000;
   return CUDA_SUCCESS;

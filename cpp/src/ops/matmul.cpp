@@ -58,6 +58,7 @@ HB_DEFINE_OP(matmul) {
     const int a = c.graph.rank(c.node.inputs[0]), b = c.graph.rank(c.node.inputs[1]);
     return !(c.has_rows(0) && a == 2 && c.node.attrs.flag("transpose_a")) && !(c.has_rows(1) && b == 2);
   };
+  d.halves = true;
   d.product = ProductKind::rows;
   d.epilogue = [](const Graph& g, const Node& n) {
     return g.rank(n.inputs[0]) == 2 && g.rank(n.inputs[1]) == 2 ? EpilogueRoom::several : EpilogueRoom::one;

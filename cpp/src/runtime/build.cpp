@@ -22,7 +22,7 @@ class Builder {
       : g_(g),
         env_(env),
         options_(options),
-        schedule_(g, !body && options.kernels.keeps()),
+        schedule_(g, !body && options.kernels.keeps(), options.kernels.writes_early()),
         p_(std::make_unique<Program>()) {}
 
   std::unique_ptr<Program> build() {

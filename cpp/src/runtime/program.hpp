@@ -95,6 +95,8 @@ class KernelSource {
   virtual void check_memory(size_t bytes, const std::string& what) const = 0;
   /// Values made of nothing but unwritten variables may last from run to run.
   virtual bool keeps() const = 0;
+  /// Variables are written as soon as they may be; else at the end, next to each other.
+  virtual bool writes_early() const = 0;
 };
 
 struct BuildOptions {

@@ -6,14 +6,14 @@
 
 namespace hornbeam {
 
-Schedule::Schedule(const Graph& g, bool keeps) : g_(g) {
+Schedule::Schedule(const Graph& g, bool keeps, bool early) : g_(g) {
   persistent_ = keeps ? persistent_nodes(g) : std::vector<bool>(size_t(g.size()), false);
   for (const auto& [name, v] : g.outputs) persistent_[size_t(root(v).node)] = false;  // written where the caller says
   for (const auto& [index, v] : g.updates) persistent_[size_t(root(v).node)] = false;
   for (int id = 0; id < g.size(); ++id)
     if (g.node(id).op->has_bodies() || is(id, OpKind::input)) persistent_[size_t(id)] = false;
   find_uses();
-  order_nodes();
+  order_nodes(early);
   find_last_uses();
 }
 
@@ -58,7 +58,7 @@ std::vector<bool> Schedule::numbers_of_variables() const {
   return found;
 }
 
-void Schedule::order_nodes() {
+void Schedule::order_nodes(bool early) {
   std::vector<std::vector<int>> commits(size_t(g_.size()));  // by the node that they follow
   std::unordered_map<int, int> last_reader;                  // of a variable, among the others
   int last_failure = 0;
@@ -74,7 +74,7 @@ void Schedule::order_nodes() {
   }
   const std::vector<bool> first = numbers_of_variables();
   for (int id : committed_) {
-    int after = last_failure;
+    int after = early ? last_failure : g_.size() - 1;
     for (Value v : g_.node(id).inputs) {
       const int from = root(v).node;
       if (runs(from) && !first[size_t(from)]) after = std::max(after, from);

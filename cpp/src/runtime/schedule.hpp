@@ -15,8 +15,9 @@ namespace hornbeam {
 /// alone, which commits take, run first. Values are named by what holds them: views by what they are views of.
 class Schedule {
  public:
-  /// `keeps`: what is made of unwritten variables alone may last from run to run.
-  Schedule(const Graph& g, bool keeps);
+  /// `keeps`: what is made of unwritten variables alone may last from run to run. `early`: commits do not wait for the
+  /// end of all else.
+  Schedule(const Graph& g, bool keeps, bool early = true);
 
   /// The nodes that do something, in order; steps are places in it.
   const std::vector<int>& order() const { return order_; }
@@ -53,7 +54,7 @@ class Schedule {
  private:
   void find_uses();
   std::vector<bool> numbers_of_variables() const;
-  void order_nodes();
+  void order_nodes(bool early);
   void find_last_uses();
   bool runs(int id) const { return g_.node(id).op->runs(); }
   bool only_updates(int id) const;

@@ -65,12 +65,12 @@ inline View broadcast(const KernelRequest& r) {
 }
 
 /// How ids point along an axis: [outer, picks, inner] of them into what is [outer, n, inner].
-struct Along {
+struct IdsAlong {
   int64_t outer = 1, n = 0, picks = 0, inner = 1;
 };
-inline Along along_axis(const KernelRequest& r, const Shape& ids, const Shape& full) {
+inline IdsAlong ids_along(const KernelRequest& r, const Shape& ids, const Shape& full) {
   const int64_t axis = counted_axis(r, full);
-  Along a;
+  IdsAlong a;
   a.n = full[size_t(axis)];
   a.picks = ids[size_t(axis)];
   for (int64_t i = 0; i < int64_t(full.size()); ++i)

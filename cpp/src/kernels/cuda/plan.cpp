@@ -30,7 +30,7 @@ void Planner::launch(const std::string& header, std::string kernel, Grid grid, i
 void Planner::launch_source(std::string source, std::string kernel, Grid grid, int threads, std::vector<Param> params,
                             int64_t shared_bytes) {
   Step s{Step::launch};
-  s.launched = {std::move(source), std::move(kernel), grid, threads, shared_bytes, std::move(params)};
+  s.launched = {std::move(source), std::move(kernel), grid, threads, shared_bytes, std::move(params), {}};
   plan_.steps.push_back(std::move(s));
 }
 

@@ -69,7 +69,17 @@ struct Launch {
   int threads = 256;          // of a block
   int64_t shared_bytes = 0;   // beyond what the kernel declares
   std::vector<Param> params;  // after the Run
+  /// Of a kernel that can be one of several in a launch: the text of `struct Group`, which holds the params and whose
+  /// run(first, stride) does what one thread does.
+  std::string group;
 };
+
+/// One launch of 256 threads a block for several that have a `group` and none of which needs another's results. The
+/// buffers of the i-th are found from `first_buffer[i]` on.
+Launch merge(const std::vector<const Launch*>& launches, const std::vector<int>& first_buffer);
+/// Bytes of parameters that a kernel takes at most, beside its Run.
+constexpr size_t kMostParams = 4000;
+size_t param_bytes(const Launch& launch);
 
 /// `bytes` from one place to another, or of one value.
 struct Copy {
@@ -127,6 +137,8 @@ class Planner {
   /// The same of code that was printed; it includes what it needs.
   void launch_source(std::string source, std::string kernel, Grid grid, int threads, std::vector<Param> params,
                      int64_t shared_bytes = 0);
+  /// A kernel that is a group, of `n` elements (see Launch::group).
+  void launch_group(std::string group, int64_t n, int64_t each, std::vector<Param> params);
   void copy(Address to, Address from, int64_t bytes);
   void fill(Address to, int value, int64_t bytes);
   void call(LibraryCall call);

@@ -19,6 +19,9 @@ hornbeam::KernelPlan CudaKernels::plan(const KernelRequest& r) const {
   loaded->steps = std::move(plan.steps);
   loaded->checked = plan.checked;
   if (plan.checked.kind != Checked::nothing) loaded->checked_dtype = r.inputs[size_t(plan.checked.input)].dtype;
+  for (const auto* specs : {&r.inputs, &r.outputs})
+    for (const TensorSpec& t : *specs) loaded->bytes.push_back(tensor_bytes(t.dtype, t.shape));
+  loaded->inputs = int(r.inputs.size());
   out.params = loaded;
   planned_.push_back(std::move(loaded));
   return out;

@@ -19,6 +19,8 @@ struct LoadedKernel {
   std::vector<Kernel> kernels;  // by step: of those that launch one
   Checked checked;
   DType checked_dtype = DType::i32;
+  std::vector<size_t> bytes;  // of the inputs and outputs
+  int inputs = 0;
 };
 
 /// Plans kernels for a device, and has all of them compiled at the end.
@@ -30,6 +32,10 @@ class CudaKernels final : public KernelSource {
   /// A device says so itself, with what is free.
   void check_memory(size_t, const std::string&) const override {}
   bool keeps() const override { return false; }
+  bool writes_early() const override { return false; }  // they are merged into few launches
+  /// Has one launch do what several of the program's do, where neighbours are groups and independent.
+  void merge_groups(Program& p) const;
+  /// Compiles what was planned and is not merged away.
   void load() const;
 
  private:

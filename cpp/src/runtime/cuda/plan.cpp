@@ -80,6 +80,7 @@ CudaPlan::CudaPlan(const CudaBackend& backend, const DimEnv& env) : backend_(bac
   device_.use();  // libraries choose algorithms for it
   const CudaKernels kernels(device_, backend.target());
   program_ = build_program(g, env, {kernels, backend.in_place()});
+  kernels.merge_groups(*program_);
   kernels.load();
   asks_host_ = work_of(*program_).waits > 0;
   outputs_ = program_->output_specs;

@@ -133,7 +133,7 @@ void sum_runs(const KernelCall& c) {
   });
 }
 
-struct AlongParams : Along {
+struct AlongParams : IdsAlong {
   DType ids, dtype;
 };
 void run_take_along(const KernelCall& c) {
@@ -246,11 +246,11 @@ KernelPlan plan_unique_rows(const KernelRequest& r) {
   return make_plan(p, {{sort_ids, 1}, {sum_runs, parts}}, UniqueLayout{p.count}.bytes());
 }
 KernelPlan plan_take_along_axis(const KernelRequest& r) {
-  const AlongParams p{along_axis(r, r.inputs[1].shape, r.inputs[0].shape), r.inputs[1].dtype, r.inputs[0].dtype};
+  const AlongParams p{ids_along(r, r.inputs[1].shape, r.inputs[0].shape), r.inputs[1].dtype, r.inputs[0].dtype};
   return make_plan(p, {{run_take_along, parts_for(p.outer * p.picks * p.inner, 8)}});
 }
 KernelPlan plan_put_along_axis(const KernelRequest& r) {
-  const AlongParams p{along_axis(r, r.inputs[0].shape, r.outputs[0].shape), r.inputs[0].dtype, r.inputs[1].dtype};
+  const AlongParams p{ids_along(r, r.inputs[0].shape, r.outputs[0].shape), r.inputs[0].dtype, r.inputs[1].dtype};
   if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
   return make_plan(p, {{run_put_along, parts_for(p.outer, double((p.n + 8 * p.picks) * p.inner))}});
 }

@@ -42,6 +42,27 @@ bool aligned(const ConvGeometry& g, DType dtype) {
 // With more than one pixel along two axes alone.
 bool is_flat(const ConvGeometry& g) { return g.in[0] == 1 && g.out[0] == 1 && g.window[0] == 1 && g.low[0] == 0; }
 
+// How cuDNN computes with a dtype. float64 is left to kernels of our own.
+struct Arithmetic {
+  Dnn::Type type;
+  Dnn::Math math;
+};
+bool arithmetic(DType dtype, bool tf32, Arithmetic* out) {
+  switch (dtype) {
+    case DType::f32:
+      *out = {Dnn::f32, tf32 ? Dnn::any_math : Dnn::fma};
+      return true;
+    case DType::f16:
+      *out = {Dnn::f16, Dnn::tensor_cores};
+      return true;
+    case DType::bf16:
+      *out = {Dnn::bf16, Dnn::tensor_cores};
+      return true;
+    default:
+      return false;
+  }
+}
+
 Dnn::Role role_of(ConvRole role) {
   switch (role) {
     case ConvRole::forward:
@@ -95,10 +116,12 @@ struct Libraried {
 bool launch_library(Planner& p, const ConvGeometry& g, DType dtype, Address a, Address b, Address to) {
   const Dnn* dnn = p.target().dnn;
   const bool empty = g.batch * g.in_pixels() * g.channels * g.filters == 0;
-  if (!dnn || dtype != DType::f32 || empty || !is_flat(g) || !countable(g) || !aligned(g, dtype)) return false;
+  Arithmetic how;
+  if (!dnn || !arithmetic(dtype, p.target().tf32, &how) || empty || !is_flat(g) || !countable(g) || !aligned(g, dtype))
+    return false;
   DnnShape s{role_of(g.role),
-             Dnn::f32,
-             p.target().tf32 ? Dnn::any_math : Dnn::fma,
+             how.type,
+             how.math,
              int(g.batch),
              int(g.channels),
              int(g.filters),

@@ -18,21 +18,25 @@ constexpr int64_t kPartBytes = 64 << 20;  // that all parts of a result may take
 
 int64_t tiles(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
+// What sums are computed in.
+DType wide(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
+
 // A sum that is cut into parts gives a tensor for each, which are added up afterwards.
 struct Parts {
   int64_t count;
   Address to;
+  DType dtype;  // of the sums
 };
 Parts parts_of(Planner& p, int64_t count, int64_t elements, DType dtype, Address result) {
-  const int64_t bytes = elements * int64_t(dtype_size(dtype));
+  const int64_t bytes = elements * int64_t(dtype_size(wide(dtype)));
   count = std::max<int64_t>(1, std::min({count, kMostParts, kPartBytes / std::max<int64_t>(1, bytes)}));
-  return {count, count > 1 ? p.work(count * bytes) : result};
+  if (count == 1) return {1, result, dtype};
+  return {count, p.work(count * bytes), wide(dtype)};
 }
 void add_up(Planner& p, const Parts& parts, int64_t elements, DType dtype, Address result) {
   if (parts.count == 1) return;
-  const char* type = type_name(dtype);
-  p.launch("conv_shape.cuh", concat_text("add_parts<", type, ", ", type, ">"), {p.blocks(elements)}, kThreads,
-           {parts.to, result, parts.count, elements});
+  p.launch("conv_shape.cuh", concat_text("add_parts<", type_name(parts.dtype), ", ", type_name(dtype), ">"),
+           {p.blocks(elements)}, kThreads, {parts.to, result, parts.count, elements});
 }
 
 void append(std::vector<Param>& to, const std::vector<Param>& more) { to.insert(to.end(), more.begin(), more.end()); }
@@ -50,7 +54,8 @@ void launch_direct_kernel_grad(Planner& p, const ConvGeometry& g, DType dtype, A
   std::vector<Param> params{x, dy, parts.to};
   append(params, conv_params(g));
   params.push_back(parts.count);
-  p.launch("conv_direct.cuh", concat_text("conv_direct_kernel_grad<", type_name(dtype), ", ", type_name(dtype), ">"),
+  p.launch("conv_direct.cuh",
+           concat_text("conv_direct_kernel_grad<", type_name(dtype), ", ", type_name(parts.dtype), ">"),
            {blocks * parts.count}, kThreads, std::move(params));
   add_up(p, parts, size, dtype, to);
 }
@@ -88,16 +93,18 @@ void launch_tiles(Planner& p, const ConvGeometry& g, DType dtype, Address a, Add
   // what is read 4 at a time: of a, and of b
   const bool a4 = (backward ? g.group_filters() : g.group_channels()) % 4 == 0, b4 = g.group_filters() % 4 == 0;
   auto blocks_of = [&](int64_t tile) { return tiles(rows, tile) * tiles(columns, kColumns) * g.groups * phases; };
-  const bool tall = a4 && b4 && dtype == DType::f32 && blocks_of(128) >= p.target().multiprocessors;
+  const int64_t most_parts = std::min(kMostParts, std::max<int64_t>(1, tiles(sum, kDepth) / kLeastSum));
+  const bool tall =
+      a4 && b4 && dtype != DType::f64 && rows >= 128 && blocks_of(128) * most_parts >= p.target().multiprocessors;
   const int64_t tile = tall ? 128 : 64, blocks = blocks_of(tile), size = result_size(g);
-  const int64_t wanted = std::min(2 * p.target().multiprocessors / blocks, tiles(sum, kDepth) / kLeastSum);
+  const int64_t wanted = std::min(2 * p.target().multiprocessors / blocks, most_parts);
   const Parts parts = parts_of(p, wanted, size, dtype, to);
 
   std::vector<Param> params{a, b, parts.to};
   append(params, conv_params(g));
   append(params, {tiles(rows, tile), parts.count});
-  const char* type = type_name(dtype);
-  const std::string types = concat_text(type, ", ", type, ", ", a4 ? 4 : 1, ", ", b4 ? 4 : 1, ", ");
+  const std::string types =
+      concat_text(type_name(dtype), ", ", type_name(parts.dtype), ", ", a4 ? 4 : 1, ", ", b4 ? 4 : 1, ", ");
   const std::string kernel = of_kernel ? concat_text("conv_kernel_product<", types)
                                        : concat_text("conv_product<", types, backward ? "true, " : "false, ");
   p.launch("conv_product.cuh", concat_text(kernel, tile / 16, ">"), {blocks * parts.count}, kThreads,

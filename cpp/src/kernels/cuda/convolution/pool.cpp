@@ -8,7 +8,7 @@ namespace hornbeam::cuda {
 namespace {
 constexpr int kThreads = 256;
 
-// `arguments`, the result's first element after them, then the geometry.
+// The kernel takes `arguments`, then the geometry.
 KernelPlan plan_pool(const KernelRequest& r, const char* kernel, const PoolGeometry& g, bool indexed,
                      std::vector<Param> arguments) {
   Planner p(r);
@@ -17,8 +17,9 @@ KernelPlan plan_pool(const KernelRequest& r, const char* kernel, const PoolGeome
   arguments.push_back(Dims({g.in[0], g.in[1], g.in[2], g.out[0], g.out[1], g.out[2], g.window[0], g.window[1],
                             g.window[2], g.stride[0], g.stride[1], g.stride[2]}));
   arguments.push_back(Dims({g.low[0], g.low[1], g.low[2], g.batch, g.channels}));
-  p.launch("pool.cuh", concat_text(kernel, "<", type_name(r.inputs.back().dtype), ">"),
-           {p.blocks(r.outputs[0].size(), kThreads)}, kThreads, std::move(arguments));
+  const int together = g.channels % 4 == 0 ? 4 : 1;
+  p.launch("pool.cuh", concat_text(kernel, "<", type_name(r.inputs.back().dtype), ", ", together, ">"),
+           {p.blocks(r.outputs[0].size() / together, kThreads)}, kThreads, std::move(arguments));
   return p.done();
 }
 }  // namespace

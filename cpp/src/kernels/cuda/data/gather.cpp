@@ -21,7 +21,7 @@ KernelPlan plan_gather(const KernelRequest& r) {
 KernelPlan plan_take_along_axis(const KernelRequest& r) {
   Planner p(r);
   const TensorSpec &x = r.inputs[0], &ids = r.inputs[1];
-  const Along a = along_axis(r, ids.shape, x.shape);
+  const IdsAlong a = ids_along(r, ids.shape, x.shape);
   const int64_t n = ids.size(), line = a.picks * a.inner;
   p.checks_index(1, a.n);
   p.launch(

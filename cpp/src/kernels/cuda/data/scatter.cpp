@@ -1,68 +1,79 @@
-// Kernels that add by index: scatter_add and put_along_axis. Sums are made in one order, whatever the device.
-#include "base/check.hpp"
-#include "kernels/cuda/data/walk.hpp"
+// Kernels that add by index: scatter_add, unique_rows and put_along_axis. Sums are made in one order, whatever the
+// device.
+#include "kernels/cuda/data/sort.hpp"
+#include "kernels/cuda/rows/scan.hpp"
+#include "schema/views.hpp"
 
 namespace hornbeam::cuda {
 namespace {
-/// Ids, which point along an axis, and the rows that are added where they point to: input 0 and input 1.
-struct Scatter {
-  int64_t count;  // of ids
-  Along ids;
-  int64_t rows;   // of the output
-  int64_t inner;  // elements of a row
+/// Where ids point to, ascending, and where each of them stands.
+struct Sorted {
+  Address targets, order;
 };
-
-int64_t blocks_of(int64_t n, int64_t each) { return (n + each - 1) / each; }
-
-// The keys of all ids (device/scatter.cuh), sorted.
-Address sort_keys(Planner& p, const Scatter& s, DType ids) {
-  constexpr int64_t kLeast = 64, kMost = 2048;
-  int64_t width = kLeast;
-  while (width < kMost && width < s.count) width *= 2;
-  Address keys = p.work(s.count * 8);
-  p.launch("scatter.cuh", concat_text("sort_tiles<", type_name(ids), ">"), {blocks_of(s.count, width)}, int(width / 2),
-           {p.in(0), keys, s.count, s.ids.n, s.ids.picks, s.ids.inner, width}, width * 8);
-  if (width >= s.count) return keys;
-  Address merged = p.work(s.count * 8);
-  for (; width < s.count; width *= 2, std::swap(keys, merged))
-    p.launch("scatter.cuh", "merge_tiles", {p.blocks(s.count)}, 256, {keys, merged, s.count, width});
-  return keys;
+bool sortable(int64_t ids, int64_t targets) { return ids <= INT32_MAX && targets <= UINT32_MAX; }
+Sorted sort_ids(Planner& p, DType dtype, int64_t count, const IdsAlong& a) {
+  const Sorted s{p.work(count * 4), p.work(count * 4)};
+  launch_sort(p, {concat_text("Indices<", type_name(dtype), ">"), 4, Dims({a.n, a.picks, a.inner})}, p.in(0), 1, count,
+              &s.targets, s.order);
+  return s;
 }
 
-// Keys that a thread adds up: more where there are many, so that as few chunks are joined.
+// Places that a thread adds up: more where there are many, so that as few chunks are joined.
 int64_t chunk_for(int64_t count) {
   int64_t chunk = 32;
   while (chunk < 512 && chunk * chunk * 64 < count) chunk *= 2;
   return chunk;
 }
-
-void add_sorted(Planner& p, const Scatter& s, DType ids, DType dtype) {
-  const Address keys = sort_keys(p, s, ids);
-  const int64_t chunk = chunk_for(s.count), chunks = blocks_of(s.count, chunk);
+// `count` rows of input 1, of `inner` elements, into the `rows` of y, which are zero.
+void launch_sums(Planner& p, const Sorted& s, Address y, DType dtype, int64_t count, int64_t rows, int64_t inner) {
+  constexpr int64_t kColumns = 32, kMostBlocks = 1 << 15;  // a block of join_chunks has so many columns
+  const int64_t chunk = chunk_for(count), chunks = divide_up(count, chunk);
   const int64_t wide = std::max<int64_t>(4, int64_t(dtype_size(dtype)));
-  const Address parts = p.work(chunks > 1 ? 2 * chunks * s.inner * wide : 0);
-  const std::string type = type_name(dtype);
-  p.launch("scatter.cuh", "sum_chunks<" + type + ">", {p.blocks(chunks * s.inner, 128)}, 128,
-           {keys, p.in(1), p.out(), parts, s.count, s.rows, s.inner, chunk});
+  const Address parts = p.work(chunks > 1 ? 2 * chunks * inner * wide : 0);
+  const std::string of_type = concat_text("<", wrapping_name(dtype), ">");
+  p.launch("scatter.cuh", "sum_chunks" + of_type, {p.blocks(chunks * inner, 128)}, 128,
+           {s.targets, s.order, p.in(1), y, parts, count, rows, inner, chunk});
   if (chunks == 1) return;
-  constexpr int64_t kColumns = 32, kMostBlocks = 1 << 15;
-  p.launch("scatter.cuh", "join_chunks<" + type + ">",
-           {std::min(chunks - 1, kMostBlocks), std::min(blocks_of(s.inner, kColumns), kMostBlocks)}, 256,
-           {keys, parts, p.out(), s.count, s.rows, s.inner, chunk});
+  p.launch("scatter.cuh", "join_chunks" + of_type,
+           {std::min(chunks - 1, kMostBlocks), std::min(divide_up(inner, kColumns), kMostBlocks)}, 256,
+           {s.targets, parts, y, count, rows, inner, chunk});
 }
 
-bool fits_keys(const Scatter& s) { return s.rows <= UINT32_MAX && s.count <= UINT32_MAX; }
+void clear(Planner& p, const KernelRequest& r, size_t output) {
+  p.fill(p.out(output), 0, r.outputs[output].size() * int64_t(dtype_size(r.outputs[output].dtype)));
+}
 }  // namespace
 
 KernelPlan plan_scatter_add(const KernelRequest& r) {
   Planner p(r);
   const TensorSpec &ids = r.inputs[0], &y = r.outputs[0];
   const int64_t rows = y.shape[0], count = ids.size();
-  const Scatter s{count, {1, rows, count, 1}, rows, y.size() / rows};
-  HB_CHECK(fits_keys(s), "[scatter_add] takes at most 2^32 - 1 rows and ids; got ", rows, " and ", count);
+  HB_CHECK(sortable(count, rows), "[scatter_add] takes at most 2^31 - 1 ids and 2^32 - 1 rows; got ", count, " and ",
+           rows);
   p.checks_index(0, rows);
-  p.fill(p.out(), 0, y.size() * int64_t(dtype_size(y.dtype)));
-  if (count > 0) add_sorted(p, s, ids.dtype, y.dtype);
+  clear(p, r, 0);
+  if (count > 0)
+    launch_sums(p, sort_ids(p, ids.dtype, count, {1, rows, count, 1}), p.out(), y.dtype, count, rows, y.size() / rows);
+  return p.done();
+}
+
+KernelPlan plan_unique_rows(const KernelRequest& r) {
+  Planner p(r);
+  const TensorSpec& ids = r.inputs[0];
+  const int64_t n = ids.size(), rows = r.attrs.ints("rows")[0], inner = r.outputs[1].size() / n;
+  HB_CHECK(rows <= INT32_MAX && n < INT32_MAX, "[unique_rows] takes at most 2^31 - 1 rows and ids; got ", rows, " and ",
+           n);
+  p.checks_index(0, rows);
+  Sorted s = sort_ids(p, ids.dtype, n, {1, rows, n, 1});
+  const Address numbers = p.work(n * 4);  // of runs of equal ids
+  const Grid places{p.blocks(n)};
+  p.launch("unique_rows.cuh", "mark_runs", places, 256, {s.targets, numbers, n});
+  launch_scan(p, {DType::i32, false, false, false}, {1, n, 1}, numbers, numbers);
+  p.launch("unique_rows.cuh", "list_runs", places, 256, {s.targets, numbers, p.out(), n, rows});
+  if (inner == 0) return p.done();
+  s.targets = numbers;
+  clear(p, r, 1);
+  launch_sums(p, s, p.out(1), r.inputs[1].dtype, n, n, inner);
   return p.done();
 }
 
@@ -71,17 +82,15 @@ KernelPlan plan_put_along_axis(const KernelRequest& r) {
   constexpr int64_t kFewPicks = 64, kManyLines = 1 << 16;
   Planner p(r);
   const TensorSpec &ids = r.inputs[0], &y = r.outputs[0];
-  const Along a = along_axis(r, ids.shape, y.shape);
-  const Scatter s{ids.size(), a, y.size(), 1};
-  const DType dtype = y.dtype == DType::boolean ? DType::u8 : y.dtype;  // which adds bytes, as the CPU does
-  p.checks_index(0, a.n);
-  p.fill(p.out(), 0, y.size() * int64_t(dtype_size(dtype)));
-  if (s.count == 0) return p.done();
+  const IdsAlong a = ids_along(r, ids.shape, y.shape);
   const int64_t lines = a.outer * a.inner;
-  if (a.picks > kFewPicks && lines < kManyLines && fits_keys(s))
-    add_sorted(p, s, ids.dtype, dtype);
+  p.checks_index(0, a.n);
+  clear(p, r, 0);
+  if (ids.size() == 0) return p.done();
+  if (a.picks > kFewPicks && lines < kManyLines && sortable(ids.size(), y.size()))
+    launch_sums(p, sort_ids(p, ids.dtype, ids.size(), a), p.out(), y.dtype, ids.size(), y.size(), 1);
   else
-    p.launch("scatter.cuh", concat_text("add_along<", type_name(dtype), ", ", type_name(ids.dtype), ">"),
+    p.launch("scatter.cuh", concat_text("add_along<", wrapping_name(y.dtype), ", ", type_name(ids.dtype), ">"),
              {p.blocks(lines)}, 256, {p.in(0), p.in(1), p.out(), lines, a.n, a.picks, a.inner});
   return p.done();
 }

@@ -1,7 +1,5 @@
-// argsort, searchsorted and unique_rows.
+// argsort and searchsorted.
 #include "kernels/cuda/data/sort.hpp"
-
-#include "kernels/cuda/rows/scan.hpp"
 
 namespace hornbeam::cuda {
 namespace {
@@ -40,7 +38,7 @@ KernelPlan plan_argsort(const KernelRequest& r) {
   Planner p(r);
   const TensorSpec& x = r.inputs[0];
   const SortSource source{concat_text("Numbers<", ordered_name(x.dtype), ">"), key_bytes(x.dtype),
-                          r.attrs.flag("descending")};
+                          Dims({r.attrs.flag("descending")})};
   launch_sort(p, source, p.in(0), row_count(x.shape), x.shape.back(), nullptr, p.out());
   return p.done();
 }
@@ -52,31 +50,6 @@ KernelPlan plan_searchsorted(const KernelRequest& r) {
   const bool right = r.attrs.text("side") == "right";
   p.launch("sort.cuh", concat_text("search_sorted<", ordered_name(r.inputs[0].dtype), ", ", right, ">"),
            {p.blocks(count, kThreads)}, kThreads, {p.in(0), p.in(1), p.out(), n, count});
-  return p.done();
-}
-
-KernelPlan plan_unique_rows(const KernelRequest& r) {
-  Planner p(r);
-  const int64_t n = r.inputs[0].size(), rows = r.attrs.ints("rows")[0];
-  const int64_t inner = n ? r.outputs[1].size() / n : 0;
-  HB_CHECK(rows <= INT32_MAX && n < INT32_MAX, "[unique_rows] takes at most 2^31 - 1 rows and ids; got ", rows, " and ",
-           n);
-  p.checks_index(0, rows);
-  const Address keys = p.work(n * 4), order = p.work(n * 4), begun = p.work(n * 4), starts = p.work((n + 1) * 4);
-  launch_sort(p, {concat_text("Indices<", type_name(r.inputs[0].dtype), ">"), 4, rows}, p.in(0), 1, n, &keys, order);
-  const Grid places{p.blocks(n, kThreads)};
-  p.launch("unique_rows.cuh", "mark_runs", places, kThreads, {keys, begun, n});
-  launch_scan(p, {DType::i32, false, false, false}, {1, n, 1}, begun, begun);
-  p.launch("unique_rows.cuh", "list_runs", places, kThreads, {keys, begun, p.out(), starts, n, rows});
-  if (inner == 0) return p.done();
-  constexpr int64_t kLength = 64;  // of the pieces that a thread adds up
-  const int64_t pieces = divide_up(n, kLength);
-  const Address sums = p.work(pieces * inner * 8);
-  const std::string of_type = concat_text("<", wrapping_name(r.inputs[1].dtype), ">");
-  p.launch("unique_rows.cuh", "sum_pieces" + of_type, {p.blocks(pieces * inner, kThreads)}, kThreads,
-           {p.in(1), order, begun, starts, p.out(1), sums, n, inner, kLength});
-  p.launch("unique_rows.cuh", "join_pieces" + of_type, {p.blocks(n * inner, kThreads)}, kThreads,
-           {begun, starts, sums, p.out(1), n, inner, kLength});
   return p.done();
 }
 }  // namespace hornbeam::cuda

@@ -1,38 +1,7 @@
 // Attention and its gradient, by tiles of the scores: softmax goes along while keys pass by (Milakov and Gimelshein
-// 2018; Dao et al. 2022), so no scores are stored. Tensor cores multiply; a warp holds 16 rows of a tile.
+// 2018; Dao et al. 2022), so no scores are stored.
 #pragma once
-#include "core.cuh"
-
-constexpr int kThreads = 128;
-constexpr int kRows = 64;             // of a tile of scores
-constexpr int kColumns = 32;          // and its columns
-constexpr int kParts = kColumns / 8;  // of a warp's rows: 16x8 scores, 4 each thread
-constexpr int kChunk = 64;            // of the axis summed over: what lies in shared memory at a time
-constexpr int kLine = kChunk + 8;     // floats from one row of it to the next: a half-warp's pairs are in all banks
-constexpr int kWidest = 128;          // columns that a block makes
-constexpr int kPad = 4;               // floats between rows of that: pairs of rows are in all banks
-
-/// Chunks of both factors of the scores, or a tile of the other product's right one.
-union alignas(16) Shared {
-  struct {
-    float left[kRows * kLine], right[kColumns * kLine];
-  } chunks;
-  float right[kColumns * (kWidest + kPad)];
-};
-
-/// Neighbours that move together.
-template <class T, int n>
-struct alignas(n * sizeof(T)) Pack {
-  T x[n];
-};
-template <int n, class T>
-__device__ __forceinline__ Pack<T, n>& pack_at(T* p) {
-  return *reinterpret_cast<Pack<T, n>*>(p);
-}
-template <int n, class T>
-__device__ __forceinline__ const Pack<T, n>& pack_at(const T* p) {
-  return *reinterpret_cast<const Pack<T, n>*>(p);
-}
+#include "attention_tiles.cuh"
 
 /// The sizes of a call: query [batch, rows, heads, depth], key [batch, keys, heads, depth], value [.., width].
 struct Sizes {
@@ -53,144 +22,11 @@ __device__ __forceinline__ Place place_of(int rows, int heads) {
   return {unit / heads, unit % heads, (tiles - 1 - int(blockIdx.x) % tiles) * kRows};
 }
 
-// A thread's elements of a part of a warp's rows, as tensor cores hold them: 0 and 1 neighbours in one row, 2 and 3 in
-// the eighth after it.
-__device__ __forceinline__ int lane_row() { return int(threadIdx.x) % 32 / 4; }
-__device__ __forceinline__ int lane_pair() { return int(threadIdx.x) % 4 * 2; }
-__device__ __forceinline__ int row_of(int half) { return int(threadIdx.x) / 32 * 16 + lane_row() + half * 8; }
-__device__ __forceinline__ int column_of(int part, int e) { return part * 8 + lane_pair() + e % 2; }
-
-/// A matrix in memory; what is asked for beyond its rows and columns is 0.
-template <class T>
-struct Matrix {
-  T* at;
-  i64 stride;
-  int rows, columns;
-  bool fours;  // each four elements of a row can be read at once
-  __device__ __forceinline__ Matrix from(int row, int column) const {
-    return {at + row * stride + column, stride, rows - row, columns - column, fours};
-  }
-};
 /// A head of x [batch, rows, heads, size].
 template <class T>
 __device__ __forceinline__ Matrix<T> head_of(T* x, const Place& p, int rows, int heads, int size) {
   T* at = x + (p.sample * rows * heads + p.head) * size;
   return {at, i64(heads) * size, rows, size, size % 4 == 0 && u64(at) % (4 * sizeof(T)) == 0};
-}
-
-template <bool kRounded>
-__device__ __forceinline__ float factor(float x) {
-  return kRounded ? round_to_tf32(x) : x;
-}
-
-/// Copies a corner of a matrix to shared memory.
-template <bool kRounded, int kHeight, int kWidth, class T>
-__device__ __noinline__ void copy_tile(float* to, int line, Matrix<const T> m) {
-  if (m.fours) {
-#pragma unroll 4
-    for (int e = threadIdx.x; e < kHeight * kWidth / 4; e += kThreads) {
-      const int r = e / (kWidth / 4), c = e % (kWidth / 4) * 4;
-      Pack<float, 4> x{};
-      if (r < m.rows && c < m.columns) {
-        const Pack<T, 4> given = pack_at<4>(m.at + r * m.stride + c);
-        for (int i = 0; i < 4; ++i) x.x[i] = factor<kRounded>(widen(given.x[i]));
-      }
-      pack_at<4>(to + r * line + c) = x;
-    }
-  } else {
-#pragma unroll 4
-    for (int e = threadIdx.x; e < kHeight * kWidth; e += kThreads) {
-      const int r = e / kWidth, c = e % kWidth;
-      to[r * line + c] = r < m.rows && c < m.columns ? factor<kRounded>(widen(m.at[r * m.stride + c])) : 0.0f;
-    }
-  }
-}
-
-/// n factors of a product: those of tensor cores and, unless they are rounded already, what that leaves of them.
-template <bool kRounded, int n>
-struct Factors {
-  float high[n], low[n];
-  __device__ __forceinline__ explicit Factors(const float (&x)[n]) {
-#pragma unroll
-    for (int i = 0; i < n; ++i) {
-      high[i] = round_to_tf32(x[i]);
-      low[i] = x[i] - high[i];
-    }
-  }
-};
-template <int n>
-struct Factors<true, n> {
-  float high[n];
-  __device__ __forceinline__ explicit Factors(const float (&x)[n]) {
-#pragma unroll
-    for (int i = 0; i < n; ++i) high[i] = x[i];
-  }
-};
-/// d += a b of a part.
-__device__ __forceinline__ void multiply_add(float (&d)[4], const Factors<true, 4>& a, const Factors<true, 2>& b) {
-  mma_16x8x8_tf32(d, a.high, b.high);
-}
-/// With the precision of float32, but for the product of what was left of both. Of infinite factors NaN is left.
-__device__ __forceinline__ void multiply_add(float (&d)[4], const Factors<false, 4>& a, const Factors<false, 2>& b) {
-  mma_16x8x8_tf32(d, a.low, b.high);
-  mma_16x8x8_tf32(d, a.high, b.low);
-  mma_16x8x8_tf32(d, a.high, b.high);
-}
-
-template <int n>
-__device__ __forceinline__ void clear(float (&x)[n][4]) {
-#pragma unroll
-  for (int i = 0; i < n; ++i)
-#pragma unroll
-    for (int e = 0; e < 4; ++e) x[i][e] = 0;
-}
-
-/// s = a b^T of the first kRows rows of a and kColumns of b. Of eight summed indices a thread takes two neighbours,
-/// where tensor cores see those that are four apart.
-template <bool kRounded, class T>
-__device__ __forceinline__ void multiply_transposed(float (&s)[kParts][4], const Matrix<const T>& a,
-                                                    const Matrix<const T>& b, Shared& shared) {
-  float *left = shared.chunks.left, *right = shared.chunks.right;
-  clear(s);
-  for (int c = 0; c < a.columns; c += kChunk) {
-    __syncthreads();  // nobody reads what lay there
-    copy_tile<kRounded, kRows, kChunk, T>(left, kLine, a.from(0, c));
-    copy_tile<kRounded, kColumns, kChunk, T>(right, kLine, b.from(0, c));
-    __syncthreads();
-    const int n = min(a.columns - c, kChunk);
-#pragma unroll 1
-    for (int k = 0; k < n; k += 8) {
-      const auto x0 = pack_at<2>(left + row_of(0) * kLine + k + lane_pair());
-      const auto x1 = pack_at<2>(left + row_of(1) * kLine + k + lane_pair());
-      const Factors<kRounded, 4> x({x0.x[0], x1.x[0], x0.x[1], x1.x[1]});
-#pragma unroll
-      for (int j = 0; j < kParts; ++j) {
-        const auto y = pack_at<2>(right + (j * 8 + lane_row()) * kLine + k + lane_pair());
-        multiply_add(s[j], x, Factors<kRounded, 2>(y.x));
-      }
-    }
-  }
-}
-
-/// o += weights b, of the first kColumns rows of b and kWidth columns. Weights stay where they were made: a thread's
-/// two neighbours are two of eight summed indices, as above.
-template <bool kRounded, int kWidth, class T>
-__device__ __forceinline__ void add_product(float (&o)[kWidth / 8][4], const float (&weights)[kParts][4],
-                                            const Matrix<const T>& b, Shared& shared) {
-  constexpr int line = kWidth + kPad;
-  __syncthreads();  // nobody reads what lay there
-  copy_tile<kRounded, kColumns, kWidth, T>(shared.right, line, b);
-  __syncthreads();
-#pragma unroll
-  for (int k = 0; k < kParts; ++k) {
-    float w[4];
-#pragma unroll
-    for (int e = 0; e < 4; ++e) w[e] = factor<kRounded>(weights[k][e]);
-    const Factors<kRounded, 4> x({w[0], w[2], w[1], w[3]});
-    const float* from = shared.right + (k * 8 + lane_pair()) * line + lane_row();
-#pragma unroll
-    for (int j = 0; j < kWidth / 8; ++j) multiply_add(o[j], x, Factors<kRounded, 2>({from[j * 8], from[line + j * 8]}));
-  }
 }
 
 /// Over the four threads that hold a row of a tile.
@@ -283,7 +119,7 @@ __global__ void __launch_bounds__(kThreads, 3)
     attention(Run run, const T* q, const T* k, const T* v, const bool* mask, T* y, Dims sizes, Dims mask_strides,
               double scale, i64 masked, i64 causal) {
   if (run.halted()) return;
-  __shared__ Shared shared;
+  __shared__ Shared<1, kWidth> shared;
   const Sizes z = sizes_of(sizes);
   const Place p = place_of(z.rows, z.heads);
   const Seen seen = seen_of(mask, masked, mask_strides, causal, p, z);
@@ -294,10 +130,10 @@ __global__ void __launch_bounds__(kThreads, 3)
   float o[kWidth / 8][4], s[kParts][4], keep[2];
   clear(o);
   for (int key = 0; key < seen.key_end(p.first + kRows); key += kColumns) {
-    multiply_transposed<kRounded, T>(s, rows, keys.from(key, 0), shared);
+    multiply_transposed<kRounded, T>(s, rows, keys.from(key, 0), shared.left[0], shared.right, key > 0);
     softmax.take(s, keep, seen, p.first, key, float(scale));
     scale_rows(o, keep);
-    add_product<kRounded, kWidth, T>(o, s, values.from(key, column), shared);
+    add_product<kRounded, kWidth, T>(o, s, values.from(key, column), shared.right);
   }
   scale_rows(o, {softmax.inverse(0), softmax.inverse(1)});
   put_rows(head_of(y, p, z.rows, z.heads, z.width).from(p.first, column), o);
@@ -315,7 +151,8 @@ __global__ void __launch_bounds__(kThreads, 2)
     attention_query_grad(Run run, const T* q, const T* k, const T* v, const bool* mask, const T* y, const T* dy, T* dq,
                          RowFacts* facts, Dims sizes, Dims mask_strides, double scale, i64 masked, i64 causal) {
   if (run.halted()) return;
-  __shared__ Shared shared;
+  __shared__ GradShared<kWidth> shared;
+  constexpr int kLast = kWidth <= kChunk ? 1 : 0;
   const Sizes z = sizes_of(sizes);
   const Place p = place_of(z.rows, z.heads);
   const Seen seen = seen_of(mask, masked, mask_strides, causal, p, z);
@@ -335,15 +172,16 @@ __global__ void __launch_bounds__(kThreads, 2)
     slope[half] = row_reduce(slope[half], Add());
   }
   for (int key = 0; key < seen.key_end(p.first + kRows); key += kColumns) {
-    multiply_transposed<kRounded, T>(s, rows, keys.from(key, 0), shared);
-    multiply_transposed<kRounded, T>(d, slopes, values.from(key, 0), shared);
+    multiply_transposed<kRounded, T>(s, rows, keys.from(key, 0), shared.left[0], shared.right, kLast && key > 0);
+    multiply_transposed<kRounded, T>(d, slopes, values.from(key, 0), shared.left[kLast], shared.right,
+                                     kLast && key > 0);
     softmax.take(s, keep, seen, p.first, key, float(scale));
 #pragma unroll
     for (int j = 0; j < kParts; ++j)
 #pragma unroll
       for (int e = 0; e < 4; ++e) s[j][e] = s[j][e] == 0 ? 0.0f : s[j][e] * (d[j][e] - slope[e / 2]);
     scale_rows(o, keep);
-    add_product<kRounded, kWidth, T>(o, s, keys.from(key, column), shared);
+    add_product<kRounded, kWidth, T>(o, s, keys.from(key, column), shared.right);
   }
   const float inverse[2] = {softmax.inverse(0), softmax.inverse(1)};
   if (blockIdx.y == 0 && lane_pair() == 0)
@@ -363,7 +201,8 @@ __global__ void __launch_bounds__(kThreads, 2)
                        const RowFacts* facts, T* dk, T* dv, Dims sizes, Dims mask_strides, double scale, i64 masked,
                        i64 causal) {
   if (run.halted()) return;
-  __shared__ Shared shared;
+  __shared__ GradShared<kWidth> shared;
+  constexpr int kLast = kWidth <= kChunk ? 1 : 0;
   const Sizes z = sizes_of(sizes);
   const Place p = place_of(z.keys, z.heads);
   const Seen seen = seen_of(mask, masked, mask_strides, causal, p, z);
@@ -375,9 +214,11 @@ __global__ void __launch_bounds__(kThreads, 2)
   float key_sum[kWidth / 8][4], value_sum[kWidth / 8][4], s[kParts][4], d[kParts][4];
   clear(key_sum);
   clear(value_sum);
-  for (int row = causal ? p.first : 0; row < z.rows; row += kColumns) {
-    multiply_transposed<kRounded, T>(s, keys, queries.from(row, 0), shared);
-    multiply_transposed<kRounded, T>(d, values, slopes.from(row, 0), shared);
+  const int start = causal ? p.first : 0;
+  for (int row = start; row < z.rows; row += kColumns) {
+    multiply_transposed<kRounded, T>(s, keys, queries.from(row, 0), shared.left[0], shared.right, kLast && row > start);
+    multiply_transposed<kRounded, T>(d, values, slopes.from(row, 0), shared.left[kLast], shared.right,
+                                     kLast && row > start);
 #pragma unroll
     for (int j = 0; j < kParts; ++j)
 #pragma unroll
@@ -388,8 +229,8 @@ __global__ void __launch_bounds__(kThreads, 2)
         s[j][e] = counts ? expf(s[j][e] * float(scale) - f.shift) * f.inverse : 0.0f;
         d[j][e] = counts ? s[j][e] * (d[j][e] - f.slope) : 0.0f;
       }
-    add_product<kRounded, kWidth, T>(value_sum, s, slopes.from(row, column), shared);
-    add_product<kRounded, kWidth, T>(key_sum, d, queries.from(row, column), shared);
+    add_product<kRounded, kWidth, T>(value_sum, s, slopes.from(row, column), shared.right);
+    add_product<kRounded, kWidth, T>(key_sum, d, queries.from(row, column), shared.right);
   }
   scale_rows(key_sum, {float(scale), float(scale)});
   put_rows(head_of(dk, p, z.keys, z.heads, z.depth).from(p.first, column), key_sum);

@@ -11,8 +11,8 @@ __device__ __forceinline__ i64 reach(const Conv& c, int axis, i64 pixel, i64 tap
 /// y = the convolution plus `bias`, which may be null, through relu if that is set. V = 4 takes four channels at once
 /// and needs one channel and one filter a group.
 template <class T, int V>
-__global__ void conv_direct(Run run, const T* x, const T* kernel, const T* bias, T* y, Dims sizes, Dims rest,
-                            i64 relu) {
+__global__ void __launch_bounds__(256, 3)
+    conv_direct(Run run, const T* x, const T* kernel, const T* bias, T* y, Dims sizes, Dims rest, i64 relu) {
   if (run.halted()) return;
   using W = Wide<T>;
   const Conv c(sizes, rest);
@@ -30,13 +30,14 @@ __global__ void conv_direct(Run run, const T* x, const T* kernel, const T* bias,
           const T* from = x + (((p.image * c.in[0] + a0) * c.in[1] + a1) * c.in[2] + a2) * c.channels + channel;
           const T* w = kernel + ((t0 * c.window[1] + t1) * c.window[2] + t2) * c.group_channels * c.filters + filter;
           if (V == 4) {
-            const Four<T> xs = *reinterpret_cast<const Four<T>*>(from), ws = *reinterpret_cast<const Four<T>*>(w);
+            const Pack<T, V> xs = load_pack<V>(from), ws = load_pack<V>(w);
             for (int j = 0; j < V; ++j) sum[j] += widen(xs.v[j]) * widen(ws.v[j]);
           } else {
             for (i64 k = 0; k < c.group_channels; ++k) sum[0] += widen(from[k]) * widen(w[k * c.filters]);
           }
         }
-    for (int j = 0; j < V; ++j) y[e * V + j] = narrow<T>(relu && sum[j] < 0 ? W(0) : sum[j]);
+    for (int j = 0; j < V; ++j) sum[j] = relu && sum[j] < 0 ? W(0) : sum[j];
+    write_pack(y + e * V, sum);
   }
 }
 
@@ -49,7 +50,8 @@ __device__ __forceinline__ i64 source(const Conv& c, int axis, i64 pixel, i64 ta
 
 /// dx = the gradient with respect to the input.
 template <class T, int V>
-__global__ void conv_direct_input_grad(Run run, const T* dy, const T* kernel, T* dx, Dims sizes, Dims rest) {
+__global__ void __launch_bounds__(256, 3)
+    conv_direct_input_grad(Run run, const T* dy, const T* kernel, T* dx, Dims sizes, Dims rest) {
   if (run.halted()) return;
   using W = Wide<T>;
   const Conv c(sizes, rest);
@@ -71,7 +73,7 @@ __global__ void conv_direct_input_grad(Run run, const T* dy, const T* kernel, T*
                            c.filters +
                        filter;
           if (V == 4) {
-            const Four<T> ys = *reinterpret_cast<const Four<T>*>(from), ws = *reinterpret_cast<const Four<T>*>(w);
+            const Pack<T, V> ys = load_pack<V>(from), ws = load_pack<V>(w);
             for (int j = 0; j < V; ++j) sum[j] += widen(ys.v[j]) * widen(ws.v[j]);
           } else {
             for (i64 k = 0; k < c.group_filters; ++k) sum[0] += widen(from[k]) * widen(w[k]);
@@ -79,7 +81,7 @@ __global__ void conv_direct_input_grad(Run run, const T* dy, const T* kernel, T*
         }
       }
     }
-    for (int j = 0; j < V; ++j) dx[e * V + j] = narrow<T>(sum[j]);
+    write_pack(dx + e * V, sum);
   }
 }
 

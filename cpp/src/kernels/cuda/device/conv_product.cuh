@@ -18,7 +18,7 @@ template <class T, int V>
 __device__ __forceinline__ void load_four(const T* from, i64 count, Wide<T> (&to)[4]) {
   if (V == 4) {
     if (count > 0) {
-      const Four<T> four = *reinterpret_cast<const Four<T>*>(from);
+      const Pack<T, 4> four = load_pack<4>(from);
       for (int i = 0; i < 4; ++i) to[i] = widen(four.v[i]);
     } else {
       for (int i = 0; i < 4; ++i) to[i] = 0;
@@ -108,9 +108,9 @@ template <int kWidth, int kPasses, class W, int N>
 __device__ __forceinline__ void store_columns(const W (&from)[kPasses][4], W (&to)[kDepth][N]) {
   constexpr int kThreads = kWidth / 4;
   for (int p = 0; p < kPasses; ++p) {
-    Four<W> four;
+    Pack<W, 4> four;
     for (int i = 0; i < 4; ++i) four.v[i] = from[p][i];
-    *reinterpret_cast<Four<W>*>(&to[p * (256 / kThreads) + threadIdx.x / kThreads][threadIdx.x % kThreads * 4]) = four;
+    store_pack(&to[p * (256 / kThreads) + threadIdx.x / kThreads][threadIdx.x % kThreads * 4], four);
   }
 }
 
@@ -122,10 +122,10 @@ __device__ __forceinline__ void multiply(const Factors<W, R>& f, W (&sum)[R][4])
     W a[R];
 #pragma unroll
     for (int i = 0; i < R; i += 4) {
-      const Four<W> four = *reinterpret_cast<const Four<W>*>(&f.a[k][row + i]);
+      const Pack<W, 4> four = load_pack<4>(&f.a[k][row + i]);
       for (int j = 0; j < 4; ++j) a[i + j] = four.v[j];
     }
-    const Four<W> b = *reinterpret_cast<const Four<W>*>(&f.b[k][column]);
+    const Pack<W, 4> b = load_pack<4>(&f.b[k][column]);
 #pragma unroll
     for (int i = 0; i < R; ++i)
 #pragma unroll
@@ -162,9 +162,7 @@ __device__ __forceinline__ void part_of_sum(i64 n, i64 splits, i64 split, i64& b
 template <class T, class W>
 __device__ __forceinline__ void write_four(T* to, const W (&sum)[4], i64 count, bool aligned) {
   if (aligned && count >= 4) {
-    Four<T> four;
-    for (int i = 0; i < 4; ++i) four.v[i] = narrow<T>(sum[i]);
-    *reinterpret_cast<Four<T>*>(to) = four;
+    write_pack(to, sum);
   } else {
     for (int i = 0; i < 4; ++i)
       if (i < count) to[i] = narrow<T>(sum[i]);
@@ -176,7 +174,7 @@ __device__ __forceinline__ void write_four(T* to, const W (&sum)[4], i64 count, 
 /// sum and phase, the first the fastest; `y` has a tensor for each part. VX, VK: elements of x and of the kernel that
 /// are read together.
 template <class T, class O, int VX, int VK, bool kBackward, int R>
-__global__ void __launch_bounds__(256, 2)
+__global__ void __launch_bounds__(256, sizeof(T) == 8 ? 1 : 2)
     conv_product(Run run, const T* x, const T* kernel, O* y, Dims sizes, Dims rest, i64 row_tiles, i64 splits) {
   if (run.halted()) return;
   using W = Wide<T>;
@@ -289,7 +287,7 @@ struct GatheredColumns {
 /// The gradient of a convolution with respect to its kernel: rows are taps and channels of a group, columns its
 /// filters, the sum goes over pixels. Blocks are as conv_product's; `dk` has a tensor for each part of the sum.
 template <class T, class O, int VX, int VY, int R>
-__global__ void __launch_bounds__(256, 2)
+__global__ void __launch_bounds__(256, sizeof(T) == 8 ? 1 : 2)
     conv_kernel_product(Run run, const T* x, const T* dy, O* dk, Dims sizes, Dims rest, i64 row_tiles, i64 splits) {
   if (run.halted()) return;
   using W = Wide<T>;

@@ -1,6 +1,6 @@
 // What the kernels of convolutions share: the geometry, the pixels that taps join, sums that were cut into parts.
 #pragma once
-#include "core.cuh"
+#include "pack.cuh"
 
 /// Three spatial axes; missing ones have size 1.
 struct Conv {
@@ -84,13 +84,6 @@ struct Pixel {
 __device__ __forceinline__ bool inside(i64 a, i64 b, i64 c, const i64 (&size)[3]) {
   return u64(a) < u64(size[0]) && u64(b) < u64(size[1]) && u64(c) < u64(size[2]);
 }
-
-/// Four elements that lie next to each other, at a multiple of their size: they do in tensors whose last axis has a
-/// multiple of four, which begin at such a place even where they are slices of larger ones.
-template <class T>
-struct alignas(4 * sizeof(T)) Four {
-  T v[4];
-};
 
 /// y = the sum of `parts` tensors, in their order.
 template <class W, class T>

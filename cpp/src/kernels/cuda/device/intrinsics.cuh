@@ -55,13 +55,15 @@ __device__ __forceinline__ float round_to_tf32(float x) {
 }
 /// d += a b for a warp: a is 16x8 by rows, b 8x8 by columns, d 16x8, held as PTX lays out mma.m16n8k8. The factors are
 /// rounded ones; a device older than 8.0 multiplies them slowly.
-__device__ __forceinline__ void mma_16x8x8_tf32(float d[4], const float a[4], const float b[2]) {
 #if __CUDA_ARCH__ >= 800
+__device__ __forceinline__ void mma_16x8x8_tf32(float d[4], const float a[4], const float b[2]) {
   asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])), "r"(__float_as_uint(a[3])),
         "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
+}
 #else
+__device__ __noinline__ void mma_16x8x8_tf32(float d[4], const float a[4], const float b[2]) {
   const int lane = threadIdx.x % 32, row = lane / 4 * 4, column = lane % 4 * 8;
   for (int k = 0; k < 8; ++k) {
     const float upper = __shfl_sync(0xffffffffu, a[k / 4 * 2], row + k % 4);
@@ -72,5 +74,5 @@ __device__ __forceinline__ void mma_16x8x8_tf32(float d[4], const float a[4], co
       d[i + 2] += lower * factor;
     }
   }
-#endif
 }
+#endif

@@ -1,6 +1,7 @@
-// Pooling and its gradients: a thread computes an element of the result, gradients from the windows that it lies in.
+// Pooling and its gradients: a thread computes V elements of the result, neighbours in a pixel, gradients from the
+// windows that they lie in.
 #pragma once
-#include "core.cuh"
+#include "pack.cuh"
 
 /// Three spatial axes; missing ones have size 1.
 struct Pool {
@@ -66,40 +67,48 @@ __device__ __forceinline__ void each_pixel(const Box& b, const i64 (&size)[3], F
 }
 
 /// The largest, of equals the first; a NaN wins. `index` may be null: where it is in its image, -1 for nowhere.
-template <class T>
+template <class T, int V>
 __global__ void max_pool(Run run, const T* x, T* y, int* index, Dims sizes, Dims rest) {
   if (run.halted()) return;
   const Pool p(sizes, rest);
-  const i64 n = p.batch * p.out_size();
+  const i64 n = p.batch * p.out_size() / V;
   for (i64 e = first_index(); e < n; e += index_stride()) {
-    const Element o(e, p.channels, p.out);
+    const Element o(e * V, p.channels, p.out);
     const T* image = x + o.image * p.in_size();
-    i64 where = -1;
-    T best = narrow<T>(Wide<T>(0));
+    Pack<T, V> best;
+    Pack<int, V> where;
+    for (int j = 0; j < V; ++j) best.v[j] = narrow<T>(Wide<T>(0)), where.v[j] = -1;
     each_pixel(window_of(p, o.at), p.in, [&](i64 pixel, i64, i64, i64) {
       const i64 at = pixel * p.channels + o.channel;
-      const Wide<T> v = widen(image[at]);
-      if (where < 0 || v > widen(best) || v != v) best = image[at], where = at;
+      const Pack<T, V> pack = load_pack<V>(image + at);
+      for (int j = 0; j < V; ++j) {
+        const Wide<T> v = widen(pack.v[j]);
+        if (where.v[j] < 0 || v > widen(best.v[j]) || v != v) best.v[j] = pack.v[j], where.v[j] = int(at) + j;
+      }
     });
-    y[e] = best;
-    if (index) index[e] = int(where);
+    store_pack(y + e * V, best);
+    if (index) store_pack(index + e * V, where);
   }
 }
 
-template <class T>
+template <class T, int V>
 __global__ void max_pool_grad(Run run, const int* index, const T* dy, T* dx, Dims sizes, Dims rest) {
   if (run.halted()) return;
   const Pool p(sizes, rest);
-  const i64 n = p.batch * p.in_size();
+  const i64 n = p.batch * p.in_size() / V;
   for (i64 e = first_index(); e < n; e += index_stride()) {
-    const Element i(e, p.channels, p.in);
-    const i64 mine = e - i.image * p.in_size(), base = i.image * p.out_size() + i.channel;
-    Wide<T> sum = 0;
+    const Element i(e * V, p.channels, p.in);
+    const int mine = int(e * V - i.image * p.in_size());
+    const i64 base = i.image * p.out_size() + i.channel;
+    Wide<T> sum[V] = {};
     each_pixel(readers_of(p, i.at), p.out, [&](i64 pixel, i64, i64, i64) {
       const i64 at = base + pixel * p.channels;
-      if (index[at] == mine) sum += widen(dy[at]);
+      const Pack<int, V> where = load_pack<V>(index + at);
+      const Pack<T, V> pack = load_pack<V>(dy + at);
+      for (int j = 0; j < V; ++j)
+        if (where.v[j] == mine + j) sum[j] += widen(pack.v[j]);
     });
-    dx[e] = narrow<T>(sum);
+    write_pack(dx + e * V, sum);
   }
 }
 
@@ -120,34 +129,40 @@ __device__ __forceinline__ W share(const Box& window) {
   return W(1) / W(count > 1 ? count : 1);
 }
 
-template <class T>
+template <class T, int V>
 __global__ void average_pool(Run run, const T* x, T* y, Dims sizes, Dims rest) {
   if (run.halted()) return;
   const Pool p(sizes, rest);
-  const i64 n = p.batch * p.out_size();
+  const i64 n = p.batch * p.out_size() / V;
   for (i64 e = first_index(); e < n; e += index_stride()) {
-    const Element o(e, p.channels, p.out);
+    const Element o(e * V, p.channels, p.out);
     const T* image = x + o.image * p.in_size() + o.channel;
     const Box window = window_of(p, o.at);
-    Wide<T> sum = 0;
-    each_pixel(window, p.in, [&](i64 pixel, i64, i64, i64) { sum += widen(image[pixel * p.channels]); });
-    y[e] = narrow<T>(sum * share<Wide<T>>(window));
+    Wide<T> sum[V] = {};
+    each_pixel(window, p.in, [&](i64 pixel, i64, i64, i64) {
+      const Pack<T, V> pack = load_pack<V>(image + pixel * p.channels);
+      for (int j = 0; j < V; ++j) sum[j] += widen(pack.v[j]);
+    });
+    for (int j = 0; j < V; ++j) sum[j] *= share<Wide<T>>(window);
+    write_pack(y + e * V, sum);
   }
 }
 
-template <class T>
+template <class T, int V>
 __global__ void average_pool_grad(Run run, const T* dy, T* dx, Dims sizes, Dims rest) {
   if (run.halted()) return;
   const Pool p(sizes, rest);
-  const i64 n = p.batch * p.in_size();
+  const i64 n = p.batch * p.in_size() / V;
   for (i64 e = first_index(); e < n; e += index_stride()) {
-    const Element i(e, p.channels, p.in);
+    const Element i(e * V, p.channels, p.in);
     const T* image = dy + i.image * p.out_size() + i.channel;
-    Wide<T> sum = 0;
+    Wide<T> sum[V] = {};
     each_pixel(readers_of(p, i.at), p.out, [&](i64 pixel, i64 d, i64 h, i64 w) {
       const i64 at[3] = {d, h, w};
-      sum += widen(image[pixel * p.channels]) * share<Wide<T>>(window_of(p, at));
+      const Wide<T> part = share<Wide<T>>(window_of(p, at));
+      const Pack<T, V> pack = load_pack<V>(image + pixel * p.channels);
+      for (int j = 0; j < V; ++j) sum[j] += widen(pack.v[j]) * part;
     });
-    dx[e] = narrow<T>(sum);
+    write_pack(dx + e * V, sum);
   }
 }

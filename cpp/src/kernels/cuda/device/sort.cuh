@@ -30,25 +30,27 @@ __device__ __forceinline__ u64 key_of(double x) {
   return bits & sign ? ~bits : bits | sign;
 }
 
-/// Sources of keys: numbers, from the least or, with `how`, from the largest on.
+/// Sources of keys: numbers, from the least or, with how = {1}, from the largest on.
 template <class T>
 struct Numbers {
   using Element = T;
   using Key = typename KeyOf<T>::type;
-  static __device__ __forceinline__ Key key(const Run&, const T* x, i64 i, i64 how) {
+  static __device__ __forceinline__ Key key(const Run&, const T* x, i64 i, const Dims& how) {
     const Key key = key_of(widen(x[i]));
-    return how ? ~key : key;
+    return how.n[0] ? ~key : key;
   }
 };
-/// Indices in [0, how).
+/// Indices [.., picks, inner] along an axis of what is [.., limit, inner], by where they point there; how = {limit,
+/// picks, inner}.
 template <class T>
 struct Indices {
   using Element = T;
   using Key = u32;
-  static __device__ __forceinline__ Key key(const Run& run, const T* x, i64 i, i64 how) {
-    const bool holds = x[i] >= 0 && x[i] < how;
-    if (!holds) run.fail(i);
-    return holds ? Key(x[i]) : ~Key(0);
+  static __device__ __forceinline__ Key key(const Run& run, const T* x, i64 i, const Dims& how) {
+    const i64 id = x[i], limit = how.n[0], picks = how.n[1], inner = how.n[2];
+    if (id >= 0 && id < limit) return Key((i / (picks * inner) * limit + id) * inner + i % inner);
+    run.fail(i);
+    return ~Key(0);
   }
 };
 
@@ -56,7 +58,7 @@ struct Indices {
 /// several tiles where those are small. keys may be null.
 template <class Source>
 __global__ void sort_tiles(Run run, const typename Source::Element* x, typename Source::Key* keys, int* order, i64 rows,
-                           i64 n, i64 size, i64 held, i64 how) {
+                           i64 n, i64 size, i64 held, Dims how) {
   if (run.halted()) return;
   using Key = typename Source::Key;
   Key* key = static_cast<Key*>(dynamic_shared());

@@ -33,24 +33,32 @@ bool rounds(const EwInstr& in) {
   return Ew(in.op) == Ew::cast_ && (in.b == int(DType::f16) || in.b == int(DType::bf16));
 }
 
-// The kernel, whose parameters follow what launch() passes.
+// How the kernel finds an input's elements beside its address: nothing, what repeats, or strides.
+enum class Layout { plain, periodic, strided };
+Layout layout(const Axes& axes, size_t k) {
+  if (axes.scalar(k) || axes.direct(k)) return Layout::plain;
+  return axes.period(k) > 0 ? Layout::periodic : Layout::strided;
+}
+bool any_strided(const Axes& axes) {
+  for (size_t k = 0; k < axes.strides.size(); ++k)
+    if (layout(axes, k) == Layout::strided) return true;
+  return false;
+}
+
+// The group's struct, whose members follow what plan_group passes.
 std::string print(const KernelRequest& r, const Axes& axes, const Group& g) {
   std::ostringstream s;
   const size_t inputs = r.inputs.size();
-  s << "#include \"elementwise.cuh\"\n\nusing Index = " << (axes.total <= INT32_MAX / 2 ? "u32" : "i64")
-    << ";\n\n__global__ void group(Run run, i64 n, Dims sizes";
+  s << "struct Group {\n  using Index = " << (axes.total <= INT32_MAX / 2 ? "u32" : "i64") << ";\n  i64 n;\n";
+  if (any_strided(axes)) s << "  Dims sizes;\n";
   for (size_t k = 0; k < inputs; ++k) {
-    s << ", const " << type_name(r.inputs[k].dtype) << "* p" << k;
-    if (axes.scalar(k) || axes.direct(k)) continue;
-    if (axes.period(k) > 0)
-      s << ", i64 period" << k;
-    else
-      s << ", Dims strides" << k;
+    s << "  const " << type_name(r.inputs[k].dtype) << "* p" << k << ";\n";
+    if (layout(axes, k) == Layout::periodic) s << "  i64 period" << k << ";\n";
+    if (layout(axes, k) == Layout::strided) s << "  Dims strides" << k << ";\n";
   }
-  for (size_t j = 0; j < r.outputs.size(); ++j) s << ", " << type_name(r.outputs[j].dtype) << "* q" << j;
-  s << ") {\n  if (run.halted()) return;\n";
-  s << "#pragma unroll " << kUnroll << "\n  for (i64 at = first_index(); at < n; at += index_stride()) {\n"
-    << "    const Index i = Index(at);\n";
+  for (size_t j = 0; j < r.outputs.size(); ++j) s << "  " << type_name(r.outputs[j].dtype) << "* q" << j << ";\n";
+  s << "  __device__ __forceinline__ void run(i64 first, i64 stride) const {\n#pragma unroll " << kUnroll
+    << "\n  for (i64 at = first; at < n; at += stride) {\n    const Index i = Index(at);\n";
   for (size_t k = 0; k < inputs; ++k) {
     const std::string value = element(axes, k);
     if (g.type)
@@ -80,7 +88,7 @@ std::string print(const KernelRequest& r, const Axes& axes, const Group& g) {
     else
       s << value << (to == DType::boolean ? " != 0" : "") << ";\n";
   }
-  s << "  }\n}\n";
+  s << "  }\n  }\n};\n";
   return s.str();
 }
 
@@ -89,20 +97,18 @@ KernelPlan plan_group(const KernelRequest& r, const Group& g) {
   for (const TensorSpec& t : r.inputs) shapes.push_back(t.shape);
   const Axes axes = Axes::broadcast(r.outputs[0].shape, shapes);
   Planner p(r);
-  std::vector<Param> params{axes.total, Dims(axes.sizes)};
+  std::vector<Param> params{axes.total};
+  if (any_strided(axes)) params.push_back(Dims(axes.sizes));
   std::vector<int> aliases;
   for (size_t k = 0; k < r.inputs.size(); ++k) {
     params.push_back(p.in(k));
     if (axes.direct(k)) aliases.push_back(int(k));
-    if (axes.scalar(k) || axes.direct(k)) continue;
-    if (const int64_t period = axes.period(k))
-      params.push_back(period);
-    else
-      params.push_back(Dims(axes.strides[k]));
+    if (layout(axes, k) == Layout::periodic) params.push_back(axes.period(k));
+    if (layout(axes, k) == Layout::strided) params.push_back(Dims(axes.strides[k]));
   }
   for (size_t j = 0; j < r.outputs.size(); ++j) params.push_back(p.out(j));
   p.aliases(std::move(aliases));
-  p.launch_source(print(r, axes, g), "group", {p.blocks(axes.total, kThreads, kUnroll)}, kThreads, std::move(params));
+  p.launch_group(print(r, axes, g), axes.total, kUnroll, std::move(params));
   return p.done();
 }
 

@@ -6,9 +6,9 @@
 
 namespace hornbeam::cuda {
 namespace {
-constexpr int64_t kRows = 64;  // of a block; this and the next two as in the device's code
+constexpr int64_t kRows = 64;  // of a block; this and the next as in the device's code
 constexpr int kThreads = 128;
-constexpr int64_t kWidest = 128;     // columns of a block
+constexpr int64_t kWidest = 128;     // columns that a block makes at most
 constexpr int64_t kFactsBytes = 16;  // of a row: RowFacts
 
 struct Attention {
