@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Builds Hornbeam on a machine with an NVIDIA GPU, checks it there and times it beside its peers, within eight minutes.
-# Usage: bench/gpu.sh [--toy]   (--toy: all of it at toy sizes on the fake device of tests/fake_cuda, to prove that it runs)
+# Usage: bench/gpu.sh [--toy]   (--toy: all of it at toy sizes on the fake device of tests/fake_cuda)
 # Every part has a limit and none stops the rest. Results: bench/results/gpu-CARD.json and .md (not of --toy), and $OUT.
-# HB_BENCH_SECONDS: for everything; HB_BENCH_BUILD: a build folder; HB_PEER_PYTHON: the interpreter that has torch and JAX;
-# HB_BENCH_FRAMEWORKS: those to time, of hornbeam,torch,torch-compile,torch-graph,jax.
+# HB_BENCH_SECONDS: for everything; HB_BENCH_BUILD: a build folder; HB_PEER_PYTHON: the interpreter that has torch and
+# JAX; HB_BENCH_FRAMEWORKS: those to time, of hornbeam,torch,torch-compile,torch-graph,jax.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 toy=${1:-}
@@ -44,7 +44,7 @@ torch_rates() {
 report() { python3 "$here/report.py" $toy "$@"; }
 
 configure() {  # pybind11 from its package, else from the headers that torch brings; ninja where it is
-  local options=(-DCMAKE_BUILD_TYPE=Release -DHB_BUILD_PYTHON=ON -DHB_WHEEL=ON "-DPython_EXECUTABLE=$(command -v python3)")
+  local options=(-DHB_BUILD_PYTHON=ON -DHB_WHEEL=ON "-DPython_EXECUTABLE=$(command -v python3)")
   ! command -v ninja >/dev/null || options+=(-G Ninja)
   python3 -m pybind11 --cmakedir >/dev/null 2>&1 || options+=("-Dpybind11_DIR=$here/pybind11")
   [ -z "$toy" ] || options+=(-DHB_BUILD_TESTS=ON)
@@ -67,8 +67,10 @@ export build cores here toy
 
 python3 "$here/environment.py" record $toy
 torch_rates & rates=$!  # which need no build
-part build 200 bash -c make_all >"$HB_BENCH_PARTS/build.txt" 2>&1 || { tail -30 "$HB_BENCH_PARTS/build.txt"; echo "there is nothing to measure without a build"; exit 1; }
-tail -1 "$HB_BENCH_PARTS/build.txt"
+part build 200 bash -c make_all >"$HB_BENCH_PARTS/build.txt" 2>&1
+built=$?
+tail -$((built ? 30 : 1)) "$HB_BENCH_PARTS/build.txt"
+[ $built = 0 ] || exit 1
 wait "$rates"
 if [ -z "$toy" ]; then
   HB_CUDA_PATH=$(python3 "$here/environment.py" libraries)
@@ -77,6 +79,7 @@ else
   HB_CUDA_PATH+=:$HB_CUDA_PATH/libraries
 fi
 export HB_CUDA_PATH PYTHONPATH=$PWD/build/gpu-site
+python3 -c "import sys; from hornbeam import _core; sys.exit(_core.gpu_problem() or 0)" || exit 1
 
 # Nothing is timed here: what may go on at the same time does.
 if [ -z "$toy" ] && python3 -c "import pytest" 2>/dev/null; then

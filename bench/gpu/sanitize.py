@@ -1,7 +1,8 @@
-"""Op cases under NVIDIA's compute-sanitizer: ``sanitize.py memcheck`` (wrong addresses) or ``racecheck`` (races in shared memory).
+"""Op cases under NVIDIA's compute-sanitizer: ``sanitize.py memcheck`` (wrong addresses) or ``racecheck`` (races in
+shared memory).
 
-One case of each op first, then the rest, in groups of which some run at a time, for as long as there is time; the results are
-written after each group.
+One case of each op first, then the rest, in groups of which some run at a time, for as long as there is time; the
+results are written after each group.
 """
 
 from __future__ import annotations
