@@ -1,5 +1,5 @@
-"""What a GPU computes, beside the CPU: ``checks.py ops`` (every op case, where pytest is missing), ``streams`` (random numbers,
-bit for bit) and ``digits`` (a network trained on real digits, on both)."""
+"""What a GPU computes, beside the CPU: ``checks.py ops`` (every op case, where pytest is missing), ``streams`` (random
+numbers, bit for bit) and ``digits`` (a network trained on real digits, on both)."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def graph_of(case: Any) -> Any:
 
 
 def difference(got: Any, want: Any) -> float:
-    """The largest difference, over the largest finite number that is wanted or 1; infinite where an integer differs, or a NaN
-    or an infinity is elsewhere."""
+    """The largest difference, over the largest finite number that is wanted or 1; infinite where an integer differs, or
+    a NaN or an infinity is elsewhere."""
     if got.dtype != want.dtype or got.shape != want.shape:
         return float("inf")
     if want.dtype.kind != "f":
@@ -56,7 +56,8 @@ def difference(got: Any, want: Any) -> float:
 
 
 def check(name: str, runs: int = 3) -> tuple[str, float, str]:
-    """(name, difference, what went wrong) of a case; the second run on a GPU captures its graph, the third replays it."""
+    """(name, difference, what went wrong) of a case; the second run on a GPU captures its graph, the third replays
+    it."""
     case = next(c for c in op_cases.CASES if c.name == name)
     try:
         hb.utils.set_random_seed(1234)

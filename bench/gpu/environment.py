@@ -1,5 +1,5 @@
-"""What the GPU benchmarks run on: ``environment.py record`` notes the card, its driver and all versions; ``environment.py
-libraries`` prints the folders that hold CUDA's libraries, as HB_CUDA_PATH takes them."""
+"""What the GPU benchmarks run on: ``environment.py record`` notes the card, its driver and all versions;
+``environment.py libraries`` prints the folders that hold CUDA's libraries, as HB_CUDA_PATH takes them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""The workloads by hand in JAX: functions of a dict of parameters, whose arrays are made by a ``Maker``. ``models`` gives, by
-name, the loss of a batch; products of the large ones are computed in bfloat16 from float32 parameters."""
+"""The workloads by hand in JAX: functions of a ``Maker``, which makes the parameters at first and finds them later, and
+of a batch. Products are computed in the maker's dtype from float32 parameters."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -14,7 +13,6 @@ import numpy as np
 from jax import lax
 
 Params = dict[str, Any]
-Loss = Callable[[Params, Any, Any], Any]
 
 
 class Maker:
@@ -45,7 +43,8 @@ class Maker:
         )
 
     def batch_norm(self, name: str, x: Any) -> Any:
-        """By the batch's own statistics, in float32. (The moving ones that training also keeps are left out: a little less work.)"""
+        """By the batch's own statistics, in float32. (The moving ones that training also keeps are left out: a little
+        less work.)"""
         wide = x.astype(jnp.float32)
         mean, square = wide.mean((0, 1, 2)), (wide * wide).mean((0, 1, 2))
         factor = lax.rsqrt(square - mean * mean + 1e-5) * self.get(f"{name}.gamma", (x.shape[-1],), fill=1)

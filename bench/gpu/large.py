@@ -1,5 +1,5 @@
-"""The two large workloads against the Keras API: ResNet-50 (He et al. 2015; stride in the 3x3 convolutions) and a decoder of
-GPT-2's smallest shape (Radford et al. 2019), whose output layer shares the table of the embedding."""
+"""The two large workloads against the Keras API: ResNet-50 (He et al. 2015; stride in the 3x3 convolutions) and a
+decoder of GPT-2's smallest shape (Radford et al. 2019), whose output layer shares the table of the embedding."""
 
 from __future__ import annotations
 
@@ -52,11 +52,14 @@ def tokens(s: Gpt) -> tuple[Any, Any]:
 
 
 def mixed_bfloat16(K: Any) -> str:
-    """Turns mixed precision on, where the framework has it; the policy that holds."""
+    """Turns mixed precision on, where the framework has it, else tf32; what products are computed in."""
     for owner in (getattr(K, "config", None), getattr(K, "mixed_precision", None)):
         if hasattr(owner, "set_dtype_policy"):
             owner.set_dtype_policy("mixed_bfloat16")  # type: ignore[union-attr]
             return "mixed_bfloat16"
+    if hasattr(K.config, "enable_tf32"):
+        K.config.enable_tf32(True)
+        return "tf32"
     return "float32"
 
 
@@ -91,7 +94,7 @@ def gpt(K: Any, s: Gpt) -> Any:
     """A compiled GPT."""
     L = K.layers
 
-    class Decoder(K.Model):  # type: ignore[misc, name-defined]
+    class Decoder(K.Model):  # type: ignore[misc]
         """Embeddings, causal blocks with the norm before each part, and the product with the embedding's table."""
 
         def __init__(self) -> None:

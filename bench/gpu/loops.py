@@ -29,6 +29,7 @@ class Loop:
 
 
 def frameworks(workload: str) -> tuple[str, ...]:
-    """Those that are timed, of those that HB_BENCH_FRAMEWORKS names: torch's whole step as a CUDA graph where launches count."""
+    """Those that are timed, of those that HB_BENCH_FRAMEWORKS names: torch's whole step as a CUDA graph where launches
+    count."""
     asked = os.environ.get("HB_BENCH_FRAMEWORKS", ",".join(FRAMEWORKS)).split(",")
     return tuple(f for f in FRAMEWORKS if f in asked and (f != "torch-graph" or workload in SMALL))

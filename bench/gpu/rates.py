@@ -1,5 +1,5 @@
-"""Hornbeam's kernels against the rate of a copy, and its products: the times of ``hb.profile``'s events, summed over the
-kernels that a case takes. The operands are variables, which stay on the device."""
+"""Hornbeam's kernels against the rate of a copy, and its products: the times of ``hb.profile``'s events, summed over
+the kernels that a case takes. The operands are variables, which stay on the device."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ MOVES = ("copy", "check")  # of the runtime's own, after the kernels
 def seconds(
     work: Callable[[], Any], results: list[hb.Variable], repeats: int, only: str = ""
 ) -> tuple[float, list[str]]:
-    """Of the kernels of a program that keeps what ``work`` gives in variables, and their names; of one op, where it is named."""
+    """Of the kernels of a program that keeps what ``work`` gives in variables, and their names; of one op, where it is
+    named."""
 
     def program() -> Any:
         for variable, value in zip(results, work(), strict=True):

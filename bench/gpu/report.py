@@ -1,5 +1,5 @@
-"""Gathers what the parts of bench/gpu.sh found into gpu-CARD.json and .md: in $OUT, and, but for ``--toy``, in bench/results.
-``--show`` prints the table."""
+"""Gathers what the parts of bench/gpu.sh found into gpu-CARD.json and .md: in $OUT, and, but for ``--toy``, in
+bench/results. ``--show`` prints the table."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from environment import slug
 from loops import FRAMEWORKS, LARGE, SMALL
 
+SHORT = {"float32": "", "tf32": " (tf32)", "mixed_bfloat16": " (bf16)"}
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "results"
 Found = dict[str, Any]
 
@@ -22,9 +23,6 @@ def gather() -> Found:
     """All parts' results by name."""
     folder = pathlib.Path(os.environ["HB_BENCH_PARTS"])
     found = {f.stem: json.loads(f.read_text()) for f in sorted(folder.glob("*.json"))}
-    for tool in ("memcheck", "racecheck"):
-        if (folder / tool / f"{tool}.json").exists():
-            found[tool] = json.loads((folder / tool / f"{tool}.json").read_text())
     if (folder / "pytest.xml").exists():
         found["pytest"] = pytest_results(folder / "pytest.xml")
     return found
@@ -42,8 +40,8 @@ def head(found: Found) -> list[str]:
     """The machine."""
     e = found.get("environment", {})
     versions = ", ".join(f"{n} {v}" for n, v in e.get("versions", {}).items())
-    card = f"{e.get('name', 'unknown GPU')}, {e.get('memory') or '?'}, driver {e.get('driver') or '?'}, {e.get('cpus')} CPUs"
-    return [f"{card}. {versions}.", ""]
+    said = [e.get("name", "unknown GPU"), e.get("memory"), f"driver {e.get('driver') or '?'}", f"{e.get('cpus')} CPUs"]
+    return [f"{', '.join(filter(None, said))}. {versions}.", ""]
 
 
 def checks(found: Found) -> list[str]:
@@ -91,8 +89,8 @@ def steps(found: Found) -> list[str]:
     lines = [
         "## Training steps",
         "",
-        "Milliseconds a step, the median of interleaved windows with half their spread. Hornbeam's `fit` copies each batch from the",
-        "host; the peers' batches lie on the device. Float32 products are not rounded to tf32, on any framework.",
+        "Milliseconds a step, the median of interleaved windows with half their spread. Hornbeam's `fit` copies each",
+        "batch from the host; the peers' batches lie on the device. No framework rounds float32 products to tf32.",
         "",
         "| workload | " + " | ".join(used) + " | best peer / hornbeam |",
         bar + "---|",
@@ -107,7 +105,7 @@ def steps(found: Found) -> list[str]:
                 continue
             median = statistics.median(r["ms"])
             spread = (max(r["ms"]) - min(r["ms"])) / 2 / median
-            cells.append(f"{median:.3g} +-{spread:.0%}" + (" (bf16)" if r["precision"] == "mixed_bfloat16" else ""))
+            cells.append(f"{median:.3g} +-{spread:.0%}" + SHORT[r["precision"]])
         ratio = best_ratio(row)
         lines.append(f"| {name} | " + " | ".join(cells) + (" | - |" if ratio is None else f" | {ratio:.2f} |"))
         firsts.append(
@@ -118,8 +116,8 @@ def steps(found: Found) -> list[str]:
         problems += [f"- {name}, {f}: {r['problem']}" for f, r in row.items() if "problem" in r]
     lines += [
         "",
-        "Seconds of the first step, with all compiling, from empty caches; the processes of a group start together. (That of",
-        "torch-graph: the first replay, after the capture.)",
+        "Seconds of the first step, with all compiling, from empty caches; the processes of a group start together.",
+        "(That of torch-graph: the first replay, after the capture.)",
         "",
         "| workload | " + " | ".join(used) + " |",
         bar,

@@ -1,10 +1,13 @@
-"""Op cases under NVIDIA's compute-sanitizer: ``sanitize.py memcheck`` (wrong addresses) or ``racecheck`` (races in shared memory).
+"""Op cases under NVIDIA's compute-sanitizer: ``sanitize.py memcheck`` (wrong addresses) or ``racecheck`` (races in
+shared memory).
 
-One case of each op first, then the rest, in groups, until the limit of the part ends it; the results are written after each group.
+One case of each op first, then the rest, in groups of which some run at a time, for as long as there is time; the
+results are written after each group.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -15,11 +18,11 @@ import time
 from environment import write
 
 HERE = pathlib.Path(__file__).resolve().parent
-GROUP = 12
-SECONDS = 95  # the last group must have begun before
-RACES = re.compile(
-    r"^(softmax|layer_norm|batch_norm|sum|mean|max|matmul|conv|lstm|gru|attention|cumsum|sort|top_k|argmax)"
-)
+GROUP = 8
+AT_A_TIME = 3
+SECONDS = int(os.environ.get("HB_SANITIZE_SECONDS", "85"))  # no group begins after them
+RACES = re.compile(r"softmax|norm|sum|mean|max|min|matmul|conv|recurrent|attention|cum|sort|top_k|pool|scatter|gather")
+SUMMARY = re.compile(r"(?:ERROR|RACECHECK) SUMMARY: (\d+)[^\n]*")
 
 
 def names(tool: str) -> list[str]:
@@ -28,45 +31,47 @@ def names(tool: str) -> list[str]:
     import op_cases
 
     firsts = [c.name for c in op_cases.CASES if c.name.endswith("-0")]
-    rest = [c.name for c in op_cases.CASES if not c.name.endswith("-0")]
-    every = firsts + rest
-    return every if tool == "memcheck" else sorted(every, key=lambda n: not RACES.match(n))
+    every = firsts + [c.name for c in op_cases.CASES if not c.name.endswith("-0")]
+    return every if tool == "memcheck" else sorted(every, key=lambda n: not RACES.search(n))
+
+
+def run(tool: str, number: int, group: list[str]) -> tuple[str, str]:
+    """What the tool printed of a group, and what was wrong."""
+    command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", "--print-limit", "20", sys.executable]
+    command += [str(HERE / "checks.py"), "ops", f"--only={','.join(group)}"]
+    parts = pathlib.Path(os.environ["HB_BENCH_PARTS"]) / "sanitized" / f"{tool}{number}"
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HB_BENCH_PARTS": str(parts)})
+    said = done.stdout + done.stderr
+    found = SUMMARY.search(said)
+    if found and not int(found[1]) and not done.returncode:
+        return said, ""
+    return said, f"{group[0]} .. {group[-1]}: {found[0] if found else 'no summary'}, exit {done.returncode}"
 
 
 def main() -> None:
     """Runs the groups."""
-    tool, todo = sys.argv[1], names(sys.argv[1])
+    tool = sys.argv[1]
+    todo = names(tool)
+    groups = [todo[at : at + GROUP] for at in range(0, len(todo), GROUP)]
+    end = time.perf_counter() + SECONDS
+    cases, errors = 0, []
     log = pathlib.Path(os.environ["OUT"]) / f"{tool}.txt"
-    results: dict[str, object] = {"of": len(todo), "cases": 0, "errors": []}
-    errors: list[str] = []
-    start = time.perf_counter()
-    with log.open("w") as out:
-        for at in range(0, len(todo), GROUP):
-            if time.perf_counter() - start > SECONDS:
-                break
-            group = todo[at : at + GROUP]
-            command = [
-                "compute-sanitizer",
-                "--tool",
-                tool,
-                "--error-exitcode",
-                "9",
-                "--print-limit",
-                "20",
-                sys.executable,
-            ]
-            command += [str(HERE / "checks.py"), "ops", f"--only={','.join(group)}"]
-            env = {**os.environ, "HB_BENCH_PARTS": os.environ["HB_BENCH_PARTS"] + f"/{tool}"}
-            done = subprocess.run(command, capture_output=True, text=True, env=env)
-            out.write(done.stdout + done.stderr)
-            found = re.search(r"(?:ERROR|RACECHECK) SUMMARY: (\d+)", done.stdout + done.stderr)
-            if found is None or int(found[1]) or done.returncode:
-                problem = f"{found[0] if found else 'no summary'}, exit {done.returncode}"
-                errors.append(f"{group[0]} .. {group[-1]}: {problem}")
-                print(f"{tool} of {errors[-1]}")
-            results.update(cases=at + len(group), errors=errors)
-            write(tool, results)
-    print(f"{tool}: {results['cases']} of {len(todo)} op cases, {len(errors)} groups with errors")
+    with log.open("w") as out, concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+
+        def begin(number: int) -> tuple[str, str] | None:
+            return run(tool, number, groups[number]) if time.perf_counter() < end else None
+
+        for group, done in zip(groups, pool.map(begin, range(len(groups))), strict=True):
+            if done is None:
+                continue
+            said, problem = done
+            out.write(said)
+            cases += len(group)
+            if problem:
+                errors.append(problem)
+                print(f"{tool} of {problem}", flush=True)
+            write(tool, {"of": len(todo), "cases": cases, "errors": errors})
+    print(f"{tool}: {cases} of {len(todo)} op cases, {len(errors)} groups with errors")
     sys.exit(bool(errors))
 
 

@@ -1,7 +1,7 @@
 """Milliseconds of a training step on Hornbeam and its peers: ``steps.py small|resnet50|gpt2 [--toy]``.
 
-Every measurement has a process of its own. Those of a group start together, compile and warm up; then all wait but the one
-whose turn it is: the frameworks take turns in short windows, so that what disturbs the machine hits all of them.
+Every measurement has a process of its own. Those of a group start together, compile and warm up; then all wait but the
+one whose turn it is: the frameworks take turns in short windows, so that what disturbs the machine hits all of them.
 """
 
 from __future__ import annotations

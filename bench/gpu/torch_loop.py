@@ -1,5 +1,6 @@
-"""The steps by hand in PyTorch, from batches on the device: eagerly, with ``torch.compile`` over model and loss, or with the
-whole step captured as a CUDA graph. The small models are those of bench/torch_peer.py; the large ones are large.py's."""
+"""The steps by hand in PyTorch, from batches on the device: eagerly, with ``torch.compile`` over model and loss, or
+with the whole step captured as a CUDA graph. The small models are those of bench/torch_peer.py; the large ones are
+large.py's."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One framework on one workload, in a process of its own: ``worker.py FRAMEWORK WORKLOAD [--toy]``.
 
-Prints a line of JSON when it has warmed up, then one for each line that it reads: the milliseconds of a step, over a tenth of
-a second or so.
+Prints a line of JSON when it has warmed up, then one for each line that it reads: the milliseconds of a step, over a
+tenth of a second or so.
 """
 
 from __future__ import annotations

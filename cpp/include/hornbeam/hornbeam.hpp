@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hornbeam/batch_loop.hpp"
+#include "hornbeam/device.hpp"
 #include "hornbeam/error.hpp"
 #include "hornbeam/executable.hpp"
 #include "hornbeam/gradients.hpp"
