@@ -131,6 +131,7 @@ void bind_run(py::module_& m) {
     return out;
   });
   m.def("gpu_problem", &gpu_problem, py::call_guard<WithoutGil>());
+  m.def("gpu_libraries", &gpu_libraries, py::call_guard<WithoutGil>());
   m.def("default_device", &default_device, py::call_guard<WithoutGil>());
   m.def("set_default_device", &set_default_device, py::call_guard<WithoutGil>());
   py::class_<OpenScope>(m, "DeviceScope")
@@ -143,7 +144,14 @@ void bind_run(py::module_& m) {
   m.def("enable_tf32", &enable_tf32);
   m.def("tf32_enabled", &tf32_enabled);
   // what a program depends on that no argument says
-  m.def("program_key", [] { return py::make_tuple(default_device(), tf32_enabled()); });
+  m.def("program_key", [] {
+    std::string device;
+    {
+      const WithoutGil release;
+      device = default_device();
+    }
+    return py::make_tuple(device, tf32_enabled());
+  });
   m.def("memory_limit", &memory_limit);
   m.def("isa_names", &isa_names);
   m.def("default_isa_name", &default_isa_name);

@@ -22,7 +22,7 @@ def show_config(mode: str = "print") -> Any:
         "team": _core.thread_kind(),
         "devices": [f"{name} ({what})" for name, what, _ in _core.list_devices()],
         "device": _core.default_device(),
-        "gpu": _core.gpu_problem() or "usable",
+        "gpu": _core.gpu_problem() or ["usable", *_core.gpu_libraries()],
         "ops": len(_core.list_ops()),
         "passes": _core.pass_names(),
     }

@@ -124,7 +124,7 @@ ASK = """
         hb.config.set_device("gpu")
     except RuntimeError as e:
         print(e)
-    print(hb.config.device(), float(hb.ops.exp(0.0)), hb.show_config("dicts")["gpu"] != "usable")
+    print(hb.config.device(), float(hb.ops.exp(0.0)), isinstance(hb.show_config("dicts")["gpu"], str))
 """
 
 
@@ -182,3 +182,38 @@ def test_memory_that_the_device_has_not_is_a_memory_error_and_the_next_smaller_c
     assert "free of 8388608" in out[0]
     assert out[1] == "2.0"
     assert 'variable "table" needs 12582912 bytes' in out[2]
+
+
+def test_show_config_names_the_libraries():
+    gpu = hb.show_config("dicts")["gpu"]
+    assert gpu[0] == "usable" and len(gpu) == 3
+    assert gpu[1].startswith("cuBLASLt") and gpu[2].startswith("cuDNN")
+
+
+@pytest.mark.skipif("HB_CUDA_PATH" not in os.environ, reason="a real driver's neighbours cannot be hidden")
+def test_a_library_that_is_missing_is_named(tmp_path):
+    for name in ("libcuda.so.1", "libnvrtc.so.13"):
+        os.symlink(os.path.join(os.environ["HB_CUDA_PATH"].split(":")[0], name), tmp_path / name)
+    out = script("import hornbeam as hb; hb.show_config()", HB_DEVICE="gpu", HB_CUDA_PATH=str(tmp_path))
+    assert "cuBLASLt is not used: " in out and "libcublasLt.so.13" in out and 'pip install "hornbeam[cuda]"' in out
+
+
+def test_one_scope_object_may_be_entered_by_several_threads():
+    scope, inside, leave = hb.device("gpu"), threading.Event(), threading.Event()
+    seen = []
+
+    def enter():
+        with scope:
+            inside.set()
+            leave.wait(60)
+            seen.append(hb.config.device())
+
+    outside = hb.config.device()
+    other = threading.Thread(target=enter)
+    other.start()
+    inside.wait(60)
+    with scope:
+        leave.set()
+        other.join()
+        seen.append(hb.config.device())
+    assert seen == ["gpu:0", "gpu:0"] and hb.config.device() == outside

@@ -101,7 +101,7 @@ using namespace fake;
 
 CUresult cuInit(unsigned) {
   const std::lock_guard lock(state().mutex);
-  state().initialized = true;
+  state().process = getpid();
   return CUDA_SUCCESS;
 }
 

@@ -1,5 +1,7 @@
 // The one device and its context: what all entry points share, and the frame that each of them runs in.
 #pragma once
+#include <unistd.h>
+
 #include <cstdarg>
 #include <memory>
 #include <mutex>
@@ -77,7 +79,7 @@ struct Context {
 
 struct State {
   std::recursive_mutex mutex;  // held by every entry point, also while kernels run
-  bool initialized = false;
+  int process = 0;             // that initialized it: no driver survives a fork
   int retained = 0;
   std::unique_ptr<Context> context;
 };
@@ -89,7 +91,7 @@ template <class F>
 CUresult enter(F&& body) {
   const std::lock_guard lock(state().mutex);
   try {
-    if (!state().initialized) return CUDA_ERROR_NOT_INITIALIZED;
+    if (state().process != getpid()) return CUDA_ERROR_NOT_INITIALIZED;
     body();
     return CUDA_SUCCESS;
   } catch (const Failure& failure) {

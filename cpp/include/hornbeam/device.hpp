@@ -21,6 +21,9 @@ HB_API std::vector<DeviceInfo> list_devices();
 /// Why programs do not run on a GPU, in a sentence that says what was looked for and what to install; empty where they
 /// do.
 HB_API std::string gpu_problem();
+/// The libraries that programs on a GPU use where they are: "cuBLASLt: FILE", or why it is not there (kernels of
+/// Hornbeam's own take its place, slower). Nothing where no GPU can be used.
+HB_API std::vector<std::string> gpu_libraries();
 
 /// The device of programs that are given none: what set_default_device said, else HB_DEVICE, else "gpu:0" where a GPU
 /// can be used, else "cpu:0". Throws ValueError when HB_DEVICE names no device.

@@ -119,7 +119,7 @@ class HB_API Variable {
   }
   /// The value was written: programs that keep what they made of it (packed weights, say) will make it again. `assign`
   /// and programs that write variables say it themselves.
-  void changed() { version_.fetch_add(1, std::memory_order_relaxed); }
+  uint64_t changed() { return version_.fetch_add(1, std::memory_order_relaxed) + 1; }
   /// Grows with each change.
   uint64_t version() const { return version_.load(std::memory_order_relaxed); }
   /// Copies `value` in; throws ValueError when it is undefined or its shape differs, TypeError when its dtype does.
@@ -132,7 +132,8 @@ class HB_API Variable {
   static uint64_t moves();
   /// A device wrote `value`, its own copy, which is the variable's value until the host's is written again. The host's
   /// is fetched when somebody asks for it. Throws ValueError when `value` is null.
-  void written_on(std::shared_ptr<const DeviceValue> value);
+  /// Returns the version that this makes.
+  uint64_t written_on(std::shared_ptr<const DeviceValue> value);
   /// What a device keeps of this variable from run to run, null at first: for the device's own use.
   std::shared_ptr<DeviceValue> on_device() const;
   void set_on_device(std::shared_ptr<DeviceValue> value);

@@ -116,6 +116,7 @@ int64_t BatchLoop::run(int64_t first, int64_t last, double seconds, const std::a
   };
   while (next < last) {
     const int64_t row = next * batch_size_, rows = std::min(batch_size_, samples_ - row);
+    if (running && rows != batch_size_) end_all();  // another's plan may have to be made
     Runner& r = within_memory([&]() -> Runner& { return runner_for(rows); });
     if (&r != running) {
       end_all();

@@ -38,6 +38,7 @@ struct Nvrtc {
   HB_NVRTC(HB_NVRTC_FUNCTION)
 #undef HB_NVRTC_FUNCTION
   std::string version;
+  int major_version = 0;
   std::vector<int> architectures;
 
   Nvrtc() {
@@ -48,6 +49,7 @@ struct Nvrtc {
     int major = 0, minor = 0, count = 0;
     check(nvrtcVersion(&major, &minor), "nvrtcVersion");
     version = concat_text(major, ".", minor);
+    major_version = major;
     check(nvrtcGetNumSupportedArchs(&count), "nvrtcGetNumSupportedArchs");
     architectures.resize(size_t(count));
     check(nvrtcGetSupportedArchs(architectures.data()), "nvrtcGetSupportedArchs");
@@ -103,21 +105,35 @@ class Unit {
 };
 }  // namespace
 
-Compiler::Compiler(int arch, const Include* includes) : includes_(includes) {
-  const Nvrtc& nvrtc = Nvrtc::get();
-  int best = 0;  // the newest architecture that both know
+namespace {
+int best_for(const Nvrtc& nvrtc, int arch) {  // the newest architecture that both know
+  int best = 0;
   for (int known : nvrtc.architectures)
     if (known <= arch) best = std::max(best, known);
   if (best == 0)
     throw DeviceError(concat_text("NVRTC ", nvrtc.version, " compiles for no device as old as compute capability ",
                                   arch / 10, ".", arch % 10));
+  return best;
+}
+}  // namespace
+
+void Compiler::check(int arch, int driver_version) {
+  const Nvrtc& nvrtc = Nvrtc::get();
+  best_for(nvrtc, arch);
+  if (nvrtc.major_version > driver_version / 1000)
+    throw DeviceError(concat_text("NVRTC ", nvrtc.version, " is newer than the driver, which is for CUDA ",
+                                  driver_version / 1000, ".", driver_version % 1000 / 10,
+                                  ". Update the driver, or install NVRTC for its version"));
+}
+
+Compiler::Compiler(int arch, const Include* includes) : includes_(includes) {
+  const Nvrtc& nvrtc = Nvrtc::get();
+  const int best = best_for(nvrtc, arch);
   ptx_ = best != arch;
   target_ = concat_text("--gpu-architecture=", ptx_ ? "compute_" : "sm_", best);
   common_ = concat_text("NVRTC ", nvrtc.version, " ", target_, " ", kStandard, "\n");
   for (const Include* i = includes; i->name; ++i) common_ += concat_text(i->name, " ", hash_text(i->text), "\n");
 }
-
-std::string Compiler::version() { return Nvrtc::get().version; }
 
 Compiled Compiler::compile(const std::string& source, const std::string& kernel) const {
   const std::string key = concat_text(common_, kernel, "\n", source);

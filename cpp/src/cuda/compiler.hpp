@@ -26,8 +26,9 @@ class Compiler {
   /// cache, where it is: the folder HB_CACHE_DIR, else hornbeam in XDG_CACHE_HOME or ~/.cache; an empty HB_CACHE_DIR
   /// turns that off. Throws InternalError with the compiler's words when it does not compile.
   Compiled compile(const std::string& source, const std::string& kernel) const;
-  /// "13.0": of NVRTC.
-  static std::string version();
+  /// Throws DeviceError unless there is an NVRTC that compiles for this architecture what a driver for this version of
+  /// CUDA (13000: 13.0) loads.
+  static void check(int arch, int driver_version);
 
  private:
   const Include* includes_;

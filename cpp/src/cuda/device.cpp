@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <system_error>
 #include <thread>
 
 #include "base/check.hpp"
@@ -14,6 +15,7 @@ namespace {
 const LibraryName kBlas = {
     "cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12"}, "Install it with: pip install \"hornbeam[cuda]\""};
 const LibraryName kDnn = {"cuDNN", {"libcudnn.so.9"}, "Install it with: pip install \"hornbeam[cuda]\""};
+constexpr int kLeastArch = 80;         // what kernels are written for and tested with
 constexpr unsigned kNonBlocking = 1;   // of streams: they do not wait for the default stream
 constexpr size_t kMostCompilers = 16;  // threads that compile
 
@@ -35,14 +37,17 @@ DeviceInfo info_of(const Driver& d, int index) {
 }
 // A library that a device can do without, slower; its functions are found as long as the process runs.
 template <class Functions>
-std::unique_ptr<const Functions> optional(
-    const LibraryName& name, std::unique_ptr<Functions> (*load)(const std::function<void*(const char*)>&)) {
+std::unique_ptr<const Functions> optional(const LibraryName& name,
+                                          std::unique_ptr<Functions> (*load)(const std::function<void*(const char*)>&),
+                                          std::vector<std::string>* said) {
   try {
     const Library library(name);
-    return load([&](const char* function) { return library.find(function); });
+    auto functions = load([&](const char* function) { return library.find(function); });
+    said->push_back(concat_text(name.what, ": ", library.path()));
+    return functions;
   } catch (const Error& e) {
-    log_message(LogLevel::warning,
-                concat_text("kernels of Hornbeam's own take the place of ", name.what, "'s: ", e.what()));
+    said->push_back(concat_text(name.what, " is not used: ", e.what()));
+    log_message(LogLevel::warning, concat_text("kernels of Hornbeam's own serve: ", said->back()));
     return nullptr;
   }
 }
@@ -72,24 +77,37 @@ Device& Device::get(int index) {
 }
 
 Device::Device(const DeviceInfo& info) : info_(info) {
-  Compiler::version();  // without one a device is of no use
   const Driver& d = Driver::get();
+  if (info.arch < kLeastArch)
+    throw DeviceError(concat_text("\"gpu:", info.index, "\" (", info.name, ") has compute capability ", info.arch / 10,
+                                  ".", info.arch % 10, "; it must have ", kLeastArch / 10, ".", kLeastArch % 10,
+                                  " or later"));
+  Compiler::check(info.arch, d.version);
   int device = 0;
   d.check(d.cuDeviceGet(&device, info.index), "cuDeviceGet");
   d.check(d.cuDevicePrimaryCtxRetain(&context_, device), "cuDevicePrimaryCtxRetain");
-  use();
+  const Using use(*this);
   d.check(d.cuStreamCreate(&stream_, kNonBlocking), "cuStreamCreate");
   d.check(d.cuStreamCreate(&capture_stream_, kNonBlocking), "cuStreamCreate");
-  blas_ = optional(kBlas, load_blas);
-  dnn_ = optional(kDnn, load_dnn);
+  blas_ = optional(kBlas, load_blas, &libraries_);
+  dnn_ = optional(kDnn, load_dnn, &libraries_);
   multiprocessors_ = attribute(d, DeviceAttribute::multiprocessors, device);
   shared_bytes_ = attribute(d, DeviceAttribute::shared_bytes_opt_in, device);
 }
 
-void Device::use() const { HB_DRIVER(cuCtxSetCurrent, context_); }
+Using::Using(const Device& device) {
+  HB_DRIVER(cuCtxGetCurrent, &before_);
+  HB_DRIVER(cuCtxSetCurrent, device.context_);
+}
+Using::~Using() {
+  try {
+    Driver::get().cuCtxSetCurrent(before_);
+  } catch (const Error&) {  // of a process that was forked
+  }
+}
 
 char* Device::allocate(size_t bytes, const std::string& what) {
-  use();
+  const Using use(*this);
   const Driver& d = Driver::get();
   DevicePtr at = 0;
   const Result result = d.cuMemAlloc_v2(&at, std::max<size_t>(bytes, 1));
@@ -106,7 +124,7 @@ char* Device::allocate(size_t bytes, const std::string& what) {
 void Device::free(char* memory) noexcept {
   if (!memory) return;
   try {
-    use();
+    const Using use(*this);
     Driver::get().cuMemFree_v2(address(memory));  // a device that failed frees nothing
   } catch (const std::exception&) {
   }
@@ -114,7 +132,7 @@ void Device::free(char* memory) noexcept {
 
 std::vector<Kernel> Device::kernels(const std::vector<Source>& sources, const Include* includes) {
   Guard hold(loading_);
-  use();
+  const Using use(*this);
   if (!compiler_) compiler_ = std::make_unique<Compiler>(info_.arch, includes);
   std::vector<const Source*> missing;
   for (const Source& s : sources)
@@ -123,20 +141,23 @@ std::vector<Kernel> Device::kernels(const std::vector<Source>& sources, const In
   std::exception_ptr failed;
   try {
     std::atomic<size_t> next{0};
-    std::mutex failing;
+    std::mutex failing;  // no Guard: the thread that holds one waits for those that take this
     auto work = [&] {
       try {
         for (size_t i = next++; i < missing.size(); i = next++)
           code[i] = compiler_->compile(missing[i]->text, missing[i]->kernel);
       } catch (...) {
-        Guard held(failing);
+        const std::lock_guard<std::mutex> held(failing);
         failed = std::current_exception();
       }
     };
     std::vector<std::thread> others;
     const size_t threads =
         std::min({missing.size(), kMostCompilers, size_t(std::max(1u, std::thread::hardware_concurrency()))});
-    for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+    try {
+      for (size_t i = 1; i < threads; ++i) others.emplace_back(work);
+    } catch (const std::system_error&) {  // then with those that there are
+    }
     work();
     for (std::thread& t : others) t.join();
     if (failed) std::rethrow_exception(failed);
@@ -160,12 +181,16 @@ std::vector<Kernel> Device::kernels(const std::vector<Source>& sources, const In
   return out;
 }
 
-void Device::allow_shared(const Kernel& kernel, int64_t bytes) const {
+void Device::allow_shared(const Kernel& kernel, int64_t bytes) {
   if (bytes > shared_bytes_)
     throw InternalError(
         concat_text("a kernel asks for ", bytes, " bytes of shared memory; a block has ", shared_bytes_));
-  use();
+  Guard hold(loading_);
+  int64_t& allowed = shared_allowed_[kernel.function];
+  if (bytes <= allowed) return;  // plans share kernels: another may need more
+  const Using use(*this);
   HB_DRIVER(cuFuncSetAttribute, kernel.function, FunctionAttribute::most_shared_bytes, int(bytes));
+  allowed = bytes;
 }
 
 char* Device::shared_memory(size_t bytes) {
@@ -181,7 +206,7 @@ char* Device::shared_memory(size_t bytes) {
 void Device::wait() const { HB_DRIVER(cuStreamSynchronize, stream_); }
 
 PinnedMemory::PinnedMemory(Device& device, size_t bytes) : device_(&device) {
-  device.use();
+  const Using use(device);
   void* at = nullptr;
   HB_DRIVER(cuMemHostAlloc, &at, std::max<size_t>(bytes, 1), 0u);
   at_ = static_cast<char*>(at);
@@ -190,7 +215,7 @@ PinnedMemory::PinnedMemory(Device& device, size_t bytes) : device_(&device) {
 PinnedMemory::~PinnedMemory() {
   if (!at_) return;
   try {
-    device_->use();
+    const Using use(*device_);
     Driver::get().cuMemFreeHost(at_);
   } catch (const std::exception&) {
   }

@@ -43,12 +43,12 @@ class Device {
   /// cuBLASLt and cuDNN, opened with the device; null where they are not there, and kernels of our own serve instead.
   const Blas* blas() const { return blas_.get(); }
   const Dnn* dnn() const { return dnn_.get(); }
+  /// A line for each of the two: its file, or why it is not used.
+  const std::vector<std::string>& libraries() const { return libraries_; }
   Stream stream() const { return stream_; }
   /// Nothing runs on it: graphs are captured there, while other threads may wait for the other one.
   Stream capture_stream() const { return capture_stream_; }
 
-  /// Makes it the calling thread's. Without the lock.
-  void use() const;
   /// Memory of the device: 256-byte aligned, never null. Throws MemoryError, which says what was asked for and what is
   /// free. `what` is it for. Without the lock.
   char* allocate(size_t bytes, const std::string& what);
@@ -60,8 +60,8 @@ class Device {
   };
   /// The kernels of these sources, compiled (several at once) and loaded unless they already were. Without the lock.
   std::vector<Kernel> kernels(const std::vector<Source>& sources, const Include* includes);
-  /// Lets a kernel ask for so much shared memory. Without the lock.
-  void allow_shared(const Kernel& kernel, int64_t bytes) const;
+  /// Lets a kernel ask for so much shared memory, or less. Without the lock.
+  void allow_shared(const Kernel& kernel, int64_t bytes);
 
   /// Waits for all that was put on the stream.
   void wait() const;
@@ -72,6 +72,7 @@ class Device {
   std::mutex lock;
 
  private:
+  friend class Using;
   explicit Device(const DeviceInfo& info);
   DeviceInfo info_;
   Context context_ = nullptr;
@@ -80,11 +81,25 @@ class Device {
   int64_t shared_bytes_ = 48 << 10;
   std::unique_ptr<const Blas> blas_;
   std::unique_ptr<const Dnn> dnn_;
+  std::vector<std::string> libraries_;
   std::mutex loading_;
   std::map<std::pair<std::string, std::string>, Kernel> loaded_;
+  std::map<Function, int64_t> shared_allowed_;
   std::unique_ptr<Compiler> compiler_;
   char* shared_memory_ = nullptr;
   size_t shared_memory_bytes_ = 0;
+};
+
+/// Makes a device the calling thread's while it lives, and then the one that was before.
+class Using {
+ public:
+  explicit Using(const Device& device);
+  ~Using();
+  Using(const Using&) = delete;
+  Using& operator=(const Using&) = delete;
+
+ private:
+  Context before_ = nullptr;
 };
 
 /// Memory of a device, given back at the end.

@@ -1,5 +1,8 @@
 #include "cuda/driver.hpp"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -10,6 +13,8 @@ namespace hornbeam::cuda {
 namespace {
 constexpr int kLeastVersion = 12000;
 const LibraryName kDriver = {"NVIDIA's driver", {"libcuda.so.1"}, "Install the driver of the GPU"};
+
+std::atomic<int> g_opened_by{0};  // the process
 
 std::unique_ptr<const Driver> open() {
   static const Library library(kDriver);
@@ -26,11 +31,22 @@ std::unique_ptr<const Driver> open() {
 }
 }  // namespace
 
+bool Driver::forked() {
+  const int process = g_opened_by.load();
+  return process != 0 && process != getpid();
+}
+
 const Driver& Driver::get() {
   static std::mutex lock;
-  static std::unique_ptr<const Driver> driver;
+  static const Driver* driver = nullptr;  // never deleted: what it drives may be given back while the process ends
+  if (forked())
+    throw DeviceError(
+        "a process that was forked from one that used a GPU cannot use it: choose the CPU there, or start it by spawn");
   Guard hold(lock);
-  if (!driver) driver = open();
+  if (!driver) {
+    driver = open().release();
+    g_opened_by.store(getpid());
+  }
   return *driver;
 }
 

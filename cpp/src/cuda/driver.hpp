@@ -40,6 +40,7 @@ enum class FunctionAttribute : int { local_bytes = 3, registers = 4, most_shared
   F(cuDeviceGetAttribute, (int*, DeviceAttribute, int))                                                       \
   F(cuDeviceTotalMem_v2, (size_t*, int))                                                                      \
   F(cuDevicePrimaryCtxRetain, (Context*, int))                                                                \
+  F(cuCtxGetCurrent, (Context*))                                                                              \
   F(cuCtxSetCurrent, (Context))                                                                               \
   F(cuMemGetInfo_v2, (size_t*, size_t*))                                                                      \
   F(cuMemAlloc_v2, (DevicePtr*, size_t))                                                                      \
@@ -77,9 +78,11 @@ struct Driver {
 #undef HB_CUDA_FUNCTION
   int version = 0;  // 13000: CUDA 13.0
 
-  /// The driver, opened at the first call. Throws DeviceError when there is none, or it finds nothing to drive; the
-  /// next call tries again.
+  /// The driver, opened at the first call and never closed. Throws DeviceError when there is none, it finds nothing to
+  /// drive (the next call tries again), or this process was forked from one that opened it: no driver survives that.
   static const Driver& get();
+  /// Whether it was so forked.
+  static bool forked();
   /// Throws unless `result` is success: MemoryError when the device's memory is out, else DeviceError. `what` was done.
   void check(Result result, const char* what) const;
 };

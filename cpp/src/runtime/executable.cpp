@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "base/guard.hpp"
+#include "hornbeam/device.hpp"
 #include "hornbeam/op.hpp"
 #include "passes/passes.hpp"
 #include "runtime/backends.hpp"
@@ -13,10 +14,16 @@ namespace hornbeam {
 namespace {
 constexpr size_t kPlansKept = 8;
 constexpr size_t kNodeBytes = 1024;  // of a graph, about
+
+// The default device may be another by the time that it is asked for again.
+CompileOptions on_one_device(CompileOptions options) {
+  options.device = device_name(options.device);
+  return options;
+}
 }  // namespace
 
 Executable::Impl::Impl(const Graph& given, CompileOptions with)
-    : options(std::move(with)),
+    : options(on_one_device(std::move(with))),
       graph(optimize_for(options, finite_outputs(given, options.finite), evaluator(options))),
       backend(make_backend(graph, options)) {}
 

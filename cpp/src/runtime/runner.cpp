@@ -88,7 +88,13 @@ Runner::Runner(std::shared_ptr<Executable> executable, const std::vector<Shape>&
     s.memory = s.plan->take();
   });
 }
-Runner::~Runner() { state_->plan->give_back(std::move(state_->memory)); }
+Runner::~Runner() {
+  try {
+    for (; state_->begun > 0; --state_->begun) state_->plan->finish(*state_->memory);
+  } catch (const std::exception&) {  // of a run whose results nobody waits for; others are ended by it
+  }
+  state_->plan->give_back(std::move(state_->memory));
+}
 
 void Runner::set_input(size_t i, const void* data) {
   check_index("input", i, state_->in.size());

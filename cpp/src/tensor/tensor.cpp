@@ -213,15 +213,13 @@ Tensor Variable::storage() const {
   return value_;
 }
 
-void Variable::written_on(std::shared_ptr<const DeviceValue> value) {
+uint64_t Variable::written_on(std::shared_ptr<const DeviceValue> value) {
   HB_CHECK(value, "variable \"", name_, "\": a device's value is null");
-  {
-    Guard hold(g_moving);
-    device_.swap(value);  // the old one ends after the lock
-    stale_.store(true, std::memory_order_release);
-    g_moves.fetch_add(1, std::memory_order_release);  // programs on the host ask for the storage again
-  }
-  changed();
+  Guard hold(g_moving);  // an assignment comes before all of it or after
+  device_.swap(value);   // the old one ends after the lock
+  stale_.store(true, std::memory_order_release);
+  g_moves.fetch_add(1, std::memory_order_release);  // programs on the host ask for the storage again
+  return changed();
 }
 
 std::shared_ptr<DeviceValue> Variable::on_device() const {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from hornbeam import _core
@@ -29,14 +30,15 @@ class device:
 
     def __init__(self, device_name: str) -> None:
         self.name: str = _core.device_name(_text(device_name))
-        self._scopes: list[Any] = []
+        self._own = threading.local()  # scopes belong to the thread that opens them
 
     def __enter__(self) -> device:
-        self._scopes.append(_core.DeviceScope(self.name))
+        scope = _core.DeviceScope(self.name)
+        vars(self._own).setdefault("scopes", []).append(scope)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._scopes.pop().end()
+        self._own.scopes.pop().end()
 
 
 def _text(name: Any) -> str:

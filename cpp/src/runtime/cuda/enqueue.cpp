@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "base/check.hpp"
-#include "base/interrupt.hpp"
 #include "runtime/control.hpp"
 
 namespace hornbeam::cuda {
@@ -42,7 +41,7 @@ struct Enqueue::Walk {
     uint8_t value = 0;
     HB_DRIVER(cuMemcpyDtoHAsync_v2, &value, address(flag), 1, to.stream_);
     HB_DRIVER(cuStreamSynchronize, to.stream_);
-    if (!to.guarded_) throw_if_interrupted();
+    if (!to.guarded_ && to.between_turns) to.between_turns();
     return value != 0;
   }
 };
@@ -130,7 +129,9 @@ bool Enqueue::kernel(const Item& item, void* const* a) {
     }
   }
   stopped = &item;
-  return int64_t(ordinal_++) != stop_at;
+  const bool last = int64_t(ordinal_) == stop_at;
+  ordinal_ = std::min<uint64_t>(ordinal_ + 1, kMostItems);
+  return !last;
 }
 
 template <class T>

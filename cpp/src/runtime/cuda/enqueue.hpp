@@ -32,6 +32,10 @@ class Enqueue {
 
   /// Called before each item of the program (not of its sub-programs).
   std::function<void(size_t)> before_item;
+  /// Called where the host has read how a loop goes on, before variables are written. May throw.
+  std::function<void()> between_turns;
+  /// Items are counted up to this one, and all after it as it.
+  static constexpr int64_t kMostItems = (1 << 24) - 2;
   /// The kernel item to stop after, counted as failures count them; none.
   int64_t stop_at = -1;
   /// That item, and where its buffers are.

@@ -47,7 +47,7 @@ DeviceVariable::DeviceVariable(Device& device, const Variable& variable)
     : device_(device), memory_(device, variable.value().bytes(), concat_text("variable \"", variable.name(), "\"")) {}
 
 void DeviceVariable::read(void* host, size_t bytes) const {
-  device_.use();
+  const Using use(device_);
   HB_DRIVER(cuMemcpyDtoHAsync_v2, host, address(memory_.get()), bytes, device_.stream());
   device_.wait();
 }

@@ -5,6 +5,7 @@
 
 #include "base/check.hpp"
 #include "base/guard.hpp"
+#include "base/interrupt.hpp"
 #include "hornbeam/status.hpp"
 
 namespace hornbeam::cuda {
@@ -21,7 +22,7 @@ size_t padded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAl
 template <class Work>
 void Captured::capture(Device& device, Stream stream, const Work& work) {
   reset();
-  device.use();
+  const Using use(device);
   HB_DRIVER(cuStreamBeginCapture_v2, stream, kThreadLocal);
   Graph graph = nullptr;
   try {
@@ -42,24 +43,36 @@ void Captured::reset() {
   exec_ = nullptr;
 }
 
-Slot::~Slot() {
-  if (done) Driver::get().cuEventDestroy_v2(done);
-}
-
 /// What one run at a time, or two, work in beside the device's shared memory.
 struct CudaPlan::Memory final : RunMemory {
   Slot slots[kSlots];
-  size_t next = 0;  // the slot of the next run to begin
+  size_t next = 0;   // the slot of the next run to begin
+  DeviceMemory own;  // for programs that the host takes part in: others may run meanwhile
   DeviceMemory status;
+  bool status_clear = false;  // nothing that ended left it set
   Scratch scratch;
   std::vector<std::shared_ptr<DeviceVariable>> variables;
   int runs = 0;
-  explicit Memory(const Program& p) : scratch(p) {}
+  Memory(Device& on, const Program& p) : scratch(p), device_(on) {}
   /// Nothing on the device works with it when it goes.
   ~Memory() override {
-    for (Slot& s : slots)
-      if (s.busy) Driver::get().cuEventSynchronize(s.done);
+    try {
+      const Using use(device_);
+      const Driver& d = Driver::get();
+      for (Slot& s : slots) {
+        if (s.busy) d.cuEventSynchronize(s.done);
+        if (s.done) d.cuEventDestroy_v2(s.done);
+        s.graph.reset();
+      }
+    } catch (const Error&) {  // of a process that was forked: what there was is its parent's
+    }
   }
+  bool busy() const {
+    return std::any_of(std::begin(slots), std::end(slots), [](const Slot& s) { return s.busy; });
+  }
+
+ private:
+  Device& device_;
 };
 
 CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& options)
@@ -76,7 +89,7 @@ CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& option
 
 CudaPlan::CudaPlan(const CudaBackend& backend, const DimEnv& env) : backend_(backend), device_(backend.device()) {
   const hornbeam::Graph& g = backend.graph();
-  device_.use();  // libraries choose algorithms for it
+  const Using use(device_);  // libraries choose algorithms for it
   const CudaKernels kernels(device_, backend.target());
   program_ = build_program(g, env, {kernels, backend.in_place()});
   kernels.merge_groups(*program_);
@@ -138,10 +151,9 @@ void CudaPlan::bind_constants(const Program& p, Scratch& s, const char*& at) con
 }
 
 std::unique_ptr<RunMemory> CudaPlan::make_memory() {
-  auto m = std::make_unique<Memory>(*program_);
-  device_.use();
+  auto m = std::make_unique<Memory>(device_, *program_);
   m->status = DeviceMemory(device_, kAlignment, "a status word");
-  HB_DRIVER(cuMemsetD8Async, address(m->status.get()), 0xff, sizeof(uint64_t), device_.stream());
+  if (asks_host_) m->own = DeviceMemory(device_, io_begin_ + io_bytes_, "the program's working memory");
   const char* at = constants_.get();
   bind_constants(*program_, m->scratch, at);
   return m;
@@ -167,7 +179,7 @@ void CudaPlan::stage(Slot& slot, const RunIo& io) const {
 // Finds the variables on the device and sets all bases; gives what a captured graph depends on.
 std::vector<char*> CudaPlan::bind(Memory& m) const {
   std::vector<char*>& bases = m.scratch.bases;
-  char* arena = device_.shared_memory(io_begin_ + io_bytes_);
+  char* arena = asks_host_ ? m.own.get() : device_.shared_memory(io_begin_ + io_bytes_);
   bases[1] = arena;
   for (size_t i = 0; i < inputs_.size(); ++i)
     bases[size_t(program_->input_base(int(i)))] = arena + io_begin_ + inputs_[i].offset;
@@ -207,11 +219,19 @@ bool CudaPlan::work(Memory& m, Slot& slot, Enqueue& e) const {
   return true;
 }
 
-void CudaPlan::launch(Memory& m, Slot& slot) {
+// `hold`: of the device's lock, which is given up where the application is asked whether to go on.
+void CudaPlan::launch(Memory& m, Slot& slot, std::optional<Guard>& hold) {
   std::vector<char*> used = bind(m);
   const Stream stream = device_.stream();
+  if (!m.busy() && !m.status_clear) HB_DRIVER(cuMemsetD8Async, address(m.status.get()), 0xff, sizeof(uint64_t), stream);
+  m.status_clear = false;             // until a run ends well
   if (m.runs++ == 0 || asks_host_) {  // many programs are run once
     Enqueue e(device_, updates_.get(), stream, m.status.get());
+    e.between_turns = [&] {
+      hold.reset();
+      throw_if_interrupted();
+      hold.emplace(device_.lock);
+    };
     work(m, slot, e);
   } else {
     if (!slot.graph.there() || slot.captured_for != used) {
@@ -230,31 +250,47 @@ void CudaPlan::launch(Memory& m, Slot& slot) {
 void CudaPlan::mark_written(Memory& m) const {
   for (int i : backend_.written()) {
     Variable& v = *backend_.graph().variables[size_t(i)];
-    v.written_on(m.variables[size_t(i)]);
-    m.variables[size_t(i)]->version = v.version();
+    m.variables[size_t(i)]->version = v.written_on(m.variables[size_t(i)]);
   }
 }
 
 void CudaPlan::start(RunMemory& memory, const RunIo& io) {
   Memory& m = static_cast<Memory&>(memory);
-  device_.use();
+  const Using use(device_);
+  if (!m.busy()) m.next = 0;  // a second slot is for runs that overlap
   Slot& slot = m.slots[m.next];
   if (slot.busy) throw InternalError("more runs were begun than a plan has room for");
-  if (!slot.done) {
-    HB_DRIVER(cuEventCreate, &slot.done, kDisableTiming);
-    slot.host = PinnedMemory(device_, host_bytes_);
-  }
+  prepare(slot);
   stage(slot, io);
-  Guard hold(device_.lock);
-  launch(m, slot);
+  std::optional<Guard> hold(device_.lock);
+  try {
+    launch(m, slot, hold);
+  } catch (...) {
+    if (!hold) hold.emplace(device_.lock);
+    forget(m);
+    throw;
+  }
   mark_written(m);
   slot.busy = true;
   m.next = (m.next + 1) % kSlots;
 }
 
+void CudaPlan::prepare(Slot& slot) const {
+  if (!slot.host.get()) slot.host = PinnedMemory(device_, host_bytes_);
+  if (!slot.done) HB_DRIVER(cuEventCreate, &slot.done, kDisableTiming);
+}
+
+// A run ended on its way: what it wrote on the device, if anything, is not what variables are.
+void CudaPlan::forget(Memory& m) const {
+  Driver::get().cuStreamSynchronize(device_.stream());
+  for (int i : backend_.written())
+    if (size_t(i) < m.variables.size() && m.variables[size_t(i)])
+      m.variables[size_t(i)]->version = DeviceVariable::kNothing;
+}
+
 void CudaPlan::finish(RunMemory& memory) {
   Memory& m = static_cast<Memory&>(memory);
-  device_.use();
+  const Using use(device_);
   for (size_t i = 0; i < kSlots; ++i) {  // the oldest first
     Slot& slot = m.slots[(m.next + i) % kSlots];
     if (!slot.busy) continue;
@@ -269,6 +305,7 @@ void CudaPlan::end(Memory& m, Slot& slot) {
   uint64_t status = 0;
   std::memcpy(&status, slot.host.get() + io_bytes_, sizeof status);
   if (status != kFine) fail(m, slot, status);
+  m.status_clear = true;
   for (size_t i = 0; i < outputs_at_.size(); ++i)
     if (outputs_at_[i].bytes)
       std::memcpy(slot.outputs[i], slot.host.get() + outputs_at_[i].offset, outputs_at_[i].bytes);
@@ -288,6 +325,8 @@ void CudaPlan::fail(Memory& m, Slot& slot, uint64_t status) {
   Enqueue e(device_, updates_.get(), device_.stream(), m.status.get());
   e.stop_at = int64_t(status >> kRowBits);
   const auto row = int64_t(status & ((uint64_t(1) << kRowBits) - 1));
+  if (e.stop_at == Enqueue::kMostItems)
+    throw ValueError("a value was refused in a loop of more than sixteen million kernels; which is not known");
   work(m, slot, e);
   if (!e.stopped) throw InternalError("no item of the program has failed");
   const auto& kernel = *static_cast<const LoadedKernel*>(e.stopped->params);
@@ -295,7 +334,6 @@ void CudaPlan::fail(Memory& m, Slot& slot, uint64_t status) {
   const Tensor value(kernel.checked_dtype, {1});
   HB_DRIVER(cuMemcpyDtoHAsync_v2, value.raw(), address(e.buffers[size_t(kernel.checked.input)] + size_t(row) * bytes),
             bytes, device_.stream());
-  HB_DRIVER(cuMemsetD8Async, address(m.status.get()), 0xff, sizeof(uint64_t), device_.stream());
   device_.wait();
   Status s;
   if (kernel.checked.kind == Checked::index)
@@ -307,16 +345,36 @@ void CudaPlan::fail(Memory& m, Slot& slot, uint64_t status) {
   raise(s);
 }
 
+namespace {
+class Events {
+ public:
+  explicit Events(size_t count) : all_(count, nullptr) {
+    for (Event& e : all_) HB_DRIVER(cuEventCreate, &e, 0u);
+  }
+  ~Events() {
+    for (Event e : all_)
+      if (e) Driver::get().cuEventDestroy_v2(e);
+  }
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+  Event operator[](size_t i) const { return all_[i]; }
+
+ private:
+  std::vector<Event> all_;
+};
+}  // namespace
+
 std::vector<StepTime> CudaPlan::profile(const RunIo& io, int repeats) {
   const auto memory = make_memory();
   Memory& m = static_cast<Memory&>(*memory);
-  run(m, io);  // kernels are loaded at their first launch
+  const Using use(device_);
   const size_t n = program_->items.size();
-  std::vector<Event> events(n + 1, nullptr);
+  const Events events(n + 1);
   std::vector<double> seconds(n, 0);
-  for (Event& e : events) HB_DRIVER(cuEventCreate, &e, 0u);
+  const int timed = std::max(1, repeats - 1);  // kernels are loaded at their first launch
   for (int i = 0; i < repeats; ++i) {
     Slot& slot = m.slots[0];
+    prepare(slot);
     stage(slot, io);
     {
       Guard hold(device_.lock);
@@ -334,10 +392,9 @@ std::vector<StepTime> CudaPlan::profile(const RunIo& io, int repeats) {
     for (size_t k = 0; k < n; ++k) {
       float milliseconds = 0;
       HB_DRIVER(cuEventElapsedTime, &milliseconds, events[k], events[k + 1]);
-      seconds[k] += 1e-3 * milliseconds / repeats;
+      if (i > 0 || repeats == 1) seconds[k] += 1e-3 * milliseconds / timed;
     }
   }
-  for (Event e : events) Driver::get().cuEventDestroy_v2(e);
   std::vector<StepTime> steps;
   for (size_t i = 0; i < n; ++i) {
     const Item& item = program_->items[i];

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "base/guard.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/cuda/enqueue.hpp"
 
@@ -14,7 +16,6 @@ namespace hornbeam::cuda {
 class Captured {
  public:
   Captured() = default;
-  ~Captured() { reset(); }
   Captured(const Captured&) = delete;
   Captured& operator=(const Captured&) = delete;
   /// Captures what `work` puts on the stream.
@@ -22,9 +23,10 @@ class Captured {
   void capture(Device& device, Stream stream, const Work& work);
   void launch(Stream stream) const;
   bool there() const { return exec_ != nullptr; }
+  /// Destroys it: nothing does so by itself.
+  void reset();
 
  private:
-  void reset();
   GraphExec exec_ = nullptr;
 };
 
@@ -36,10 +38,6 @@ struct Slot {
   Event done = nullptr;
   bool busy = false;
   std::vector<char*> outputs;  // where the caller wants them
-  Slot() = default;
-  ~Slot();
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
 };
 
 class CudaBackend;
@@ -72,7 +70,9 @@ class CudaPlan final : public Plan {
   bool work(Memory& m, Slot& slot, Enqueue& e) const;
   void enqueue_inputs(Memory& m, Slot& slot, Stream stream) const;
   void enqueue_outputs(Memory& m, Slot& slot, Stream stream) const;
-  void launch(Memory& m, Slot& slot);
+  void prepare(Slot& slot) const;
+  void launch(Memory& m, Slot& slot, std::optional<Guard>& hold);
+  void forget(Memory& m) const;
   void mark_written(Memory& m) const;
   void end(Memory& m, Slot& slot);
   [[noreturn]] void fail(Memory& m, Slot& slot, uint64_t status);

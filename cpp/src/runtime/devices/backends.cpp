@@ -48,8 +48,13 @@ std::string gpu_problem() {
   try {
     cuda::Device::get(0);
     return "";
-  } catch (const DeviceError& e) {
+  } catch (const Error& e) {  // it may be full, too
     return e.what();
   }
+}
+
+std::vector<std::string> gpu_libraries() {
+  if (!gpu_problem().empty()) return {};
+  return cuda::Device::get(0).libraries();
 }
 }  // namespace hornbeam

@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "base/guard.hpp"
+#include "cuda/driver.hpp"
 #include "runtime/backends.hpp"
 
 namespace hornbeam {
@@ -53,7 +54,7 @@ std::string default_device() {
     if (!g_default.empty()) return g_default;
   }
   const char* named = std::getenv("HB_DEVICE");
-  if (!named || !*named) return chosen_by_itself();
+  if (!named || !*named) return cuda::Driver::forked() ? "cpu:0" : chosen_by_itself();
   try {
     return device_name(named);
   } catch (const ValueError&) {
