@@ -10,6 +10,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import _core, layers, ops
+from hornbeam.core.trace import Trace
 from hornbeam.examples import digits
 
 
@@ -365,10 +366,10 @@ print("done")
 
 
 def test_profile_trains_as_often_as_it_says():
-    g = _core.Graph()
-    v = _core.Variable("v", np.zeros(2, "float32"), True)
-    g.assign(v, g.add("add", [g.read(v), g.input("x", "float32", [2])], {})[0])
+    v = hb.Variable(np.zeros(2, "float32"))
+    with Trace() as trace:
+        v.assign(v + trace.input("x", "float32", (2,)))
     for device in ("cpu", "gpu"):
         v.assign(np.zeros(2, "float32"))
-        _core.Executable(g, device=device).profile([np.ones(2, "float32")], 3)
-        assert np.asarray(v.value).tolist() == [3, 3]
+        _core.Executable(trace.graph, device=device).profile([np.ones(2, "float32")], 3)
+        assert v.numpy().tolist() == [3, 3]
