@@ -34,7 +34,7 @@ part() {  # part NAME SECONDS COMMAND..: under a limit, which is no more than wh
   [ "$left" -gt 5 ] || { echo "== $name: no time is left for it"; return 1; }
   [ "$limit" -lt "$left" ] || limit=$left
   echo "== $name: at $start s, limit $limit s"
-  timeout -s INT -k 5 "$limit" env --default-signal=INT "$@"  # interrupted, it still writes what it has
+  timeout -s INT -k 5 "$limit" env --default-signal=INT "HB_PART_SECONDS=$limit" "$@"  # interrupted, it still writes
   status=$?
   echo "== $name: exit $status after $((SECONDS - start)) s$([ $status != 124 ] || echo ', cut off at its limit')"
   [ $status = 0 ] || echo "$name" >>"$HB_BENCH_PARTS/failed"
@@ -103,7 +103,7 @@ wait "$tests"
 [ ! -e "$OUT/pytest.txt" ] || tail -15 "$OUT/pytest.txt"
 report
 
-part "steps of small models" 110 python3 "$here/steps.py" small $toy
+part "steps of small models" 135 python3 "$here/steps.py" small $toy
 report
 part "rates of kernels" 40 python3 "$here/rates.py" $toy
 part "steps of ResNet-50" 110 python3 "$here/steps.py" resnet50 $toy
