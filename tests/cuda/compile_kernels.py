@@ -2,10 +2,10 @@
 
 Usage: ``python tests/cuda/compile_kernels.py FOLDER [--table FILE.md]``
 
-FOLDER is the HB_CACHE_DIR of runs on the fake device: its files name each kernel that they used, with its source. Those made
-with other device headers than today's are left out. NVRTC comes from ``pip install nvidia-cuda-nvrtc``. Exits with 1 when a
-kernel does not compile, or none is there. What was compiled before is not compiled again: ``build/nvrtc/compiled.json`` has
-the figures; the printed sources of kernels that fail or spill lie beside it.
+FOLDER is the HB_CACHE_DIR of runs on the fake device: its files name each kernel that they used, with its source. Those
+made with other device headers than today's are left out. NVRTC comes from ``pip install nvidia-cuda-nvrtc``. Exits with
+1 when a kernel does not compile, or none is there. What was compiled before is not compiled again:
+``build/nvrtc/compiled.json`` has the figures; the printed sources of kernels that fail or spill lie beside it.
 """
 
 from __future__ import annotations
@@ -165,14 +165,13 @@ def figures(log: str, symbol: str) -> Figures:
 
 def compile_all(nvrtc: Nvrtc, kernels: list[Kernel]) -> dict[Kernel, list[Figures]]:
     """The figures of each kernel by architecture; KEPT has them for the next time, but for failures."""
-    before = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    kept = {}
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
 
     def work(kernel: Kernel) -> list[Figures]:
         found = []
         for architecture in ARCHITECTURES:
             key = f"{nvrtc.version} sm_{architecture} {kernel.digest}"
-            f = Figures(*before[key]) if key in before else nvrtc.compile(kernel, architecture)
+            f = Figures(*kept[key]) if key in kept else nvrtc.compile(kernel, architecture)
             if not f.problem:
                 kept[key] = f
             found.append(f)
@@ -195,9 +194,9 @@ def table(version: str, results: dict[Kernel, list[Figures]]) -> str:
     lines = [
         "# What NVRTC makes of the kernels",
         "",
-        f"By `tests/cuda/compile_kernels.py` with NVRTC {version}, for {shown}: of the kernels that the GPU tests use, the most",
-        "that an instance has. Registers and bytes of local memory (what is spilled is stored or loaded there) are a thread's,",
-        "shared memory is a block's, without what a launch asks for. One number stands for all architectures.",
+        f"By `tests/cuda/compile_kernels.py` with NVRTC {version}, for {shown}: of the kernels that the GPU tests use, the",
+        "most that an instance has. Registers and bytes of local memory (what is spilled is stored or loaded there) are a",
+        "thread's, shared memory is a block's, without what a launch asks for. One number stands for all architectures.",
         "",
         "| kernel | from | instances | registers | spilled | local | shared |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -242,7 +241,7 @@ def main() -> int:
         arguments.table.write_text(table(nvrtc.version, results))
     families = len({k.family for k in results})
     print(
-        f"{len(results)} kernels of {families} families for {len(ARCHITECTURES)} architectures with NVRTC {nvrtc.version}: "
+        f"{len(results)} kernels of {families} families, {len(ARCHITECTURES)} architectures, NVRTC {nvrtc.version}: "
         f"{len({k for k, _, _ in failed})} fail, {len(spilling)} spill ({stale} files of other headers left out)"
     )
     return 1 if failed else 0

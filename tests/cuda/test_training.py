@@ -194,6 +194,44 @@ def test_scan_while_and_cond_take_the_same_course():
             np.testing.assert_allclose(np.asarray(g), w, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_branch_is_taken_by_the_device_and_the_other_does_nothing(flag):
+    """Products, copies, checks and branches inside branches; the host never waits."""
+    x, w = np.linspace(-1, 1, 12).astype("float32").reshape(3, 4), np.eye(4, dtype="float32") * 2
+    v = hb.Variable(np.zeros((3, 4), "float32"), name="v")
+
+    def f(x, flag, ids):
+        def yes():
+            inner = ops.cond(ops.sum(x) > 100.0, lambda: x, lambda: ops.matmul(x, w))
+            total = ops.scan(lambda c, row: (c + ops.sum(row), c), np.float32(0), inner)[0]
+            return inner, total, ops.take(w, ids, axis=0)
+
+        def no():
+            return x, ops.sum(x) * 0 - 1.0, w[:2]
+
+        y = ops.cond(flag, yes, no)
+        v.assign(v + y[0])
+        return y
+
+    taken, good, bad = np.array(flag), np.array([1, 3], "int32"), np.array([1, 9], "int32")
+    on_cpu, on_gpu = hb.function(f, device="cpu"), hb.function(f, device="gpu")
+    for run in range(3):
+        want = [np.asarray(a) for a in on_cpu(x, taken, good)]
+        state = v.numpy()
+        v.assign(state - want[0])
+        got = on_gpu(x, taken, good)
+        for g, a in zip(got, want, strict=True):
+            np.testing.assert_allclose(np.asarray(g), a, rtol=1e-6, err_msg=str(run))
+        np.testing.assert_allclose(v.numpy(), state, rtol=1e-6)
+    program = on_gpu._cache.values()[0].executable
+    assert program.stats([(3, 4), (), (2,)])["waits"] == 0
+    if flag:  # an index is checked where it is read
+        with pytest.raises(ValueError, match=r"must be in \[0, 4\); got 9 at row 1"):
+            on_gpu(x, taken, bad)
+    else:
+        on_gpu(x, taken, bad)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
 def test_other_precisions_train(dtype):
     """Products of float16 and bfloat16 with float32 weights and updates; float64 throughout."""

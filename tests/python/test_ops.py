@@ -334,6 +334,15 @@ def test_errors_name_the_op_and_the_values(call, kind, message):
         call()
 
 
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("window", [1, 3])
+def test_convolutions_of_no_channels_are_zero(window, strides):
+    x, k = np.zeros((2, 7, 6, 0), "float32"), np.zeros((window, window, 0, 5), "float32")
+    y = ops.conv(x, k, strides=strides, padding="same")
+    assert y.shape == (2, -(-7 // strides), 6 // strides, 5) and not np.any(y)
+    assert not np.any(ops.conv_transpose(x, np.zeros((window, window, 5, 0), "float32"), strides=strides))
+
+
 def test_awkward_arrays():
     base = np.arange(24, dtype="float32").reshape(4, 6)
     for a in (base[::-1], base[:, ::2], base.T, np.broadcast_to(np.float32(3), (2, 3)), base.astype(">f4")):

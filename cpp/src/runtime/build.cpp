@@ -18,11 +18,12 @@ constexpr size_t kLarge = size_t(1) << 30;  // a result that is worth asking for
 
 class Builder {
  public:
-  Builder(const Graph& g, const DimEnv& env, const BuildOptions& options, bool body)
+  Builder(const Graph& g, const DimEnv& env, const BuildOptions& options, Part part)
       : g_(g),
         env_(env),
         options_(options),
-        schedule_(g, !body && options.kernels.keeps(), options.kernels.writes_early()),
+        schedule_(g, part == Part::step && options.kernels.keeps(), options.kernels.writes_early()),
+        branch_(part == Part::branch),
         p_(std::make_unique<Program>()) {}
 
   std::unique_ptr<Program> build() {
@@ -100,7 +101,7 @@ class Builder {
       }
     }
     const int output = schedule_.output_of(v);
-    if (output >= 0) return {p_->output_base(output), 0};
+    if (output >= 0 && (stops || !branch_)) return {p_->output_base(output), 0};
     const int last = schedule_.last_use(v, step_);
     for (int i : options_.in_place && !schedule_.made_once(v.node) ? aliases : std::vector<int>{}) {
       const Value in = root(n.inputs[size_t(i)]);
@@ -263,8 +264,10 @@ class Builder {
       where_[v] = target(v, {}, false, taken);
       args.push_back(where_[v]);
     }
+    const bool branches = is(id, OpKind::cond) && options_.kernels.runs_both_branches();
     auto add_sub = [&](const char* name) {
-      c.subs.push_back(build_program(n.attrs.graph(name), env_, options_, true));
+      const Part part = branches || branch_ ? Part::branch : Part::body;
+      c.subs.push_back(build_program(n.attrs.graph(name), env_, options_, part));
       p_->parallel = p_->parallel || c.subs.back()->parallel;
     };
     auto carry_buffers = [&](size_t count) {
@@ -313,6 +316,7 @@ class Builder {
       p_->least_bytes += turns * s->least_bytes;
     }
     extra.push_back(new_buffer(arena, step_, step_));
+    if (branches) extra.push_back(new_buffer(64, step_, step_));  // which is taken
     item.work = int(args.size());
     args.insert(args.end(), extra.begin(), extra.end());
     item.args = push_args(args);
@@ -370,6 +374,7 @@ class Builder {
   const DimEnv& env_;
   const BuildOptions& options_;
   const Schedule schedule_;
+  const bool branch_;  // it may run without being taken
   std::unique_ptr<Program> p_;
   int step_ = 0;
   std::vector<Buffer> buffers_;
@@ -381,7 +386,7 @@ class Builder {
 };
 }  // namespace
 
-std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const BuildOptions& options, bool body) {
-  return Builder(g, env, options, body).build();
+std::unique_ptr<Program> build_program(const Graph& g, const DimEnv& env, const BuildOptions& options, Part part) {
+  return Builder(g, env, options, part).build();
 }
 }  // namespace hornbeam

@@ -97,14 +97,18 @@ class KernelSource {
   virtual bool keeps() const = 0;
   /// Variables are written as soon as they may be; else at the end, next to each other.
   virtual bool writes_early() const = 0;
+  /// Both branches of a cond may run: what is of the one that is not taken writes no result (see KernelPlan::stops).
+  virtual bool runs_both_branches() const = 0;
 };
 
 struct BuildOptions {
   const KernelSource& kernels;
   bool in_place = true;  // a value may take over the memory of an input that dies
 };
-/// Plans `graph` for the dimensions `env`. `body`: of a control op; its memory is its caller's, and nothing lasts in
-/// it.
+/// What a graph is: a step, or in a control op a body, or a branch that may run without being taken. The memory of the
+/// last two is their caller's, and nothing lasts in it.
+enum class Part { step, body, branch };
+/// Plans `graph` for the dimensions `env`.
 std::unique_ptr<Program> build_program(const Graph& graph, const DimEnv& env, const BuildOptions& options,
-                                       bool body = false);
+                                       Part part = Part::step);
 }  // namespace hornbeam

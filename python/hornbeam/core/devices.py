@@ -14,7 +14,7 @@ class device:
     told another (by ``compile(device=..)``). Data goes in and results come out as they do on the CPU.
 
     Args:
-        name: "cpu", "gpu" or "gpu:1".
+        device_name: "cpu", "gpu" or "gpu:1".
 
     Raises:
         ValueError: for what is no device's name.
@@ -27,8 +27,8 @@ class device:
         cpu:0 3.0
     """
 
-    def __init__(self, name: str) -> None:
-        self.name: str = _core.device_name(_text(name))
+    def __init__(self, device_name: str) -> None:
+        self.name: str = _core.device_name(_text(device_name))
         self._scopes: list[Any] = []
 
     def __enter__(self) -> device:
@@ -41,5 +41,5 @@ class device:
 
 def _text(name: Any) -> str:
     if not isinstance(name, str) or not name:
-        raise TypeError(f'`name` must be "cpu", "gpu" or "gpu:N". Received: name={name!r}')
+        raise TypeError(f'`device_name` must be "cpu", "gpu" or "gpu:N". Received: device_name={name!r}')
     return name

@@ -87,6 +87,7 @@ class CpuKernels final : public KernelSource {
   void check_memory(size_t bytes, const std::string& what) const override { hornbeam::check_memory(bytes, what); }
   bool keeps() const override { return true; }
   bool writes_early() const override { return true; }
+  bool runs_both_branches() const override { return false; }
 
  private:
   const Target target_;  // of which the team is the largest that will run it

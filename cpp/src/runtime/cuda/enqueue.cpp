@@ -16,6 +16,7 @@ void* const kBuffer = reinterpret_cast<void*>(1);
 void* const kBufferSize = reinterpret_cast<void*>(2);
 constexpr int kUpdateThreads = 256;
 
+bool waits(const Control& c);
 bool aligned(const void* p, size_t to) { return reinterpret_cast<uintptr_t>(p) % to == 0; }
 }  // namespace
 
@@ -24,6 +25,7 @@ Updates::Updates(Device& device) {
   std::vector<Device::Source> sources;
   for (size_t word : {size_t(16), size_t(4), size_t(1)})
     sources.push_back({source, concat_text("update_words<", word_name(word), ">")});
+  sources.push_back({source, "choose_branch<bool>"});
   kernels_ = device.kernels(sources, kHeaders);
 }
 
@@ -63,7 +65,7 @@ bool Enqueue::item(const Program& p, Scratch& s, const Item& item) {
     case Item::kernel:
       return kernel(item, a);
     case Item::copy:
-      if (guarded_)
+      if (guarded_ || go_)
         update(a[1], a[0], item.bytes);
       else
         copy(a[1], a[0], item.bytes);
@@ -74,10 +76,33 @@ bool Enqueue::item(const Program& p, Scratch& s, const Item& item) {
     case Item::scan:
       return walk_scan(p.controls[size_t(item.control)], a, item, walk());
     case Item::cond:
-      return walk_cond(p.controls[size_t(item.control)], a, item, walk());
+      if (waits(p.controls[size_t(item.control)])) return walk_cond(p.controls[size_t(item.control)], a, item, walk());
+      return branches(p.controls[size_t(item.control)], a, item, s.subs[size_t(item.control)]);
     case Item::loop:
       return walk_loop(p.controls[size_t(item.control)], a, item, walk());
   }
+  return true;
+}
+
+// args: as those of walk_cond, and two flags. Both branches are put on the stream; what is of the one that is not taken
+// does nothing, or writes where nobody reads.
+bool Enqueue::branches(const Control& k, void* const* a, const Item& item, std::vector<Scratch>& subs) {
+  char* flags = static_cast<char*>(a[item.work + 1]);
+  begin_params();
+  push(a[0]);
+  push(flags);
+  put(updates_->choice(), {}, 1, 0);
+  void* const outer = go_;
+  for (size_t branch = 0; branch < 2; ++branch) {
+    const Program& p = *k.subs[branch];
+    std::vector<char*>& bases = subs[branch].bases;
+    bases[1] = static_cast<char*>(a[item.work]);
+    for (int i = 0; i < k.captures; ++i) bases[size_t(p.input_base(i))] = static_cast<char*>(a[1 + i]);
+    for (int i = 0; i < p.outputs; ++i) bases[size_t(p.output_base(i))] = static_cast<char*>(a[item.out + i]);
+    go_ = flags + branch;
+    if (!items(p, subs[branch], false)) return false;
+  }
+  go_ = outer;
   return true;
 }
 
@@ -120,6 +145,7 @@ void Enqueue::begin_params() {  // the Run of device/core.cuh
   push(status_);
   push(ordinal_);
   push(uint64_t(guarded_));
+  push(go_);
 }
 
 void Enqueue::launch(const Launch& l, const Kernel& kernel, char* const* at) {
@@ -169,32 +195,35 @@ void Enqueue::update(void* to, const void* from, int64_t bytes) {
   put(updates_->of(word), {std::min<int64_t>((n + kUpdateThreads - 1) / kUpdateThreads, 4096)}, kUpdateThreads, 0);
 }
 
+namespace {
+bool waits(const Control& c) {
+  return std::any_of(c.subs.begin(), c.subs.end(), [](const auto& sub) { return work_of(*sub).waits > 0; });
+}
+int64_t launches_of(const LoadedKernel& k) {
+  return std::count_if(k.steps.begin(), k.steps.end(),
+                       [](const Step& s) { return s.kind == Step::launch || s.kind == Step::call; });
+}
+}  // namespace
+
 Work work_of(const Program& p) {
   Work work;
   bool guarded = false;
-  for (const Item& i : p.items) switch (i.kind) {
-      case Item::kernel:
-        for (const Step& s : static_cast<const LoadedKernel*>(i.params)->steps)
-          work.launches += s.kind == Step::launch || s.kind == Step::call;
-        break;
-      case Item::copy:
-        work.launches += guarded;
-        break;
-      case Item::check:
-        guarded = true;
-        break;
-      case Item::cond:
-      case Item::loop:
-      case Item::scan: {
-        const Control& c = p.controls[size_t(i.control)];
-        const int64_t turns = i.kind == Item::scan ? c.length : 1;
-        work.waits += i.kind != Item::scan;
-        for (const auto& sub : c.subs) {
-          const Work each = work_of(*sub);
-          work.launches += turns * each.launches, work.waits += turns * each.waits;
-        }
-      }
+  for (const Item& i : p.items) {
+    if (i.kind == Item::kernel) work.launches += launches_of(*static_cast<const LoadedKernel*>(i.params));
+    if (i.kind == Item::copy) work.launches += guarded;
+    guarded = guarded || i.kind == Item::check;
+    if (i.control < 0) continue;
+    const Control& c = p.controls[size_t(i.control)];
+    const int64_t turns = i.kind == Item::scan ? c.length : 1;
+    const bool by_host = i.kind == Item::loop || (i.kind == Item::cond && waits(c));
+    work.waits += by_host;
+    work.branches = work.branches || (i.kind == Item::cond && !by_host);
+    for (const auto& sub : c.subs) {
+      const Work each = work_of(*sub);
+      work.launches += turns * each.launches, work.waits += turns * each.waits;
+      work.branches = work.branches || each.branches;
     }
+  }
   return work;
 }
 }  // namespace hornbeam::cuda

@@ -8,11 +8,12 @@
 
 namespace hornbeam::cuda {
 
-/// The copies of device/update.cuh, by words of 16, 4 and 1 bytes.
+/// The kernels of device/update.cuh: copies by words of 16, 4 and 1 bytes, and the choice of a branch.
 class Updates {
  public:
   explicit Updates(Device& device);
   const Kernel& of(size_t word) const { return kernels_[word == 16 ? 0 : word == 4 ? 1 : 2]; }
+  const Kernel& choice() const { return kernels_[3]; }
 
  private:
   std::vector<Kernel> kernels_;
@@ -20,7 +21,7 @@ class Updates {
 
 class Enqueue {
  public:
-  /// `updates`: of a program that writes variables.
+  /// `updates`: of a program that writes variables or has branches.
   Enqueue(Device& device, const Updates* updates, Stream stream, void* status)
       : device_(device), updates_(updates), stream_(stream), status_(status) {}
 
@@ -39,6 +40,7 @@ class Enqueue {
 
  private:
   struct Walk;
+  bool branches(const Control& k, void* const* a, const Item& item, std::vector<Scratch>& subs);
   bool items(const Program& p, Scratch& s, bool top);
   bool item(const Program& p, Scratch& s, const Item& item);
   bool kernel(const Item& item, void* const* a);
@@ -56,6 +58,7 @@ class Enqueue {
   void* const status_;
   uint64_t ordinal_ = 0;  // of the kernel items
   bool guarded_ = false;  // variables are written from here on
+  void* go_ = nullptr;    // whether the branch is taken that launches are of
   std::vector<char> params_;
 };
 
@@ -63,6 +66,7 @@ class Enqueue {
 /// and branches count one turn each.
 struct Work {
   int64_t launches = 0, waits = 0;
+  bool branches = false;  // some that the device takes by itself
 };
 Work work_of(const Program& p);
 }  // namespace hornbeam::cuda

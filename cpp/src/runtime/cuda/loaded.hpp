@@ -33,6 +33,7 @@ class CudaKernels final : public KernelSource {
   void check_memory(size_t, const std::string&) const override {}
   bool keeps() const override { return false; }
   bool writes_early() const override { return false; }  // they are merged into few launches
+  bool runs_both_branches() const override { return true; }
   /// Has one launch do what several of the program's do, where neighbours are groups and independent.
   void merge_groups(Program& p) const;
   /// Compiles what was planned and is not merged away.

@@ -72,7 +72,6 @@ CudaBackend::CudaBackend(const hornbeam::Graph& graph, const CudaOptions& option
   gpu_.shared_bytes = device_.shared_bytes();
   target_ = {nullptr, 1, false, &gpu_};
   for (const auto& [index, v] : graph.updates) written_.push_back(index);
-  if (!written_.empty()) updates_ = std::make_unique<const Updates>(device_);
 }
 
 CudaPlan::CudaPlan(const CudaBackend& backend, const DimEnv& env) : backend_(backend), device_(backend.device()) {
@@ -82,7 +81,9 @@ CudaPlan::CudaPlan(const CudaBackend& backend, const DimEnv& env) : backend_(bac
   program_ = build_program(g, env, {kernels, backend.in_place()});
   kernels.merge_groups(*program_);
   kernels.load();
-  asks_host_ = work_of(*program_).waits > 0;
+  const Work work = work_of(*program_);
+  asks_host_ = work.waits > 0;
+  if (work.branches || !backend.written().empty()) updates_ = std::make_unique<const Updates>(device_);
   outputs_ = program_->output_specs;
   std::vector<TensorSpec> inputs;
   for (int id : g.inputs) {
@@ -209,13 +210,13 @@ void CudaPlan::launch(Memory& m, Slot& slot) {
   std::vector<char*> used = bind(m);
   const Stream stream = device_.stream();
   if (m.runs++ == 0 || asks_host_) {  // many programs are run once
-    Enqueue e(device_, backend_.updates(), stream, m.status.get());
+    Enqueue e(device_, updates_.get(), stream, m.status.get());
     work(m, slot, e);
   } else {
     if (!slot.graph.there() || slot.captured_for != used) {
       const Stream capturing = device_.capture_stream();
       slot.graph.capture(device_, capturing, [&] {
-        Enqueue e(device_, backend_.updates(), capturing, m.status.get());
+        Enqueue e(device_, updates_.get(), capturing, m.status.get());
         work(m, slot, e);
       });
       slot.captured_for = std::move(used);
@@ -283,7 +284,7 @@ void CudaPlan::fail(Memory& m, Slot& slot, uint64_t status) {
   device_.wait();
   for (Slot& s : m.slots) s.busy = false;
   bind(m);
-  Enqueue e(device_, backend_.updates(), device_.stream(), m.status.get());
+  Enqueue e(device_, updates_.get(), device_.stream(), m.status.get());
   e.stop_at = int64_t(status >> kRowBits);
   const auto row = int64_t(status & ((uint64_t(1) << kRowBits) - 1));
   work(m, slot, e);
@@ -319,7 +320,7 @@ std::vector<StepTime> CudaPlan::profile(const RunIo& io, int repeats) {
     {
       Guard hold(device_.lock);
       bind(m);
-      Enqueue e(device_, backend_.updates(), device_.stream(), m.status.get());
+      Enqueue e(device_, updates_.get(), device_.stream(), m.status.get());
       e.before_item = [&](size_t item) { HB_DRIVER(cuEventRecord, events[item], device_.stream()); };
       enqueue_inputs(m, slot, device_.stream());
       e.program(*program_, m.scratch);

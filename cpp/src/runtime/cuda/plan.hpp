@@ -84,6 +84,7 @@ class CudaPlan final : public Plan {
   size_t io_begin_ = 0, io_bytes_ = 0;       // of them in the arena
   size_t host_bytes_ = 0;                    // of pinned memory: the same, and the status word
   DeviceMemory constants_;
+  std::unique_ptr<const Updates> updates_;  // where variables are written or branches taken
   bool asks_host_ = false;
 };
 
@@ -101,7 +102,6 @@ class CudaBackend final : public Backend {
   const hornbeam::Graph& graph() const { return graph_; }
   Device& device() const { return device_; }
   const hornbeam::Target& target() const { return target_; }
-  const Updates* updates() const { return updates_.get(); }
   bool in_place() const { return in_place_; }
   /// Indices of the variables that the graph writes.
   const std::vector<int>& written() const { return written_; }
@@ -111,7 +111,6 @@ class CudaBackend final : public Backend {
   Device& device_;
   Target gpu_;
   hornbeam::Target target_;
-  std::unique_ptr<const Updates> updates_;  // where variables are written
   const bool in_place_;
   std::vector<int> written_;
 };

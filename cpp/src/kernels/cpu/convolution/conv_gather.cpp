@@ -80,6 +80,7 @@ void Gather::row(const float* x, const Pixel& p, int64_t r, int64_t skip, int64_
 }
 
 void fill_gather_rows(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
+  if (depth == 0) return;  // no channels
   const Gather& g = *static_cast<const Gather*>(source);
   const int64_t span = g.run * g.channels, r = k / span, skip = k % span;
   Gather::Pixel p = g.pixel(row);

@@ -13,7 +13,7 @@ Window Window::plan(const Gather& g) {
     low[i] = high[i] = g.taps[0].at[i];
     for (const Tap& t : g.taps) low[i] = std::min(low[i], t.at[i]), high[i] = std::max(high[i], t.at[i]);
   }
-  if (low[0] + g.start[0] != 0 || high[0] != low[0] || g.pixels() == 0) return w;
+  if (low[0] + g.start[0] != 0 || high[0] != low[0] || g.pixels() * g.channels == 0) return w;
   w.top = g.start[1] + low[1], w.left = g.start[2] + low[2];
   w.reach = high[1] - low[1] + 1;
   w.width = (g.count[2] - 1) * g.step[2] + high[2] - low[2] + 1;

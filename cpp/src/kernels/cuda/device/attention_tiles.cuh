@@ -53,6 +53,8 @@ struct Matrix {
     return {at + row * stride + column, stride, rows - row, columns - column, fours};
   }
 };
+
+/// A number as tensor cores take it, where it may be rounded.
 template <bool kRounded>
 __device__ __forceinline__ float factor(float x) {
   return kRounded ? round_to_tf32(x) : x;

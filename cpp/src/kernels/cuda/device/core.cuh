@@ -80,8 +80,9 @@ struct Run {
   u64* status;   // all ones, or the least (ordinal << 40 | row) of those that failed
   u64 ordinal;   // of this launch
   u64 guarded;   // it writes variables: not after a failure
+  const u8* go;  // 0 there: it is of a branch that is not taken; null: of none
   /// Whether the launch must not do anything.
-  __device__ __forceinline__ bool halted() const { return guarded && *status != ~u64(0); }
+  __device__ __forceinline__ bool halted() const { return (guarded && *status != ~u64(0)) || (go && !*go); }
   /// The run must not write variables: element `row` of what this kernel checks is refused.
   __device__ __forceinline__ void fail(i64 row) const { atomicMin(status, ordinal << 40 | u64(row)); }
 };
