@@ -194,9 +194,9 @@ def table(version: str, results: dict[Kernel, list[Figures]]) -> str:
     lines = [
         "# What NVRTC makes of the kernels",
         "",
-        f"By `tests/cuda/compile_kernels.py` with NVRTC {version}, for {shown}: of the kernels that the GPU tests use, the",
-        "most that an instance has. Registers and bytes of local memory (what is spilled is stored or loaded there) are a",
-        "thread's, shared memory is a block's, without what a launch asks for. One number stands for all architectures.",
+        f"By `tests/cuda/compile_kernels.py` with NVRTC {version}, for {shown}: the most that an instance of a kernel",
+        "has, of those that GPU tests use. Registers and bytes of local memory (spilled: stored or loaded there) are",
+        "a thread's; shared memory is a block's, without what a launch asks for. One number stands for all.",
         "",
         "| kernel | from | instances | registers | spilled | local | shared |",
         "|---|---|---:|---:|---:|---:|---:|",

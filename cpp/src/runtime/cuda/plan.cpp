@@ -177,8 +177,9 @@ std::vector<char*> CudaPlan::bind(Memory& m) const {
   const auto& variables = backend_.graph().variables;
   m.variables.resize(variables.size());
   for (size_t i = 0; i < variables.size(); ++i) {
-    m.variables[i] = on_device(device_, *variables[i]);
-    used.push_back(m.variables[i]->get());
+    std::shared_ptr<DeviceVariable>& there = m.variables[i];
+    if (!there || there->version != variables[i]->version()) there = on_device(device_, *variables[i]);
+    used.push_back(there->get());
     bases[size_t(program_->variable_base(int(i)))] = used.back();
   }
   return used;

@@ -12,7 +12,7 @@ constexpr int64_t kTaps = 9;              // as in device/conv_direct.cuh
 constexpr int64_t kDepth = 16;            // as in device/conv_product.cuh
 constexpr int64_t kColumns = 64;          // as there
 constexpr int64_t kLeastSum = 8;          // tiles of the sum that a part has
-constexpr int64_t kMostParts = 64;        // of a sum
+constexpr int64_t kMostParts = 64;        // of a product's sum
 constexpr int64_t kLeastPixels = 64;      // of a chunk
 constexpr int64_t kPartBytes = 64 << 20;  // that all parts of a result may take
 
@@ -29,14 +29,16 @@ struct Parts {
 };
 Parts parts_of(Planner& p, int64_t count, int64_t elements, DType dtype, Address result) {
   const int64_t bytes = elements * int64_t(dtype_size(wide(dtype)));
-  count = std::max<int64_t>(1, std::min({count, kMostParts, kPartBytes / std::max<int64_t>(1, bytes)}));
+  count = std::max<int64_t>(1, std::min(count, kPartBytes / std::max<int64_t>(1, bytes)));
   if (count == 1) return {1, result, dtype};
   return {count, p.work(count * bytes), wide(dtype)};
 }
 void add_up(Planner& p, const Parts& parts, int64_t elements, DType dtype, Address result) {
   if (parts.count == 1) return;
-  p.launch("conv_shape.cuh", concat_text("add_parts<", type_name(parts.dtype), ", ", type_name(dtype), ">"),
-           {p.blocks(elements)}, kThreads, {parts.to, result, parts.count, elements});
+  const int together = parts.count < 8 ? 1 : 8;  // threads that share an element
+  p.launch("conv_shape.cuh",
+           concat_text("add_parts<", type_name(parts.dtype), ", ", type_name(dtype), ", ", together, ">"),
+           {p.blocks(elements * together)}, kThreads, {parts.to, result, parts.count, elements});
 }
 
 void append(std::vector<Param>& to, const std::vector<Param>& more) { to.insert(to.end(), more.begin(), more.end()); }
@@ -49,7 +51,7 @@ int64_t result_size(const ConvGeometry& g) {
 void launch_direct_kernel_grad(Planner& p, const ConvGeometry& g, DType dtype, Address x, Address dy, Address to) {
   const int64_t size = result_size(g), pixels = g.batch * g.out_pixels();
   const int64_t blocks = tiles(g.group_channels() * g.filters, 32) * tiles(g.taps(), kTaps);
-  const int64_t wanted = std::min(4 * p.target().multiprocessors / blocks, pixels / kLeastPixels);
+  const int64_t wanted = std::min(2 * p.target().multiprocessors / blocks, pixels / kLeastPixels);
   const Parts parts = parts_of(p, wanted, size, dtype, to);
   std::vector<Param> params{x, dy, parts.to};
   append(params, conv_params(g));

@@ -85,13 +85,22 @@ __device__ __forceinline__ bool inside(i64 a, i64 b, i64 c, const i64 (&size)[3]
   return u64(a) < u64(size[0]) && u64(b) < u64(size[1]) && u64(c) < u64(size[2]);
 }
 
-/// y = the sum of `parts` tensors, in their order.
-template <class W, class T>
-__global__ void add_parts(Run run, const W* x, T* y, i64 parts, i64 n) {
+/// y = the sum of `parts` tensors: L threads share an element's, each takes every Lth in their order.
+template <class W, class T, int L>
+__global__ void __launch_bounds__(256) add_parts(Run run, const W* x, T* y, i64 parts, i64 n) {
   if (run.halted()) return;
-  for (i64 i = first_index(); i < n; i += index_stride()) {
-    W sum = x[i];
-    for (i64 k = 1; k < parts; ++k) sum += x[k * n + i];
-    y[i] = narrow<T>(sum);
+  constexpr int kElements = 256 / L;
+  __shared__ W sums[L][kElements];
+  const int at = threadIdx.x % kElements, first = threadIdx.x / kElements;
+  for (i64 i = i64(blockIdx.x) * kElements + at; i - at < n; i += i64(gridDim.x) * kElements) {
+    W sum = 0;
+    for (i64 k = first; k < parts && i < n; k += L) sum += x[k * n + i];
+    if (L > 1) {
+      sums[first][at] = sum;
+      __syncthreads();
+      for (int l = 1; l < L && first == 0; ++l) sum += sums[l][at];
+      __syncthreads();
+    }
+    if (first == 0 && i < n) y[i] = narrow<T>(sum);
   }
 }
