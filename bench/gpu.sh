@@ -2,8 +2,9 @@
 # Builds Hornbeam on a machine with an NVIDIA GPU, checks it there and times it beside its peers, within eight minutes.
 # Usage: bench/gpu.sh [--toy]   (--toy: all of it at toy sizes on the fake device of tests/fake_cuda)
 # Every part has a limit and none stops the rest. Results: bench/results/gpu-CARD.json and .md (not of --toy), and $OUT.
-# HB_BENCH_SECONDS: for everything; HB_BENCH_BUILD: a build folder; HB_PEER_PYTHON: the interpreter that has torch and
-# JAX; HB_BENCH_FRAMEWORKS: those to time, of hornbeam,torch,torch-compile,torch-graph,jax.
+# HB_BENCH_SECONDS: for everything; HB_BENCH_BUILD: a build folder, or "none" for what Python and HB_CUDA_PATH find;
+# HB_PEER_PYTHON: the interpreter that has torch and JAX; HB_BENCH_FRAMEWORKS: those to time, of hornbeam,torch,
+# torch-compile,torch-graph,jax.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 toy=${1:-}
@@ -16,9 +17,14 @@ cores=${HB_BENCH_CORES:-$(nproc)}
 export PATH=$PATH:/usr/local/cuda/bin  # of compute-sanitizer
 here=$PWD/bench/gpu
 export OUT=${OUT:-$PWD/build/gpu-out} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-export HB_BENCH_PARTS=$PWD/build/gpu-parts HB_CACHE_DIR=$PWD/build/gpu-cache HB_PEER_PYTHON=${HB_PEER_PYTHON:-python3}
+export HB_BENCH_PARTS=$PWD/build/gpu-parts HB_PEER_PYTHON=${HB_PEER_PYTHON:-python3}
+if [ -n "$toy" ]; then
+  export HB_CACHE_DIR=${HB_CACHE_DIR:-$PWD/build/gpu-cache}
+else
+  export HB_CACHE_DIR=$PWD/build/gpu-cache
+  rm -rf "$HB_CACHE_DIR"  # kernels are compiled for this run
+fi
 rm -rf "$HB_BENCH_PARTS"
-[ -n "$toy" ] || rm -rf "$HB_CACHE_DIR"  # kernels are compiled for this run
 mkdir -p "$OUT" "$HB_BENCH_PARTS"
 exec > >(tee "$OUT/log.txt") 2>&1
 
@@ -28,7 +34,7 @@ part() {  # part NAME SECONDS COMMAND..: under a limit, which is no more than wh
   [ "$left" -gt 5 ] || { echo "== $name: no time is left for it"; return 1; }
   [ "$limit" -lt "$left" ] || limit=$left
   echo "== $name: at $start s, limit $limit s"
-  timeout -s INT -k 5 "$limit" env --default-signal=INT "$@"  # interrupted, it still writes what it has
+  timeout -s INT -k 5 "$limit" env --default-signal=INT "HB_PART_SECONDS=$limit" "$@"  # interrupted, it still writes
   status=$?
   echo "== $name: exit $status after $((SECONDS - start)) s$([ $status != 124 ] || echo ', cut off at its limit')"
   [ $status = 0 ] || echo "$name" >>"$HB_BENCH_PARTS/failed"
@@ -58,7 +64,7 @@ install() {  # what a wheel holds, into build/gpu-site
 }
 make_all() {
   local targets=(--target hornbeam _core)
-  [ -z "$toy" ] || targets+=(tests/fake_cuda/all)
+  [ -z "$toy" ] || targets+=(fake_device)
   [ -e "$build/CMakeCache.txt" ] || configure || return 1
   cmake --build "$build" -j "$cores" "${targets[@]}" && install
 }
@@ -67,18 +73,16 @@ export build cores here toy
 
 python3 "$here/environment.py" record $toy
 torch_rates & rates=$!  # which need no build
-part build 200 bash -c make_all >"$HB_BENCH_PARTS/build.txt" 2>&1
-built=$?
-tail -$((built ? 30 : 1)) "$HB_BENCH_PARTS/build.txt"
-[ $built = 0 ] || exit 1
-wait "$rates"
-if [ -z "$toy" ]; then
-  HB_CUDA_PATH=$(python3 "$here/environment.py" libraries)
-else
-  HB_CUDA_PATH=$(realpath "$build")/fake_cuda
-  HB_CUDA_PATH+=:$HB_CUDA_PATH/libraries
+if [ "$build" != none ]; then
+  part build 200 bash -c make_all >"$HB_BENCH_PARTS/build.txt" 2>&1
+  built=$?
+  tail -$((built ? 30 : 1)) "$HB_BENCH_PARTS/build.txt"
+  [ $built = 0 ] || exit 1
+  fake=$(realpath "$build")/fake_cuda
+  [ -n "$toy" ] && HB_CUDA_PATH=$fake:$fake/libraries || HB_CUDA_PATH=$(python3 "$here/environment.py" libraries)
+  export HB_CUDA_PATH PYTHONPATH=$PWD/build/gpu-site
 fi
-export HB_CUDA_PATH PYTHONPATH=$PWD/build/gpu-site
+wait "$rates"
 python3 -c "import sys; from hornbeam import _core; sys.exit(_core.gpu_problem() or 0)" || exit 1
 
 # Nothing is timed here: what may go on at the same time does.
@@ -99,7 +103,7 @@ wait "$tests"
 [ ! -e "$OUT/pytest.txt" ] || tail -15 "$OUT/pytest.txt"
 report
 
-part "steps of small models" 110 python3 "$here/steps.py" small $toy
+part "steps of small models" 135 python3 "$here/steps.py" small $toy
 report
 part "rates of kernels" 40 python3 "$here/rates.py" $toy
 part "steps of ResNet-50" 110 python3 "$here/steps.py" resnet50 $toy

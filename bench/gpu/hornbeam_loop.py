@@ -13,7 +13,7 @@ from loops import LARGE, TOY_BATCH, TOY_BATCHES, TOY_LENGTH, Loop
 import hornbeam as hb
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
-STEPS = 40  # of an epoch, at least: what an epoch costs is little beside them
+STEPS = 200  # of an epoch, at least: what an epoch costs is little beside them
 
 
 def make(workload: str, toy: bool) -> Loop:

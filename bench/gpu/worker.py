@@ -11,6 +11,8 @@ import json
 import sys
 import time
 
+from loops import Loop
+
 WARM_SECONDS = 0.5
 WINDOW = 0.15
 
@@ -18,6 +20,13 @@ WINDOW = 0.15
 def say(**found: object) -> None:
     """Tells the process that asked."""
     print(json.dumps(found), flush=True)
+
+
+def timed(loop: Loop, steps: int) -> float:
+    """Seconds of a step."""
+    start = time.perf_counter()
+    done = loop.run(steps)
+    return (time.perf_counter() - start) / done
 
 
 def main() -> None:
@@ -45,18 +54,17 @@ def main() -> None:
     made = time.perf_counter()
     loop.run(1)
     first = time.perf_counter() - made
+    warm = made + first + (0 if args.toy else WARM_SECONDS)
     steps = 1
-    while time.perf_counter() - made - first < (0 if args.toy else WARM_SECONDS):
-        loop.run(steps)
+    while True:
+        each = timed(loop, steps)
+        if time.perf_counter() > warm:
+            break
         steps = min(2 * steps, 64)
-    begun = time.perf_counter()
-    loop.run(2)
-    steps = 2 if args.toy else max(2, int(WINDOW / max((time.perf_counter() - begun) / 2, 1e-6)))
+    steps = 2 if args.toy else max(2, int(WINDOW / each))
     say(import_s=imported - start, make_s=made - imported, first_s=first, precision=loop.precision)
     for _ in sys.stdin:
-        begun = time.perf_counter()
-        done = loop.run(steps)
-        say(ms=(time.perf_counter() - begun) / done * 1e3)
+        say(ms=timed(loop, steps) * 1e3)
 
 
 if __name__ == "__main__":
