@@ -8,10 +8,12 @@ from hornbeam import (
     callbacks,
     config,
     constraints,
+    dtype_policies,
     initializers,
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     ops,
     optimizers,
@@ -28,6 +30,7 @@ from hornbeam.core.function import function
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import Tensor
 from hornbeam.core.variable import Variable
+from hornbeam._dtype_policy import DTypePolicy, FloatDTypePolicy
 from hornbeam.layers import Input, Layer
 from hornbeam.losses import Loss
 from hornbeam.metrics import Metric
@@ -38,7 +41,9 @@ from hornbeam.saving.model_file import load_model
 from hornbeam.show_config import show_config
 
 __all__ = [
+    "DTypePolicy",
     "Dim",
+    "FloatDTypePolicy",
     "FormatError",
     "Functional",
     "GradientError",
@@ -59,6 +64,7 @@ __all__ = [
     "constraints",
     "custom_gradient",
     "device",
+    "dtype_policies",
     "function",
     "grad",
     "gradients",
@@ -67,6 +73,7 @@ __all__ = [
     "load_model",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
