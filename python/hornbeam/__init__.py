@@ -23,6 +23,7 @@ from hornbeam import (
     utils,
 )
 from hornbeam._core import Dim, FormatError, GradientError
+from hornbeam._dtype_policy import DTypePolicy, FloatDTypePolicy
 from hornbeam._version import __version__  # noqa: F401
 from hornbeam.core.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
 from hornbeam.core.devices import device
@@ -30,7 +31,6 @@ from hornbeam.core.function import function
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import Tensor
 from hornbeam.core.variable import Variable
-from hornbeam._dtype_policy import DTypePolicy, FloatDTypePolicy
 from hornbeam.layers import Input, Layer
 from hornbeam.losses import Loss
 from hornbeam.metrics import Metric

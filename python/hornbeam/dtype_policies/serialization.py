@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam.core.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 from hornbeam._dtype_policy import DTypePolicy, FloatDTypePolicy, dtype_policy
 from hornbeam._dtypes import standardize_dtype
+from hornbeam.core.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 
 __all__ = ["deserialize", "get", "serialize"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam._dtypes import standardize_dtype
 from hornbeam.core.names import auto_name
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.validation import integer, optional_dims, unsupported
-from hornbeam._dtypes import standardize_dtype
 from hornbeam.layers.layer import Layer
 
 __all__ = ["Input", "InputLayer"]

@@ -6,12 +6,12 @@ import warnings
 from typing import Any
 
 from hornbeam import dtype_policies, ops
+from hornbeam._dtypes import floatx
 from hornbeam.core.names import to_snake_case
 from hornbeam.core.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.tree import map_structure
 from hornbeam.core.validation import choice
-from hornbeam._dtypes import floatx
 from hornbeam.ops.arrays import shape_product
 
 __all__ = ["Loss", "LossFunctionWrapper"]

@@ -7,10 +7,10 @@ import random
 
 import numpy as np
 
+from hornbeam._dtype_policy import forget_dtype_policy
 from hornbeam.core.names import clear_names
 from hornbeam.core.tensor import forget_programs
 from hornbeam.core.validation import integer
-from hornbeam._dtype_policy import forget_dtype_policy
 from hornbeam.random.draws import set_global_seed
 
 __all__ = ["clear_session", "set_random_seed"]

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from hornbeam import activations
+from hornbeam._dtype_policy import DTypePolicy
 from hornbeam.core.registry import (
     argument_names,
     constructor_is_ours,
@@ -14,7 +15,6 @@ from hornbeam.core.registry import (
     serialize_keras_object,
 )
 from hornbeam.core.tree import flatten
-from hornbeam._dtype_policy import DTypePolicy
 
 __all__ = ["Configured"]
 

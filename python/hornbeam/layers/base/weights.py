@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config, constraints, dtype_policies, initializers, regularizers
+from hornbeam._dtype_policy import DTypePolicy
 from hornbeam.core.allowance import claim
 from hornbeam.core.tensor import is_float
 from hornbeam.core.tracking import Tracker, lasting
 from hornbeam.core.tree import flatten
 from hornbeam.core.validation import fits_memory, unsupported
 from hornbeam.core.variable import Variable
-from hornbeam._dtype_policy import DTypePolicy
 from hornbeam.metrics.metric import Metric
 from hornbeam.random import SeedGenerator
 
