@@ -42,8 +42,11 @@ def cases(K):
         layer = make(policy)
         layer(K.Input(x.shape[1:], dtype=x.dtype.name))
         prepare(layer)
-        apply = lambda layer, tensors, training: flat(layer(*tensors, training=training))  # noqa: E731
-        outputs, *others = differentiate(K, layer, [x], apply)
+        kept = layer.get_weights()
+        outputs, *others = differentiate(
+            K, layer, [x], lambda f, tensors, training: flat(f(*tensors, training=training))
+        )
+        layer.set_weights(kept)
         return [outputs, [np.asarray(a, "float32") for a in flat(others)], layer(x, training=False)]
 
     for name, (make, x) in _named(K.layers).items():
