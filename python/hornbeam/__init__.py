@@ -8,10 +8,12 @@ from hornbeam import (
     callbacks,
     config,
     constraints,
+    dtype_policies,
     initializers,
     layers,
     losses,
     metrics,
+    mixed_precision,
     models,
     ops,
     optimizers,
@@ -21,6 +23,7 @@ from hornbeam import (
     utils,
 )
 from hornbeam._core import Dim, FormatError, GradientError
+from hornbeam._dtype_policy import DTypePolicy, FloatDTypePolicy
 from hornbeam._version import __version__  # noqa: F401
 from hornbeam.core.autodiff import GradientTape, custom_gradient, grad, gradients, value_and_grad
 from hornbeam.core.devices import device
@@ -38,7 +41,9 @@ from hornbeam.saving.model_file import load_model
 from hornbeam.show_config import show_config
 
 __all__ = [
+    "DTypePolicy",
     "Dim",
+    "FloatDTypePolicy",
     "FormatError",
     "Functional",
     "GradientError",
@@ -59,6 +64,7 @@ __all__ = [
     "constraints",
     "custom_gradient",
     "device",
+    "dtype_policies",
     "function",
     "grad",
     "gradients",
@@ -67,6 +73,7 @@ __all__ = [
     "load_model",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",

@@ -1,16 +1,20 @@
-"""Global settings: the default float type, the fuzz factor, the data format, the device."""
+"""Global settings: the default float type and dtype policy, the fuzz factor, the data format, the device."""
 
 from hornbeam import _core
+from hornbeam._dtype_policy import dtype_policy, set_dtype_policy
+from hornbeam._dtypes import floatx, set_floatx, standardize_dtype
 
 __all__ = [
     "backend",
     "device",
+    "dtype_policy",
     "enable_tf32",
     "epsilon",
     "floatx",
     "image_data_format",
     "list_devices",
     "set_device",
+    "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
@@ -18,44 +22,8 @@ __all__ = [
     "tf32_enabled",
 ]
 
-_floatx = "float32"
 _epsilon = 1e-7
 _image_data_format = "channels_last"
-
-_NAMES = (
-    "float32",
-    "float64",
-    "float16",
-    "bfloat16",
-    "int32",
-    "int64",
-    "uint8",
-    "bool",
-    "int8",  # this and those after it: of eager tensors alone
-    "int16",
-    "uint16",
-    "uint32",
-)
-
-
-def floatx() -> str:
-    """The default float dtype, "float32" at the start."""
-    return _floatx
-
-
-def set_floatx(value: str) -> None:
-    """Sets the default float dtype.
-
-    Args:
-        value: "float32" or "float64".
-
-    Raises:
-        ValueError: for any other value.
-    """
-    global _floatx
-    if value not in ("float32", "float64"):
-        raise ValueError(f"`floatx` must be 'float32' or 'float64'. Received: floatx={value!r}")
-    _floatx = value
 
 
 def epsilon() -> float:
@@ -90,29 +58,6 @@ def set_image_data_format(data_format: str) -> None:
 def backend() -> str:
     """The name of the engine, "hornbeam"."""
     return "hornbeam"
-
-
-def standardize_dtype(dtype: object) -> str:
-    """The canonical name of a dtype.
-
-    Args:
-        dtype: a name, a NumPy dtype or type, or None for ``floatx()``.
-
-    Raises:
-        TypeError: when there is no such dtype here.
-
-    Example:
-        >>> standardize_dtype("float")
-        'float32'
-    """
-    if dtype is None:
-        return _floatx
-    found = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
-    name = str(found)
-    name = {"float": _floatx, "int": "int32", "bool_": "bool", "half": "float16", "double": "float64"}.get(name, name)
-    if name not in _NAMES:
-        raise TypeError(f"`dtype` must be one of {', '.join(_NAMES)}. Received: dtype={dtype!r}")
-    return name
 
 
 def list_devices() -> list[dict[str, object]]:

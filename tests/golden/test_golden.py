@@ -16,6 +16,7 @@ TOLERANCE = {
     "cells": (1e-4, 1e-5),
     "metrics": (2e-5, 1e-5),
     "initializers": (0.03, 0.03),
+    "mixed": (3e-2, 3e-2),
     "optimizers": (2e-4, 2e-5),
 }  # (rtol, atol): of random numbers, and of long computations
 
@@ -36,7 +37,7 @@ FACES = {  # the classes' module, their base, the families whose cases name them
     "initializers": (hb.initializers, hb.initializers.Initializer, ["initializers"]),
     "regularizers": (hb.regularizers, hb.regularizers.Regularizer, ["parts"]),
     "constraints": (hb.constraints, hb.constraints.Constraint, ["parts"]),
-    "optimizers": (hb.optimizers, hb.optimizers.Optimizer, ["optimizers"]),
+    "optimizers": (hb.optimizers, hb.optimizers.Optimizer, ["optimizers", "mixed"]),
     "schedules": (hb.optimizers.schedules, hb.optimizers.schedules.LearningRateSchedule, ["optimizers"]),
     "layers": (hb.layers, hb.layers.Layer, ["layers", "layer_options", "cells"]),
 }

@@ -28,6 +28,7 @@ import ml_dtypes  # noqa: F401 - gives NumPy the dtypes that tests name
 import pytest
 
 import hornbeam as hb
+from hornbeam import _dtypes
 from hornbeam.core import tree
 from hornbeam.core.names import to_snake_case
 from hornbeam.core.symbolic import infer
@@ -36,7 +37,7 @@ WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
 PUBLIC = (
     "layers ops losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
-    "models activations config"
+    "models activations config dtype_policies mixed_precision"
 ).split()
 COMPARED_WITH = ("keras.src.backend.common.dtypes", "keras.src.backend.common.backend_utils")
 WHEEL_OWN = ("keras.src.testing", *COMPARED_WITH)
@@ -75,11 +76,6 @@ class _NameScope:
     def __exit__(self, *_: Any) -> None: ...
 
 
-def _set_policy(policy: Any) -> None:
-    if policy != "float32":
-        raise MissingName("keras.src.dtype_policies.dtype_policy.set_dtype_policy")
-
-
 class _Called:
     """A function in a layer's place."""
 
@@ -104,8 +100,6 @@ PRIVATE: dict[str, Any] = {
     "get_keras_mask": lambda x: getattr(x, "_keras_mask", None),
     "set_keras_mask": _set_mask,
     "name_scope": _NameScope,
-    "dtype_policy": lambda: "float32",
-    "set_dtype_policy": _set_policy,
     "is_traceback_filtering_enabled": lambda: False,
     "enable_traceback_filtering": lambda: None,
     "disable_traceback_filtering": lambda: None,
@@ -120,7 +114,7 @@ PRIVATE: dict[str, Any] = {
     "cast": hb.ops.cast,
     "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]
     "keras_export": lambda *_, **__: lambda exported: exported,
-    "ALLOWED_DTYPES": set(hb.config._NAMES),
+    "ALLOWED_DTYPES": set(_dtypes.NAMES),
 }
 
 
@@ -284,15 +278,9 @@ def _seed_generators(layer: Any) -> list[Any]:
 
 
 def _adapt_helpers() -> None:
-    """The layer test without mixed precision, which is not there yet, and with Hornbeam's way to the layers inside."""
+    """Hornbeam's way to the layers inside."""
     from keras.src.testing import test_case  # type: ignore[import-not-found]
 
-    whole = test_case.TestCase.run_layer_test
-
-    def run_layer_test(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return whole(self, *args, **{**kwargs, "run_mixed_precision_check": False})
-
-    test_case.TestCase.run_layer_test = run_layer_test
     test_case.get_seed_generators = _seed_generators
 
 

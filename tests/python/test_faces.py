@@ -8,6 +8,7 @@ import pytest
 
 FACES = (
     *("hornbeam", "hornbeam.activations", "hornbeam.callbacks", "hornbeam.config", "hornbeam.constraints"),
+    *("hornbeam.dtype_policies", "hornbeam.mixed_precision"),
     *("hornbeam.initializers", "hornbeam.layers", "hornbeam.losses", "hornbeam.metrics", "hornbeam.models"),
     *("hornbeam.ops", "hornbeam.optimizers", "hornbeam.optimizers.schedules", "hornbeam.random"),
     *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils"),

@@ -8,12 +8,14 @@ PACKAGE = pathlib.Path(__file__).resolve().parents[2] / "python/hornbeam"
 
 # What lies at the top of the package, the lowest floor first. A module imports from its own floor and those below it.
 FLOORS = [
-    {"_core", "_version", "config"},
+    {"_core", "_version", "_dtypes", "_dtype_policy", "config"},
     {"core"},
+    {"dtype_policies"},
     {"ops"},
     {"random"},
     {"activations", "constraints", "initializers", "regularizers"},
     {"callbacks", "losses", "optimizers"},
+    {"mixed_precision"},
     {"data", "metrics"},
     {"layers"},
     {"training"},

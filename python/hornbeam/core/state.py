@@ -17,6 +17,7 @@ class _State(threading.local):
         self.trace: Trace | None = None  # the innermost
         self.tapes: list[Any] = []  # the open ones, the innermost last
         self.training: Any = None  # the training flag of the layer that is running
+        self.autocast: str | None = None  # what float variables are read in, None for their own dtype
         self.scope: list[str] = []  # the names of the layers that are running
         self.allowance: Allowance | None = None  # what the file that is being loaded may take
         self.custom_objects: dict[str, Any] = {}  # what configs may name in the innermost scope

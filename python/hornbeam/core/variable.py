@@ -12,7 +12,7 @@ from hornbeam import _core, config
 from hornbeam.core.names import check_name
 from hornbeam.core.operators import HasValue, Shape, ops
 from hornbeam.core.state import state
-from hornbeam.core.tensor import _CARRIERS, Tensor, as_array, to_tensor, variable_value
+from hornbeam.core.tensor import _CARRIERS, Tensor, as_array, is_float, to_tensor, variable_value
 from hornbeam.core.trace import eager_scope, recordings
 from hornbeam.core.validation import choice, dims, fits_memory, unsupported
 
@@ -25,7 +25,7 @@ class Variable(HasValue):
         shape: required with a callable or a name.
         dtype: element type; None for ``floatx`` (or the array's).
         trainable: whether optimizers update it.
-        autocast: True or False; a variable keeps its dtype either way.
+        autocast: whether a layer that computes in another float dtype than it keeps its weights in reads it in that dtype.
         aggregation: how replicas would agree on its value; there is one.
         synchronization: when they would, likewise.
         name: a name; None for "variable".
@@ -38,6 +38,7 @@ class Variable(HasValue):
         [2.0, 3.0]
     """
 
+    _autocast = True
     initializer_named: ClassVar[Callable[[str], Any]]  # set by the initializers, which come after variables
 
     def __init__(
@@ -75,6 +76,7 @@ class Variable(HasValue):
                 raise TypeError(f"variables are of a dtype that programs compute with. Received: dtype={dtype!r}")
             array = as_array(to_tensor(given, dtype))
         self._core = _core.Variable(check_name(name or "variable"), array, bool(trainable), dtype == "bfloat16")
+        self._autocast = bool(autocast)
         self.regularizer: Any = None
         self.constraint: Any = None
         self._path: str | None = None
@@ -101,7 +103,12 @@ class Variable(HasValue):
 
     @property
     def dtype(self) -> str:
-        """Name of the element type."""
+        """Name of the element type; inside a layer that computes in another one, of what it is read as."""
+        own = self._own_dtype
+        return state.autocast if state.autocast is not None and self._autocast and is_float(own) else own
+
+    @property
+    def _own_dtype(self) -> str:
         return str(self._core.dtype)
 
     @property
@@ -115,13 +122,13 @@ class Variable(HasValue):
 
     @property
     def value(self) -> Any:
-        """The current value: traced inside a trace, else a tensor (a copy)."""
+        """The current value, in ``dtype``: traced inside a trace, else a tensor (a copy)."""
         trace = state.trace
-        return self.now() if trace is None else trace.read(self)
+        return to_tensor(self.now() if trace is None else trace.read(self), self.dtype)
 
     def now(self) -> Tensor:
-        """The value as an eager tensor (a copy), which open tapes see read."""
-        tensor = Tensor(self._core.numpy(), self.dtype)
+        """The value as an eager tensor (a copy) of its own dtype, which open tapes see read."""
+        tensor = Tensor(self._core.numpy(), self._own_dtype)
         for recording in recordings():
             recording.saw(self, tensor)
         return tensor
@@ -136,7 +143,7 @@ class Variable(HasValue):
         Raises:
             ValueError: when the shapes differ.
         """
-        value = to_tensor(value, self.dtype)
+        value = to_tensor(value, self._own_dtype)
         trace = state.trace
         if trace is not None:
             if tuple(value.shape) != tuple(self.shape) and None not in value.shape:
@@ -155,9 +162,9 @@ class Variable(HasValue):
     def zero(self) -> None:
         """Replaces the value by zeros."""
         if state.trace is None:
-            self._core.assign(np.zeros(self.shape, "float32" if self.dtype == "bfloat16" else self.dtype))
+            self._core.assign(np.zeros(self.shape, "float32" if self._own_dtype == "bfloat16" else self._own_dtype))
         else:
-            self.assign(ops.zeros(self.shape, self.dtype))
+            self.assign(ops.zeros(self.shape, self._own_dtype))
 
     def assign_add(self, value: Any) -> None:
         """Adds ``value``."""
@@ -175,7 +182,7 @@ class Variable(HasValue):
         return self.value[key]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_core": (self.name, self._core.numpy(), self.trainable)}
+        return {**vars(self), "_core": (self.name, self._core.numpy(), self.trainable, self._own_dtype == "bfloat16")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _core=_core.Variable(*state["_core"]))

@@ -132,7 +132,7 @@ class MultiHeadAttention(Layer):
             inputs,
             shape[inputs:] if self.use_bias else None,
             name=name,
-            dtype=self.dtype,
+            dtype=self.dtype_policy,
             activity_regularizer=self._projection_regularizer,
             kernel={
                 "initializer": _fresh(self.kernel_initializer),

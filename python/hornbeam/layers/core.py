@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import activations, ops, regularizers
-from hornbeam.core.tensor import emit1, exact_ids
+from hornbeam.core.tensor import emit1, exact_ids, to_tensor
 from hornbeam.core.validation import number, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 
@@ -258,13 +258,13 @@ class Embedding(Layer):
             raise ValueError(
                 f"layer {self.name!r} takes input_length={self.input_length} ids. Received: input_shape={input_shape}"
             )
-        self.embeddings = self._weight("embeddings", (self.input_dim, self.output_dim))
+        self.embeddings = self._weight("embeddings", (self.input_dim, self.output_dim), autocast=False)
         if self._initial is not None:
             self.embeddings.assign(self._initial)
 
     def call(self, inputs: Any) -> Any:
         """The rows."""
-        return emit1("gather", [self.embeddings, exact_ids(inputs)])
+        return to_tensor(emit1("gather", [self.embeddings, exact_ids(inputs)]), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """True where the id is not 0, with ``mask_zero``."""
@@ -320,7 +320,7 @@ class Rescaling(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The rescaled input, as floats."""
-        return ops.add(ops.multiply(ops.cast(inputs, self.dtype), self.scale), self.offset)
+        return ops.add(ops.multiply(ops.cast(inputs, self.compute_dtype), self.scale), self.offset)
 
 
 class ActivityRegularization(Layer):

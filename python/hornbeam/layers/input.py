@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam._dtypes import standardize_dtype
 from hornbeam.core.names import auto_name
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.validation import integer, optional_dims, unsupported
@@ -42,7 +43,7 @@ class InputLayer(Layer):
         unsupported("ragged", ragged, None, False)
         unsupported("input_tensor", input_tensor, None)
         unsupported("optional", optional, False)
-        super().__init__(name=name or auto_name("input_layer"), dtype=dtype)
+        super().__init__(name=name or auto_name("input_layer"), dtype=standardize_dtype(dtype))
         if (shape is None) == (batch_shape is None):
             raise ValueError(
                 f"exactly one of `shape` and `batch_shape` is needed. Received: shape={shape}, batch_shape={batch_shape}"
@@ -68,7 +69,7 @@ class InputLayer(Layer):
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        return {"batch_shape": list(self.batch_shape), "dtype": self._dtype, "name": self.name}
+        return {"batch_shape": list(self.batch_shape), "dtype": self.dtype, "name": self.name}
 
 
 def Input(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from hornbeam import config, regularizers
+from hornbeam import dtype_policies, regularizers
 from hornbeam.core.names import auto_name, check_name, to_snake_case
 from hornbeam.core.registry import argument_names, register_builtin
 from hornbeam.core.validation import optional_dims, unexpected
@@ -24,8 +22,9 @@ class Layer(Configured, Called):
     Args:
         activity_regularizer: a penalty on its output, added to the loss.
         trainable: whether its weights are trained.
-        dtype: dtype of its weights, None for ``floatx``.
-        autocast: whether float inputs are cast to the layer's dtype.
+        dtype: a dtype's name, a ``DTypePolicy`` or its name, None for ``config.dtype_policy()``: what its weights are
+            kept in, and what it computes in.
+        autocast: whether float inputs are cast to what the layer computes in.
         name: a name, None for one made from the class.
         input_shape, input_dim, batch_input_shape: of the ``Input`` that a ``Sequential`` puts before it.
 
@@ -68,9 +67,7 @@ class Layer(Configured, Called):
             raise unexpected(self, argument, argument_names(type(self)))
         self.name = check_name(name or auto_name(to_snake_case(type(self).__name__)))
         self._trainable = bool(trainable)
-        self._dtype = config.standardize_dtype(
-            dtype.name if hasattr(dtype, "name") and not isinstance(dtype, np.dtype) else dtype
-        )
+        self._dtype_policy = dtype_policies.get(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.supports_masking, self.autocast = False, bool(autocast)
         self.built = self._nothing_to_build

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam.core.tensor import dims_of, emit
+from hornbeam.core.tensor import dims_of, emit, promote, to_tensor
 from hornbeam.core.validation import axes, axes_in, axis_in, fraction, integer, ints, number, unsupported
 from hornbeam.layers.layer import Layer
 
@@ -14,6 +14,11 @@ __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RM
 
 def _epsilon(value: Any) -> float:
     return number("epsilon", value, 0)
+
+
+def _wide(x: Any) -> Any:
+    """Halves as float32: sums of their squares leave what a half holds."""
+    return to_tensor(x, promote(x.dtype, "float32"))
 
 
 class BatchNormalization(Layer):
@@ -91,13 +96,16 @@ class BatchNormalization(Layer):
                 f"the channels' axis must be known. Received: input_shape={tuple(input_shape)}, axis={self.axis}"
             )
         self._fix(input_shape, self.axis)
-        self.gamma = self._weight("gamma", (n,)) if self.scale else None
-        self.beta = self._weight("beta", (n,)) if self.center else None
-        self.moving_mean = self._weight("moving_mean", (n,), trainable=False)
-        self.moving_variance = self._weight("moving_variance", (n,), trainable=False)
+        self.gamma = self._weight("gamma", (n,), autocast=False) if self.scale else None
+        self.beta = self._weight("beta", (n,), autocast=False) if self.center else None
+        self.moving_mean = self._weight("moving_mean", (n,), trainable=False, autocast=False)
+        self.moving_variance = self._weight("moving_variance", (n,), trainable=False, autocast=False)
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         """The normalized input."""
+        return to_tensor(self._normalized(_wide(inputs), training, mask), self.compute_dtype)
+
+    def _normalized(self, inputs: Any, training: bool, mask: Any) -> Any:
         if not training or not self.trainable:
             return ops.batch_normalization(
                 inputs, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
@@ -169,7 +177,7 @@ class LayerNormalization(Layer):
             beta_constraint=beta_constraint,
             gamma_constraint=gamma_constraint,
         )
-        self.supports_masking = True
+        self.supports_masking, self.autocast = True, False  # statistics are of what comes in
 
     def build(self, input_shape: Any) -> None:
         """Makes gamma and beta, of the normalized axes' shape."""
@@ -181,11 +189,14 @@ class LayerNormalization(Layer):
             )
         given = ints("axis", self.axis)
         self._fix(input_shape, *given, any_rank=max(given) < 0)
-        self.gamma = self._weight("gamma", shape) if self.scale else None
-        self.beta = self._weight("beta", shape) if self.center else None
+        self.gamma = self._weight("gamma", shape, autocast=False) if self.scale else None
+        self.beta = self._weight("beta", shape, autocast=False) if self.center else None
 
     def call(self, inputs: Any) -> Any:
         """The normalized input."""
+        return to_tensor(self._normalized(_wide(inputs)), self.compute_dtype)
+
+    def _normalized(self, inputs: Any) -> Any:
         over = sorted(axes_in(self.axis, inputs.ndim))
         if over == [inputs.ndim - 1]:
             return ops.layer_normalization(inputs, self.gamma, self.beta, -1, self.epsilon)
@@ -238,7 +249,7 @@ class GroupNormalization(Layer):
             beta_constraint=beta_constraint,
             gamma_constraint=gamma_constraint,
         )
-        self.supports_masking = True
+        self.supports_masking, self.autocast = True, False  # statistics are of what comes in
 
     def build(self, input_shape: Any) -> None:
         """Makes gamma and beta."""
@@ -251,21 +262,22 @@ class GroupNormalization(Layer):
                 f"input_shape={tuple(input_shape)}, axis={self.axis}"
             )
         self._fix(input_shape, self.axis, any_rank=self.axis < 0)
-        self.gamma = self._weight("gamma", (n,)) if self.scale else None
-        self.beta = self._weight("beta", (n,)) if self.center else None
+        self.gamma = self._weight("gamma", (n,), autocast=False) if self.scale else None
+        self.beta = self._weight("beta", (n,), autocast=False) if self.center else None
 
     def call(self, inputs: Any) -> Any:
         """The normalized input."""
         axis = axis_in(self.axis, inputs.ndim)
         dims, n = list(dims_of(inputs)), int(inputs.shape[axis])
         groups = n if self.groups == -1 else self.groups
-        x = ops.reshape(inputs, [*dims[:axis], groups, n // groups, *dims[axis + 1 :]])
+        x = ops.reshape(_wide(inputs), [*dims[:axis], groups, n // groups, *dims[axis + 1 :]])
         mean, variance = ops.moments(x, [a for a in range(1, inputs.ndim + 1) if a != axis], keepdims=True)
         y = ops.reshape(ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon))), dims)
         shape = [-1 if a == axis else 1 for a in range(inputs.ndim)]
         if self.gamma is not None:
             y = ops.multiply(y, ops.reshape(self.gamma, shape))
-        return y if self.beta is None else ops.add(y, ops.reshape(self.beta, shape))
+        y = y if self.beta is None else ops.add(y, ops.reshape(self.beta, shape))
+        return to_tensor(y, self.compute_dtype)
 
 
 class RMSNormalization(Layer):

@@ -72,7 +72,7 @@ class RNN(Layer):
             if shape[0] is None:
                 raise ValueError(f"stateful layer {self.name!r} needs a fixed batch size: use Input(batch_shape=...)")
             self._state_variables = [
-                Variable(initializers.get("zeros"), s.shape, self.dtype, trainable=False, name="rnn_state")
+                Variable(initializers.get("zeros"), s.shape, self.variable_dtype, trainable=False, name="rnn_state")
                 for s in flatten(self.get_initial_state(shape[0]))
             ]
             for v in self._state_variables:
@@ -96,7 +96,7 @@ class RNN(Layer):
         Args:
             batch_size: number of samples.
         """
-        found = initial_state_of(self.cell, batch_size, self.dtype)
+        found = initial_state_of(self.cell, batch_size, self.compute_dtype)
         return found if isinstance(found, list) else [found]
 
     def reset_state(self) -> None:

@@ -107,7 +107,7 @@ class _Cell(Layer):
         return y, new if listed else new[0]
 
     def _mask(self, rate: float, shape: Any) -> Any:
-        return random.dropout(ops.ones(shape, self.dtype), rate, None, self.seed_generator) if rate else None
+        return random.dropout(ops.ones(shape, self.compute_dtype), rate, None, self.seed_generator) if rate else None
 
     def recurrent_mask(self, batch: Any) -> Any:
         """What the first state is multiplied by while training, the same at all steps; None where nothing is dropped."""
@@ -126,7 +126,7 @@ class _Cell(Layer):
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Zeros for each state."""
-        return [ops.zeros((batch_size, self.units), self.dtype) for _ in range(self.state_count)]
+        return [ops.zeros((batch_size, self.units), self.compute_dtype) for _ in range(self.state_count)]
 
 
 class SimpleRNNCell(_Cell):
@@ -320,7 +320,7 @@ class GRUCell(_Cell):
 
     def kernel_inputs(self) -> list[Any]:
         """The bias of the state's part."""
-        return [ops.zeros((3 * self.units,), self.dtype) if self.bias is None else self.bias[1]]
+        return [ops.zeros((3 * self.units,), self.compute_dtype) if self.bias is None else self.bias[1]]
 
     def step(self, xp: Any, states: list[Any], keep: Any = None) -> tuple[Any, list[Any]]:
         """One step from projected inputs."""

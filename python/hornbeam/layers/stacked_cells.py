@@ -45,7 +45,7 @@ class StackedRNNCells(Layer):
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """The states of each cell before the first step."""
-        return [initial_state_of(c, batch_size, self.dtype) for c in self.cells]
+        return [initial_state_of(c, batch_size, self.compute_dtype) for c in self.cells]
 
 
 def output_size_of(cell: Any) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from hornbeam import config, ops
+from hornbeam import dtype_policies, ops
+from hornbeam._dtypes import floatx
 from hornbeam.core.names import to_snake_case
 from hornbeam.core.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 from hornbeam.core.tensor import dims_of, to_tensor
@@ -135,7 +136,8 @@ class Loss:
     Args:
         name: its name.
         reduction: "sum_over_batch_size" (the mean), "sum", "mean", "mean_with_sample_weight" or "none".
-        dtype: in which it is computed: targets, predictions and weights are cast to it; None for ``floatx()``.
+        dtype: in which it is computed, or a policy that says so: targets, predictions and weights are cast to it; None for
+            ``floatx()``.
     """
 
     _targets_are_ids = False  # ids are compared, never computed with: they stay as they are
@@ -149,7 +151,7 @@ class Loss:
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ) -> None:
         self.name = name or to_snake_case(type(self).__name__)
-        self._dtype = config.standardize_dtype(dtype)
+        self._dtype = dtype_policies.get(dtype or floatx()).compute_dtype
         self.reduction = choice("reduction", "none" if reduction is None else reduction, _REDUCTIONS)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:

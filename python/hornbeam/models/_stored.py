@@ -57,7 +57,7 @@ def _inputs(model: Trainer) -> Any:
     try:
         return specs_of(model.input)
     except ValueError:
-        inputs = inputs_of(model._build_config, model.dtype) if model._build_config else []
+        inputs = inputs_of(model._build_config, model.compute_dtype) if model._build_config else []
         return specs_of(inputs[0]) if len(inputs) == 1 else None
 
 

@@ -95,7 +95,8 @@ class Sequential(Model):
         if self._graph is None and input_shape is not None and self._stack:
             first = self._stack[0]
             if not isinstance(first, InputLayer):
-                self._stack.insert(0, InputLayer(batch_shape=(None, *tuple(input_shape)[1:]), dtype=first.input_dtype))
+                dtype = first.input_dtype or first.compute_dtype
+                self._stack.insert(0, InputLayer(batch_shape=(None, *tuple(input_shape)[1:]), dtype=dtype))
             self._join()
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:

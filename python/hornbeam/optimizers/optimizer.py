@@ -56,6 +56,8 @@ class Optimizer(OptimizerState):
             regularizer, or gradient accumulation, all rows change.
     """
 
+    gradients_may_be_nonfinite = False  # whether it takes care of gradients that are no numbers
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__module__.startswith("hornbeam."):

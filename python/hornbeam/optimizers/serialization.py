@@ -7,10 +7,12 @@ from typing import Any
 from hornbeam.core.registry import lookup, serialize_keras_object
 from hornbeam.optimizers.adam import Adam, Adamax, AdamW, Nadam
 from hornbeam.optimizers.algorithms import SGD, Adadelta, Adagrad, Lion, RMSprop
+from hornbeam.optimizers.loss_scale import LossScaleOptimizer
 
 __all__ = ["deserialize", "get", "serialize"]
 
-_TABLE = {c.__name__.lower(): c for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion)}
+_CLASSES = (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Nadam, Adamax, Lion, LossScaleOptimizer)
+_TABLE = {c.__name__.lower(): c for c in _CLASSES}
 
 
 def get(identifier: Any) -> Any:

@@ -65,9 +65,10 @@ class StepParts(Layer):
             run_eagerly: whether to run ``train_step`` op by op in Python, for debugging.
             steps_per_execution: how many steps pass between batch callbacks.
             jit_compile: True, False or "auto"; a step is compiled in any case, unless it runs eagerly.
-            auto_scale_loss: True or False; losses are scaled by an optimizer's ``loss_scale_factor`` alone.
+            auto_scale_loss: whether a model whose policy is "mixed_float16" is trained with its loss scaled: by
+                ``LossScaleOptimizer(optimizer)``, unless the optimizer is one.
             on_nonfinite: what a NaN or infinity in the loss, or in a gradient, does before any weight is changed: None
-                (go on, as Keras), "raise", or "skip" (leave this step out).
+                (go on, as Keras), "raise", or "skip" (leave this step out). Gradients are left to a ``LossScaleOptimizer``.
             threads: threads for this model's programs, 0 for HB_NUM_THREADS or all CPUs.
             device: where they run: "cpu", "gpu" or "gpu:1"; None for that of the call (``hb.config.device``).
         """
@@ -78,6 +79,9 @@ class StepParts(Layer):
         self._check_begun()
         check_options(threads=threads, device=device)
         found = optimizers.get(optimizer)
+        scales = isinstance(found, optimizers.LossScaleOptimizer)
+        if auto_scale_loss and found is not None and self.dtype_policy.name == "mixed_float16" and not scales:
+            found = optimizers.LossScaleOptimizer(found)
         check_identifiers(loss, metrics, weighted_metrics)
         with all_or_nothing(self):
             self.optimizer = found
@@ -231,7 +235,7 @@ class StepParts(Layer):
         weights = self.trainable_variables
         if weights:
             gradients = tape.gradient(scaled, weights)
-            if self._on_nonfinite.checks_gradients:
+            if self._on_nonfinite.checks_gradients and not self.optimizer.gradients_may_be_nonfinite:
                 check_gradients(gradients, weights)
             self.optimizer.apply(gradients, weights)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)

@@ -129,7 +129,7 @@ class Step:
             signature(batch),
             tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
             (*checks, *(v.trainable for x in layers for v in x._own_weights)) if self.kind == "train" else (),
-            tuple(x.trainable for x in layers),
+            tuple((x.trainable, x.dtype_policy) for x in layers),
             _core.program_key(),
         )
 

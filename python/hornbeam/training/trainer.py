@@ -114,7 +114,7 @@ class Trainer(StepParts):
                 watch.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
-            if self.optimizer.use_ema and epochs > initial_epoch:
+            if epochs > initial_epoch:
                 self.optimizer.finalize_variable_values()
             watch.on_train_end(logs)
         finally:

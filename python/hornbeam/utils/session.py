@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 
+from hornbeam._dtype_policy import forget_dtype_policy
 from hornbeam.core.names import clear_names
 from hornbeam.core.tensor import forget_programs
 from hornbeam.core.validation import integer
@@ -28,12 +29,13 @@ def set_random_seed(seed: int) -> None:
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Restarts automatic names and drops cached programs.
+    """Restarts automatic names, drops cached programs and what ``set_dtype_policy`` said.
 
     Args:
         free_memory: whether to have Python collect what is no longer referred to.
     """
     clear_names()
+    forget_dtype_policy()
     forget_programs()
     if free_memory:
         gc.collect()

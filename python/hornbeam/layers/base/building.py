@@ -47,7 +47,7 @@ class Buildable(WeightOwner):
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Makes the weights for the inputs that ``get_build_config`` told of. Override both for what that cannot say."""
         if config:
-            self._build_for(inputs_of(config, self._dtype))
+            self._build_for(inputs_of(config, self.compute_dtype))
             object.__setattr__(self, "_build_config", config)
 
     def _build_for(self, inputs: list[Any]) -> None:
@@ -92,8 +92,8 @@ class Buildable(WeightOwner):
         noted: dict[str, Any] = (
             {"input_shape": shapes[0]} if len(shapes) == 1 else {"shapes_dict": dict(zip(names, shapes))}
         )
-        if any(t.dtype not in ("", self._dtype) for t in leaves):
-            noted["dtype"] = [t.dtype or self._dtype for t in leaves]
+        if any(t.dtype not in ("", self.compute_dtype) for t in leaves):
+            noted["dtype"] = [t.dtype or self.compute_dtype for t in leaves]
         object.__setattr__(self, "_build_config", noted)
 
     def get_build_config(self) -> dict[str, Any] | None:

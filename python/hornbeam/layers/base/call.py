@@ -62,19 +62,21 @@ class Called(Buildable):
 
     def _cast_floats(self, x: Any) -> Any:
         """Float tensors and arrays in the dtype that the layer computes in, if it is a float one; else as they are."""
-        if not self.autocast or not is_float(self._dtype):
+        if not self.autocast or not is_float(self.compute_dtype):
             return x
+
+        dtype = self.compute_dtype
 
         def cast(t: Any) -> Any:
             given = isinstance(t, (TensorLike, np.ndarray)) and is_float(str(t.dtype))
-            return to_tensor(t, self._dtype) if given and t.dtype != self._dtype else t
+            return to_tensor(t, dtype) if given and t.dtype != dtype else t
 
         return map_structure(cast, x)
 
     def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         accepts = call_parameters(type(self))
         kwargs = dict(kwargs)
-        outer = state.training
+        outer, read_in = state.training, state.autocast
         training = kwargs.get("training")
         if training is None:
             training = outer
@@ -95,7 +97,7 @@ class Called(Buildable):
         if not state.scope:  # the losses are those of the last call from outside
             self._clear_losses()
         trace = current_trace()
-        state.training = training
+        state.training, state.autocast = training, self._reads_in(read_in)
         state.scope.append(self.name)
         if trace is not None:
             trace.graph.scope = "/".join(state.scope)
@@ -106,7 +108,7 @@ class Called(Buildable):
                 e.args = (f'{e} (layer "{"/".join(state.scope)}")',)
             raise
         finally:
-            state.training = outer
+            state.training, state.autocast = outer, read_in
             state.scope.pop()
             if trace is not None:
                 trace.graph.scope = "/".join(state.scope)
@@ -121,6 +123,12 @@ class Called(Buildable):
                 samples = to_tensor(t.dims[0] if hasattr(t, "dims") else t.shape[0], penalty.dtype)
                 self.add_loss(penalty / maximum(samples, 1.0))
         return out
+
+    def _reads_in(self, outer: str | None) -> str | None:
+        """What ``call`` reads float weights in, None for their own dtype, where the layer around reads in ``outer``."""
+        if outer is None:
+            return self.compute_dtype if self.compute_dtype != self.variable_dtype else None
+        return self.compute_dtype if self.autocast and is_float(self.compute_dtype) else None
 
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The output's shape for input shapes, found by tracing ``call``."""

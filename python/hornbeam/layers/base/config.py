@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from hornbeam import activations
+from hornbeam._dtype_policy import DTypePolicy
 from hornbeam.core.registry import (
     argument_names,
     constructor_is_ours,
@@ -29,7 +30,7 @@ class Configured:
     name: str
     built: bool
     activity_regularizer: Any
-    _dtype: str
+    dtype_policy: DTypePolicy
     _trainable: bool
     _init_args: tuple[Any, Any]
     _not_attributes: tuple[str, ...] = ()  # arguments of builtin classes that configs leave out, or take from elsewhere
@@ -47,10 +48,15 @@ class Configured:
         known = next(c for c in cls.__mro__ if is_builtin(c))  # the class of this package that it derives from
         if _is_ours(cls.get_config) and not constructor_is_ours(cls):
             return self._arguments()
-        out: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
+        out: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype_config()}
         if self.activity_regularizer is not None and "activity_regularizer" not in self._not_attributes:
             out["activity_regularizer"] = serialize_keras_object(self.activity_regularizer)
         return {**out, **self._attributes(known)}
+
+    def _dtype_config(self) -> Any:
+        """A dtype's name, or the config of a policy of several."""
+        policy = self.dtype_policy
+        return policy.name if policy.compute_dtype == policy.variable_dtype else serialize_keras_object(policy)
 
     def _attributes(self, known: type) -> dict[str, Any]:
         """The attributes that are named as the arguments of a class of this package."""

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import config, constraints, initializers, regularizers
+from hornbeam import config, constraints, dtype_policies, initializers, regularizers
+from hornbeam._dtype_policy import DTypePolicy
 from hornbeam.core.allowance import claim
+from hornbeam.core.tensor import is_float
 from hornbeam.core.tracking import Tracker, lasting
 from hornbeam.core.tree import flatten
 from hornbeam.core.validation import fits_memory, unsupported
@@ -27,7 +29,7 @@ class WeightOwner:
 
     name: str
     built: bool
-    _dtype: str
+    _dtype_policy: DTypePolicy
     _trainable: bool
     _tracker: Tracker
     _trainable_variables: list[Variable]  # those that were trainable when they were assigned
@@ -113,9 +115,9 @@ class WeightOwner:
         Args:
             shape: dimensions; () by default.
             initializer: None for glorot_uniform (floats) or zeros.
-            dtype: None for the layer's.
+            dtype: None for what the layer keeps weights in.
             trainable: whether optimizers update it.
-            autocast: True or False; a weight keeps its dtype either way.
+            autocast: whether ``call`` reads a float weight in what the layer computes in.
             regularizer: a penalty added to the loss.
             constraint: a projection applied after each update.
             aggregation: how replicas would agree on it; there is one.
@@ -128,9 +130,9 @@ class WeightOwner:
         self._check_begun()
         unsupported("overwrite_with_gradient", overwrite_with_gradient, False)
         shape = tuple(shape) if shape is not None else ()
-        dtype = config.standardize_dtype(dtype) if dtype is not None else self._dtype
+        dtype = config.standardize_dtype(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
-            initializer = "glorot_uniform" if dtype.startswith("float") else "zeros"
+            initializer = "glorot_uniform" if is_float(dtype) else "zeros"
         claim(f"{self.name}/{name or 'variable'}", shape, dtype)
         fits_memory(f"{self.name}/{name or 'variable'}", shape, dtype)
         v = Variable(
@@ -149,11 +151,19 @@ class WeightOwner:
         for name, value in options.items():
             setattr(self, name, _GETTERS[name.rpartition("_")[2]](value))
 
-    def _weight(self, name: str, shape: Any, options: str | None = None, trainable: bool = True) -> Variable:
+    def _weight(
+        self, name: str, shape: Any, options: str | None = None, trainable: bool = True, autocast: bool = True
+    ) -> Variable:
         """Makes a weight with the options that ``_take`` kept under its name, or under another."""
         initializer, regularizer, constraint = (getattr(self, f"{options or name}_{kind}", None) for kind in _GETTERS)
         return self.add_weight(
-            shape, initializer, trainable=trainable, regularizer=regularizer, constraint=constraint, name=name
+            shape,
+            initializer,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
         )
 
     def _all_layers(self) -> Iterator[WeightOwner]:
@@ -215,11 +225,28 @@ class WeightOwner:
             layer.trainable = value
 
     @property
+    def dtype_policy(self) -> DTypePolicy:
+        """What the layer computes in and keeps weights in; to set it, give what the constructor takes as ``dtype``."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = dtype_policies.get(value)
+
+    @property
+    def compute_dtype(self) -> str:
+        """Dtype that the layer computes in: float inputs are cast to it, and float weights where ``call`` reads them."""
+        return self._dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """Dtype of the weights."""
+        return self._dtype_policy.variable_dtype
+
+    @property
     def dtype(self) -> str:
         """Dtype of the weights."""
-        return self._dtype
-
-    compute_dtype = variable_dtype = dtype
+        return self.variable_dtype
 
     def get_weights(self) -> list[Any]:
         """The weights as NumPy arrays (copies)."""
