@@ -85,9 +85,9 @@ Graph fuse_epilogue(const Graph& g, bool gpu) {
     const int outputs = int(joined.outputs.size()), to = w.out.append(std::move(joined));
     std::vector<Value> values;
     for (int i = 0; i < outputs; ++i) values.push_back({to, i});
-    const size_t results = n.outputs.size();
-    w.replace(group_id, {values.begin(), values.begin() + long(results)});
-    values.erase(values.begin() + 1, values.begin() + long(results));  // the product's own others come behind
+    const auto behind = values.begin() + long(n.outputs.size());  // the product's own others
+    w.replace(group_id, {values.begin(), behind});
+    values.erase(values.begin() + 1, behind);
     w.replace(product_id, values);
   };
   for (int id = 0; id < g.size(); ++id) {
