@@ -12,7 +12,8 @@ namespace {
 enum Status : int { kSuccess = 0, kNotInitialized = 1, kInvalidValue = 7, kExecutionFailed = 13, kNotSupported = 15 };
 enum DataType : int { kFloat = 0, kDouble = 1, kHalf = 2, kBFloat16 = 14 };
 enum Compute : int { kCompute32 = 68, kCompute64 = 70, kComputeTf32 = 77 };
-constexpr uint32_t kSplitSums = 2;  // CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE
+enum Epilogue : uint32_t { kNothing = 1, kRelu = 2, kBias = 4 };  // CUBLASLT_EPILOGUE_..
+constexpr uint32_t kSplitSums = 2;                                // CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE
 
 constexpr uint64_t kMagic = 0x46616b65204c74;
 constexpr uint64_t kLongSum = 128;  // such sums are computed in two parts, which lie in the workspace
@@ -31,6 +32,10 @@ struct Layout {  // by columns
 struct Desc {
   int compute, scale;
   int32_t transposed[2] = {0, 0};
+  uint32_t epilogue = kNothing;
+  const void* bias = nullptr;  // of as many elements of D's type as D has rows
+  bool biased() const { return (epilogue & kBias) != 0; }
+  bool rectified() const { return (epilogue & kRelu) != 0; }
 };
 struct Preference {
   uint64_t workspace = 0;
@@ -38,7 +43,7 @@ struct Preference {
   uint32_t alignment[4] = {256, 256, 256, 256};  // of A, B, C, D
 };
 struct Algorithm {
-  uint64_t magic, product, workspace, alignment[4], unused;
+  uint64_t magic, product, workspace, alignment[4], bias_alignment;  // that of the bias it was found for
 };
 static_assert(sizeof(Algorithm) == 64);
 struct Found {
@@ -71,7 +76,8 @@ struct Product {
   uint64_t key() const {
     uint64_t key = 1469598103934665603u;
     const auto mix = [&](uint64_t x) { key = (key ^ x) * 1099511628211u; };
-    for (uint64_t x : {desc.compute, desc.scale, desc.transposed[0], desc.transposed[1]}) mix(x);
+    for (int x : {desc.compute, desc.scale, desc.transposed[0], desc.transposed[1], int(desc.epilogue)})
+      mix(uint64_t(x));
     for (const Layout& l : {a, b, c, d})
       for (uint64_t x :
            {uint64_t(l.type), l.rows, l.columns, uint64_t(l.leading), uint64_t(l.batch), uint64_t(l.stride)})
@@ -96,6 +102,7 @@ int Product::check() const {
   const bool doubles = a.type == kDouble, fits = doubles ? desc.compute == kCompute64 && desc.scale == kDouble
                                                          : desc.compute != kCompute64 && desc.scale == kFloat;
   if (!fits) return refuse("the compute type or the scale type does not suit the matrices", kNotSupported);
+  if (desc.biased() && !desc.bias) return refuse("there is no bias");
   if (desc.compute == kComputeTf32 && a.type != kFloat) return refuse("TF32 is for float32 alone", kNotSupported);
   return kSuccess;
 }
@@ -152,7 +159,9 @@ struct Task {
       const double first = half ? parts[at] : 0, total = alpha * (first + sum<T>(entry, i, j, half, k));
       const uint64_t from = entry * uint64_t(product.c.stride) + i + j * uint64_t(product.c.leading);
       const double added = beta == 0 ? 0 : beta * wide(static_cast<const T*>(c)[from]);
-      narrow(total + added,
+      const double bias = product.desc.biased() ? wide(static_cast<const T*>(product.desc.bias)[i]) : 0;
+      const double result = total + added + bias;
+      narrow(product.desc.rectified() && result < 0 ? 0 : result,
              static_cast<T*>(d) + entry * uint64_t(product.d.stride) + i + j * uint64_t(product.d.leading));
     }
   }
@@ -163,6 +172,7 @@ void run_task(void* data) {
   const char* who = "cublasLtMatmul";
   if (fake_cuda_check(t.a, t.product.a.bytes(), who) || fake_cuda_check(t.b, t.product.b.bytes(), who) ||
       fake_cuda_check(t.d, t.product.d.bytes(), who) ||
+      (t.product.desc.biased() && fake_cuda_check(t.product.desc.bias, t.product.m() * width(t.product.d.type), who)) ||
       (t.beta != 0 && fake_cuda_check(t.c, t.product.c.bytes(), who)) ||
       (t.workspace_bytes && fake_cuda_check(t.workspace, t.workspace_bytes, who)))
     return;
@@ -243,8 +253,20 @@ int cublasLtMatmulDescDestroy(Desc* desc) {
   return kSuccess;
 }
 int cublasLtMatmulDescSetAttribute(Desc* desc, int attribute, const void* value, size_t bytes) {
-  if (attribute != 3 && attribute != 4) return refuse("no such attribute of a product");  // _TRANSA, _TRANSB
-  return set(&desc->transposed[attribute - 3], value, bytes);
+  switch (attribute) {
+    case 3:  // CUBLASLT_MATMUL_DESC_TRANSA, _TRANSB
+    case 4:
+      return set(&desc->transposed[attribute - 3], value, bytes);
+    case 7:  // CUBLASLT_MATMUL_DESC_EPILOGUE
+      if (const int status = set(&desc->epilogue, value, bytes)) return status;
+      return desc->epilogue == kNothing || (desc->epilogue & ~uint32_t(kRelu | kBias)) == 0
+                 ? kSuccess
+                 : refuse("no such epilogue", kNotSupported);
+    case 8:  // CUBLASLT_MATMUL_DESC_BIAS_POINTER
+      return set(&desc->bias, value, bytes);
+    default:
+      return refuse("no such attribute of a product");
+  }
 }
 
 int cublasLtMatmulPreferenceCreate(Preference** preference) {
@@ -282,11 +304,14 @@ int cublasLtMatmulAlgoGetHeuristic(Context* context, Desc* desc, Layout* a, Layo
   const bool split = product.k() >= kLongSum && apart <= preference->workspace && (preference->reduction & kSplitSums);
   const uint64_t workspace = split ? apart : 0;
   const uint32_t* alignment = preference->alignment;
-  *found = {{kMagic, product.key(), workspace, {alignment[0], alignment[1], alignment[2], alignment[3]}, 0},
-            workspace,
-            kSuccess,
-            1,
-            {}};
+  const uint64_t bias = product.desc.biased() ? reinterpret_cast<uintptr_t>(product.desc.bias) : 0;
+  const uint64_t bias_alignment = bias & -bias;
+  *found = {
+      {kMagic, product.key(), workspace, {alignment[0], alignment[1], alignment[2], alignment[3]}, bias_alignment},
+      workspace,
+      kSuccess,
+      1,
+      {}};
   *count = 1;
   return kSuccess;
 }
@@ -306,6 +331,8 @@ int cublasLtMatmul(Context* context, Desc* desc, const void* alpha, const void* 
   for (int i = 0; i < 4; ++i)
     if (!addresses[i] || reinterpret_cast<uintptr_t>(addresses[i]) % algorithm->alignment[i])
       return refuse("a matrix is null, or less aligned than the algorithm was found for");
+  if (desc->biased() && reinterpret_cast<uintptr_t>(desc->bias) % algorithm->bias_alignment)
+    return refuse("a bias is less aligned than the algorithm was found for");
   const double by = scale(alpha, desc->scale), of_c = scale(beta, desc->scale);
   Task* task = new Task{product, by, of_c, a, b, c, d, workspace, algorithm->workspace};
   return fake_cuda_enqueue(stream, run_task, task, destroy_task) ? kExecutionFailed : kSuccess;

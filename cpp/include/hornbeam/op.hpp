@@ -123,6 +123,7 @@ struct OpDef {
   // What its kernel can do
   ProductKind product = ProductKind::none;
   EpilogueRoom (*epilogue)(const Graph&, const Node&) = nullptr;  // float32; null: none
+  EpilogueRoom cuda_epilogue = EpilogueRoom::none;                // the GPU's, of floats but float64
   /// The axis of input 1 along which a scale of the output's columns is one of the weights', or -1. Null: -1.
   int (*scaled_axis)(const Graph&, const Node&) = nullptr;
   bool optional_outputs = false;  // it takes a null buffer for an output, but the first, that nobody reads

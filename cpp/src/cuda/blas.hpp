@@ -15,7 +15,14 @@ enum class DataType : int { f32 = 0, f64 = 1, f16 = 2, bf16 = 14 };
 enum class Compute : int { f32 = 68, f64 = 70, tf32 = 77 };  // tf32: factors of float32 may be rounded to 10 bits
 enum class Operation : int { none = 0, transpose = 1 };
 enum class LayoutAttribute : int { batch_count = 5, batch_stride = 6 };  // int32_t, int64_t
-enum class DescAttribute : int { transpose_a = 3, transpose_b = 4 };     // an Operation
+enum class DescAttribute : int {
+  transpose_a = 3,  // an Operation
+  transpose_b = 4,
+  epilogue = 7,  // an Epilogue
+  bias = 8,      // const void*
+};
+/// What is done with the result: a number for each of its rows is added, what is below 0 becomes 0.
+enum class Epilogue : uint32_t { none = 1, relu = 2, bias = 4, relu_bias = 6 };
 enum class PreferenceAttribute : int {
   workspace = 1,    // uint64_t: bytes at most
   reduction = 3,    // uint32_t: a mask of Reduction

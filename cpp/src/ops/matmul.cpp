@@ -49,7 +49,6 @@ HB_DEFINE_OP(matmul) {
   d.gradient = gradient;
   d.cpu = plan_matmul;
   d.cuda = cuda::plan_matmul;
-  d.halves = true;
   d.flops = [](const std::vector<Shape>& in, const std::vector<Shape>& out, const Attrs& a) {
     const Shape& x = in[0];
     return 2.0 * double(a.flag("transpose_a") ? x[x.size() - 2] : x.back()) * double(shape_product(out[0]));
@@ -63,6 +62,7 @@ HB_DEFINE_OP(matmul) {
   d.epilogue = [](const Graph& g, const Node& n) {
     return g.rank(n.inputs[0]) == 2 && g.rank(n.inputs[1]) == 2 ? EpilogueRoom::several : EpilogueRoom::one;
   };
+  d.cuda_epilogue = EpilogueRoom::several;
   d.scaled_axis = [](const Graph& g, const Node& n) {
     return g.rank(n.inputs[1]) == 2 && !n.attrs.flag("transpose_b") ? 1 : -1;
   };

@@ -70,6 +70,7 @@ HB_DEFINE_OP(batch_norm) {  // inputs x [.., C], gamma [C], beta [C]; outputs y,
   d.cuda = cuda::plan_batch_norm;
   d.halves = true;
   d.epilogue = [](const Graph&, const Node&) { return EpilogueRoom::one; };
+  d.cuda_epilogue = EpilogueRoom::several;
   return d;
 }
 

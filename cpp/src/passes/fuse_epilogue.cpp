@@ -7,15 +7,20 @@
 namespace hornbeam {
 namespace {
 
-bool takes_epilogue(const Graph& g, const Node& n) {
-  return n.op->epilogue && n.outputs[0].dtype == DType::f32 && !n.attrs.has("program") &&
-         n.op->epilogue(g, n) != EpilogueRoom::none;
+EpilogueRoom room(const Graph& g, const Node& n, bool gpu) {
+  if (gpu) return n.op->cuda_epilogue;
+  return n.op->epilogue ? n.op->epilogue(g, n) : EpilogueRoom::none;
+}
+bool takes(DType d, bool gpu) { return d == DType::f32 || (gpu && (d == DType::f16 || d == DType::bf16)); }
+bool takes_epilogue(const Graph& g, const Node& n, bool gpu) {
+  return takes(n.outputs[0].dtype, gpu) && !n.attrs.has("program") && room(g, n, gpu) != EpilogueRoom::none;
 }
 // The group's results lie as the product does; there are several only where the updates of weights are.
-bool fits(const Graph& g, const Node& product, const Node& group) {
+bool fits(const Graph& g, const Node& product, const Node& group, bool gpu) {
   for (const ValueType& t : group.outputs)
-    if (t.dtype != DType::f32 || t.shape != product.outputs[0].shape) return false;
-  return group.outputs.size() == 1 || product.op->epilogue(g, product) == EpilogueRoom::several;
+    if ((!takes(t.dtype, gpu) && !(gpu && t.dtype == DType::boolean)) || t.shape != product.outputs[0].shape)
+      return false;
+  return group.outputs.size() == 1 || room(g, product, gpu) == EpilogueRoom::several;
 }
 // Others may read a normalization's statistics before the group's place: the two then run at its own, where all that
 // the group reads must be there.
@@ -27,20 +32,22 @@ bool reads_only_before(const Node& group, int product) {
 }
 }  // namespace
 
-Graph fuse_epilogue(const Graph& g) {
+Graph fuse_epilogue(const Graph& g, bool gpu) {
   std::vector<int> readers(size_t(g.size()), 0);  // of a node's first output
   auto count = [&](Value v, int more) { readers[size_t(v.node)] += v.out == 0 ? more : 0; };
   for (int id = 0; id < g.size(); ++id)
     for (Value v : g.node(id).inputs) count(v, 1);
   for (const auto& [name, v] : g.outputs) count(v, 2);
-  for (const auto& [index, v] : g.updates) count(v, 2);
+  std::vector<bool> updates(size_t(g.size()), false);
+  for (const auto& [index, v] : g.updates) count(v, 2), updates[size_t(v.node)] = true;
   std::vector<int> absorbed(size_t(g.size()), -1);  // product -> the group that takes it
   for (int id = 0; id < g.size(); ++id) {
     const Node& n = g.node(id);
     if (!is(n, op::fused) || !n.attrs.ints("sparse").empty()) continue;
+    if (gpu && updates[size_t(id)]) continue;  // all updates are one launch
     for (Value v : n.inputs) {
       const Node& p = g.node(v.node);
-      if (v.out != 0 || readers[size_t(v.node)] != 1 || !takes_epilogue(g, p) || !fits(g, p, n)) continue;
+      if (v.out != 0 || readers[size_t(v.node)] != 1 || !takes_epilogue(g, p, gpu) || !fits(g, p, n, gpu)) continue;
       if (runs_early(p) && !reads_only_before(n, v.node)) continue;
       absorbed[size_t(v.node)] = id;
       break;
@@ -78,7 +85,9 @@ Graph fuse_epilogue(const Graph& g) {
     const int outputs = int(joined.outputs.size()), to = w.out.append(std::move(joined));
     std::vector<Value> values;
     for (int i = 0; i < outputs; ++i) values.push_back({to, i});
-    w.replace(group_id, values);
+    const auto behind = values.begin() + long(n.outputs.size());  // the product's own others
+    w.replace(group_id, {values.begin(), behind});
+    values.erase(values.begin() + 1, behind);
     w.replace(product_id, values);
   };
   for (int id = 0; id < g.size(); ++id) {

@@ -23,6 +23,7 @@ Graph recompute(const Graph& g);
 /// `halves`: groups read and write float16 and bfloat16, too.
 Graph fuse_elementwise(const Graph& g, bool halves);
 Graph sparse_updates(const Graph& g);
-Graph fuse_epilogue(const Graph& g);
+/// `gpu`: behind the ops whose GPU's kernels take it.
+Graph fuse_epilogue(const Graph& g, bool gpu);
 Graph fuse_separable(const Graph& g);
 }  // namespace hornbeam

@@ -11,7 +11,7 @@ struct Pass {
   const char* name;
   Graph (*run)(const Graph&);
   Graph (*run_with)(const Graph&, const Evaluate&) = nullptr;  // instead, where nodes are computed
-  Graph (*run_for)(const Graph&, bool halves) = nullptr;       // or where it matters what the device computes on
+  Graph (*run_for)(const Graph&, bool gpu) = nullptr;          // or where it matters what the device is
 };
 constexpr Pass kPasses[] = {{"dead_code", dead_code},
                             {"fold_constants", nullptr, fold_constants},
@@ -22,14 +22,14 @@ constexpr Pass kPasses[] = {{"dead_code", dead_code},
                             {"recompute", recompute},
                             {"fuse_elementwise", nullptr, nullptr, fuse_elementwise},
                             {"sparse_updates", sparse_updates},
-                            {"fuse_epilogue", fuse_epilogue},
+                            {"fuse_epilogue", nullptr, nullptr, fuse_epilogue},
                             {"fuse_separable", fuse_separable}};
 
 // Puts an op's decomposition where its kernel does not take the dtype, or everywhere (`all`).
-Graph expand(const Graph& g, bool all, bool halves) {
+Graph expand(const Graph& g, bool all, bool gpu) {
   auto takes = [&](const Node& n) {
     const DType d = n.outputs[0].dtype;
-    return d == DType::f32 || (halves && n.op->halves && (d == DType::f16 || d == DType::bf16));
+    return d == DType::f32 || (gpu && n.op->halves && (d == DType::f16 || d == DType::bf16));
   };
   auto expands = [&](const Node& n) { return n.op->float32_only && (all || !takes(n)); };
   bool any = false;
@@ -45,11 +45,11 @@ Graph expand(const Graph& g, bool all, bool halves) {
     w.out.set_scope(n.scope);
     w.replace(id, n.op->decompose(w.out, w.at(n.inputs), n.attrs));
   }
-  return expand(w.finish(), all, halves);  // a decomposition may hold such ops too
+  return expand(w.finish(), all, gpu);  // a decomposition may hold such ops too
 }
 
 // Optimizes the sub-graphs of scan, cond and while_loop.
-Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable, const Evaluate& evaluate, bool halves) {
+Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable, const Evaluate& evaluate, bool gpu) {
   Rewriter w(g);
   for (int id = 0; id < g.size(); ++id) {
     w.keep(id);
@@ -57,7 +57,7 @@ Graph optimize_bodies(const Graph& g, const std::vector<std::string>& disable, c
     for (const AttrSpec& spec : n.op->attrs)
       if (spec.type == AttrType::graph)
         n.attrs.set(spec.name,
-                    std::make_shared<const Graph>(optimize(n.attrs.graph(spec.name), disable, evaluate, halves)));
+                    std::make_shared<const Graph>(optimize(n.attrs.graph(spec.name), disable, evaluate, gpu)));
   }
   return w.finish();
 }
@@ -73,16 +73,16 @@ std::vector<std::string> pass_names() {
   return names;
 }
 
-Graph optimize(const Graph& graph, const std::vector<std::string>& disable, const Evaluate& evaluate, bool halves) {
+Graph optimize(const Graph& graph, const std::vector<std::string>& disable, const Evaluate& evaluate, bool gpu) {
   const auto known = pass_names();
   for (const auto& name : disable)
     HB_CHECK(std::find(known.begin(), known.end(), name) != known.end(), "there is no pass named \"", name, "\"");
   auto off = [&](const char* name) { return std::find(disable.begin(), disable.end(), name) != disable.end(); };
   graph.verify();
-  Graph g = optimize_bodies(expand(widen_halves(graph, halves), off("fused_ops"), halves), disable, evaluate, halves);
+  Graph g = optimize_bodies(expand(widen_halves(graph, gpu), off("fused_ops"), gpu), disable, evaluate, gpu);
   auto run = [&](const Pass& p) {
     if (off(p.name) || (p.run_with && !evaluate)) return;
-    g = p.run ? p.run(g) : p.run_for ? p.run_for(g, halves) : p.run_with(g, evaluate);
+    g = p.run ? p.run(g) : p.run_for ? p.run_for(g, gpu) : p.run_with(g, evaluate);
     try {
       g.verify();
     } catch (const ValueError& e) {

@@ -9,7 +9,7 @@
 namespace hornbeam::cuda {
 namespace {
 constexpr int kThreads = 256;
-constexpr char kHead[] = "#include \"elementwise.cuh\"\n\n";
+constexpr char kHead[] = "#include \"elementwise.cuh\"\n#include \"pack.cuh\"\n\n";
 }  // namespace
 
 void Planner::launch_group(std::string group, int64_t n, int64_t each, std::vector<Param> params) {

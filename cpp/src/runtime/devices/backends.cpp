@@ -27,7 +27,7 @@ Graph optimize_for(const CompileOptions& options, const Graph& graph, const Eval
   const bool gpu = device_id(options.device).gpu;
   std::vector<std::string> disable = options.disable;
   if (gpu)  // they make what the CPU's kernels alone take
-    for (const char* pass : {"sparse_updates", "fuse_epilogue", "fuse_separable"}) disable.push_back(pass);
+    for (const char* pass : {"sparse_updates", "fuse_separable"}) disable.push_back(pass);
   return optimize(graph, disable, evaluate, gpu);
 }
 

@@ -1,6 +1,7 @@
 // Batch normalization: statistics of the columns of [rows, n], and their gradients. Columns are shared by chunks of
 // rows; what the chunks give is joined in double.
 #pragma once
+#include "pack.cuh"
 #include "shares.cuh"
 
 /// The number, the mean and the squares about it of some elements; joined as by Chan, Golub and LeVeque (1979).
@@ -78,38 +79,14 @@ __global__ void __launch_bounds__(kShareThreads)
   }
 }
 
-/// kEach elements side by side, read and written together where memory is `aligned` to them.
-template <class T, int kEach>
-struct alignas(sizeof(T) * kEach) Pack {
-  T v[kEach];
-
-  static __device__ __forceinline__ bool aligned(const T* at) { return reinterpret_cast<u64>(at) % sizeof(Pack) == 0; }
-  static __device__ __forceinline__ Pack load(const T* at, bool aligned) {
-    if (aligned) return *reinterpret_cast<const Pack*>(at);
-    Pack p;
-#pragma unroll
-    for (int k = 0; k < kEach; ++k) p.v[k] = at[k];
-    return p;
-  }
-  __device__ __forceinline__ void store(T* at, bool aligned) const {
-    if (aligned) {
-      *reinterpret_cast<Pack*>(at) = *this;
-      return;
-    }
-#pragma unroll
-    for (int k = 0; k < kEach; ++k) at[k] = v[k];
-  }
-};
-
-/// y = x * scale + shift; inner counts packs.
-template <class T, int kEach>
+/// y = x * scale + shift for what comes then; inner counts packs.
+template <class T, int kEach, class End>
 __global__ void __launch_bounds__(kShareThreads)
-    batch_norm_apply(Run run, const T* __restrict__ x, const Pack<Wide<T>, kEach>* scale, T* __restrict__ y,
-                     Dims dims) {
+    batch_norm_apply(Run run, const T* __restrict__ x, const Pack<Wide<T>, kEach>* scale, End end, Dims dims) {
   if (run.halted()) return;
   using P = Pack<T, kEach>;
   const Shares shares(dims);
-  const bool aligned = P::aligned(x) && P::aligned(y);
+  const bool aligned = P::aligned(x);
   for (i64 block = blockIdx.x; block < shares.blocks(); block += gridDim.x) {
     const Place p = shares.place(block);
     if (!p.inside) continue;
@@ -117,10 +94,11 @@ __global__ void __launch_bounds__(kShareThreads)
 #pragma unroll 4
     for (i64 i = p.begin + p.lane; i < p.end; i += shares.ty) {
       const i64 at = shares.element(p, i) * kEach;
-      P e = P::load(x + at, aligned);
+      const P e = P::load(x + at, aligned);
+      Wide<T> y[kEach];
 #pragma unroll
-      for (int k = 0; k < kEach; ++k) e.v[k] = narrow<T>(widen(e.v[k]) * a.v[k] + b.v[k]);
-      e.store(y + at, aligned);
+      for (int k = 0; k < kEach; ++k) y[k] = widen(e.v[k]) * a.v[k] + b.v[k];
+      end.template apply<kEach>(at, y);
     }
   }
 }

@@ -1,7 +1,7 @@
 // Products of matrices: each block computes tiles of the result from strips of both factors, which pass through shared
 // memory, and each of its 256 threads Micro x Micro numbers of a tile in registers.
 #pragma once
-#include "core.cuh"
+#include "pack.cuh"
 
 /// What products of T are summed in: ints wrap, as unsigned ones do.
 template <class T>
@@ -80,11 +80,11 @@ __device__ __forceinline__ void read_lines(const W* lines, int first, W (&out)[M
   }
 }
 
-/// C[part, entry] = the terms [part * depth, (part + 1) * depth) of A[entry] B[entry]. An entry of the batch is counted
+/// C[part, entry], which `end` takes, = the terms [part * depth, (part + 1) * depth) of A[entry] B[entry]. An entry of the batch is counted
 /// along `axes` axes, the last of them first, with steps of A and B; those of C lie one after another.
-template <class T, class C, int Micro>
+template <class T, int Micro, class End>
 __global__ void __launch_bounds__(kMatmulThreads, 2)
-    matmul_tiles(Run run, const T* a, const T* b, C* c, i64 m, i64 n, i64 k, i64 a_row, i64 a_column, i64 b_row,
+    matmul_tiles(Run run, const T* a, const T* b, End end, i64 m, i64 n, i64 k, i64 a_row, i64 a_column, i64 b_row,
                  i64 b_column, i64 parts, i64 depth, i64 batch, i64 axes, const __grid_constant__ Dims sizes,
                  const __grid_constant__ Dims a_steps, const __grid_constant__ Dims b_steps) {
   if (run.halted()) return;
@@ -129,24 +129,25 @@ __global__ void __launch_bounds__(kMatmulThreads, 2)
           for (int j = 0; j < Micro; ++j) sum[i][j] += x[i] * y[j];
       }
     }
-    C* to = c + (part * batch + entry) * m * n;
+    const i64 to = (part * batch + entry) * m * n;
 #pragma unroll
     for (int i = 0; i < Micro; ++i)
 #pragma unroll
       for (int j = 0; j < Micro; ++j) {
         const i64 r = row + i / 4 * 64 + own_row + i % 4, s = column + j / 4 * 64 + own_column + j % 4;
-        if (r < m && s < n) to[r * n + s] = narrow<C>(sum[i][j]);
+        const W number[1] = {sum[i][j]};
+        if (r < m && s < n) end.apply(to + r * n + s, number);
       }
   }
 }
 
 /// The sum of all parts of each number, in their order.
-template <class T>
-__global__ void matmul_sum(Run run, const Sum<T>* from, T* c, i64 size, i64 parts) {
+template <class T, class End>
+__global__ void matmul_sum(Run run, const Sum<T>* from, End end, i64 size, i64 parts) {
   if (run.halted()) return;
   for (i64 i = first_index(); i < size; i += index_stride()) {
-    Sum<T> sum = from[i];
-    for (i64 part = 1; part < parts; ++part) sum += from[part * size + i];
-    c[i] = narrow<T>(sum);
+    Sum<T> sum[1] = {from[i]};
+    for (i64 part = 1; part < parts; ++part) sum[0] += from[part * size + i];
+    end.apply(i, sum);
   }
 }

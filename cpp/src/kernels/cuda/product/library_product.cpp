@@ -79,13 +79,20 @@ Calls calls_of(const Product& x) {
   return calls;
 }
 
+lt::Epilogue epilogue_of(const Epilogue::Simple& then) {
+  if (then.columns == 0) return then.relu ? lt::Epilogue::relu : lt::Epilogue::none;
+  return then.relu ? lt::Epilogue::relu_bias : lt::Epilogue::bias;
+}
+
 // A product of one entry, or of evenly spaced ones, and the library's algorithm for it. Its left factor is B.
 class LibraryProduct {
  public:
-  LibraryProduct(const Blas& blas, const Product& x, const Spaced& each, const Arithmetic& numbers)
+  LibraryProduct(const Blas& blas, const Product& x, const Spaced& each, const Arithmetic& numbers,
+                 const Epilogue::Simple& then)
       : blas_(blas),
         numbers_(numbers),
         dtype_(x.dtype),
+        biased_(then.columns > 0),
         desc_(nullptr, blas.cublasLtMatmulDescDestroy),
         left_(nullptr, blas.cublasLtMatrixLayoutDestroy),
         right_(nullptr, blas.cublasLtMatrixLayoutDestroy),
@@ -93,8 +100,9 @@ class LibraryProduct {
     lt::Desc desc;
     blas.check(blas.cublasLtMatmulDescCreate(&desc, numbers.compute, numbers.scale), "cublasLtMatmulDescCreate");
     desc_.reset(desc);
-    describe(lt::DescAttribute::transpose_a, x.b.transposed);
-    describe(lt::DescAttribute::transpose_b, x.a.transposed);
+    describe(lt::DescAttribute::transpose_a, operation(x.b.transposed));
+    describe(lt::DescAttribute::transpose_b, operation(x.a.transposed));
+    describe(lt::DescAttribute::epilogue, epilogue_of(then));
     lay_out(&left_, x.b.transposed ? x.n : x.k, x.b.transposed ? x.k : x.n, each.size, each.b_step);
     lay_out(&right_, x.a.transposed ? x.k : x.m, x.a.transposed ? x.m : x.k, each.size, each.a_step);
     lay_out(&result_, x.m, x.n, each.size, each.c_step);
@@ -104,8 +112,10 @@ class LibraryProduct {
   bool find() { return find(kAligned, &aligned_) && find(uint32_t(dtype_size(dtype_)), &any_); }
   size_t workspace() const { return std::max(aligned_.workspace, any_.workspace); }
 
-  void run(void* stream, const void* a, const void* b, void* c, void* work) const {
-    const lt::Found& chosen = is_aligned(a) && is_aligned(b) && is_aligned(c) ? aligned_ : any_;
+  void run(void* stream, const void* a, const void* b, const void* bias, void* c, void* work) const {
+    const bool aligned = is_aligned(a) && is_aligned(b) && is_aligned(c) && is_aligned(bias);
+    const lt::Found& chosen = aligned ? aligned_ : any_;
+    if (biased_) describe(lt::DescAttribute::bias, bias);
     const lt::Status status = blas_.cublasLtMatmul(
         blas_.handle, desc_.get(), numbers_.one, b, left_.get(), a, right_.get(), numbers_.zero, c, result_.get(), c,
         result_.get(), &chosen.algorithm, chosen.workspace ? work : nullptr, chosen.workspace, stream);
@@ -115,6 +125,8 @@ class LibraryProduct {
  private:
   static bool is_aligned(const void* at) { return reinterpret_cast<uintptr_t>(at) % kAligned == 0; }
   bool find(uint32_t alignment, lt::Found* found) {
+    // Algorithms are found for an address of a bias: this one is as aligned as those that will be.
+    if (biased_) describe(lt::DescAttribute::bias, reinterpret_cast<const void*>(uintptr_t(alignment)));
     lt::Preference made;
     blas_.check(blas_.cublasLtMatmulPreferenceCreate(&made), "cublasLtMatmulPreferenceCreate");
     const Owned<lt::PreferenceBody> preference(made, blas_.cublasLtMatmulPreferenceDestroy);
@@ -134,9 +146,12 @@ class LibraryProduct {
     blas_.check(status, "cublasLtMatmulAlgoGetHeuristic");
     return count > 0 && found->status == lt::Status::success;
   }
-  void describe(lt::DescAttribute attribute, bool transposed) {
-    const lt::Operation operation = transposed ? lt::Operation::transpose : lt::Operation::none;
-    blas_.check(blas_.cublasLtMatmulDescSetAttribute(desc_.get(), attribute, &operation, sizeof operation),
+  static lt::Operation operation(bool transposed) {
+    return transposed ? lt::Operation::transpose : lt::Operation::none;
+  }
+  template <class Value>
+  void describe(lt::DescAttribute attribute, Value value) const {
+    blas_.check(blas_.cublasLtMatmulDescSetAttribute(desc_.get(), attribute, &value, sizeof value),
                 "cublasLtMatmulDescSetAttribute");
   }
   // A matrix by rows, or `count` of them: to the library its rows are columns.
@@ -156,29 +171,33 @@ class LibraryProduct {
   const Blas& blas_;
   Arithmetic numbers_;
   DType dtype_;
+  bool biased_;
   Owned<lt::DescBody> desc_;
   Owned<lt::LayoutBody> left_, right_, result_;
   lt::Found aligned_{}, any_{};  // for addresses that all are multiples of kAligned, and for the others
 };
 }  // namespace
 
-bool plan_library_product(Planner& p, const Product& x) {
+bool plan_library_product(Planner& p, const Product& x, const Epilogue::Simple& then) {
   Arithmetic numbers;
   if (!arithmetic(x.dtype, p.target().tf32, &numbers)) return false;
   int64_t most = 1;  // entries of an axis; the library counts in 32 bits
   for (const Product::Axis& axis : x.batch) most = std::max(most, axis.size);
   if (std::max({x.m, x.n, x.k, most}) > kMostSize || x.entries() / most > kMostCalls) return false;
+  const bool biased = then.columns > 0;
+  if (biased && (then.columns != x.n || x.entries() > 1)) return false;  // it was turned, or is many
   const Calls calls = calls_of(x);
-  auto library = std::make_shared<LibraryProduct>(*p.target().blas, x, calls.each, numbers);
+  auto library = std::make_shared<LibraryProduct>(*p.target().blas, x, calls.each, numbers, then);
   if (!library->find()) return false;
   const bool works = library->workspace() > 0;
   const Address work = works ? p.work(int64_t(library->workspace())) : Address();
-  p.call(
-      [=, a = x.a.at, b = x.b.at, c = x.c, library = std::shared_ptr<const LibraryProduct>(library)](const Call& call) {
-        char* room = works ? call.at(work) : nullptr;
-        for (const Offsets& o : calls.offsets)
-          library->run(call.stream, call.at(a + o.a), call.at(b + o.b), call.at(c + o.c), room);
-      });
+  p.call([=, a = x.a.at, b = x.b.at, c = x.c, bias = then.bias,
+          library = std::shared_ptr<const LibraryProduct>(library)](const Call& call) {
+    char* room = works ? call.at(work) : nullptr;
+    const char* added = biased ? call.at(bias) : nullptr;
+    for (const Offsets& o : calls.offsets)
+      library->run(call.stream, call.at(a + o.a), call.at(b + o.b), added, call.at(c + o.c), room);
+  });
   return true;
 }
 }  // namespace hornbeam::cuda

@@ -54,11 +54,19 @@ int64_t Product::entries() const {
   return count;
 }
 
-void plan_product(Planner& p, Product product) {
-  if (product.k == 0) return p.fill(product.c, 0, product.c_size() * int64_t(dtype_size(product.dtype)));
+void plan_product(Planner& p, Product product, const Epilogue* then) {
   fold_rows(&product);
   turn(&product);
-  if (!p.target().blas || !plan_library_product(p, product)) plan_tiled_product(p, product);
+  const bool library = p.target().blas != nullptr, empty = product.k == 0;
+  const Epilogue::Simple simple = then ? then->simple() : Epilogue::Simple();
+  if (library && !empty && simple.is && plan_library_product(p, product, simple)) return;
+  const End end = then ? then->end() : write_end(product.dtype, product.c);
+  if (then && (library || empty)) product.c = then->room(p);
+  if (empty)
+    p.fill(product.c, 0, product.c_size() * int64_t(dtype_size(product.dtype)));
+  else if (!library || !plan_library_product(p, product))
+    return plan_tiled_product(p, product, end);
+  if (then) then->launch(p, product.c);
 }
 
 KernelPlan plan_matmul(const KernelRequest& r) {
@@ -72,7 +80,8 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   product.m = size_from_end(y, 1), product.n = y.back();
   product.k = size_from_end(a, product.a.transposed ? 1 : 0);
   product.batch = batch_axes(a, b, y);
-  plan_product(p, std::move(product));
+  const Epilogue then(p, r, 2, product.dtype);
+  plan_product(p, std::move(product), &then);
   return p.done();
 }
 }  // namespace hornbeam::cuda

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/cuda/plan.hpp"
+#include "kernels/cuda/elementwise/group.hpp"
 
 namespace hornbeam::cuda {
 
@@ -28,11 +28,11 @@ struct Product {
   int64_t c_size() const { return entries() * m * n; }  // in elements
 };
 
-/// Puts the product on the plan, whoever computes it.
-void plan_product(Planner& p, Product product);
+/// Puts the product on the plan, whoever computes it, and `then` what follows it: C is then where that says.
+void plan_product(Planner& p, Product product, const Epilogue* then = nullptr);
 
-/// The same by cuBLASLt, which must be there; false: it cannot.
-bool plan_library_product(Planner& p, const Product& product);
+/// The same by cuBLASLt, which must be there, with what it can do at once; false: it cannot.
+bool plan_library_product(Planner& p, const Product& product, const Epilogue::Simple& then = {});
 /// The same by our own kernel, which computes every dtype of numbers.
-void plan_tiled_product(Planner& p, const Product& product);
+void plan_tiled_product(Planner& p, const Product& product, const End& end);
 }  // namespace hornbeam::cuda

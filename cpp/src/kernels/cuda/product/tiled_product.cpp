@@ -19,7 +19,7 @@ struct Steps {
 Steps steps(bool transposed, int64_t rows, int64_t columns) { return transposed ? Steps{1, rows} : Steps{columns, 1}; }
 }  // namespace
 
-void plan_tiled_product(Planner& p, const Product& x) {
+void plan_tiled_product(Planner& p, const Product& x, const End& end) {
   const int64_t entries = x.entries(), busy = 2 * p.target().multiprocessors;
   auto tiles = [&](int64_t side) { return entries * pieces(x.m, side) * pieces(x.n, side); };
   const int64_t width = int64_t(dtype_size(x.dtype));
@@ -36,14 +36,22 @@ void plan_tiled_product(Planner& p, const Product& x) {
     b_steps.push_back(axis.b_step);
   }
   const Steps a = steps(x.a.transposed, x.m, x.k), b = steps(x.b.transposed, x.k, x.n);
-  const std::string type = type_name(x.dtype), sum = "Sum<" + type + ">";
-  const Address to = parts > 1 ? p.work(parts * x.c_size() * std::max<int64_t>(width, 4)) : x.c;
-  p.launch("matmul.cuh", concat_text("matmul_tiles<", type, ", ", parts > 1 ? sum : type, ", ", micro, ">"),
-           {std::min(count * parts, kMostBlocks)}, kThreads,
-           {x.a.at, x.b.at, to, x.m, x.n, x.k, a.row, a.column, b.row, b.column, parts, depth, entries, x.batch.size(),
-            Dims(sizes), Dims(a_steps), Dims(b_steps)});
-  if (parts > 1)
-    p.launch("matmul.cuh", concat_text("matmul_sum<", type, ">"), {p.blocks(x.c_size(), kThreads)}, kThreads,
-             {to, x.c, x.c_size(), parts});
+  const std::string type = type_name(x.dtype), header = "#include \"matmul.cuh\"\n";
+  // The sums of a part are written as they are.
+  const Address work = parts > 1 ? p.work(parts * x.c_size() * std::max<int64_t>(width, 4)) : Address();
+  const End part{concat_text("Write<Sum<", type, ">>"), "", {work}, {}};
+  const End& to = parts > 1 ? part : end;
+  std::vector<Param> params{x.a.at, x.b.at};
+  params.insert(params.end(), to.params.begin(), to.params.end());
+  params.insert(params.end(), {x.m, x.n, x.k, a.row, a.column, b.row, b.column, parts, depth, entries, x.batch.size(),
+                               Dims(sizes), Dims(a_steps), Dims(b_steps)});
+  p.launch_source(header + to.source, concat_text("matmul_tiles<", type, ", ", micro, ", ", to.type, ">"),
+                  {std::min(count * parts, kMostBlocks)}, kThreads, std::move(params));
+  if (parts == 1) return;
+  std::vector<Param> sums{work};
+  sums.insert(sums.end(), end.params.begin(), end.params.end());
+  sums.insert(sums.end(), {x.c_size(), parts});
+  p.launch_source(header + end.source, concat_text("matmul_sum<", type, ", ", end.type, ">"),
+                  {p.blocks(x.c_size(), kThreads)}, kThreads, std::move(sums));
 }
 }  // namespace hornbeam::cuda

@@ -1,4 +1,5 @@
 // Batch and layer normalization, and their gradients.
+#include "kernels/cuda/elementwise/group.hpp"
 #include "kernels/cuda/rows/shares.hpp"
 
 namespace hornbeam::cuda {
@@ -20,18 +21,24 @@ Norm norm_of(const KernelRequest& r) {
 constexpr const char* kBatch = "batch_norm.cuh";
 constexpr int kJoinThreads = 512;  // of kernels that join what chunks gave
 
-// A kernel over [rows, n] with nothing to join, 16 bytes at a time where rows allow.
-void launch_apply(Planner& p, const Norm& m, const std::string& name, std::vector<Param> params) {
+// A kernel over [rows, n] with nothing to join, 16 bytes at a time where rows allow. What `end` says comes after the
+// first parameters.
+void launch_apply(Planner& p, const Norm& m, const std::string& name, std::vector<Param> params, const End& end = {}) {
   const int64_t pack = m.n * m.size % 16 == 0 ? 16 / m.size : 1;
   const Shares s = share(p.target(), 1, m.rows, m.n / pack, true, 2);
+  params.insert(params.end(), end.params.begin(), end.params.end());
   params.push_back(s.dims());
-  p.launch(kBatch, concat_text(name, "<", m.type, ", ", pack, ">"), s.grid(), s.threads, std::move(params));
+  p.launch_source(concat_text("#include \"", kBatch, "\"\n", end.source),
+                  concat_text(name, "<", m.type, ", ", pack, end.type.empty() ? "" : ", ", end.type, ">"), s.grid(),
+                  s.threads, std::move(params));
 }
 }  // namespace
 
 KernelPlan plan_batch_norm(const KernelRequest& r) {
   Planner p(r);
   const Norm m = norm_of(r);
+  const Epilogue then(p, r, 3, r.inputs[0].dtype);
+  const Address mean = p.out(then.outputs()), variance = p.out(then.outputs() + 1);
   const std::string of_type = concat_text("<", m.type, ">");
   const Shares chunks = share(p.target(), 1, m.rows, m.n, true, 8);
   const Address means = p.work(chunks.results() * m.wide), squares = p.work(chunks.results() * m.wide);
@@ -39,10 +46,11 @@ KernelPlan plan_batch_norm(const KernelRequest& r) {
            {p.in(0), means, squares, chunks.dims()});
   const Shares join = share(p.target(), 1, chunks.chunks, m.n, false, 1, kJoinThreads);
   const Address scale = p.work(2 * m.n * m.wide);
-  p.launch(
-      kBatch, "batch_norm_scale" + of_type, join.grid(), join.threads,
-      {means, squares, p.in(1), p.in(2), p.out(1), p.out(2), scale, m.rows, chunks.length, m.epsilon, join.dims()});
-  if (m.rows > 0) launch_apply(p, m, "batch_norm_apply", {p.in(0), scale, p.out()});
+  p.launch(kBatch, "batch_norm_scale" + of_type, join.grid(), join.threads,
+           {means, squares, p.in(1), p.in(2), mean, variance, scale, m.rows, chunks.length, m.epsilon, join.dims()});
+  const End end = then.end();
+  p.aliases(end.aliases);
+  if (m.rows > 0) launch_apply(p, m, "batch_norm_apply", {p.in(0), scale}, end);
   return p.done();
 }
 
