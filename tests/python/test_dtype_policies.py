@@ -266,3 +266,26 @@ def test_arguments_that_are_not_the_wrappers_are_refused():
     for given in ("sgd", make(sgd)):
         with pytest.raises(TypeError, match="`inner_optimizer` must be an optimizer.*Received: inner_optimizer="):
             make(given)
+
+
+# ---- training in any policy ----
+@pytest.mark.parametrize("name", ["mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64"])
+def test_a_functional_model_trains_and_is_saved(tmp_path, name):
+    hb.config.set_dtype_policy(name)
+    hb.utils.set_random_seed(1)
+    inputs = hb.Input((5, 4))
+    x = L.Bidirectional(L.GRU(3, return_sequences=True))(inputs)
+    x = ops.relu(L.MultiHeadAttention(2, 3)(x, x) + x)
+    x = L.GlobalAveragePooling1D()(L.TimeDistributed(L.Dense(4))(x))
+    model = hb.Model(inputs, L.Dense(2, "softmax", dtype="float32")(x))
+    model.compile(hb.optimizers.SGD(0.1, momentum=0.5), "categorical_crossentropy")
+    compute, kept = hb.config.dtype_policy().compute_dtype, hb.config.dtype_policy().variable_dtype
+    assert (x.dtype, model.output.dtype) == (compute, "float32")
+    data = np.random.RandomState(5).normal(size=(16, 5, 4)).astype("float32")
+    losses = model.fit(data, np.eye(2)[np.arange(16) % 2], epochs=4, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] and {w.dtype for w in model.weights} == {kept, "float32"}
+    slots = [v.dtype for v in model.optimizer.variables if "momentum" in v.name]
+    assert slots == [w.dtype for w in model.trainable_weights]
+    model.save(tmp_path / "m.hornbeam")
+    twin = hb.load_model(tmp_path / "m.hornbeam")
+    np.testing.assert_array_equal(twin.predict(data, verbose=0), model.predict(data, verbose=0))

@@ -111,6 +111,11 @@ def is_float(dtype: str) -> bool:
     return dtype in _FLOATS
 
 
+def host_dtype(dtype: str) -> str:
+    """The dtype of NumPy's arrays for elements of a dtype: float32 for bfloat16, which NumPy lacks."""
+    return "float32" if dtype == "bfloat16" else dtype
+
+
 def is_tensor(x: Any) -> bool:
     """Whether ``x`` is a tensor of any kind (not a variable or an array)."""
     return isinstance(x, TensorLike)

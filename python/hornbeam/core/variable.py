@@ -12,7 +12,7 @@ from hornbeam import _core, config
 from hornbeam.core.names import check_name
 from hornbeam.core.operators import HasValue, Shape, ops
 from hornbeam.core.state import state
-from hornbeam.core.tensor import _CARRIERS, Tensor, as_array, is_float, to_tensor, variable_value
+from hornbeam.core.tensor import _CARRIERS, Tensor, as_array, host_dtype, is_float, to_tensor, variable_value
 from hornbeam.core.trace import eager_scope, recordings
 from hornbeam.core.validation import choice, dims, fits_memory, unsupported
 
@@ -67,7 +67,7 @@ class Variable(HasValue):
                 dtype = dtype or config.floatx()
                 shape = tuple(dims("shape", shape))
                 fits_memory(name or "variable", shape, dtype)
-                given = initializer(shape, dtype="float32" if dtype == "bfloat16" else dtype)
+                given = initializer(shape, dtype=host_dtype(dtype))
             else:
                 given = variable_value(initializer)
                 if dtype is None and isinstance(given, Tensor):
@@ -162,7 +162,7 @@ class Variable(HasValue):
     def zero(self) -> None:
         """Replaces the value by zeros."""
         if state.trace is None:
-            self._core.assign(np.zeros(self.shape, "float32" if self._own_dtype == "bfloat16" else self._own_dtype))
+            self._core.assign(np.zeros(self.shape, host_dtype(self._own_dtype)))
         else:
             self.assign(ops.zeros(self.shape, self._own_dtype))
 

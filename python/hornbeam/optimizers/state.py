@@ -9,7 +9,7 @@ import numpy as np
 
 from hornbeam import _core, initializers, ops
 from hornbeam.core.registry import deserialize_keras_object
-from hornbeam.core.tensor import to_tensor
+from hornbeam.core.tensor import host_dtype, to_tensor
 from hornbeam.core.tracking import lasting
 from hornbeam.core.variable import Variable
 from hornbeam.optimizers.schedules import LearningRateSchedule
@@ -107,10 +107,10 @@ class OptimizerState:
         if callable(initializer):
             array = initializer(shape)
         elif initializer == "zeros":
-            array = np.zeros(shape, dtype)  # touches no memory of its own
+            array = np.zeros(shape, host_dtype(dtype))  # touches no memory of its own
         else:
-            array = np.full(shape, 1.0 if initializer == "ones" else initializer, dtype)
-        v = Variable(array, dtype=reference_variable.dtype, trainable=False, name=name or "slot")
+            array = np.full(shape, 1.0 if initializer == "ones" else initializer, host_dtype(dtype))
+        v = Variable(array, dtype=dtype, trainable=False, name=name or "slot")
         v._path = f"{self.name}/{reference_variable.path.replace('/', '_')}_{v.name}"
         self._slots.append(v)
         return v
