@@ -54,7 +54,8 @@ using testing::internal::GetCapturedStderr;
 class FakeDevice : public testing::Test {
  protected:
   FakeDevice() {
-    unsetenv("HB_FAKE_CUDA_SHUFFLE");  // tests name the first block and thread
+    unsetenv("HB_FAKE_CUDA_SHUFFLE");                // tests name the first block and thread
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // a process of its own: no driver survives a fork
     start();
   }
   ~FakeDevice() override {
