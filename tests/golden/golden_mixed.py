@@ -30,6 +30,7 @@ def _named(L):
         "GRU": (lambda p: L.GRU(3, dtype=p), SERIES),
         "Softmax": (lambda p: L.Softmax(dtype=p), FLAT),
         "Rescaling": (lambda p: L.Rescaling(0.3, 0.1, dtype=p), FLAT),
+        "Rescaling by channel": (lambda p: L.Rescaling([0.3] * 6, [0.1] * 6, dtype=p), FLAT),
         "PReLU": (lambda p: L.PReLU(dtype=p), FLAT),
     }
 

@@ -31,6 +31,7 @@ import hornbeam as hb
 from hornbeam import _dtypes
 from hornbeam.core import tree
 from hornbeam.core.names import to_snake_case
+from hornbeam.core.state import state
 from hornbeam.core.symbolic import infer
 
 WHEEL = Path(os.environ["KERAS_WHEEL"])
@@ -76,6 +77,19 @@ class _NameScope:
     def __exit__(self, *_: Any) -> None: ...
 
 
+class _AutocastScope:
+    """What a layer's call sets while it runs."""
+
+    def __init__(self, dtype: str | None) -> None:
+        self.dtype = dtype
+
+    def __enter__(self) -> None:
+        self.outer, state.autocast = state.autocast, self.dtype
+
+    def __exit__(self, *_: Any) -> None:
+        state.autocast = self.outer
+
+
 class _Called:
     """A function in a layer's place."""
 
@@ -100,6 +114,7 @@ PRIVATE: dict[str, Any] = {
     "get_keras_mask": lambda x: getattr(x, "_keras_mask", None),
     "set_keras_mask": _set_mask,
     "name_scope": _NameScope,
+    "AutocastScope": _AutocastScope,
     "is_traceback_filtering_enabled": lambda: False,
     "enable_traceback_filtering": lambda: None,
     "disable_traceback_filtering": lambda: None,

@@ -320,7 +320,9 @@ class Rescaling(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The rescaled input, as floats."""
-        return ops.add(ops.multiply(ops.cast(inputs, self.compute_dtype), self.scale), self.offset)
+        x = ops.cast(inputs, self.compute_dtype)
+        scale, offset = (to_tensor(v, x.dtype) if np.ndim(v) else v for v in (self.scale, self.offset))
+        return ops.add(ops.multiply(x, scale), offset)
 
 
 class ActivityRegularization(Layer):
