@@ -15,8 +15,8 @@ from hornbeam.training.steps import Step
 sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from workloads import make  # noqa: E402
 
-# the most launches of a training step, and its bytes over the least: each value written once and read once
-MOST = {"tiny": (25, 1.5), "mlp": (39, 1.3), "lstm": (164, 1.3), "transformer": (134, 1.45), "resnet20": (313, 1.45)}
+# the most launches of a training step, and the most MB that they read and write
+MOST = {"tiny": (25, 0.28), "mlp": (36, 30), "lstm": (163, 109), "transformer": (128, 236), "resnet20": (294, 770)}
 
 
 def step_of(name):
@@ -31,9 +31,9 @@ def step_of(name):
 def test_a_step_launches_and_moves_little_and_never_waits(name):
     executable, arrays = step_of(name)
     stats = executable.stats([a.shape for a in arrays])
-    launches, ratio = MOST[name]
+    launches, megabytes = MOST[name]
     assert stats["launches"] <= launches
-    assert stats["moved_bytes"] <= ratio * stats["least_bytes"]
+    assert stats["least_bytes"] <= stats["moved_bytes"] <= 1e6 * megabytes
     assert stats["waits"] == 0
 
 
