@@ -262,6 +262,42 @@ def test_other_precisions_train(dtype):
     assert losses["gpu"][-1] < losses["gpu"][0]
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_dtype_policies_train(policy):
+    """Products in 16 bits, weights and their updates in 32; float16 scales its loss, and skips a step that overflows."""
+    got = {}
+    for device in ("cpu", "gpu"):
+        hb.utils.set_random_seed(3)
+        hb.config.set_dtype_policy(policy)
+        try:
+            model = hb.Sequential(
+                [
+                    hb.Input((8, 8, 2)),
+                    layers.Conv2D(4, 3, use_bias=False),
+                    layers.BatchNormalization(),
+                    layers.Activation("relu"),
+                    layers.Flatten(),
+                    layers.Dense(16, activation="gelu"),
+                    layers.Dense(3, dtype="float32"),
+                ]
+            )
+        finally:
+            hb.config.set_dtype_policy("float32")
+        loss = hb.losses.SparseCategoricalCrossentropy(from_logits=True)
+        optimizer = hb.optimizers.SGD(0.05, momentum=0.9)
+        if policy == "mixed_float16":
+            optimizer = hb.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0**18)
+        model.compile(optimizer, loss, device=device)
+        x, y = data()
+        history = model.fit(x, y, batch_size=14, epochs=3, verbose=0, shuffle=False).history["loss"]
+        assert all(w.dtype == "float32" for w in model.weights)
+        scale = float(optimizer.dynamic_scale.numpy()) if policy == "mixed_float16" else None
+        got[device] = (history, scale)
+    np.testing.assert_allclose(got["gpu"][0], got["cpu"][0], rtol=0.03)
+    assert got["gpu"][1] == got["cpu"][1]
+    assert got["gpu"][0][-1] < got["gpu"][0][0]
+
+
 def test_threads_predict_at_once():
     model, _ = trained("gpu", epochs=1)
     x, _ = data()
