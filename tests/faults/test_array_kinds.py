@@ -96,10 +96,11 @@ def test_fault_20_complex_numbers(name):
         for call in (
             lambda d=dtype: ops.cast(X, d),
             lambda d=dtype: hb.Input((3,), dtype=d),
-            lambda d=dtype: L.Dense(2, dtype=d),
         ):
             with pytest.raises(TypeError, match="`dtype` must be one of"):
                 call()
+        with pytest.raises(ValueError, match=f"Cannot convert '{dtype}' to a dtype policy"):
+            L.Dense(2, dtype=dtype)
 
 
 def layouts(x):

@@ -6,7 +6,7 @@
 
 namespace hornbeam::cuda {
 namespace {
-constexpr int64_t kAlignment = 256;
+constexpr int64_t kAlignment = 64;
 constexpr int64_t kThreadsPerMultiprocessor = 2048;
 }  // namespace
 

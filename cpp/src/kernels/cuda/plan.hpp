@@ -117,7 +117,7 @@ struct Checked {
 
 struct KernelPlan {
   std::vector<Step> steps;  // one after another
-  int64_t workspace = 0;    // bytes, aligned to 256
+  int64_t workspace = 0;    // bytes, aligned to 64
   Checked checked{};
   std::vector<int> alias_inputs;  // inputs read at exactly the places written: outputs may take over their memory
 };
@@ -128,7 +128,7 @@ class Planner {
   explicit Planner(const KernelRequest& request) : request_(request) {}
   Address in(size_t i) const { return {int(i), 0}; }
   Address out(size_t i = 0) const { return {int(request_.inputs.size() + i), 0}; }
-  /// Asks for workspace and gives its address, a multiple of 256.
+  /// Asks for workspace and gives its address, a multiple of 64.
   Address work(int64_t bytes);
 
   /// `header`: of device/, which has the kernel.

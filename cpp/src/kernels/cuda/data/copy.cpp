@@ -13,7 +13,8 @@ struct Source {
   int64_t offset;
   size_t word;
 
-  Source(const Shape& space, const View& view, size_t size) : offset(view.offset), word(size) {
+  /// `whole`: elements of what it is read from.
+  Source(const Shape& space, const View& view, size_t size, int64_t whole) : offset(view.offset), word(size) {
     for (size_t i = 0; i < space.size(); ++i) {
       if (space[i] == 1) continue;
       if (!sizes.empty() && strides.back() == view.strides[i] * space[i])
@@ -22,16 +23,16 @@ struct Source {
         sizes.push_back(space[i]), strides.push_back(view.strides[i]);
     }
     if (sizes.empty()) sizes = strides = {1};
-    if (strides.back() == 1) widen();
+    if (strides.back() == 1) widen(whole);
   }
   bool contiguous() const { return sizes.size() == 1 && strides[0] == 1; }
 
  private:
-  // Takes words of several elements, if all that is contiguous is made of them. With more than one axis x is, too: so
-  // they are aligned also where x follows others of its size in memory, as the steps of a scan do.
-  void widen() {
+  // Takes words of several elements, if all that is contiguous is made of them, and x as a whole: so they are aligned
+  // also where x follows others of its size in memory, as the steps of a scan do.
+  void widen(int64_t whole) {
     const int64_t size = int64_t(word), last = strides.back();
-    int64_t places = offset | sizes.back();
+    int64_t places = offset | sizes.back() | whole;
     for (size_t i = 0; i + 1 < strides.size(); ++i) places |= strides[i];
     word = word_bytes({places * size});
     const int64_t k = int64_t(word) / size;
@@ -73,7 +74,7 @@ KernelPlan plan_view(const KernelRequest& r, const View& view) {
   const Shape& y = r.outputs[0].shape;
   check_rank(y, r.op.name);
   Planner p(r);
-  const Source s(y, view, dtype_size(r.inputs[0].dtype));
+  const Source s(y, view, dtype_size(r.inputs[0].dtype), r.inputs[0].size());
   const int64_t n = shape_product(s.sizes);
   const Address x = p.in(0) + s.offset * int64_t(s.word);
   if (s.contiguous())

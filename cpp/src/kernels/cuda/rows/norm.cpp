@@ -49,7 +49,7 @@ KernelPlan plan_batch_norm(const KernelRequest& r) {
   p.launch(kBatch, "batch_norm_scale" + of_type, join.grid(), join.threads,
            {means, squares, p.in(1), p.in(2), mean, variance, scale, m.rows, chunks.length, m.epsilon, join.dims()});
   const End end = then.end();
-  p.aliases(end.aliases);
+  if (m.rows > 1) p.aliases(end.aliases);  // of one row the statistics have as many bytes, and come first
   if (m.rows > 0) launch_apply(p, m, "batch_norm_apply", {p.in(0), scale}, end);
   return p.done();
 }
