@@ -15,7 +15,7 @@ bool takes(DType d, bool gpu) { return d == DType::f32 || (gpu && (d == DType::f
 bool takes_epilogue(const Graph& g, const Node& n, bool gpu) {
   return takes(n.outputs[0].dtype, gpu) && !n.attrs.has("program") && room(g, n, gpu) != EpilogueRoom::none;
 }
-// The group's results lie as the product does; there are several only where the updates of weights are.
+// The group's results lie as the product does; not every kernel has room for several.
 bool fits(const Graph& g, const Node& product, const Node& group, bool gpu) {
   for (const ValueType& t : group.outputs)
     if ((!takes(t.dtype, gpu) && !(gpu && t.dtype == DType::boolean)) || t.shape != product.outputs[0].shape)

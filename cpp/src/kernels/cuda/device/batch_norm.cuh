@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(kShareThreads)
     const Place p = shares.place(block);
     if (!p.inside) continue;
     const Pack<Wide<T>, kEach> a = scale[p.inner], b = scale[shares.inner + p.inner];
-#pragma unroll 4
+#pragma unroll 2
     for (i64 i = p.begin + p.lane; i < p.end; i += shares.ty) {
       const i64 at = shares.element(p, i) * kEach;
       const P e = P::load(x + at, aligned);
