@@ -195,8 +195,9 @@ nvrtcResult compile(_nvrtcProgram& program, const Options& options, const fs::pa
   const char* compiler = std::getenv("HB_FAKE_CUDA_CXX");
   const fs::path library = folder / "fake_module.so", log = folder / "fake_log.txt";
   std::vector<std::string> command = {compiler && *compiler ? compiler : "g++"};
-  for (const char* word : {"-std=c++17", "-O1", "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-strict-aliasing",
-                           "-fwrapv", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-nodefaultlibs"}) {
+  for (const char* word : {"-std=c++17", "-O1", "-fPIC", "-shared", "-w", "-fsanitize=alignment",
+                           "-fsanitize-undefined-trap-on-error", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv",
+                           "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-nodefaultlibs"}) {
     command.push_back(word);
   }
   command.insert(command.end(), options.defines.begin(), options.defines.end());
