@@ -1,7 +1,7 @@
 // The elementwise ops, by the names of schema/elementwise.def: what printed kernels call. Comparisons give 0 or 1 of the
 // operands' type.
 #pragma once
-#include "core.cuh"
+#include "pack.cuh"
 
 template <class T>
 struct IsFloat {
@@ -220,8 +220,17 @@ __device__ __forceinline__ D convert(S v) {
   return Convert<D, Wide<S>>::from(widen(v));
 }
 
-template <class D, class S>
+/// A thread converts V elements together. y may be x.
+template <class D, class S, int V>
 __global__ void cast_elements(Run run, const S* x, D* y, i64 n) {
   if (run.halted()) return;
-  for (i64 i = first_index(); i < n; i += index_stride()) y[i] = convert<D>(x[i]);
+  const i64 packs = n / V;
+  for (i64 at = first_index(); at < packs; at += index_stride()) {
+    const auto from = Pack<S, V>::load(x + at * V);
+    Pack<D, V> to;
+#pragma unroll
+    for (int k = 0; k < V; ++k) to.v[k] = convert<D>(from.v[k]);
+    to.store(y + at * V);
+  }
+  for (i64 i = packs * V + first_index(); i < n; i += index_stride()) y[i] = convert<D>(x[i]);
 }

@@ -1,4 +1,6 @@
 // Elementwise ops and fused groups of them.
+#include <algorithm>
+
 #include "base/check.hpp"
 #include "hornbeam/op.hpp"
 #include "kernels/cuda/elementwise/group.hpp"
@@ -6,7 +8,7 @@
 namespace hornbeam::cuda {
 namespace {
 constexpr int kThreads = 256;
-constexpr int kUnroll = 4;  // elements that a thread has under way
+constexpr int64_t kAccess = 16;  // bytes that a thread reads or writes at a time
 
 KernelPlan plan_group(const KernelRequest& r, Group g) {
   Planner p(r);
@@ -21,8 +23,10 @@ KernelPlan plan_cast(const KernelRequest& r) {
   Planner p(r);
   const TensorSpec &x = r.inputs[0], &y = r.outputs[0];
   if (dtype_size(x.dtype) == dtype_size(y.dtype)) p.aliases({0});
-  p.launch("elementwise.cuh", concat_text("cast_elements<", type_name(y.dtype), ", ", type_name(x.dtype), ">"),
-           {p.blocks(x.size(), kThreads, kUnroll)}, kThreads, {p.in(0), p.out(), x.size()});
+  const int64_t pack = std::min<int64_t>(kAccess / int64_t(std::max(dtype_size(x.dtype), dtype_size(y.dtype))), 8);
+  p.launch("elementwise.cuh",
+           concat_text("cast_elements<", type_name(y.dtype), ", ", type_name(x.dtype), ", ", pack, ">"),
+           {p.blocks(x.size(), kThreads, pack)}, kThreads, {p.in(0), p.out(), x.size()});
   return p.done();
 }
 }  // namespace

@@ -1,5 +1,6 @@
 #include "kernels/cuda/elementwise/group.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 #include "base/check.hpp"
@@ -7,7 +8,7 @@
 
 namespace hornbeam::cuda {
 namespace {
-constexpr int kUnroll = 4;  // elements that a thread has under way
+constexpr size_t kAccess = 16;  // bytes that a thread reads and writes at a time
 
 // A cast to float16 or bfloat16: the number stays a float in its register.
 bool rounds(const EwInstr& in) {
@@ -44,8 +45,9 @@ class Printer {
       s_ << "    if (q" << j << ") made" << j << ".store(q" << j << " + i);\n";
     s_ << "  }\n";
     if (alone)
-      s_ << "  __device__ __forceinline__ void run(i64 first, i64 stride) const {\n#pragma unroll " << kUnroll
-         << "\n    for (i64 at = first; at < n; at += stride) apply<1>(at);\n  }\n";
+      s_ << "  __device__ __forceinline__ void run(i64 first, i64 stride) const {\n    const i64 packs = n / " << pack()
+         << ";\n    for (i64 at = first; at < packs; at += stride) apply<" << pack() << ">(at * " << pack()
+         << ");\n    for (i64 at = packs * " << pack() << " + first; at < n; at += stride) apply<1>(at);\n  }\n";
     s_ << "};\n";
     return s_.str();
   }
@@ -70,6 +72,13 @@ class Printer {
     return out;
   }
   int64_t total() const { return axes_.total; }
+  /// Elements that a thread takes together: as many as fill an access of the widest.
+  int64_t pack() const {
+    size_t widest = 1;
+    for (const auto* operands : {&g_.inputs, &g_.outputs})
+      for (const Operand& o : *operands) widest = std::max(widest, dtype_size(o.spec.dtype));
+    return int64_t(std::min<size_t>(kAccess / widest, 8));
+  }
 
  private:
   static Axes axes_of(const Group& g) {
@@ -167,7 +176,7 @@ Group::Group(const Attrs& attrs) : type("float") {
 
 void launch_group(Planner& p, const Group& group) {
   Printer printer(group);
-  p.launch_group(printer.text(true), printer.total(), kUnroll, printer.params(true));
+  p.launch_group(printer.text(true), printer.total(), printer.pack(), printer.params(true));
 }
 
 std::vector<int> group_aliases(const Group& group) { return Printer(group).aliases(); }
