@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need into a virtual environment and runs every test: pytest, Keras' own tests, doctests, lint, types,
-# and the C++ tests under sanitizers. Usage: tests/run.sh [full]   (full adds ThreadSanitizer, the wheel in an
-# environment of its own, two minutes of fuzzing, more random graphs, and the tests cross-compiled for ARM under emulation)
+# the C++ tests under sanitizers, and the GPU's on a device that runs on the CPU. Usage: tests/run.sh [full]   (full adds ThreadSanitizer, the wheel in an
+# environment of its own, two minutes of fuzzing, more random graphs, the tests cross-compiled for ARM under emulation, and what
+# needs NVIDIA's libraries)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${VIRTUAL_ENV:-$PWD/.venv}
@@ -60,6 +61,10 @@ arm() {  # the portable kernels as NEON code, under emulation
   ctest --test-dir build/arm --output-on-failure -j 2
 }
 if [ "${1:-}" = full ]; then
+  step pip install -q nvidia-cublas nvidia-cudnn-cu13 nvidia-cuda-runtime nvidia-cuda-nvcc nvidia-cuda-cccl
+  step on_gpu "$fake:$fake/libraries" python -m pytest tests/cuda/test_libraries.py
+  step python tests/cuda_headers/run.py "$(python -c 'import nvidia; print(nvidia.__path__[0])')"/*/include
+  step on_gpu "$fake:$fake/libraries" env HB_BENCH_BUILD=none HB_BENCH_FRAMEWORKS=hornbeam bench/gpu.sh --toy
   step cpp tsan thread
   fresh=$(mktemp -d)
   step python -m venv "$fresh"

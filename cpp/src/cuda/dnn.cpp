@@ -47,7 +47,7 @@ Dnn::~Dnn() {
 }
 
 void* Dnn::handle() const {
-  if (!handle_) check(create(&handle_), "start");
+  if (!handle_ && !failed_ && create(&handle_) != kSuccess) failed_ = true, handle_ = nullptr;
   return handle_;
 }
 
@@ -89,8 +89,8 @@ bool DnnConvolution::choose(size_t most_workspace) {
   const auto held = dnn_.lock();
   DnnAlgorithm found[kMostAlgorithms];
   int count = 0;
-  if (dnn_.algorithms[role_](dnn_.handle(), *a_, *b_, convolution_, *out_, kMostAlgorithms, &count, found) !=
-      Dnn::kSuccess)
+  if (!dnn_.handle() || dnn_.algorithms[role_](dnn_.handle(), *a_, *b_, convolution_, *out_, kMostAlgorithms, &count,
+                                               found) != Dnn::kSuccess)
     return false;
   for (int i = 0; i < count; ++i) {
     const DnnAlgorithm& f = found[i];

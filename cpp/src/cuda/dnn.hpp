@@ -31,7 +31,7 @@ struct Dnn {
   ~Dnn();
   /// The lock that must be held while the handle is used.
   std::unique_lock<std::mutex> lock() const { return std::unique_lock<std::mutex>(mutex_); }
-  /// Made when first asked for; hold the lock.
+  /// Made when first asked for, null where the library does not work on the device; hold the lock.
   void* handle() const;
   /// Throws Error when `status` is not success.
   void check(int status, const char* what) const;
@@ -64,6 +64,7 @@ struct Dnn {
  private:
   mutable std::mutex mutex_;
   mutable void* handle_ = nullptr;
+  mutable bool failed_ = false;
 };
 
 /// `symbol` finds a function of the opened library by its name, or gives null. Throws Error for one that is missing.
