@@ -409,3 +409,28 @@ def test_profile_trains_as_often_as_it_says():
         v.assign(np.zeros(2, "float32"))
         _core.Executable(trace.graph, device=device).profile([np.ones(2, "float32")], 3)
         assert v.numpy().tolist() == [3, 3]
+
+
+def test_ctrl_c_ends_a_loop_in_the_core_between_steps():
+    """The loop was told to go on for hours; the run that a signal's handler ends was not begun, others are whole."""
+    code = """
+import signal, numpy as np, hornbeam as hb
+from hornbeam import _core
+from hornbeam.training.steps import Step
+model = hb.Sequential([hb.Input((3,)), hb.layers.Dense(2)])
+model.compile("sgd", "mse", device="gpu")
+x, y = np.ones((1 << 20, 3), "float32"), np.ones((1 << 20, 2), "float32")
+loop = _core.BatchLoop(Step(model, "train").program((x[:1], y[:1])).executable, [x, y], 1)
+loop.run(0, 2, 1e9)
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+try:
+    loop.run(2, 1 << 20, 1e9)
+    print("ended by itself")
+except KeyboardInterrupt:
+    done, ended = int(model.optimizer.iterations.numpy()), loop.at
+    loop.run(0, 2, 1e9)
+    print(2 < done < 1 << 20, done == ended, int(model.optimizer.iterations.numpy()) == done + 2)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
+    assert run.stdout.strip() == "True True True", (run.stdout, run.stderr)

@@ -167,8 +167,6 @@ std::vector<Kernel> Device::kernels(const std::vector<Source>& sources, const In
       d.check(d.cuModuleLoadData(&module, code[i].code.data()), "cuModuleLoadData");
       Kernel k;
       d.check(d.cuModuleGetFunction(&k.function, module, code[i].symbol.c_str()), "cuModuleGetFunction");
-      d.check(d.cuFuncGetAttribute(&k.registers, FunctionAttribute::registers, k.function), "cuFuncGetAttribute");
-      d.check(d.cuFuncGetAttribute(&k.spilled_bytes, FunctionAttribute::local_bytes, k.function), "cuFuncGetAttribute");
       loaded_[{missing[i]->text, missing[i]->kernel}] = k;
     }
   } catch (...) {

@@ -27,7 +27,6 @@ std::vector<DeviceInfo> list_devices();
 /// A kernel that is loaded.
 struct Kernel {
   Function function = nullptr;
-  int registers = 0, spilled_bytes = 0;  // of a thread
 };
 
 /// One device, opened when it is first asked for and open until the process ends. Its runs follow one another on one

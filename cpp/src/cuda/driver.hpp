@@ -9,7 +9,7 @@
 namespace hornbeam::cuda {
 
 using Result = int;
-constexpr Result kSuccess = 0, kOutOfMemory = 2, kNotReady = 600;
+constexpr Result kSuccess = 0, kOutOfMemory = 2;
 using DevicePtr = unsigned long long;
 using Context = struct ContextTag*;
 using Stream = struct StreamTag*;
@@ -26,7 +26,7 @@ enum class DeviceAttribute : int {
   minor = 76,
   shared_bytes_opt_in = 97,
 };
-enum class FunctionAttribute : int { local_bytes = 3, registers = 4, most_shared_bytes = 8 };
+enum class FunctionAttribute : int { most_shared_bytes = 8 };
 
 // name, parameters
 #define HB_CUDA_DRIVER(F)                                                                                     \
@@ -61,7 +61,6 @@ enum class FunctionAttribute : int { local_bytes = 3, registers = 4, most_shared
   F(cuEventElapsedTime, (float*, Event, Event))                                                               \
   F(cuModuleLoadData, (Module*, const void*))                                                                 \
   F(cuModuleGetFunction, (Function*, Module, const char*))                                                    \
-  F(cuFuncGetAttribute, (int*, FunctionAttribute, Function))                                                  \
   F(cuFuncSetAttribute, (Function, FunctionAttribute, int))                                                   \
   F(cuLaunchKernel,                                                                                           \
     (Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Stream, void**, void**)) \

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/check.hpp"
 #include "runtime/cuda/plan.hpp"
 
 namespace hornbeam::cuda {
+using Clock = std::chrono::steady_clock;
 
 /// What one run at a time, or two, work in beside the device's shared memory.
 struct CudaPlan::Memory final : RunMemory {
@@ -18,6 +20,7 @@ struct CudaPlan::Memory final : RunMemory {
   Scratch scratch;
   std::vector<std::shared_ptr<DeviceVariable>> variables;
   int runs = 0;
+  Clock::time_point asks_next{};  // whether to go on
   Memory(Device& on, const Program& p) : scratch(p), device_(on) {}
   /// Nothing on the device works with it when it goes.
   ~Memory() override {

@@ -12,6 +12,7 @@ constexpr uint64_t kFine = ~uint64_t(0);  // the status word of a run that has n
 constexpr int kRowBits = 40;              // of the status word; the rest is the item that failed
 constexpr int kThreadLocal = 1;           // capture: other threads may do as they like meanwhile
 constexpr unsigned kDisableTiming = 2;    // of events
+constexpr auto kBetweenQuestions = std::chrono::milliseconds(50);  // to the application, whether to go on
 }  // namespace
 
 template <class Work>
@@ -135,6 +136,10 @@ void CudaPlan::mark_written(Memory& m) const {
 
 void CudaPlan::start(RunMemory& memory, const RunIo& io) {
   Memory& m = static_cast<Memory&>(memory);
+  if (const auto now = Clock::now(); now >= m.asks_next) {  // between runs: none that was begun is left unfinished
+    throw_if_interrupted();
+    m.asks_next = now + kBetweenQuestions;
+  }
   const Using use(device_);
   if (!m.busy()) m.next = 0;  // a second slot is for runs that overlap
   Slot& slot = m.slots[m.next];
