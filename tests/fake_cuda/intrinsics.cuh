@@ -35,56 +35,6 @@ inline unsigned short float_to_bf16(float x) {
 
 namespace fake {
 
-struct Fragments {
-  float* d;
-  const unsigned *a, *b;
-};
-
-// mma.sync.m16n8k16.row.col: where PTX lays the elements of A (16 x 16), B (16 x 8) and D (16 x 8) among the lanes.
-template <float to_float(unsigned short)>
-void combine_mma(void* const lanes[32]) {
-  const auto half_of = [](unsigned pair, int which) {
-    return to_float(static_cast<unsigned short>(pair >> 16 * which));
-  };
-  float a[16][16], b[16][8];
-  for (int lane = 0; lane < 32; ++lane) {
-    if (!lanes[lane]) continue;
-    const Fragments& mine = *static_cast<const Fragments*>(lanes[lane]);
-    const int group = lane / 4, two = lane % 4 * 2;
-    for (int i = 0; i < 2; ++i) {
-      for (int reg = 0; reg < 4; ++reg) a[group + reg % 2 * 8][two + reg / 2 * 8 + i] = half_of(mine.a[reg], i);
-      for (int reg = 0; reg < 2; ++reg) b[two + reg * 8 + i][group] = half_of(mine.b[reg], i);
-    }
-  }
-  for (int lane = 0; lane < 32; ++lane) {
-    if (!lanes[lane]) continue;
-    float* d = static_cast<const Fragments*>(lanes[lane])->d;
-    for (int i = 0; i < 4; ++i) {
-      const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-      double sum = d[i];
-      for (int k = 0; k < 16; ++k) sum += static_cast<double>(a[row][k]) * b[k][column];
-      d[i] = static_cast<float>(sum);
-    }
-  }
-}
-
-template <float to_float(unsigned short)>
-void mma(const char* operation, float d[4], const unsigned a[4], const unsigned b[2], const char* file, int line) {
-  Fragments mine{d, a, b};
-  state.runtime->collective({operation, file, line}, 0xFFFFFFFFu, &mine, combine_mma<to_float>);
-}
-
-}  // namespace fake
-
-inline void mma_16x8x16_bf16(float d[4], const unsigned a[4], const unsigned b[2], FAKE_PLACE) {
-  fake::mma<bf16_to_float>("mma_16x8x16_bf16", d, a, b, file, line);
-}
-inline void mma_16x8x16_f16(float d[4], const unsigned a[4], const unsigned b[2], FAKE_PLACE) {
-  fake::mma<half_to_float>("mma_16x8x16_f16", d, a, b, file, line);
-}
-
-namespace fake {
-
 struct FloatFragments {
   float* d;
   const float *a, *b;

@@ -163,36 +163,6 @@ TEST_F(FakeDevice, TrapsFailTheLaunchAndANewContextWorks) {
   EXPECT_EQ(download<long long>(x, 1)[0], 11);
 }
 
-TEST_F(FakeDevice, MultipliesFragments) {
-  const CUfunction product = kernel(R"(
-    #include "intrinsics.cuh"
-    __global__ void product(const float* a, const float* b, float* d) {  // (16 x 16) times (16 x 8)
-      const int group = threadIdx.x / 4, two = threadIdx.x % 4 * 2;
-      const auto pair = [](float low, float high) {
-        return static_cast<unsigned>(float_to_bf16(low)) | static_cast<unsigned>(float_to_bf16(high)) << 16;
-      };
-      unsigned fa[4], fb[2];
-      for (int i = 0; i < 4; ++i) {
-        const float* at = a + (group + i % 2 * 8) * 16 + two + i / 2 * 8;
-        fa[i] = pair(at[0], at[1]);
-      }
-      for (int i = 0; i < 2; ++i) fb[i] = pair(b[(two + i * 8) * 8 + group], b[(two + i * 8 + 1) * 8 + group]);
-      float fd[4] = {1, 1, 1, 1};
-      mma_16x8x16_bf16(fd, fa, fb);
-      for (int i = 0; i < 4; ++i) d[(group + i / 2 * 8) * 8 + two + i % 2] = fd[i];
-    })",
-                                    "product");
-  std::vector<float> a(256), b(128), expected(128, 1.0f);
-  for (int i = 0; i < 256; ++i) a[i] = static_cast<float>(i % 7 - 3);
-  for (int i = 0; i < 128; ++i) b[i] = static_cast<float>(i % 5 - 2);
-  for (int i = 0; i < 128; ++i) {
-    for (int k = 0; k < 16; ++k) expected[i] += a[i / 8 * 16 + k] * b[k * 8 + i % 8];
-  }
-  const CUdeviceptr d = allocate(128 * 4);
-  CHECK_CUDA(launch(product, {1, 32}, upload(a), upload(b), d));
-  EXPECT_EQ(download<float>(d, 128), expected);
-}
-
 TEST_F(FakeDevice, RoundsToShortFloats) {
   const CUfunction round_trip = kernel(R"(
     #include "intrinsics.cuh"

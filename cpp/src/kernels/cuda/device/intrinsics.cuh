@@ -30,49 +30,17 @@ __device__ __forceinline__ unsigned short float_to_bf16(float f) {
   return b;
 }
 
-/// d += a b for a warp: a is 16x16 by rows, b 16x8 by columns, d 16x8, held as PTX lays out mma.m16n8k16.
-__device__ __forceinline__ void mma_16x8x16_bf16(float d[4], const unsigned a[4], const unsigned b[2]) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
-__device__ __forceinline__ void mma_16x8x16_f16(float d[4], const unsigned a[4], const unsigned b[2]) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
-
-/// float32 with 10 bits after the point, as tensor cores multiply it: to the nearest, ties away from zero. A device
-/// older than 8.0 has none, and keeps all.
+/// float32 with 10 bits after the point, as tensor cores multiply it: to the nearest, ties away from zero.
 __device__ __forceinline__ float round_to_tf32(float x) {
-#if __CUDA_ARCH__ >= 800
   unsigned bits;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
   return __uint_as_float(bits & 0xffffe000u);
-#else
-  return x;
-#endif
 }
 /// d += a b for a warp: a is 16x8 by rows, b 8x8 by columns, d 16x8, held as PTX lays out mma.m16n8k8. The factors are
-/// rounded ones; a device older than 8.0 multiplies them slowly.
-#if __CUDA_ARCH__ >= 800
+/// rounded ones.
 __device__ __forceinline__ void mma_16x8x8_tf32(float d[4], const float a[4], const float b[2]) {
   asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])), "r"(__float_as_uint(a[3])),
         "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
 }
-#else
-__device__ __noinline__ void mma_16x8x8_tf32(float d[4], const float a[4], const float b[2]) {
-  const int lane = threadIdx.x % 32, row = lane / 4 * 4, column = lane % 4 * 8;
-  for (int k = 0; k < 8; ++k) {
-    const float upper = __shfl_sync(0xffffffffu, a[k / 4 * 2], row + k % 4);
-    const float lower = __shfl_sync(0xffffffffu, a[k / 4 * 2 + 1], row + k % 4);
-    for (int i = 0; i < 2; ++i) {
-      const float factor = __shfl_sync(0xffffffffu, b[k / 4], column + i * 4 + k % 4);
-      d[i] += upper * factor;
-      d[i + 2] += lower * factor;
-    }
-  }
-}
-#endif
