@@ -15,13 +15,17 @@ from hornbeam.core.custom_objects import CustomObjectScope, get_registered_name,
 _FUNCTION_MODULES = tuple(
     f"hornbeam.{m}" for m in ("activations", "ops", "losses", "metrics", "initializers", "regularizers", "constraints")
 )
+# Packages whose names the package around them shows as its own.
+_SHOWN_ABOVE = ("hornbeam.layers.augmentation", "hornbeam.layers.preprocessing")
 _classes: dict[tuple[str, str], Any] = {}  # by public module and name
 _by_name: dict[str, Any] = {}  # the last of each name, for configs that say no module, as the first versions wrote them
 
 
 def public_module(obj: Any) -> str:
-    """Where users find a class or function of this package: "hornbeam.layers" for one of ``hornbeam.layers.core``."""
-    return str(obj.__module__).rpartition(".")[0]
+    """Where users find a class or function of this package: "hornbeam.layers" for one of ``hornbeam.layers.core``, and of
+    ``hornbeam.layers.preprocessing.lookup``."""
+    package = str(obj.__module__).rpartition(".")[0]
+    return package.rpartition(".")[0] if package in _SHOWN_ABOVE else package
 
 
 def register_builtin(cls: Any) -> Any:

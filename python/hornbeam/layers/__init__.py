@@ -3,6 +3,7 @@
 from hornbeam.layers import (
     activation,
     attention,
+    augmentation,
     convolution,
     core,
     depthwise_convolution,
@@ -14,6 +15,7 @@ from hornbeam.layers import (
     noise,
     normalization,
     pooling,
+    preprocessing,
     recurrent,
     recurrent_cells,
     reshaping,
@@ -25,6 +27,7 @@ from hornbeam.layers import (
 )
 from hornbeam.layers.activation import *  # noqa: F403
 from hornbeam.layers.attention import *  # noqa: F403
+from hornbeam.layers.augmentation import *  # noqa: F403
 from hornbeam.layers.convolution import *  # noqa: F403
 from hornbeam.layers.core import *  # noqa: F403
 from hornbeam.layers.depthwise_convolution import *  # noqa: F403
@@ -36,6 +39,7 @@ from hornbeam.layers.merging import *  # noqa: F403
 from hornbeam.layers.noise import *  # noqa: F403
 from hornbeam.layers.normalization import *  # noqa: F403
 from hornbeam.layers.pooling import *  # noqa: F403
+from hornbeam.layers.preprocessing import *  # noqa: F403
 from hornbeam.layers.recurrent import *  # noqa: F403
 from hornbeam.layers.recurrent_cells import *  # noqa: F403
 from hornbeam.layers.reshaping import *  # noqa: F403
@@ -47,6 +51,7 @@ from hornbeam.layers.wrappers import *  # noqa: F403
 
 __all__ = [*activation.__all__]
 __all__ += attention.__all__
+__all__ += augmentation.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += depthwise_convolution.__all__
@@ -58,6 +63,7 @@ __all__ += merging.__all__
 __all__ += noise.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
+__all__ += preprocessing.__all__
 __all__ += recurrent.__all__
 __all__ += recurrent_cells.__all__
 __all__ += reshaping.__all__
