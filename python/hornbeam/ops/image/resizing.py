@@ -11,7 +11,7 @@ from hornbeam import config
 from hornbeam.core import validation as _check
 from hornbeam.core.allowance import claim
 from hornbeam.core.operators import ops as _ops
-from hornbeam.core.tensor import dims_of, is_float, is_tensor, promote, to_tensor, variable_value
+from hornbeam.core.tensor import dims_of, emit1, is_float, is_tensor, promote, to_tensor, variable_value
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import _smaller, reshape, shape_product, swapaxes
 from hornbeam.ops.elementwise import to_float
@@ -155,7 +155,12 @@ def _gathered(x: Any, axis: int, first: Any, ahead: Sequence[int]) -> list[Any]:
     first = to_tensor(first, "float32" if isinstance(n, int) and n <= 2**24 else "int64")
     ids = flat_ids(outer, [n], [reshape(first, [1, -1])])
     dims[axis] = dims_of(first)[0]
-    return [reshape(p, dims) for p in picked(reshape(x, [outer * n, inner]), ids, ahead)]
+    table = reshape(x, [outer * n, inner])
+    if axis == 1:  # few numbers of long rows: these are not copied to have others counted from the second one on
+        parts = [emit1("gather", [table, m.add(ids, to_tensor(k, ids.dtype))]) for k in ahead]
+    else:
+        parts = picked(table, ids, ahead)
+    return [reshape(p, dims) for p in parts]
 
 
 def _along(v: Any, axis: int, like: Any) -> Any:
