@@ -39,6 +39,8 @@ def sampled(x: Any, places: Callable[[Any], list[Any]], linear: bool, fill_mode:
     """
     fill_value = fill_value if is_tensor(fill_value) else _check.number("fill_value", fill_value)
     dtype, sizes = x.dtype, dims_of(x)[1:-1]
+    if any(isinstance(n, int) and n == 0 for n in sizes):
+        raise ValueError(f"there must be elements to sample. Received: sizes of {tuple(sizes)}")
     x = _extended(x, fill_mode, fill_value)
     batch, *inside, channels = dims_of(x)
     table = reshape(x, [shape_product([batch, *inside]), channels])

@@ -259,25 +259,22 @@ def map_coordinates(
         [1.0, 3.5]
     """
     x = to_tensor(inputs)
+    if x.ndim == 0:
+        raise ValueError("`inputs` must have at least one axis. Received: a number")
     listed = isinstance(coordinates, (list, tuple))
-    where_to = coordinates_of(*coordinates) if listed else coordinates_of(coordinates)
-    if listed:
-        rank, axes = len(where_to), where_to[0].ndim + 1 if where_to else 0
-    else:
-        rank, axes = where_to[0].shape[0] if where_to[0].ndim else None, where_to[0].ndim
-    if rank != x.ndim:
+    given = coordinates if listed else to_tensor(coordinates)
+    count = len(given) if listed else given.shape[0] if given.ndim else 0
+    if count not in (x.ndim, None):
         raise ValueError(
             "First dim of `coordinates` must be the same as the rank of `inputs`. Received inputs with shape: "
-            f"{tuple(x.shape)} and coordinate leading dim of {rank}"
+            f"{tuple(x.shape)} and coordinate leading dim of {count}"
         )
-    if axes < 2:
-        raise ValueError(f"Invalid coordinates rank: expected at least rank 2. Received: a rank of {axes}")
+    places = coordinates_of(*(given if listed else unstack(given, x.ndim)))
+    if places[0].ndim == 0:
+        raise ValueError("Invalid coordinates rank: expected at least rank 2. Received: a rank of 1")
     mode = _check.choice("fill_mode", fill_mode, FILL_MODES)
     if _check.integer("order", order) not in (0, 1):
         raise ValueError(f"Invalid value for argument `order`. Expected one of [0, 1]. Received: order={order}")
-    places = where_to if listed else unstack(where_to[0])
-    if x.ndim == 0 or 0 in x.shape:
-        raise ValueError(f"`inputs` must have elements. Received: inputs.shape={tuple(x.shape)}")
-    places = _repeated([expand_dims(p, 0) for p in places])
-    y = sampled(expand_dims(x, (0, x.ndim + 1)), places, order == 1, mode, fill_value)
+    at = _repeated([expand_dims(p, 0) for p in places])
+    y = sampled(expand_dims(x, (0, x.ndim + 1)), at, order == 1, mode, fill_value)
     return reshape(y, dims_of(y)[1:-1])
