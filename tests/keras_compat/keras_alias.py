@@ -38,7 +38,7 @@ WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
 PUBLIC = (
     "layers ops losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
-    "models activations config dtype_policies mixed_precision"
+    "models activations config dtype_policies mixed_precision utils.bounding_boxes"
 ).split()
 COMPARED_WITH = ("keras.src.backend.common.dtypes", "keras.src.backend.common.backend_utils")
 WHEEL_OWN = ("keras.src.testing", *COMPARED_WITH)
@@ -245,6 +245,7 @@ class Private(types.ModuleType):
         if name.islower() and _in_wheel(inside):
             return importlib.import_module(inside)
         near = [".".join(parts[:2]), *parts[:1], *(["random"] if "random" in parts else ["ops"])]
+        near = ["utils.bounding_boxes", *near] if "bounding_boxes" in parts else near
         for space in [*(SPACES[p] for p in near if p in SPACES), hb, *SPACES.values()]:
             if hasattr(space, name):
                 return getattr(space, name)

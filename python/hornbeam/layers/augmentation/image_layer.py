@@ -61,7 +61,9 @@ class BaseImagePreprocessingLayer(Layer):
         if self._USE_BASE_FACTOR:
             self._set_factor(0.0 if factor is None else factor)
         elif factor is not None:
-            raise ValueError(f"Layer {type(self).__name__} does not take a `factor` argument. Received: factor={factor}")
+            raise ValueError(
+                f"Layer {type(self).__name__} does not take a `factor` argument. Received: factor={factor}"
+            )
 
     def _set_factor(self, factor: Any) -> None:
         """Keeps ``factor`` as a range: a number stands for what lies within its distance from 0."""
