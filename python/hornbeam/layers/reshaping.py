@@ -266,7 +266,8 @@ class UpSampling2D(Layer):
             return ops.repeat(ops.repeat(inputs, self.size[0], axis=1), self.size[1], axis=2)
         if None in inputs.shape[1:3]:
             raise ValueError(f"layer {self.name!r} needs images of known size. Received: input shape={inputs.shape}")
-        return ops.resize(inputs, (inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]), "bilinear")
+        size = inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]
+        return ops.image.resize(inputs, size, "bilinear", data_format="channels_last")
 
 
 class UpSampling3D(Layer):
