@@ -10,7 +10,7 @@ from hornbeam._boxes.changes import affine_transform, clip_to_image_size
 from hornbeam._boxes.formats import as_size, convert_format, joined, sides
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import number
-from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
+from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, as_pair, images_of
 
 __all__ = ["RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
 
@@ -194,7 +194,7 @@ class RandomZoom(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
-        self.height_factor, self.width_factor = height_factor, width_factor
+        self.height_factor, self.width_factor = as_pair(height_factor), as_pair(width_factor)
         self.height_lower, self.height_upper = _bounds("height_factor", height_factor, -1.0, 1.0, closed=False)
         if width_factor is not None:
             self.width_lower, self.width_upper = _bounds("width_factor", width_factor, -1.0, 1.0, closed=False)
@@ -257,7 +257,7 @@ class RandomTranslation(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
-        self.height_factor, self.width_factor = height_factor, width_factor
+        self.height_factor, self.width_factor = as_pair(height_factor), as_pair(width_factor)
         self.height_lower, self.height_upper = _bounds("height_factor", height_factor, -1.0, 1.0)
         self.width_lower, self.width_upper = _bounds("width_factor", width_factor, -1.0, 1.0)
 

@@ -13,7 +13,7 @@ from hornbeam.core.validation import choice
 from hornbeam.layers.layer import Layer
 from hornbeam.random import SeedGenerator
 
-__all__ = ["BaseImagePreprocessingLayer", "images_of"]
+__all__ = ["BaseImagePreprocessingLayer", "as_pair", "images_of"]
 
 
 class BaseImagePreprocessingLayer(Layer):
@@ -217,6 +217,11 @@ class BaseImagePreprocessingLayer(Layer):
             return images
         unit = (ops.cast(images, dtype) - low) / (high - low)
         return unit * (new_high - new_low) + new_low
+
+
+def as_pair(value: Any) -> Any:
+    """A list as a tuple, so that a layer from a config is like the one that the config is of; all else as it is."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def images_of(data: Any) -> Any:

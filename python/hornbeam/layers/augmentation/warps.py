@@ -11,7 +11,7 @@ from hornbeam._boxes.perspective import homography
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import number
 from hornbeam.layers.augmentation.affine import one_of
-from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
+from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, as_pair, images_of
 from hornbeam.ops.image.layouts import Layout
 from hornbeam.ops.image.sampling import FILL_MODES, sampled
 
@@ -159,7 +159,7 @@ class RandomElasticTransform(_Warp):
         super().__init__(factor, interpolation, fill_value, seed, data_format=data_format, **kwargs)
         self.scale = self._range("scale", scale)
         self.fill_mode = one_of("fill_mode", fill_mode, FILL_MODES)
-        self.value_range = value_range
+        self.value_range = as_pair(value_range)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """For each sample "apply_transform", for all the "distortion_factor", and the "noise" that the ways are made of."""
