@@ -6,11 +6,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam import config, ops
+from hornbeam import ops
+from hornbeam._boxes.formats import SUPPORTED_FORMATS
 from hornbeam.core.tensor import dims_of
 from hornbeam.core.tree import map_structure
 from hornbeam.core.validation import choice
 from hornbeam.layers.layer import Layer
+from hornbeam.ops.image.layouts import data_format_of
 from hornbeam.random import SeedGenerator
 
 __all__ = ["BaseImagePreprocessingLayer", "as_pair", "images_of"]
@@ -53,10 +55,10 @@ class BaseImagePreprocessingLayer(Layer):
         self, factor: Any = None, bounding_box_format: str | None = None, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        if bounding_box_format is not None:
+            choice("bounding_box_format", bounding_box_format, SUPPORTED_FORMATS)
         self.bounding_box_format = bounding_box_format
-        self.data_format = choice(
-            "data_format", data_format or config.image_data_format(), ("channels_last", "channels_first")
-        )
+        self.data_format = data_format_of(data_format)
         last = self.data_format == "channels_last"
         self.height_axis, self.width_axis, self.channel_axis = (-3, -2, -1) if last else (-2, -1, -3)
         if self._USE_BASE_FACTOR:
