@@ -38,7 +38,7 @@ WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
 PUBLIC = (
     "layers ops ops.image losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
-    "models activations config dtype_policies mixed_precision"
+    "models activations config dtype_policies mixed_precision utils.bounding_boxes"
 ).split()
 COMPARED_WITH = ("keras.src.backend.common.dtypes", "keras.src.backend.common.backend_utils")
 WHEEL_OWN = ("keras.src.testing", *COMPARED_WITH)
@@ -136,6 +136,7 @@ PRIVATE: dict[str, Any] = {
     "keras_export": lambda *_, **__: lambda exported: exported,
     "standardize_data_format": lambda data_format: data_format or hb.config.image_data_format(),
     "ALLOWED_DTYPES": set(_dtypes.NAMES),
+    "convert_tf_tensor": hb.ops.convert_to_tensor,
 }
 
 
@@ -252,6 +253,7 @@ class Private(types.ModuleType):
         if name.islower() and _in_wheel(inside):
             return importlib.import_module(inside)
         near = [".".join(parts[:2]), *parts[:1], *(["random"] if "random" in parts else ["ops"])]
+        near = ["utils.bounding_boxes", *near] if "bounding_boxes" in parts else near
         for space in [*(SPACES[p] for p in near if p in SPACES), hb, *SPACES.values()]:
             if hasattr(space, name):
                 return getattr(space, name)
@@ -315,6 +317,7 @@ hb.config.set_image_data_format = _set_data_format
 
 # Private members of Keras that tests read, under the names that they have there.
 hb.Layer._flatten_layers = _flatten_layers  # type: ignore[attr-defined]
+hb.layers.augmentation.image_layer.BaseImagePreprocessingLayer.backend = hb.backend  # type: ignore[attr-defined]
 hb.Metric._dtype = property(lambda self: self.dtype)  # type: ignore[attr-defined]
 hb.Optimizer._clip_gradients = lambda self, grads: self._clip(list(grads))  # type: ignore[attr-defined]
 
