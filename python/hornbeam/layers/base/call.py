@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any
 
@@ -80,6 +81,8 @@ class Called(Buildable):
         training = kwargs.get("training")
         if training is None:
             training = outer
+        if training is None:  # outside of any training loop some layers work as in training, as they say themselves
+            training = _own_default(type(self))
         if "training" in accepts or "*" in accepts:
             if "training" in accepts:
                 kwargs["training"] = bool(training) if training is not None else False
@@ -168,3 +171,10 @@ def call_parameters(cls: Any) -> set[str]:
         parameters = inspect.signature(cls.call).parameters.values()
         _signatures[cls] = {"*" if p.kind is p.VAR_KEYWORD else p.name for p in parameters}
     return _signatures[cls]
+
+
+@functools.cache
+def _own_default(cls: Any) -> bool | None:
+    """The training flag of a call that nobody gave one: True where ``call`` has that as its default."""
+    parameter = inspect.signature(cls.call).parameters.get("training")
+    return True if parameter is not None and parameter.default is True else None
