@@ -11,7 +11,7 @@ FACES = (
     *("hornbeam.dtype_policies", "hornbeam.mixed_precision"),
     *("hornbeam.initializers", "hornbeam.layers", "hornbeam.losses", "hornbeam.metrics", "hornbeam.models"),
     *("hornbeam.ops", "hornbeam.optimizers", "hornbeam.optimizers.schedules", "hornbeam.random"),
-    *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils"),
+    *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils", "hornbeam.utils.bounding_boxes"),
 )
 
 

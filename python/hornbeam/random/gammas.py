@@ -64,6 +64,11 @@ def beta(shape: Sequence[Any], alpha: Any, beta: Any, dtype: Any = None, seed: A
     return to_tensor(activations.sigmoid(m.subtract(x, y)), name)
 
 
+def dirichlet(size: int, alpha: float, seed: Any = None) -> Any:
+    """``size`` numbers in [0, 1] whose sum is 1, of the symmetric Dirichlet distribution with this parameter."""
+    return activations.softmax(log_gamma((size,), alpha, "float32", _seed(seed)))
+
+
 def log_gamma(shape: Sequence[Any], alpha: Any, dtype: str, state: Any, stream: int = 0) -> Any:
     """Logarithms of gamma-distributed numbers, from four streams of the seed ``state``.
 

@@ -1,4 +1,4 @@
-"""Utilities: seeds, labels, splits, plots."""
+"""Utilities: seeds, labels, splits, boxes, plots."""
 
 from hornbeam.core.custom_objects import (
     CustomObjectScope,
@@ -11,6 +11,7 @@ from hornbeam.core.custom_objects import (
 from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
 from hornbeam.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.data.dataset import PyDataset, Sequence
+from hornbeam.utils import bounding_boxes
 from hornbeam.utils.arrays import normalize, pad_sequences, split_dataset, to_categorical
 from hornbeam.utils.plotting import model_to_dot, plot_model
 from hornbeam.utils.session import clear_session, set_random_seed
@@ -19,6 +20,7 @@ __all__ = [
     "CustomObjectScope",
     "PyDataset",
     "Sequence",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -13,7 +13,7 @@ from hornbeam.core.validation import choice
 from hornbeam.layers.layer import Layer
 from hornbeam.random import SeedGenerator
 
-__all__ = ["BaseImagePreprocessingLayer"]
+__all__ = ["BaseImagePreprocessingLayer", "images_of"]
 
 
 class BaseImagePreprocessingLayer(Layer):
@@ -45,8 +45,9 @@ class BaseImagePreprocessingLayer(Layer):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not (cls._USE_BASE_FACTOR or "factor" in inspect.signature(cls.__init__).parameters):
-            cls._not_attributes = ("factor", *cls._not_attributes)
+        takes_factor = cls._USE_BASE_FACTOR or "factor" in inspect.signature(cls.__init__).parameters
+        others = tuple(name for name in cls._not_attributes if name != "factor")
+        cls._not_attributes = others if takes_factor else ("factor", *others)
 
     def __init__(
         self, factor: Any = None, bounding_box_format: str | None = None, data_format: str | None = None, **kwargs: Any
@@ -61,7 +62,9 @@ class BaseImagePreprocessingLayer(Layer):
         if self._USE_BASE_FACTOR:
             self._set_factor(0.0 if factor is None else factor)
         elif factor is not None:
-            raise ValueError(f"Layer {type(self).__name__} does not take a `factor` argument. Received: factor={factor}")
+            raise ValueError(
+                f"Layer {type(self).__name__} does not take a `factor` argument. Received: factor={factor}"
+            )
 
     def _set_factor(self, factor: Any) -> None:
         """Keeps ``factor`` as a range: a number stands for what lies within its distance from 0."""
@@ -86,9 +89,9 @@ class BaseImagePreprocessingLayer(Layer):
         self.seed = seed
         self.generator = SeedGenerator(seed)
 
-    def _get_seed_generator(self, backend: Any = None) -> SeedGenerator:
-        """The stream that the layer draws from."""
-        return self.generator
+    def _seed_or_own(self, seed: Any) -> Any:
+        """Where to draw from: ``seed``, or for None the layer's own stream."""
+        return self.generator if seed is None else seed
 
     # ---- what a subclass defines ----
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
@@ -151,7 +154,7 @@ class BaseImagePreprocessingLayer(Layer):
             ValueError: for images that have neither 3 nor 4 axes, and for boxes without ``bounding_box_format``.
         """
         transformation = self.get_random_transformation(data, training=training)
-        batched = self._is_batched(_images_of(data))
+        batched = self._is_batched(images_of(data))
 
         def apply(transform: Callable[..., Any], x: Any) -> Any:
             change = transform if batched else lambda x, *how: _as_batch(transform, x, *how)
@@ -201,7 +204,7 @@ class BaseImagePreprocessingLayer(Layer):
     # ---- what subclasses share ----
     def _sizes(self, data: Any) -> tuple[Any, Any, Any]:
         """Samples (1 for one alone), rows and columns of the images: ints, or expressions where they are not known."""
-        dims = dims_of(_images_of(data))
+        dims = dims_of(images_of(data))
         return dims[0] if len(dims) == 4 else 1, dims[self.height_axis], dims[self.width_axis]
 
     def _transform_value_range(
@@ -216,7 +219,8 @@ class BaseImagePreprocessingLayer(Layer):
         return unit * (new_high - new_low) + new_low
 
 
-def _images_of(data: Any) -> Any:
+def images_of(data: Any) -> Any:
+    """The images of what a layer is given."""
     return data["images"] if isinstance(data, dict) else data
 
 
