@@ -25,6 +25,7 @@ REFUSED = {
     "not negative": [-0.1, -3, *NOT_NUMBERS],
     "number": NOT_NUMBERS,
     "number or array": [x for x in NOT_NUMBERS if not isinstance(x, (list, np.ndarray))],
+    "count or 0": [-1, -3, 2**63, None, *NOT_INTS],
     "count or -1": [0, -3, 2**63, None, *NOT_INTS],
     "padding": ["sam", "", None, 1, ("valid",)],
     "data_format": ["channels_first", "channels", 1, True],
@@ -48,7 +49,12 @@ KINDS = {
     "height": "count",
     "width": "count",
     "input_length": "count",
+    "bins": "count",
+    "num_chains": "count",
+    "num_ops": "count or 0",
+    "chain_depth": "count or 0",
     "kernel_size": "sizes",
+    "tile_grid_size": "sizes",
     "pool_size": "sizes",
     "size": "sizes",
     "strides": "strides",
@@ -76,6 +82,7 @@ KINDS = {
     "alpha": "number",
     "mask_value": "number",
     "offset": "number",
+    "clip_limit": "number",
     "seed": "seed",
     "padding": "padding",
     "data_format": "data_format",
@@ -97,11 +104,17 @@ EXCEPT = {  # arguments of one name that mean something else in one class; None:
     ("Bidirectional", "weights"): None,
     ("Lambda", "output_shape"): None,
 }
+for _name in cases.CASES:  # layers of images take both layouts
+    if hasattr(cases.class_of(_name), "transform_images"):
+        EXCEPT[_name, "data_format"] = "choice"
 FREE = {  # flags, functions, objects and text, each with a check of its own elsewhere
     *("activation", "recurrent_activation", "use_bias", "unit_forget_bias", "reset_after", "center", "scale"),
     *("synchronized", "use_scale", "normalize", "keepdims", "mask_zero", "weights", "function", "mask", "arguments"),
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "cell"),
     *("layer", "backward_layer", "equation", "bias_axes"),
+    # ranges: tests/python/test_colour_layers.py
+    *("factor", "value_range", "bounding_box_format", "brightness_factor", "contrast_factor", "saturation_factor"),
+    *("hue_factor", "addition_factor", "threshold_factor", "sigma", "layers", "all_ops"),
     # what Keras has and this has not: refused but for the default (tests/python/test_arguments_shown.py)
     *("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "use_cudnn", "use_gate"),
     *("flash_attention", "sliding_window", "renorm", "renorm_clipping", "renorm_momentum", "lora_rank", "lora_alpha"),

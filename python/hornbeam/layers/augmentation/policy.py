@@ -7,7 +7,7 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam.core.tree import map_structure
-from hornbeam.core.validation import fraction
+from hornbeam.core.validation import choice, fraction
 from hornbeam.layers.augmentation.affine import RandomRotation, RandomShear, RandomTranslation
 from hornbeam.layers.augmentation.brightness import RandomBrightness, RandomContrast
 from hornbeam.layers.augmentation.color_layer import ColorLayer, value_range_of
@@ -30,7 +30,7 @@ class PolicyLayer(ColorLayer):
         self.value_range = value_range_of(value_range)
         self._set_factor(factor)
         self.factor = fraction("factor", self.factor[0]), fraction("factor", self.factor[1])
-        self.interpolation = interpolation
+        self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
         self._set_seed(seed)
 
     def _make_parts(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import ops, random
+from hornbeam.core.validation import int_tuple
 from hornbeam.layers.augmentation.color_layer import ColorLayer, value_range_of
 from hornbeam.ops import image
 
@@ -108,12 +109,8 @@ class RandomGaussianBlur(ColorLayer):
         return self._clipped(ops.where(ops.reshape(chosen, (-1, 1, 1, 1)), blurred, images))
 
 
-def _odd_sizes(value: Any) -> tuple[int, int]:
-    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-    if len(pair) != 2:
-        raise ValueError(
-            f"The `kernel_size` argument should be a number (or a list of two numbers) Received: kernel_size={value}"
-        )
-    if not all(isinstance(v, int) and v > 0 and v % 2 == 1 for v in pair):
+def _odd_sizes(value: Any) -> tuple[int, ...]:
+    sizes = int_tuple("kernel_size", value, 2)
+    if any(n % 2 == 0 for n in sizes):
         raise ValueError(f"`kernel_size` must be an odd number. Received: kernel_size={value}")
-    return pair
+    return sizes
