@@ -104,9 +104,6 @@ def cases(K):
             out[f"RandomGaussianBlur {kind} {sigma}"] = lambda kind=kind, blur=blur: L.RandomGaussianBlur(
                 kernel_size=(3, 5)
             ).transform_images(tensor(IMAGES[kind][0]), given(blur))
-    out["RandomErasing of one colour"] = lambda: L.RandomErasing((1.0, 1.0), (1.0, 1.0), [1.0, 300.0, 7.0])(
-        BYTES, training=True
-    )
     out["RandomPosterization of equal factors"] = lambda: L.RandomPosterization((3, 3))(BYTES, training=True)
     out["RandomInvert always"] = lambda: L.RandomInvert((1.0, 1.0), value_range=(0, 200))(BYTES, training=True)
     out["RandomSaturation call"] = lambda: L.RandomSaturation((0.7, 0.7))(IMAGES["float"][0], training=True)
