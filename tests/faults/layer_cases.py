@@ -71,7 +71,14 @@ for _rank, _shape in ((1, (8, 3)), (2, (8, 8, 3))):
     case(f"SpatialDropout{_rank}D", _shape, rate=0.5)
 
 for _name in (
-    *("RandomBrightness", "RandomContrast", "RandomSaturation", "RandomHue", "RandomSharpness", "RandomColorDegeneration"),
+    *(
+        "RandomBrightness",
+        "RandomContrast",
+        "RandomSaturation",
+        "RandomHue",
+        "RandomSharpness",
+        "RandomColorDegeneration",
+    ),
     *("RandomGrayscale", "RandomInvert", "RandomErasing", "RandomGaussianBlur", "CutMix", "RandAugment", "AugMix"),
 ):
     case(_name, (8, 8, 3), factor=0.5)
@@ -95,7 +102,9 @@ def class_of(name):
 
 
 def make(name, **changes):
-    kwargs = {k: v() if callable(v) and k in ("layer", "layers", "cell", "function") else v for k, v in CASES[name][0].items()}
+    kwargs = {
+        k: v() if callable(v) and k in ("layer", "layers", "cell", "function") else v for k, v in CASES[name][0].items()
+    }
     return getattr(L, name)(**{**kwargs, **changes})
 
 

@@ -68,16 +68,16 @@ def cases(K):
             if kind in without:
                 continue
 
-            def call(cls=getattr(L, name), arguments=arguments, images=images, ends=ends, drawn=drawn):
+            def call(name=name, arguments=arguments, images=images, ends=ends, drawn=drawn):
                 transformation = given(first(drawn(ends[1] - ends[0]), len(images)))
-                return cls(*arguments, value_range=ends).transform_images(tensor(images), transformation)
+                return getattr(L, name)(*arguments, value_range=ends).transform_images(tensor(images), transformation)
 
             out[f"{name} {kind}"] = call
         if name != "AutoContrast":  # Keras' contrast of channels_first is that of each column
 
-            def first_axis(cls=getattr(L, name), arguments=arguments, drawn=drawn):
+            def first_axis(name=name, arguments=arguments, drawn=drawn):
                 images = np.moveaxis(IMAGES["float"][0], -1, 1)
-                layer = cls(*arguments, data_format="channels_first")
+                layer = getattr(L, name)(*arguments, data_format="channels_first")
                 return layer.transform_images(tensor(images), given(drawn(255)))
 
             out[f"{name} channels_first"] = first_axis
@@ -138,6 +138,33 @@ def cases(K):
         out[name] = lambda grid=grid, limit=limit: L.ContrastLimitedAdaptiveHistogramEqualization(
             clip_limit=limit, tile_grid_size=grid
         )(DARK)
+    def chosen(method, x, *indices):
+        """RandAugment of strength 0, which makes changes of what is still one: nothing of it is left to chance."""
+        layer = L.RandAugment(num_ops=len(indices), factor=0.0)
+        transformation = layer.get_random_transformation(tensor(IMAGES["float"][0]))
+        transformation["layer_idxes"] = tensor(np.array(indices, "int32"))
+        return getattr(layer, method)(tensor(x), transformation)
+
+    for indices in ((7, 9, 6), (8, 10)):  # posterization, contrast, sharpness; solarization, equalization
+        out[f"RandAugment {indices}"] = lambda i=indices: chosen("transform_images", IMAGES["float"][0], *i)
+    out["RandAugment masks"] = lambda: chosen("transform_segmentation_masks", MASKS, 7, 1)
+
+    def chains(method, x):
+        layer = L.AugMix(factor=0.0)
+        links = [["solarization", "auto_contrast"], ["random_posterization", "random_sharpness"], []]
+        images = tensor(IMAGES["float"][0])
+        transformation = {
+            "chain_mixing_weights": tensor(flat(0.2, 0.5, 0.3)),
+            "weight_sample": tensor(np.float32(0.4)),
+            "chain_transforms": [
+                [{"layer_name": n, "transformation": getattr(layer, n).get_random_transformation(images)} for n in names]
+                for names in links
+            ],
+        }
+        return getattr(layer, method)(tensor(x), transformation)
+
+    out["AugMix"] = lambda: chains("transform_images", IMAGES["float"][0])
+    out["AugMix masks"] = lambda: chains("transform_segmentation_masks", MASKS)
     out["Pipeline"] = lambda: L.Pipeline(
         [L.AutoContrast(), L.RandomBrightness((0.1, 0.1)), L.RandomColorDegeneration((0.5, 0.5))]
     )(IMAGES["float"][0], training=True)

@@ -313,6 +313,8 @@ def _flatten_layers(self: Any, include_self: bool = True, recursive: bool = True
     return layers if include_self else layers[1:]
 
 
+hb.ops.numpy = hb.ops  # type: ignore[attr-defined]  # as some tests call functions of arrays
+
 # Private members of Keras that tests read, under the names that they have there.
 hb.Layer._flatten_layers = _flatten_layers  # type: ignore[attr-defined]
 hb.Metric._dtype = property(lambda self: self.dtype)  # type: ignore[attr-defined]

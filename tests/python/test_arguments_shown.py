@@ -162,6 +162,7 @@ OTHER = {
     **dict.fromkeys(("sparse", "ragged", "flash_attention", "use_cudnn"), True),
     "bounding_box_format": "xywh",
     "factor": (0.125, 0.25),
+    "ReduceLROnPlateau.factor": 0.25,
     "RandomPosterization.factor": (2, 4),
     "RandomGrayscale.factor": 0.25,
     "value_range": (0, 1),

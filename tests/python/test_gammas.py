@@ -71,4 +71,6 @@ def test_in_a_program():
     entry = hb.Input((5,))
     model = hb.Model(entry, Draws()(entry))
     x = np.zeros((3, 5), "float32")
-    np.testing.assert_allclose(model.predict(x, verbose=0), random.beta((3, 5), 0.4, 0.6, seed=random.SeedGenerator(6)), rtol=1e-5)
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), random.beta((3, 5), 0.4, 0.6, seed=random.SeedGenerator(6)), rtol=1e-5
+    )

@@ -89,7 +89,10 @@ class AugMix(PolicyLayer):
         for i, chain in enumerate(transformation["chain_transforms"]):
             changed = x
             for link in chain:
-                changed = self._applied(method, link["layer_idx"], link["transforms"], changed)
+                if "layer_name" in link:  # as Keras names what it chose
+                    changed = self._apply(method, link["layer_name"], link["transformation"], changed)
+                else:
+                    changed = self._applied(method, link["layer_idx"], link["transforms"], changed)
             total = total + changed * weights[i]
         return kept * x + (1 - kept) * total
 

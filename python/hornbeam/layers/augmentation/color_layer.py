@@ -99,7 +99,5 @@ def value_range_of(value: Any) -> tuple[float, float]:
     """
     good = isinstance(value, (tuple, list)) and len(value) == 2
     if not good or not all(isinstance(v, numbers.Real) for v in value) or not abs(value[1] - value[0]) > 0:
-        raise ValueError(
-            f"The `value_range` argument should be a list of two numbers. Received: value_range={value!r}"
-        )
+        raise ValueError(f"The `value_range` argument should be a list of two numbers. Received: value_range={value!r}")
     return min(value), max(value)

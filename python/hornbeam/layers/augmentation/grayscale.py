@@ -25,9 +25,7 @@ class RandomGrayscale(ColorLayer):
         bounding_box_format: as for every layer of images.
     """
 
-    def __init__(
-        self, factor: float = 0.5, data_format: str | None = None, seed: Any = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, factor: float = 0.5, data_format: str | None = None, seed: Any = None, **kwargs: Any) -> None:
         super().__init__(data_format=data_format, **kwargs)
         self.factor: Any = fraction("factor", factor)
         self._set_seed(seed)

@@ -96,8 +96,10 @@ class RandomErasing(_Patches):
 
 def _filling(value: Any) -> Any:
     listed = isinstance(value, (tuple, list))
-    if value is None or all(isinstance(v, numbers.Real) for v in (value if listed else [value])) and (
-        not listed or len(value) == 3
+    if (
+        value is None
+        or all(isinstance(v, numbers.Real) for v in (value if listed else [value]))
+        and (not listed or len(value) == 3)
     ):
         return value
     raise ValueError(
