@@ -8,6 +8,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import layers as L
+from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer
 
 NAN, INF = float("nan"), float("inf")
 NOT_INTS = [2.5, np.float32(2), True, np.True_, "3", NAN, INF, [2.5], ["3"], np.array(2.5), 1j]
@@ -29,12 +30,14 @@ REFUSED = {
     "count or -1": [0, -3, 2**63, None, *NOT_INTS],
     "padding": ["sam", "", None, 1, ("valid",)],
     "data_format": ["channels_first", "channels", 1, True],
+    "layout": ["channels", 1, True],
     "choice": ["nothing of this name", 1],
     "only None": [0, 1, "x", True],
     "only False": [True, 1, "x"],
 }
 # Counts that may be left out, and what stands for that.
 OPTIONAL = {"strides", "value_dim", "output_padding", "noise_shape", "shared_axes", "max_value", "seed", "input_length"}
+OPTIONAL |= {"bounding_box_format"}
 KINDS = {
     "filters": "count",
     "units": "count",
@@ -53,6 +56,7 @@ KINDS = {
     "num_chains": "count",
     "num_ops": "count or 0",
     "chain_depth": "count or 0",
+    "max_number": "count",
     "kernel_size": "sizes",
     "tile_grid_size": "sizes",
     "pool_size": "sizes",
@@ -87,6 +91,8 @@ KINDS = {
     "padding": "padding",
     "data_format": "data_format",
     "interpolation": "choice",
+    "bounding_box_format": "choice",
+    "mode": "choice",
     "score_mode": "choice",
     "merge_mode": "choice",
     "attention_axes": "only None",
@@ -104,16 +110,15 @@ EXCEPT = {  # arguments of one name that mean something else in one class; None:
     ("Bidirectional", "weights"): None,
     ("Lambda", "output_shape"): None,
 }
-for _name in cases.CASES:  # layers of images take both layouts
-    if hasattr(cases.class_of(_name), "transform_images"):
-        EXCEPT[_name, "data_format"] = "choice"
 FREE = {  # flags, functions, objects and text, each with a check of its own elsewhere
     *("activation", "recurrent_activation", "use_bias", "unit_forget_bias", "reset_after", "center", "scale"),
     *("synchronized", "use_scale", "normalize", "keepdims", "mask_zero", "weights", "function", "mask", "arguments"),
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "cell"),
     *("layer", "backward_layer", "equation", "bias_axes"),
-    # ranges: tests/python/test_colour_layers.py
-    *("factor", "value_range", "bounding_box_format", "brightness_factor", "contrast_factor", "saturation_factor"),
+    # tests/python/test_augmentation.py
+    *("factor", "height_factor", "width_factor", "x_factor", "y_factor", "value_range"),
+    # tests/python/test_colour_layers.py
+    *("bounding_box_format", "brightness_factor", "contrast_factor", "saturation_factor"),
     *("hue_factor", "addition_factor", "threshold_factor", "sigma", "layers", "all_ops"),
     # what Keras has and this has not: refused but for the default (tests/python/test_arguments_shown.py)
     *("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "use_cudnn", "use_gate"),
@@ -133,6 +138,8 @@ FREE = {  # flags, functions, objects and text, each with a check of its own els
 def kind_of(name, parameter):
     if (name, parameter) in EXCEPT:
         return EXCEPT[name, parameter]
+    if parameter == "data_format" and issubclass(cases.class_of(name), BaseImagePreprocessingLayer):
+        return "layout"  # these take either
     return KINDS.get(parameter)
 
 

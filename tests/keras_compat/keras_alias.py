@@ -137,6 +137,7 @@ PRIVATE: dict[str, Any] = {
     "image_data_format": hb.config.image_data_format,
     "set_image_data_format": _set_data_format,
     "ALLOWED_DTYPES": set(_dtypes.NAMES),
+    "convert_tf_tensor": hb.ops.convert_to_tensor,
 }
 
 
@@ -317,6 +318,7 @@ hb.ops.numpy = hb.ops  # type: ignore[attr-defined]  # as some tests call functi
 
 # Private members of Keras that tests read, under the names that they have there.
 hb.Layer._flatten_layers = _flatten_layers  # type: ignore[attr-defined]
+hb.layers.augmentation.image_layer.BaseImagePreprocessingLayer.backend = hb.backend  # type: ignore[attr-defined]
 hb.Metric._dtype = property(lambda self: self.dtype)  # type: ignore[attr-defined]
 hb.Optimizer._clip_gradients = lambda self, grads: self._clip(list(grads))  # type: ignore[attr-defined]
 

@@ -9,8 +9,9 @@ from hornbeam import ops, random
 from hornbeam._boxes.changes import affine_transform, clip_to_image_size
 from hornbeam._boxes.formats import as_size, convert_format, joined, sides
 from hornbeam.core.tensor import dims_of, to_tensor
-from hornbeam.core.validation import number
-from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
+from hornbeam.core.validation import choice, number
+from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, as_pair, images_of
+from hornbeam.ops.image.sampling import INTERPOLATIONS
 
 __all__ = ["RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
 
@@ -23,8 +24,8 @@ class _Affine(BaseImagePreprocessingLayer):
     def __init__(self, fill_mode: str, interpolation: str, seed: Any, fill_value: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._set_seed(seed)
-        self.fill_mode = one_of("fill_mode", fill_mode, ("reflect", "wrap", "constant", "nearest"))
-        self.interpolation = one_of("interpolation", interpolation, ("nearest", "bilinear"))
+        self.fill_mode = choice("fill_mode", fill_mode, ("reflect", "wrap", "constant", "nearest"))
+        self.interpolation = choice("interpolation", interpolation, INTERPOLATIONS)
         self.fill_value = number("fill_value", fill_value)
 
     def _matrix(self, transformation: Any, height: Any, width: Any) -> Any:
@@ -64,13 +65,6 @@ class _Affine(BaseImagePreprocessingLayer):
         return convert_format(found, "xyxy", self.bounding_box_format, **size)
 
 
-def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """``value`` when it is one of ``allowed``; else the error that Keras raises for it."""
-    if value not in allowed:
-        raise NotImplementedError(f"Unknown `{name}` {value}. Expected of one {allowed}.")
-    return str(value)
-
-
 def _matrix_of(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Any:
     """``(batch, 8)`` of columns ``(batch, 1)`` and of numbers that all samples share."""
     zeros = ops.zeros_like(next(c for c in (a0, a1, a2) if not isinstance(c, float)))
@@ -81,11 +75,6 @@ def _matrix_of(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Any:
 def _columns(x: Any) -> list[Any]:
     """Two columns ``(batch, 1)`` of ``(batch, 2)``."""
     return list(ops.split(to_tensor(x, "float32"), 2, axis=1))
-
-
-def _for_boxes(column: Any, boxes: Any) -> Any:
-    """A column ``(batch, 1)`` so that it broadcasts with the sides of boxes."""
-    return ops.expand_dims(column, -1) if boxes.ndim == 3 else column
 
 
 def _bounds(name: str, factor: Any, low: float, high: float, closed: bool = True) -> tuple[float, float]:
@@ -194,7 +183,7 @@ class RandomZoom(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
-        self.height_factor, self.width_factor = height_factor, width_factor
+        self.height_factor, self.width_factor = as_pair(height_factor), as_pair(width_factor)
         self.height_lower, self.height_upper = _bounds("height_factor", height_factor, -1.0, 1.0, closed=False)
         if width_factor is not None:
             self.width_lower, self.width_upper = _bounds("width_factor", width_factor, -1.0, 1.0, closed=False)
@@ -223,7 +212,7 @@ class RandomZoom(_Affine):
         return _matrix_of(zoom_x, 0.0, left, 0.0, zoom_y, top)
 
     def _transform_boxes(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
-        zoom_x, left, zoom_y, top = (_for_boxes(c, boxes) for c in self._maps(transformation, height, width))
+        zoom_x, left, zoom_y, top = (ops.expand_dims(c, -1) for c in self._maps(transformation, height, width))
         x1, y1, x2, y2 = sides(boxes)
         return joined([(x1 - left) / zoom_x, (y1 - top) / zoom_y, (x2 - left) / zoom_x, (y2 - top) / zoom_y])
 
@@ -257,7 +246,7 @@ class RandomTranslation(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
-        self.height_factor, self.width_factor = height_factor, width_factor
+        self.height_factor, self.width_factor = as_pair(height_factor), as_pair(width_factor)
         self.height_lower, self.height_upper = _bounds("height_factor", height_factor, -1.0, 1.0)
         self.width_lower, self.width_upper = _bounds("width_factor", width_factor, -1.0, 1.0)
 
@@ -275,7 +264,8 @@ class RandomTranslation(_Affine):
         return _matrix_of(1.0, 0.0, -right, 0.0, 1.0, -down)
 
     def _transform_boxes(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
-        right, down = (_for_boxes(c, boxes) for c in _columns(transformation["translations"]))
+        moved = _columns(transformation["translations"])
+        right, down = (ops.expand_dims(c, -1) for c in moved) if boxes.ndim == 3 else moved
         x1, y1, x2, y2 = sides(boxes)
         return joined([x1 + right, y1 + down, x2 + right, y2 + down])
 

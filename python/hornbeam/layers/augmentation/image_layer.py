@@ -6,14 +6,16 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam import config, ops
+from hornbeam import ops
+from hornbeam._boxes.formats import SUPPORTED_FORMATS
 from hornbeam.core.tensor import dims_of
 from hornbeam.core.tree import map_structure
 from hornbeam.core.validation import choice
 from hornbeam.layers.layer import Layer
+from hornbeam.ops.image.layouts import data_format_of
 from hornbeam.random import SeedGenerator
 
-__all__ = ["BaseImagePreprocessingLayer", "images_of"]
+__all__ = ["BaseImagePreprocessingLayer", "as_pair", "images_of"]
 
 
 class BaseImagePreprocessingLayer(Layer):
@@ -53,10 +55,10 @@ class BaseImagePreprocessingLayer(Layer):
         self, factor: Any = None, bounding_box_format: str | None = None, data_format: str | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        if bounding_box_format is not None:
+            choice("bounding_box_format", bounding_box_format, SUPPORTED_FORMATS)
         self.bounding_box_format = bounding_box_format
-        self.data_format = choice(
-            "data_format", data_format or config.image_data_format(), ("channels_last", "channels_first")
-        )
+        self.data_format = data_format_of(data_format)
         last = self.data_format == "channels_last"
         self.height_axis, self.width_axis, self.channel_axis = (-3, -2, -1) if last else (-2, -1, -3)
         if self._USE_BASE_FACTOR:
@@ -217,6 +219,11 @@ class BaseImagePreprocessingLayer(Layer):
             return images
         unit = (ops.cast(images, dtype) - low) / (high - low)
         return unit * (new_high - new_low) + new_low
+
+
+def as_pair(value: Any) -> Any:
+    """A list as a tuple, so that a layer from a config is like the one that the config is of; all else as it is."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def images_of(data: Any) -> Any:

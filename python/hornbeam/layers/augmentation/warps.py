@@ -9,11 +9,10 @@ from hornbeam._boxes.changes import clip_to_image_size
 from hornbeam._boxes.formats import as_size, convert_format, joined, sides
 from hornbeam._boxes.perspective import homography
 from hornbeam.core.tensor import dims_of, to_tensor
-from hornbeam.core.validation import number
-from hornbeam.layers.augmentation.affine import one_of
-from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
+from hornbeam.core.validation import choice, number
+from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, as_pair, images_of
 from hornbeam.ops.image.layouts import Layout
-from hornbeam.ops.image.sampling import FILL_MODES, sampled
+from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, sampled
 
 __all__ = ["RandomElasticTransform", "RandomPerspective"]
 
@@ -28,7 +27,7 @@ class _Warp(BaseImagePreprocessingLayer):
         super().__init__(**kwargs)
         self._set_factor(factor)
         self._set_seed(seed)
-        self.interpolation = one_of("interpolation", interpolation, ("nearest", "bilinear"))
+        self.interpolation = choice("interpolation", interpolation, INTERPOLATIONS)
         self.fill_value = number("fill_value", fill_value)
 
     def _chosen(self, batch: Any, seed: Any) -> Any:
@@ -158,8 +157,8 @@ class RandomElasticTransform(_Warp):
     ) -> None:
         super().__init__(factor, interpolation, fill_value, seed, data_format=data_format, **kwargs)
         self.scale = self._range("scale", scale)
-        self.fill_mode = one_of("fill_mode", fill_mode, FILL_MODES)
-        self.value_range = value_range
+        self.fill_mode = choice("fill_mode", fill_mode, FILL_MODES)
+        self.value_range = as_pair(value_range)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """For each sample "apply_transform", for all the "distortion_factor", and the "noise" that the ways are made of."""
