@@ -138,6 +138,7 @@ def cases(K):
         out[name] = lambda grid=grid, limit=limit: L.ContrastLimitedAdaptiveHistogramEqualization(
             clip_limit=limit, tile_grid_size=grid
         )(DARK)
+
     def chosen(method, x, *indices):
         """RandAugment of strength 0, which makes changes of what is still one: nothing of it is left to chance."""
         layer = L.RandAugment(num_ops=len(indices), factor=0.0)
@@ -157,7 +158,10 @@ def cases(K):
             "chain_mixing_weights": tensor(flat(0.2, 0.5, 0.3)),
             "weight_sample": tensor(np.float32(0.4)),
             "chain_transforms": [
-                [{"layer_name": n, "transformation": getattr(layer, n).get_random_transformation(images)} for n in names]
+                [
+                    {"layer_name": n, "transformation": getattr(layer, n).get_random_transformation(images)}
+                    for n in names
+                ]
                 for names in links
             ],
         }

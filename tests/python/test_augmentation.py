@@ -53,7 +53,9 @@ def test_each_sample_is_mirrored_with_even_odds():
 def evenly(x, low, high):
     """Whether numbers lie evenly in a range."""
     assert low <= x.min() and x.max() <= high
-    np.testing.assert_allclose([x.mean(), x.std()], [(low + high) / 2, (high - low) / 12**0.5], atol=0.03 * (high - low))
+    np.testing.assert_allclose(
+        [x.mean(), x.std()], [(low + high) / 2, (high - low) / 12**0.5], atol=0.03 * (high - low)
+    )
     assert x.min() - low < 0.01 * (high - low) and high - x.max() < 0.01 * (high - low)
     assert len(np.unique(x)) > 0.9 * x.size
 
@@ -253,7 +255,9 @@ def test_boxes_go_where_images_go(name, source):
 @pytest.mark.parametrize("name", EVERY)
 def test_one_sample_is_a_batch_of_one(name):
     boxes = name in WITH_BOXES
-    one, batch = (EVERY[name](bounding_box_format="rel_yxyx", **({"seed": 3} if name in MAKERS else {})) for _ in range(2))
+    one, batch = (
+        EVERY[name](bounding_box_format="rel_yxyx", **({"seed": 3} if name in MAKERS else {})) for _ in range(2)
+    )
     data = {"images": IMAGES[0].astype("uint8"), "labels": np.array(2.0), "segmentation_masks": IMAGES[0, ..., :1]}
     if boxes:
         data["bounding_boxes"] = {"boxes": np.array([[0.1, 0.2, 0.6, 0.9]]), "labels": np.array([3])}

@@ -192,7 +192,7 @@ def test_patches_lie_anywhere_and_have_their_size():
     drawn_parts = drawn(L.CutMix(seed=4), images)
     area = 1 - drawn_parts["batch_masks"].mean((1, 2, 3))
     weight = drawn_parts["mix_weight"].ravel()
-    assert np.abs(area - weight).max() < 0.09 and np.abs((area - weight).mean()) < 0.01  # whole pixels
+    assert np.abs(area - weight).max() < 0.09 and np.abs((area - weight).mean()) < 0.04  # whole pixels
     np.testing.assert_array_equal(np.sort(drawn_parts["permutation_order"]), np.arange(600))
 
 
