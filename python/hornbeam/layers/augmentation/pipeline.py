@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
+from hornbeam.core.symbolic import infer
 from hornbeam.layers.base.call import call_parameters
+from hornbeam.layers.base.shapes import map_shape
 from hornbeam.layers.layer import Layer
 
 __all__ = ["Pipeline"]
@@ -40,6 +42,10 @@ class Pipeline(Layer):
     def layers(self) -> list[Layer]:
         """The layers, in the order in which they are called."""
         return list(self._pipeline_layers)
+
+    def _build_inside(self, input_shape: Any) -> str:
+        infer(self, (map_shape(input_shape),), {})
+        return ""
 
     def call(self, inputs: Any, training: bool = True, mask: Any = None) -> Any:
         """What the last layer returns.
