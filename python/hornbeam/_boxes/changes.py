@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from hornbeam import ops
@@ -158,48 +159,29 @@ def affine_transform(
         NotImplementedError: for other formats.
     """
     _only(bounding_box_format, "xyxy")
-    dtype = to_tensor(angle, "float32").dtype
-    given = ops.cast(boxes, dtype)
+    given = ops.cast(boxes, "float32")
     x1, y1, x2, y2 = sides(given if given.ndim == 3 else ops.expand_dims(given, 0))
-    columns = [ops.reshape(to_tensor(v, dtype), [-1, 1, 1]) for v in (angle, translate_x, translate_y, scale)]
-    shears = [ops.reshape(to_tensor(v, dtype), [-1, 1, 1]) for v in (shear_x, shear_y)]
-    (a0, a1, a2), (b0, b1, b2) = _inverse_affine(
-        *columns,
-        *shears,
-        as_size(height, dtype) - 1,
-        as_size(width, dtype) - 1,
-        0.5 if center_x is None else center_x,
-        0.5 if center_y is None else center_y,
-    )
+    numbers = (angle, translate_x, translate_y, scale, shear_x, shear_y)
+    maps = [ops.reshape(to_tensor(n, "float32"), [-1, 1, 1]) for n in numbers]
+    last = as_size(height, "float32") - 1, as_size(width, "float32") - 1
+    center = 0.5 if center_x is None else center_x, 0.5 if center_y is None else center_y
+    (a0, a1, a2), (b0, b1, b2) = _inverse_affine(maps, last, center)
+
     # A corner is one of two x and one of two y, and what they add to its place does not depend on the other.
-    low = [
-        _least(a0 * x1, a0 * x2) + _least(a1 * y1, a1 * y2) + a2,
-        _least(b0 * x1, b0 * x2) + _least(b1 * y1, b1 * y2) + b2,
-    ]
-    high = [
-        _most(a0 * x1, a0 * x2) + _most(a1 * y1, a1 * y2) + a2,
-        _most(b0 * x1, b0 * x2) + _most(b1 * y1, b1 * y2) + b2,
-    ]
-    found = joined([*low, *high])
+    def reach(pick: Callable[[Any, Any], Any]) -> list[Any]:
+        across = pick(a0 * x1, a0 * x2) + pick(a1 * y1, a1 * y2) + a2
+        return [across, pick(b0 * x1, b0 * x2) + pick(b1 * y1, b1 * y2) + b2]
+
+    found = joined([*reach(ops.minimum), *reach(ops.maximum)])
     return found if given.ndim == 3 else ops.squeeze(found, 0)
 
 
-_least, _most = ops.minimum, ops.maximum
-
-
 def _inverse_affine(
-    angle: Any,
-    translate_x: Any,
-    translate_y: Any,
-    scale: Any,
-    shear_x: Any,
-    shear_y: Any,
-    last_row: Any,
-    last_column: Any,
-    center_x: Any,
-    center_y: Any,
+    maps: list[Any], last: tuple[Any, Any], center: tuple[Any, Any]
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """Rows of the matrix that takes points of the image to where they come to lie."""
+    angle, translate_x, translate_y, scale, shear_x, shear_y = maps
+    (last_row, last_column), (center_x, center_y) = last, center
     turn, sx, sy = angle * -_RADIANS, shear_x * -_RADIANS, shear_y * -_RADIANS
     cx, cy = center_x * last_column, center_y * last_row
     moved_x, moved_y = cx - translate_x * last_column, cy - translate_y * last_row

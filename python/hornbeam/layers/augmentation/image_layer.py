@@ -41,6 +41,7 @@ class BaseImagePreprocessingLayer(Layer):
     _FACTOR_BOUNDS: tuple[float, float] = (-1, 1)
 
     factor: tuple[float, float]
+    bounding_box_format: Any  # text, or None
     interpolation: str
     seed: Any
     generator: SeedGenerator
@@ -159,8 +160,9 @@ class BaseImagePreprocessingLayer(Layer):
         batched = self._is_batched(images_of(data))
 
         def apply(transform: Callable[..., Any], x: Any) -> Any:
-            change = transform if batched else lambda x, *how: _as_batch(transform, x, *how)
-            return change(x, transformation, training)
+            if batched:
+                return transform(x, transformation, training)
+            return _as_batch(transform, x, transformation, training)
 
         if not isinstance(data, dict):
             return apply(self.transform_images, data)

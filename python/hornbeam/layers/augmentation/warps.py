@@ -7,12 +7,12 @@ from typing import Any
 from hornbeam import ops, random
 from hornbeam._boxes.changes import clip_to_image_size
 from hornbeam._boxes.formats import as_size, convert_format, joined, sides
-from hornbeam._boxes.perspective import homography
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import choice, number
-from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, as_pair, images_of
+from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
 from hornbeam.ops.image.layouts import Layout
 from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, sampled
+from hornbeam.ops.image.warping import _homography
 
 __all__ = ["RandomElasticTransform", "RandomPerspective"]
 
@@ -104,8 +104,8 @@ class RandomPerspective(_Warp):
         size = {"height": shape[self.height_axis], "width": shape[self.width_axis]}
         found = convert_format(bounding_boxes, self.bounding_box_format, "xyxy", **size)
         x1, y1, x2, y2 = sides(found["boxes"])
-        start, end = (ops.cast(transformation[name], "float32") for name in ("start_points", "end_points"))
-        to_output = ops.expand_dims(homography(start, end), 1)
+        start, end = (ops.cast(transformation[name], "float64") for name in ("start_points", "end_points"))
+        to_output = ops.expand_dims(ops.cast(_homography(end, start), "float32"), 1)
         xs, ys = zip(*(_mapped(to_output, x, y) for x in (x1, x2) for y in (y1, y2)))
         moved = [
             bound(ops.concatenate(c, axis=-1), axis=-1, keepdims=True) for bound in (ops.min, ops.max) for c in (xs, ys)
@@ -158,7 +158,7 @@ class RandomElasticTransform(_Warp):
         super().__init__(factor, interpolation, fill_value, seed, data_format=data_format, **kwargs)
         self.scale = self._range("scale", scale)
         self.fill_mode = choice("fill_mode", fill_mode, FILL_MODES)
-        self.value_range = as_pair(value_range)
+        self.value_range = _ordered("value_range", value_range)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """For each sample "apply_transform", for all the "distortion_factor", and the "noise" that the ways are made of."""
@@ -187,12 +187,26 @@ class RandomElasticTransform(_Warp):
         chosen = ops.reshape(to_tensor(transformation["apply_transform"]), [-1] + [1] * (images.ndim - 1))
         return ops.cast(ops.clip(ops.where(chosen, bent, images), *self.value_range), self.compute_dtype)
 
+    def transform_bounding_boxes(self, bounding_boxes: Any, transformation: Any, training: bool = True) -> Any:
+        """The boxes, where nothing is bent."""
+        if not training or transformation is None:
+            return bounding_boxes
+        return super().transform_bounding_boxes(bounding_boxes, transformation, training)
+
     def _ways(self, noise: Any, factor: Any, height: Any, width: Any) -> Any:
         """Ways right and down, in pixels, ``(batch, 2, rows, columns)``: the noise, blurred."""
         factor, (rows, columns) = to_tensor(factor, "float32"), (as_size(n, "float32") for n in (height, width))
         sigma = ops.maximum(ops.minimum(rows, columns) * 0.05 * factor, 1e-6)
         blurred = ops.matmul(ops.matmul(_blur(height, sigma), noise), _blur(width, sigma))
         return blurred * (ops.maximum(rows, columns) * 0.1 * factor * sigma)
+
+
+def _ordered(name: str, value: Any) -> tuple[float, float]:
+    """Two numbers, the lower first."""
+    pair = tuple(value) if isinstance(value, (tuple, list)) else ()
+    if len(pair) != 2 or not number(name, pair[0]) < number(name, pair[1]):
+        raise ValueError(f"`{name}` must be two numbers, the lower first. Received: {name}={value!r}")
+    return pair
 
 
 def _blur(n: Any, sigma: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any
 
@@ -173,8 +172,12 @@ def call_parameters(cls: Any) -> set[str]:
     return _signatures[cls]
 
 
-@functools.cache
+_defaults: dict[type, bool | None] = {}
+
+
 def _own_default(cls: Any) -> bool | None:
     """The training flag of a call that nobody gave one: True where ``call`` has that as its default."""
-    parameter = inspect.signature(cls.call).parameters.get("training")
-    return True if parameter is not None and parameter.default is True else None
+    if cls not in _defaults:
+        parameter = inspect.signature(cls.call).parameters.get("training")
+        _defaults[cls] = True if parameter is not None and parameter.default is True else None
+    return _defaults[cls]
