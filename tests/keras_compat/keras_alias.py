@@ -134,8 +134,7 @@ PRIVATE: dict[str, Any] = {
     "cast": hb.ops.cast,
     "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]
     "keras_export": lambda *_, **__: lambda exported: exported,
-    "image_data_format": hb.config.image_data_format,
-    "set_image_data_format": _set_data_format,
+    "standardize_data_format": lambda data_format: data_format or hb.config.image_data_format(),
     "ALLOWED_DTYPES": set(_dtypes.NAMES),
     "convert_tf_tensor": hb.ops.convert_to_tensor,
 }
@@ -315,6 +314,7 @@ def _flatten_layers(self: Any, include_self: bool = True, recursive: bool = True
 
 
 hb.ops.numpy = hb.ops  # type: ignore[attr-defined]  # as some tests call functions of arrays
+hb.config.set_image_data_format = _set_data_format
 
 # Private members of Keras that tests read, under the names that they have there.
 hb.Layer._flatten_layers = _flatten_layers  # type: ignore[attr-defined]

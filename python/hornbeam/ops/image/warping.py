@@ -9,7 +9,7 @@ import numpy as np
 from hornbeam.core import validation as _check
 from hornbeam.core.operators import ops as _installed
 from hornbeam.core.tensor import dims_of, is_tensor, to_tensor, variable_value
-from hornbeam.core.trace import Traced
+from hornbeam.core.trace import Traced, recordings
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import expand_dims, reshape
 from hornbeam.ops.creation import arange
@@ -67,9 +67,19 @@ def affine_transform(
             f"`transform` must have 8 numbers for each image. Received: transform.shape={tuple(given.shape)}"
         )
     x = layout.batch()
-    flat = not isinstance(given, Traced) and not np.asarray(given)[..., 6:].any()  # known to be affine
+    _for_each("transform", given, x, 2)
+    known = not isinstance(given, Traced) and not recordings()
+    flat = known and not np.asarray(given)[..., 6:].any()
     columns, rows = _projected(coordinates_of(given)[0], x, flat)
     return layout.back(sampled(x, [rows, columns], linear, mode, fill_value))
+
+
+def _for_each(name: str, maps: Any, x: Any, axes: int) -> None:
+    """Refuses maps, of which a batch has ``axes``, that are neither one nor as many as the images of a batch ``x``."""
+    if maps.ndim == axes and maps.shape[0] not in (None, 1) and x.shape[0] not in (None, maps.shape[0]):
+        raise ValueError(
+            f"`{name}` must be one or as many as there are images, {x.shape[0]}. Received: {name}.shape={tuple(maps.shape)}"
+        )
 
 
 def _projected(transform: Any, x: Any, affine: bool) -> tuple[Any, Any]:
@@ -123,6 +133,7 @@ def perspective_transform(
             f"start_points.shape={tuple(start.shape)}, end_points.shape={tuple(end.shape)}"
         )
     x = layout.batch()
+    _for_each("start_points", start, x, 3)
     columns, rows = _projected(to_tensor(_homography(start, end), "float32"), x, False)
     return layout.back(sampled(x, [rows, columns], linear, "constant", fill_value))
 
