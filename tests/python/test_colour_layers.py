@@ -210,8 +210,10 @@ def test_seeds():
     first = drawn(one)["factor"]
     np.testing.assert_array_equal(first, drawn(two)["factor"])
     assert (drawn(one)["factor"] != first).any()
-    other = hb.random.SeedGenerator(9)
-    np.testing.assert_array_equal(first, one.get_random_transformation(MANY, seed=other)["factor"])
+    for other in (hb.random.SeedGenerator(9), 9):
+        np.testing.assert_array_equal(first, one.get_random_transformation(MANY, seed=other)["factor"])
+    half = L.RandomInvert(1.0).get_random_transformation(MANY, seed=9)["apply_inversion"]
+    assert abs(np.mean(half) - 0.5) < 0.03  # two draws, not one twice
 
 
 def test_policies_choose_evenly():

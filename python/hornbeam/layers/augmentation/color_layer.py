@@ -6,7 +6,7 @@ import numbers
 from typing import Any
 
 from hornbeam import ops, random
-from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer
+from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
 
 __all__ = ["ColorLayer", "value_range_of"]
 
@@ -27,7 +27,7 @@ class ColorLayer(BaseImagePreprocessingLayer):
         Args:
             data: images, or a dict with "images".
             training: without it nothing is drawn.
-            seed: where to draw from; None for the layer's own stream.
+            seed: a ``SeedGenerator`` to draw from, or an int; None for the layer's own.
 
         Returns:
             A dict of tensors; None where nothing is drawn.
@@ -35,19 +35,21 @@ class ColorLayer(BaseImagePreprocessingLayer):
         Raises:
             ValueError: for images that have neither 3 nor 4 axes.
         """
-        images = data["images"] if isinstance(data, dict) else data
+        images = images_of(data)
         if images.ndim not in (3, 4):
             raise ValueError(
                 f"Expected the input image to be rank 3 or 4. Received: inputs.shape={tuple(images.shape)}"
             )
-        return self._draw(data, self._stream if seed is None else seed) if training else None
-
-    @property
-    def _stream(self) -> Any:
-        return getattr(self, "generator", None)
+        if not training:
+            return None
+        if seed is None:
+            seed = getattr(self, "generator", None)  # which those have that draw
+        elif not isinstance(seed, random.SeedGenerator):
+            seed = random.SeedGenerator(seed)
+        return self._draw(data, seed)
 
     def _draw(self, data: Any, seed: Any) -> Any:
-        """What is drawn for the images of ``data``."""
+        """What is drawn for the images of ``data``, from the stream ``seed``."""
         return None
 
     def _adjust(self, images: Any, transformation: Any) -> Any:

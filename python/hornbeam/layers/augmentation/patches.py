@@ -8,6 +8,7 @@ from typing import Any
 from hornbeam import ops, random
 from hornbeam.core.tensor import dims_of
 from hornbeam.layers.augmentation.color_layer import ColorLayer, value_range_of
+from hornbeam.layers.augmentation.image_layer import images_of
 
 __all__ = ["CutMix", "RandomErasing"]
 
@@ -82,7 +83,7 @@ class RandomErasing(_Patches):
     def _fill(self, data: Any, seed: Any) -> Any:
         """What fills: of the images' shape, or of one that they broadcast with."""
         if self.fill_value is None:
-            dims = dims_of(data["images"] if isinstance(data, dict) else data)
+            dims = dims_of(images_of(data))
             shape = dims if len(dims) == 4 else (1, *dims)
             return random.normal(shape, dtype=self.compute_dtype, seed=seed) * self.value_range[1]
         fill = ops.convert_to_tensor(self.fill_value, dtype=self.compute_dtype)
@@ -96,11 +97,12 @@ class RandomErasing(_Patches):
 
 def _filling(value: Any) -> Any:
     listed = isinstance(value, (tuple, list))
-    if (
-        value is None
-        or all(isinstance(v, numbers.Real) for v in (value if listed else [value]))
-        and (not listed or len(value) == 3)
-    ):
+    good = (
+        all(isinstance(v, numbers.Real) for v in value) and len(value) == 3
+        if listed
+        else isinstance(value, numbers.Real)
+    )
+    if value is None or good:
         return value
     raise ValueError(
         "The `fill_value` argument should be a number (or a list of three numbers) or None. "
@@ -130,7 +132,7 @@ class CutMix(_Patches):
         self._set_seed(seed)
 
     def _draw(self, data: Any, seed: Any) -> Any:
-        if len(dims_of(data["images"] if isinstance(data, dict) else data)) == 3:
+        if len(dims_of(images_of(data))) == 3:
             return None
         batch, rows, columns = self._sizes(data)
         alpha = random.uniform((), *self.factor, seed=seed) + 1e-6

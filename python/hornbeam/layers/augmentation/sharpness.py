@@ -49,6 +49,8 @@ class RandomSharpness(ColorLayer):
     def _adjust(self, images: Any, transformation: Any) -> Any:
         first = self.data_format == "channels_first"
         last = ops.moveaxis(images, 1, -1) if first else images
+        if last.shape[-1] is None:
+            raise ValueError(f"the number of channels must be known. Received: images.shape={tuple(images.shape)}")
         kernel = ops.cast(np.tile(_SMOOTH[..., None, None], (1, 1, last.shape[-1], 1)), self.compute_dtype)
         smooth = ops.depthwise_conv(last, kernel, strides=1, padding="same", data_format="channels_last")
         if first:
