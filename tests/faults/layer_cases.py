@@ -77,6 +77,24 @@ for _rank, _shape in ((1, (8, 3)), (2, (8, 8, 3))):
     case(f"SeparableConv{_rank}D", _shape, filters=4, kernel_size=2)
     case(f"SpatialDropout{_rank}D", _shape, rate=0.5)
 
+for _name in (
+    *(
+        "RandomBrightness",
+        "RandomContrast",
+        "RandomSaturation",
+        "RandomHue",
+        "RandomSharpness",
+        "RandomColorDegeneration",
+    ),
+    *("RandomGrayscale", "RandomInvert", "RandomErasing", "RandomGaussianBlur", "CutMix", "RandAugment", "AugMix"),
+):
+    case(_name, (8, 8, 3), factor=0.5)
+for _name in ("Solarization", "Equalization", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "MixUp"):
+    case(_name, (8, 8, 3))
+case("RandomColorJitter", (8, 8, 3), brightness_factor=0.5, contrast_factor=0.5, saturation_factor=0.5, hue_factor=0.5)
+case("RandomPosterization", (8, 8, 3), factor=3)
+case("Pipeline", (4,), layers=lambda: [L.Rescaling(2.0), L.Dense(3)])
+
 # The base classes, the entry of a model, and the parts of recurrent layers, which run inside them.
 APART = {"Layer", "InputLayer", "Wrapper", "GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 
@@ -91,7 +109,9 @@ def class_of(name):
 
 
 def make(name, **changes):
-    kwargs = {k: v() if callable(v) and k in ("layer", "cell", "function") else v for k, v in CASES[name][0].items()}
+    kwargs = {
+        k: v() if callable(v) and k in ("layer", "layers", "cell", "function") else v for k, v in CASES[name][0].items()
+    }
     return getattr(L, name)(**{**kwargs, **changes})
 
 

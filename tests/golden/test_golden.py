@@ -14,6 +14,7 @@ TOLERANCE = {
     "layers": (1e-4, 1e-5),
     "layer_options": (1e-4, 1e-5),
     "cells": (1e-4, 1e-5),
+    "colour": (1e-5, 1e-4),
     "augmentation": (1e-4, 1e-3),
     "metrics": (2e-5, 1e-5),
     "initializers": (0.03, 0.03),
@@ -40,7 +41,7 @@ FACES = {  # the classes' module, their base, the families whose cases name them
     "constraints": (hb.constraints, hb.constraints.Constraint, ["parts"]),
     "optimizers": (hb.optimizers, hb.optimizers.Optimizer, ["optimizers", "mixed"]),
     "schedules": (hb.optimizers.schedules, hb.optimizers.schedules.LearningRateSchedule, ["optimizers"]),
-    "layers": (hb.layers, hb.layers.Layer, ["layers", "layer_options", "cells", "augmentation"]),
+    "layers": (hb.layers, hb.layers.Layer, ["layers", "layer_options", "cells", "augmentation", "colour"]),
 }
 WITHOUT = {
     "LossFunctionWrapper": "Keras does not show it; every other loss and own losses stand for it",

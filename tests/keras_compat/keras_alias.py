@@ -313,6 +313,7 @@ def _flatten_layers(self: Any, include_self: bool = True, recursive: bool = True
     return layers if include_self else layers[1:]
 
 
+hb.ops.numpy = hb.ops  # type: ignore[attr-defined]  # as some tests call functions of arrays
 hb.config.set_image_data_format = _set_data_format
 
 # Private members of Keras that tests read, under the names that they have there.
