@@ -12,11 +12,13 @@ from hornbeam.core.registry import deserialize_keras_object, serialize_keras_obj
 from hornbeam.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.data.dataset import PyDataset, Sequence
 from hornbeam.utils.arrays import normalize, pad_sequences, split_dataset, to_categorical
+from hornbeam.utils.feature_space import FeatureSpace
 from hornbeam.utils.plotting import model_to_dot, plot_model
 from hornbeam.utils.session import clear_session, set_random_seed
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "PyDataset",
     "Sequence",
     "clear_session",

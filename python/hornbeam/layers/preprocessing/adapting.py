@@ -12,7 +12,7 @@ from hornbeam.core.tensor import plain_array
 from hornbeam.core.tree import flatten
 from hornbeam.core.validation import positive_int
 
-__all__ = ["batches_of", "first_part"]
+__all__ = ["batches_of", "first_part", "to_array"]
 
 _ROWS = 32  # rows of a batch, where a number of batches is asked for and no size
 
@@ -37,7 +37,7 @@ def batches_of(data: Any, batch_size: int | None = None, steps: int | None = Non
     most = None if steps is None else positive_int("steps", steps)
     size = None if batch_size is None else positive_int("batch_size", batch_size)
     if _is_array(data) or _is_listed(data):
-        return itertools.islice(_slices(_array(data), size or (None if most is None else _ROWS)), most)
+        return itertools.islice(_slices(to_array(data), size or (None if most is None else _ROWS)), most)
     if isinstance(data, (str, bytes, dict)) or not hasattr(data, "__iter__"):
         raise TypeError(
             "Unsupported data type: `adapt` takes arrays, tensors, data sets, and iterables of batches such as lists and "
@@ -61,7 +61,8 @@ def _is_listed(x: Any) -> bool:
     return bool(leaves) and all(isinstance(i, (str, bytes, int, float, np.generic)) for i in leaves)
 
 
-def _array(x: Any) -> Any:
+def to_array(x: Any) -> Any:
+    """An array, a tensor or a list as a NumPy array; strings as one of dtype object. Raises ValueError for uneven lists."""
     if isinstance(x, (list, tuple)):
         words = any(isinstance(i, (str, bytes)) for i in flatten(x))
         try:
@@ -69,12 +70,12 @@ def _array(x: Any) -> Any:
         except ValueError as e:
             raise ValueError("lists must nest evenly. Received: lists of different lengths") from e
     array = plain_array(x)
-    if array.ndim == 0:
-        raise ValueError("`data` must have an axis of samples. Received: a scalar")
-    return array.astype(object) if array.dtype.kind in "USO" and array.dtype != object else array
+    return array.astype(object) if array.dtype.kind in "US" else array
 
 
 def _slices(array: Any, size: int | None) -> Iterator[Any]:
+    if array.ndim == 0:
+        raise ValueError("`data` must have an axis of samples. Received: a scalar")
     if size is None:
         return iter([array])
     return (array[i : i + size] for i in range(0, max(1, len(array)), size))
@@ -89,6 +90,6 @@ def _batches(source: Iterator[Any]) -> Iterator[Any]:
                 "adapt() expects an iterable that yields arrays or tensors with a `.shape` attribute. Received: a batch of "
                 f"type {type(x).__name__}"
             )
-        yield _array(x)
+        yield to_array(x)
     if batch is None:
         raise ValueError("adapt() received an empty iterable (no batches): it needs at least one")

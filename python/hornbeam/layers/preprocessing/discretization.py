@@ -67,6 +67,7 @@ class Discretization(DataLayer):
         if not 0 < self.epsilon < 1:
             raise ValueError(f"`epsilon` must be in (0, 1). Received: epsilon={epsilon}")
         self.bin_boundaries = None if bin_boundaries is None else _ascending(bin_boundaries)
+        self._summary = Summary(self.epsilon)
         self.autocast = False  # a half lies in another range
 
     def adapt(self, data: Any, steps: int | None = None) -> None:
@@ -80,20 +81,34 @@ class Discretization(DataLayer):
             ValueError: when ``bin_boundaries`` were given, and for data without any number or with NaN.
             TypeError: for what is not numeric.
         """
+        self.reset_state()
+        for batch in batches_of(data, steps=steps):
+            self.update_state(batch)
+        self.finalize_state()
+
+    def reset_state(self) -> None:
+        """Begins to adapt anew. Raises ValueError where ``bin_boundaries`` were given."""
         if self.num_bins is None:
             raise ValueError(
                 "Cannot adapt a Discretization layer that has been initialized with `bin_boundaries`, use `num_bins` instead."
             )
-        summary = Summary(self.epsilon)
-        for batch in batches_of(data, steps=steps):
-            if batch.dtype.kind not in "fiub":
-                raise TypeError(f"`adapt` needs numbers. Received: an array of dtype {batch.dtype}")
-            if batch.dtype.kind == "f" and np.isnan(batch).any():
-                raise ValueError("`adapt` needs numbers that can be ordered. Received: data with NaN")
-            summary.add(batch)
-        if not summary.kept.size:
+        self._summary = Summary(self.epsilon)
+
+    def update_state(self, data: Any) -> None:
+        """Takes in one batch, an array; see ``adapt``."""
+        batch = np.asarray(data)
+        if batch.dtype.kind not in "fiub":
+            raise TypeError(f"`adapt` needs numbers. Received: an array of dtype {batch.dtype}")
+        if batch.dtype.kind == "f" and np.isnan(batch).any():
+            raise ValueError("`adapt` needs numbers that can be ordered. Received: data with NaN")
+        self._summary.add(batch)
+
+    def finalize_state(self) -> None:
+        """Sets the boundaries for what was taken in. Raises ValueError for no numbers."""
+        if not self._summary.kept.size:
             raise ValueError("adapt() needs at least one number. Received: data without any")
-        self.bin_boundaries = summary.quantiles(self.num_bins)
+        assert self.num_bins is not None
+        self.bin_boundaries = self._summary.quantiles(self.num_bins)
 
     @property
     def _depth(self) -> int:

@@ -55,6 +55,7 @@ class Normalization(DataLayer):
         self.axis = () if axis is None else tuple(ints("axis", axis))
         self.invert = bool(invert)
         self.supports_masking, self.autocast = True, False
+        self._moments: _Moments | None = None  # of what it adapts to
         if (mean is None) != (variance is None):
             raise ValueError(
                 "When setting values directly, both `mean` and `variance` must be set. Received: "
@@ -111,25 +112,38 @@ class Normalization(DataLayer):
                 what the layer was built for.
             TypeError: for what is not numeric.
         """
+        self.reset_state()
+        for batch in batches_of(data):
+            self.update_state(batch)
+        self.finalize_state()
+
+    def reset_state(self) -> None:
+        """Begins to adapt anew. Raises ValueError where ``mean`` and ``variance`` were given."""
         if self.input_mean is not None:
             raise ValueError("`adapt` learns what was given: this layer was made with `mean` and `variance`")
-        total = None
-        for batch in batches_of(data):
-            if batch.dtype.kind not in "fiub":
-                raise TypeError(f"`adapt` needs numbers. Received: an array of dtype {batch.dtype}")
-            if total is None:
-                if not self.built:
-                    self.build(batch.shape)
-                total = _Moments(self._sizes, tuple(a for a in range(len(self._broadcast)) if a not in self._kept))
-            shape = tuple(batch.shape)
-            if len(shape) != len(self._broadcast) or any(shape[a] != self._broadcast[a] for a in self._kept):
-                raise ValueError(
-                    f"The layer was built for inputs of {len(self._broadcast)} axes and size {self._sizes} on {self._kept}, "
-                    f"but adapt() is being called with data with an incompatible shape, data.shape={shape}"
-                )
-            total.add(batch)
-        assert total is not None
-        if total.count == 0:
+        self._moments = None
+
+    def update_state(self, data: Any) -> None:
+        """Takes in one batch, an array; see ``adapt``."""
+        batch = np.asarray(data)
+        if batch.dtype.kind not in "fiub":
+            raise TypeError(f"`adapt` needs numbers. Received: an array of dtype {batch.dtype}")
+        if not self.built:
+            self.build(batch.shape)
+        if self._moments is None:
+            self._moments = _Moments(self._sizes, tuple(i for i in range(len(self._broadcast)) if i not in self._kept))
+        shape = tuple(batch.shape)
+        if len(shape) != len(self._broadcast) or any(shape[a] != self._broadcast[a] for a in self._kept):
+            raise ValueError(
+                f"The layer was built for inputs of {len(self._broadcast)} axes and size {self._sizes} on {self._kept}, "
+                f"but adapt() is being called with data with an incompatible shape, data.shape={shape}"
+            )
+        self._moments.add(batch)
+
+    def finalize_state(self) -> None:
+        """Sets the mean and the variance of what was taken in. Raises ValueError for no samples."""
+        total, self._moments = self._moments, None
+        if total is None or total.count == 0:
             raise ValueError("adapt() needs at least one sample. Received: data without any")
         self.adapt_mean.assign(total.mean)
         self.adapt_variance.assign(total.squares / total.count)
