@@ -1,3 +1,10 @@
-"""Layers that turn what a data set holds (numbers of any scale, categories, text, sound) into what a network takes."""
+"""Layers that turn what lies in files and tables into numbers."""
 
-__all__: list[str] = []
+from hornbeam.layers.preprocessing import integer_lookup, string_lookup, text_vectorization
+from hornbeam.layers.preprocessing.integer_lookup import *  # noqa: F403
+from hornbeam.layers.preprocessing.string_lookup import *  # noqa: F403
+from hornbeam.layers.preprocessing.text_vectorization import *  # noqa: F403
+
+__all__ = [*integer_lookup.__all__]
+__all__ += string_lookup.__all__
+__all__ += text_vectorization.__all__
