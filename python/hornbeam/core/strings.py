@@ -19,7 +19,9 @@ def is_strings(x: Any) -> bool:
     if isinstance(x, (str, bytes)):
         return True
     if isinstance(x, (list, tuple)):
-        return bool(x) and all(isinstance(i, (str, bytes)) for i in (x if isinstance(x[0], (str, bytes)) else flatten(x)))
+        return bool(x) and all(
+            isinstance(i, (str, bytes)) for i in (x if isinstance(x[0], (str, bytes)) else flatten(x))
+        )
     return getattr(getattr(x, "dtype", None), "kind", "") in tuple(_KINDS)
 
 

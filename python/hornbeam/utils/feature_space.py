@@ -8,7 +8,8 @@ from typing import Any
 from hornbeam import layers, ops
 from hornbeam.core.names import auto_name
 from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
-from hornbeam.layers.preprocessing.data_layer import strings_or_tensor
+from hornbeam.core.strings import as_strings, is_strings
+from hornbeam.core.tensor import to_tensor
 from hornbeam.models import Model
 from hornbeam.utils.features import Cross, Feature, categories, check_mode, column, learns, tables
 
@@ -238,7 +239,7 @@ class FeatureSpace(Model):
             raise ValueError(
                 f"a FeatureSpace takes the columns that it is made of: {sorted(self.features)}. Received: {sorted(x)}"
             )
-        return {key: strings_or_tensor(column) for key, column in x.items()}
+        return {key: as_strings(v) if is_strings(v) else to_tensor(v) for key, v in x.items()}
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """The encoded columns of a dict of tensors and arrays of strings."""

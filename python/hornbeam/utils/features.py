@@ -9,10 +9,10 @@ import numpy as np
 
 from hornbeam import layers, ops
 from hornbeam.core.registry import deserialize_keras_object, register_builtin, serialize_keras_object
+from hornbeam.core.strings import is_strings
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.validation import positive_int
 from hornbeam.layers.preprocessing.adapting import first_part, to_array
-from hornbeam.layers.preprocessing.data_layer import is_strings
 
 __all__ = ["Cross", "Feature", "categories", "check_mode", "column", "learns", "tables"]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import _core, config, ops
+from hornbeam.core.strings import STRING, as_strings, is_strings, string_list
+from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import to_tensor
 from hornbeam.core.validation import integer
-from hornbeam.layers.preprocessing.data_layer import DataLayer, is_strings, strings_or_tensor
+from hornbeam.layers.preprocessing.edge import EdgeLayer
 from hornbeam.layers.preprocessing.encoding import check_output_mode, encode, encoded_shape
 from hornbeam.layers.preprocessing.hashes import bucket, cat_fingerprints
 
 __all__ = ["HashedCrossing"]
 
 
-class HashedCrossing(DataLayer):
+class HashedCrossing(EdgeLayer):
     """The bin of each combination of several features' values: ``hash(values) % num_bins``.
 
     Bins are the same as Keras' on TensorFlow: an int stands for itself, a string for its Fingerprint64 (FarmHash), and these
@@ -56,15 +58,27 @@ class HashedCrossing(DataLayer):
         self.output_mode, self.sparse = check_output_mode(output_mode, sparse, ("int", "one_hot")), False
         self.autocast = False
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if args and not isinstance(args[0], (list, tuple)):
+            raise ValueError(
+                f"`HashedCrossing` should be called on a list or tuple of inputs. Received: inputs={args[0]}"
+            )
+        return super().__call__(*(list(a) if isinstance(a, tuple) else a for a in args), **kwargs)
+
     def _convert(self, x: Any) -> Any:
-        if not isinstance(x, (list, tuple)):
-            raise ValueError(f"`HashedCrossing` should be called on a list or tuple of inputs. Received: inputs={x}")
-        return [strings_or_tensor(i) for i in x]
+        return [as_strings(i) if is_strings(i) else to_tensor(i) for i in x]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape for a list of the inputs'."""
         _check(input_shape, input_shape)
         return encoded_shape(input_shape[0], self.output_mode, self.num_bins)
+
+    def compute_output_spec(self, inputs: Any) -> Any:  # type: ignore[override]
+        """The symbolic output for symbolic inputs."""
+        if all(x.dtype != STRING for x in inputs):
+            return super().compute_output_spec(inputs)
+        shape = self.compute_output_shape([x.shape for x in inputs])
+        return KerasTensor(shape, self.compute_dtype)
 
     def call(self, inputs: Any) -> Any:
         """The bins, or their encoding."""
@@ -90,9 +104,18 @@ def _check(shapes: Any, inputs: Any) -> None:
 
 def _number(x: Any, inputs: Any) -> Any:
     if is_strings(x):
-        return to_tensor(_core.string_hash(x.reshape(-1).tolist(), 0).reshape(x.shape))
+        return to_tensor(_fingerprints(x))
     if not x.dtype.lstrip("u").startswith("int"):
         raise ValueError(
             f"All `HashedCrossing` inputs should have an integer or string dtype. Received: inputs={inputs}"
         )
     return ops.cast(x, "int64")
+
+
+def _fingerprints(strings: Any) -> Any:
+    """All 64 bits of the strings' hashes: the bins of two numbers of bins, one less than the other, tell how often that went
+    into it, which is what is above the remainder's 62 bits."""
+    words = string_list(as_strings(strings))
+    low, other = _core.string_hash(words, 2**62), _core.string_hash(words, 2**62 - 1)
+    times = (other - low) % (2**62 - 1)
+    return ((times << 62) + low).reshape(strings.shape)

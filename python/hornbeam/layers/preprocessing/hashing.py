@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, config, ops
+from hornbeam.core.strings import STRING, as_strings, is_strings, string_list
+from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import to_tensor
 from hornbeam.core.validation import integer
-from hornbeam.layers.preprocessing.data_layer import DataLayer, is_strings, strings_or_tensor
+from hornbeam.layers.preprocessing.edge import EdgeLayer
 from hornbeam.layers.preprocessing.encoding import check_output_mode, encode, encoded_shape
 from hornbeam.layers.preprocessing.hashes import bucket, fingerprint, sip_hash
 
 __all__ = ["Hashing"]
 
 
-class Hashing(DataLayer):
+class Hashing(EdgeLayer):
     """The bin of each string or int: the same one everywhere and always, whatever else there is.
 
     The hash is FarmHash's Fingerprint64 (github.com/google/farmhash), of an int that of its decimal digits; with a salt it is
@@ -71,12 +73,18 @@ class Hashing(DataLayer):
         self.num_bins, self.mask_value, self.salt = int(num_bins), mask_value, _key(salt)
         self.autocast = False
 
-    def _convert(self, x: Any) -> Any:
-        return strings_or_tensor(x)
+    def _numbers(self, x: Any) -> Any:
+        return to_tensor(x)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape for an input's."""
         return encoded_shape(input_shape, self.output_mode, self.num_bins)
+
+    def compute_output_spec(self, inputs: Any) -> Any:  # type: ignore[override]
+        """The symbolic output for a symbolic input."""
+        if inputs.dtype != STRING:
+            return super().compute_output_spec(inputs)
+        return KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
 
     def call(self, inputs: Any) -> Any:
         """The bins, or their encoding."""
@@ -94,10 +102,13 @@ class Hashing(DataLayer):
 
     def _of_strings(self, strings: Any, bins: int, masked: bool) -> tuple[Any, Any]:
         """The bins of an array of strings, and which of them are masked."""
-        words = strings.reshape(-1).tolist()
-        found = to_tensor(_core.string_hash(words, bins, self.salt).reshape(strings.shape))
-        hidden = np.array([_bytes(w) == _bytes(self.mask_value) for w in words], bool) if masked else None
-        return found, None if hidden is None else to_tensor(hidden.reshape(strings.shape))
+        array = as_strings(strings)
+        words = string_list(array)
+        found = to_tensor(_core.string_hash(words, bins, self.salt).reshape(array.shape))
+        if not masked:
+            return found, None
+        hidden = np.array([_bytes(w) == _bytes(self.mask_value) for w in words], bool)
+        return found, to_tensor(hidden.reshape(array.shape))
 
 
 def _bytes(word: Any) -> Any:
