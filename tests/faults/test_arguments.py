@@ -29,6 +29,7 @@ REFUSED = {
     "padding": ["sam", "", None, 1, ("valid",)],
     "data_format": ["channels_first", "channels", 1, True],
     "choice": ["nothing of this name", 1],
+    "salt": [-1, "x", (1,), (1, 2, 3), (-1, 2), 2**63, *NOT_INTS],
     "only None": [0, 1, "x", True],
     "only False": [True, 1, "x"],
 }
@@ -48,6 +49,11 @@ KINDS = {
     "height": "count",
     "width": "count",
     "input_length": "count",
+    "num_bins": "count",
+    "num_tokens": "count",
+    "output_mode": "choice",
+    "salt": "salt",
+    "sparse": "only False",
     "kernel_size": "sizes",
     "pool_size": "sizes",
     "size": "sizes",
@@ -92,6 +98,9 @@ EXCEPT = {  # arguments of one name that mean something else in one class; None:
     ("Rescaling", "scale"): "number or array",
     ("Rescaling", "offset"): "number or array",
     ("GroupNormalization", "groups"): "count or -1",
+    ("Discretization", "num_bins"): None,  # with boundaries there must be none
+    ("Hashing", "mask_value"): None,
+    ("Normalization", "axis"): None,  # None is a value of its own
     ("SpatialDropout1D", "noise_shape"): None,
     ("SpatialDropout2D", "noise_shape"): None,
     ("Bidirectional", "weights"): None,
@@ -102,6 +111,7 @@ FREE = {  # flags, functions, objects and text, each with a check of its own els
     *("synchronized", "use_scale", "normalize", "keepdims", "mask_zero", "weights", "function", "mask", "arguments"),
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "cell"),
     *("layer", "backward_layer", "equation", "bias_axes"),
+    *("bin_boundaries", "mean", "variance", "invert"),  # tests/python/test_features.py
     # what Keras has and this has not: refused but for the default (tests/python/test_arguments_shown.py)
     *("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "use_cudnn", "use_gate"),
     *("flash_attention", "sliding_window", "renorm", "renorm_clipping", "renorm_momentum", "lora_rank", "lora_alpha"),

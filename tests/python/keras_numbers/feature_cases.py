@@ -5,7 +5,17 @@ import numpy as np
 INTS = [0, 1, 9, 10, 99, 100, 999, 1000, 9999, 12345, 999999, 1234567, 9999999, 10**7, 99999999, 10**8, 123456789]
 INTS += [10**15 - 1, 10**15, 10**16 - 1, 10**16, 12345678901234567, 10**17, 10**18, 2**63 - 1]
 INTS = np.array([*INTS, *(-i for i in INTS[1:]), -(2**63)], "int64")
-WORDS = ["", "a", "ab", "abc", "seven77", "eight888", "sixteen-letters!", "seventeen-letters", "Gr\u00f6\u00dfe \u4e2d\u6587 \U0001f600"]
+WORDS = [
+    "",
+    "a",
+    "ab",
+    "abc",
+    "seven77",
+    "eight888",
+    "sixteen-letters!",
+    "seventeen-letters",
+    "Gr\u00f6\u00dfe \u4e2d\u6587 \U0001f600",
+]
 WORDS = np.array([*WORDS, "x" * 32, "y" * 33, "z" * 64, "w" * 65, "v" * 500], object)
 R = np.random.RandomState(5)
 TABLE = (R.normal(size=(37, 3)) * [1.0, 1e-3, 20.0] + [0.0, 5.0, 1000.0]).astype("float32")

@@ -50,12 +50,13 @@ class CategoryEncoding(DataLayer):
             output_mode = "multi_hot"
         if output_mode not in ("count", "one_hot", "multi_hot"):
             raise ValueError(
-                f"Unknown arg for output_mode: {output_mode}. It must be 'count', 'one_hot' or 'multi_hot'"
+                f"Unknown arg for output_mode: {output_mode}. `output_mode` must be 'count', 'one_hot' or 'multi_hot'. Received: "
+                f"output_mode={output_mode!r}"
             )
         if num_tokens is None:
             raise ValueError(
-                "num_tokens must be set to use this layer. If the number of tokens is not known beforehand, use the "
-                "IntegerLookup layer instead."
+                "num_tokens must be set to use this layer. `num_tokens` is the number of categories: where it is not known "
+                "beforehand, use the IntegerLookup layer instead. Received: num_tokens=None"
             )
         self.num_tokens = integer("num_tokens", num_tokens)
         if self.num_tokens < 1:

@@ -29,6 +29,8 @@ class Discretization(DataLayer):
         output_mode: "int": the index. "one_hot": a vector with 1 at the index, in a new last axis, or in place of one of size
             1. "multi_hot": a vector for each sample with 1 at all of its indices. "count": how often each comes in a sample.
         sparse: only False.
+        dtype: of what is not an index, None for the policy's.
+        name: a name, None for one made from the class.
 
     Input shape: any. Output shape: with "int" the input's, int32; else as said above, in the layer's dtype. Of inputs of more
     than two axes, "multi_hot" and "count" sum up axis 1, as in Keras.
@@ -50,9 +52,11 @@ class Discretization(DataLayer):
         epsilon: float = 0.01,
         output_mode: str = "int",
         sparse: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dtype=dtype, name=name, **kwargs)
         self.output_mode = check_output_mode(output_mode, sparse)
         self.sparse = False
         if num_bins is not None and bin_boundaries is not None:

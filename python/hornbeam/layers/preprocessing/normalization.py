@@ -92,6 +92,8 @@ class Normalization(DataLayer):
             )
         self._sizes = tuple(input_shape[a] for a in self._kept)
         self._broadcast = tuple(input_shape[a] if a in self._kept else 1 for a in range(rank))
+        if self._kept:
+            self._fix(input_shape, *self.axis, any_rank=max(self.axis) < 0)
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(self._sizes, "zeros", trainable=False, autocast=False, name="mean")
             self.adapt_variance = self.add_weight(self._sizes, "ones", trainable=False, autocast=False, name="variance")
