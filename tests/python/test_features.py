@@ -130,7 +130,7 @@ def test_normalization_of_ints_nan_halves_and_constants():
     assert np.isnan(np.asarray(layer.mean)).tolist() == [[False, True]]
     layer.adapt([[1.0, np.inf], [3.0, 1.0]])
     assert np.isfinite(np.asarray(layer.mean)).tolist() == [[True, False]]
-    for policy in ("mixed_float16", "bfloat16"):
+    for policy in ("mixed_float16", "mixed_bfloat16"):
         half = L.Normalization(dtype=policy)
         half.adapt(np.array([[4000.0], [4002.0]]))
         out = half(np.array([[4001.0], [4003.0]], "float32"))
@@ -184,10 +184,11 @@ def test_discretization_is_digitize():
 def test_quantiles_are_as_exact_as_said():
     x = np.random.RandomState(4).gamma(2.0, size=100_000)
     layer = L.Discretization(num_bins=10, epsilon=0.005)
-    layer.adapt(x[i : i + 777] for i in range(0, len(x), 777))
-    shares = np.searchsorted(np.sort(x), layer.bin_boundaries) / len(x)
-    np.testing.assert_allclose(shares, np.arange(1, 10) / 10, atol=0.02)
-    assert layer._summary.kept.shape[1] <= 2 / 0.005
+    for rows in (1000, 777):
+        layer.adapt(x[i : i + rows] for i in range(0, len(x), rows))
+        shares = np.searchsorted(np.sort(x), layer.bin_boundaries) / len(x)
+        np.testing.assert_allclose(shares, np.arange(1, 10) / 10, atol=0.04)
+        assert layer._summary.kept.shape[1] <= 1 / 0.005 + 1
 
 
 def test_discretization_config_and_steps():

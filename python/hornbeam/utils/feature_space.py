@@ -295,9 +295,8 @@ class FeatureSpace(Model):
         return {"adapted": True} if self._adapted or self._encoded is not None else None
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """Takes up what the layers have learned, which their own configs and weights hold."""
+        """Takes up what the layers have learned, which their own configs and a file's other parts hold."""
         self._adapted = bool(config["adapted"])
-        self._finish()
 
 
 def _name(name: str | None, kind: str) -> str:

@@ -25,7 +25,8 @@ class Discretization(DataLayer):
         bin_boundaries: numbers in ascending order: ``[0.0, 1.0]`` makes the ranges below 0, from 0 to below 1, and from 1 on.
             NaN lies in the last one.
         num_bins: into how many ranges of about equally many values ``adapt`` divides them. One of the two is given.
-        epsilon: how exact ``adapt`` is: the share of the values that a boundary may be off by, about.
+        epsilon: how exact ``adapt`` is: the share of the values that a boundary may be off by, about; a few times that where
+            the data come in many batches.
         output_mode: "int": the index. "one_hot": a vector with 1 at the index, in a new last axis, or in place of one of size
             1. "multi_hot": a vector for each sample with 1 at all of its indices. "count": how often each comes in a sample.
         sparse: only False.

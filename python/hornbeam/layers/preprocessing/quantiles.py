@@ -13,7 +13,8 @@ class Summary:
     """Values in ascending order, each with how many of all values it stands for, as Keras' ``Discretization`` keeps them.
 
     What comes next is sorted and thinned to about 1 / epsilon values, merged with what is there, and thinned again: the
-    memory does not grow with the data, and the share of values below a quantile that is read is off by a few epsilons.
+    memory does not grow with the data, and the share of values below a quantile that is read is off by about epsilon; by a few
+    times that after many batches.
 
     Args:
         epsilon: the share of all values that one kept value may stand for.
@@ -26,7 +27,7 @@ class Summary:
     def add(self, values: Any) -> None:
         """Takes in more values, of any shape."""
         ordered = np.sort(np.asarray(values, "float32"), axis=None)
-        step = max(ordered.size * self.epsilon, 1)
+        step = max(ordered.size / (1.0 / self.epsilon), 1)  # rounded as Keras rounds
         some = ordered[int(step - 1) :: int(step)]
         merged = np.concatenate([np.stack([some, np.full_like(some, step)]), self.kept], 1)
         self.kept = _thinned(merged[:, np.argsort(merged[0])], self.epsilon)
