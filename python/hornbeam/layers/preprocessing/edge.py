@@ -33,7 +33,7 @@ class EdgeLayer(Layer):
         """What ``call`` gets for an input without strings."""
         return super()._convert(x)
 
-    def _refuse_trace(self) -> Any:
-        raise ValueError(
-            f"layer {self.name!r} takes strings, which a graph does not hold: give it a model's Input, or strings eagerly"
-        )
+    def _native(self) -> dict[str, Any] | None:
+        """The options of the core's ``TextEncoder`` that does the same to one input of strings, as JSON holds them, with
+        "each", the strings of a row: "one" or "last", those of the last axis. None where there is no such."""
+        return None

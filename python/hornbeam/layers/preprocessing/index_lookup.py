@@ -11,7 +11,7 @@ from hornbeam.core.strings import STRING, as_strings
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import Tensor, is_float, is_tensor, to_tensor
 from hornbeam.core.validation import choice, integer, unsupported
-from hornbeam.layers.preprocessing.lookup_tables import Encoding, IntegerTable, encode_strings, string_encoder
+from hornbeam.layers.preprocessing.lookup_tables import RAW, Encoding, IntegerTable, encode_strings, string_encoder
 from hornbeam.layers.preprocessing.vocabulary_owner import VocabularyOwner
 
 __all__ = ["IndexLookup"]
@@ -119,6 +119,9 @@ class IndexLookup(VocabularyOwner):
             self.set_vocabulary(vocabulary, idf_weights)
 
     # ---- looking up ----
+    def _numbers(self, x: Any) -> Any:
+        return to_tensor(x)
+
     @property
     def _float(self) -> str:
         """The dtype of outputs that are no ids."""
@@ -143,6 +146,14 @@ class IndexLookup(VocabularyOwner):
         if self._engine is None:
             self._engine = string_encoder(self._terms, self._encoding(), self._codec)
         return self._engine
+
+    def _native(self) -> dict[str, Any] | None:
+        if not self._of_strings or self.invert or self._codec != "utf-8":
+            return None
+        e = self._encoding()
+        each = "one" if e.output in ("int", "one_hot") else "last"
+        kept = {"output": e.output, "buckets": e.buckets, "salt": e.salt, "mask": e.mask, "width": e.width}
+        return {**RAW, **kept, "length": -1, "each": each}
 
     def call(self, inputs: Any) -> Any:
         """Ids, or what ``output_mode`` says, of tokens; terms of ids, as an array of objects, with ``invert``."""

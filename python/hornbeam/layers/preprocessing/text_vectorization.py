@@ -214,6 +214,14 @@ class TextVectorization(IndexLookup):
             self._engine = string_encoder(terms, self._encoding(), self._codec, length, tokenization)
         return self._engine
 
+    def _native(self) -> dict[str, Any] | None:
+        found = super()._native()
+        if found is None or callable(self.standardize) or callable(self.split):
+            return None
+        each = "one" if self.split is not None or self.output_mode == "one_hot" else "last"
+        length = -1 if self.output_sequence_length is None else self.output_sequence_length
+        return {**found, **self._tokenization, "length": length, "each": each}
+
     def call(self, inputs: Any) -> Any:
         """Rows of ids, or what ``output_mode`` says."""
         strings, lead, each = self._prepared(inputs)
