@@ -9,8 +9,11 @@ from hornbeam import layers, ops
 from hornbeam.core.names import auto_name
 from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
 from hornbeam.core.strings import as_strings, is_strings
+from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import to_tensor
+from hornbeam.core.tree import flatten
 from hornbeam.models import Model
+from hornbeam.models._functional_graph import Graph
 from hornbeam.utils.features import Cross, Feature, categories, check_mode, column, learns, tables
 
 __all__ = ["FeatureSpace"]
@@ -67,8 +70,9 @@ class FeatureSpace(Model):
         self.crossers = {c.name: layers.HashedCrossing(c.crossing_dim, name=c.name) for c in self.crosses}
         self.one_hot_encoders: dict[str, Any] = {}
         self._entry = {key: layers.Input((1,), dtype=f.dtype, name=key) for key, f in self.features.items()}
-        self._encoded: Any = None
         self._adapted = False
+        self._made: Graph | None = None
+        self.autocast = False  # columns take the dtypes of the symbolic inputs
 
     # ---- kinds of features ----
     @classmethod
@@ -195,47 +199,47 @@ class FeatureSpace(Model):
                 layer.update_state(columns[key])
         for layer in learning.values():
             layer.finalize_state()
-        self._adapted = True
-        self._encoded = None
-        self._finish()
+        self._adapted, self._made, self.one_hot_encoders = True, None, {}
+        self._finished()
 
-    def _finish(self) -> None:
-        """Builds everything, once the layers know what they need."""
-        if self._encoded is None:
-            if not self._adapted and any(learns(layer) for layer in self.preprocessors.values()):
-                raise ValueError(
-                    "You need to call `.adapt(dataset)` on the FeatureSpace before you can start using it."
-                )
-            self.one_hot_encoders = {}
-            self._encoded = self._joined(self._entry)
+    @property
+    def _graph(self) -> Graph | None:  # type: ignore[override]
+        """Of the symbolic inputs, as that of a functional model; None before it knows what it has to learn."""
+        if "_made" not in vars(self):  # in the constructors below
+            return None
+        if self._made is None and (self._adapted or not any(map(learns, self.preprocessors.values()))):
+            self._made = Graph(dict(self._entry), self._joined(self._entry))
             self.built = True
+        return self._made
+
+    def _finished(self) -> Graph:
+        graph = self._graph
+        if graph is None:
+            raise ValueError("You need to call `.adapt(dataset)` on the FeatureSpace before you can start using it.")
+        return graph
 
     def get_inputs(self) -> Any:
         """The symbolic inputs by name, for a functional model."""
-        self._finish()
-        return dict(self._entry)
+        return self._finished().inputs
 
     def get_encoded_features(self) -> Any:
         """What it gives for ``get_inputs()``, symbolically. Raises ValueError before it has adapted."""
-        self._finish()
-        return self._encoded
-
-    @property
-    def input(self) -> Any:
-        """The symbolic inputs by name."""
-        return dict(self._entry)
+        return self._finished().outputs
 
     # ---- encoding ----
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._finish()
-        return super().__call__(*args, **kwargs)
+        graph = self._finished()
+        if graph.edge is not None and args and any(isinstance(t, KerasTensor) for t in flatten(args[0])):
+            return graph.replay(args[0])
+        return layers.Layer.__call__(self, *args, **kwargs)  # a model's takes batches alone
 
     def _convert(self, x: Any) -> Any:
         if not isinstance(x, dict):
             raise ValueError(
                 f"A FeatureSpace can only be called with a dict. Received: data={x} (of type {type(x).__name__})"
             )
-        if x.keys() != self.features.keys():
+        encoded = self._edge is not None and self._edge.is_encoded(x)
+        if x.keys() != self.features.keys() and not encoded:
             raise ValueError(
                 f"a FeatureSpace takes the columns that it is made of: {sorted(self.features)}. Received: {sorted(x)}"
             )
@@ -243,6 +247,8 @@ class FeatureSpace(Model):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """The encoded columns of a dict of tensors and arrays of strings."""
+        if self._edge is not None and self._edge.is_encoded(inputs):
+            return self._finished().run(inputs, self.name, mask)
         single = all(x.ndim == 0 for x in inputs.values())
         found = self._joined({key: column(x, self.features[key].dtype) for key, x in inputs.items()})
         if not single:
@@ -292,7 +298,7 @@ class FeatureSpace(Model):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Whether it has adapted; None before."""
-        return {"adapted": True} if self._adapted or self._encoded is not None else None
+        return {"adapted": True} if self._graph is not None else None
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Takes up what the layers have learned, which their own configs and a file's other parts hold."""

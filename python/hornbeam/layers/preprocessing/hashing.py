@@ -14,6 +14,7 @@ from hornbeam.core.validation import integer
 from hornbeam.layers.preprocessing.edge import EdgeLayer
 from hornbeam.layers.preprocessing.encoding import check_output_mode, encode, encoded_shape
 from hornbeam.layers.preprocessing.hashes import bucket, fingerprint, sip_hash
+from hornbeam.layers.preprocessing.lookup_tables import RAW
 
 __all__ = ["Hashing"]
 
@@ -85,6 +86,14 @@ class Hashing(EdgeLayer):
         if inputs.dtype != STRING:
             return super().compute_output_spec(inputs)
         return KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
+
+    def _native(self) -> dict[str, Any] | None:
+        masked = self.mask_value is not None and self.num_bins > 1
+        if masked and (self.output_mode != "int" or not isinstance(self.mask_value, str)):
+            return None  # a lookup's mask is id 0 with "int" alone
+        mask, each = self.mask_value if masked else None, "one" if self.output_mode in ("int", "one_hot") else "last"
+        kept = {"output": self.output_mode, "buckets": self.num_bins - masked, "salt": self.salt, "mask": mask}
+        return {**RAW, **kept, "width": 0, "length": -1, "each": each}
 
     def call(self, inputs: Any) -> Any:
         """The bins, or their encoding."""
