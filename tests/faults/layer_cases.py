@@ -31,6 +31,7 @@ case("GaussianDropout", (4,), rate=0.5)
 case("GaussianNoise", (4,), stddev=0.5)
 case("GroupNormalization", (4,), groups=2)
 case("Identity", (4,))
+case("IntegerLookup", (4,), "int32", vocabulary=[3, 1, 6])
 case("Lambda", (4,), function=lambda: lambda x: x * 2)
 case("LayerNormalization", (4,))
 case("LeakyReLU", (4,))
@@ -70,8 +71,9 @@ for _rank, _shape in ((1, (8, 3)), (2, (8, 8, 3))):
     case(f"SeparableConv{_rank}D", _shape, filters=4, kernel_size=2)
     case(f"SpatialDropout{_rank}D", _shape, rate=0.5)
 
-# The base classes, the entry of a model, and the parts of recurrent layers, which run inside them.
+# The base classes, the entry of a model, the parts of recurrent layers, which run inside them, and what takes strings.
 APART = {"Layer", "InputLayer", "Wrapper", "GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
+APART |= {"StringLookup", "TextVectorization"}
 
 
 def public_layers():
