@@ -35,6 +35,7 @@ case("GroupNormalization", (4,), groups=2)
 case("HashedCrossing", [(1,), (1,)], "int32", num_bins=5)
 case("Hashing", (4,), "int32", num_bins=5)
 case("Identity", (4,))
+case("IntegerLookup", (4,), "int32", vocabulary=[3, 1, 6])
 case("Lambda", (4,), function=lambda: lambda x: x * 2)
 case("LayerNormalization", (4,))
 case("LeakyReLU", (4,))
@@ -75,8 +76,9 @@ for _rank, _shape in ((1, (8, 3)), (2, (8, 8, 3))):
     case(f"SeparableConv{_rank}D", _shape, filters=4, kernel_size=2)
     case(f"SpatialDropout{_rank}D", _shape, rate=0.5)
 
-# The base classes, the entry of a model, and the parts of recurrent layers, which run inside them.
+# The base classes, the entry of a model, the parts of recurrent layers, which run inside them, and what takes strings.
 APART = {"Layer", "InputLayer", "Wrapper", "GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
+APART |= {"StringLookup", "TextVectorization"}
 
 
 def public_layers():

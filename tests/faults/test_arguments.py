@@ -35,6 +35,7 @@ REFUSED = {
 }
 # Counts that may be left out, and what stands for that.
 OPTIONAL = {"strides", "value_dim", "output_padding", "noise_shape", "shared_axes", "max_value", "seed", "input_length"}
+OPTIONAL |= {"max_tokens", "mask_token", "oov_token"}
 KINDS = {
     "filters": "count",
     "units": "count",
@@ -88,6 +89,10 @@ KINDS = {
     "interpolation": "choice",
     "score_mode": "choice",
     "merge_mode": "choice",
+    "max_tokens": "count",
+    "mask_token": "seed",
+    "oov_token": "seed",
+    "oov_method": "choice",
     "attention_axes": "only None",
     "time_major": "only False",
 }
@@ -111,7 +116,8 @@ FREE = {  # flags, functions, objects and text, each with a check of its own els
     *("synchronized", "use_scale", "normalize", "keepdims", "mask_zero", "weights", "function", "mask", "arguments"),
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "cell"),
     *("layer", "backward_layer", "equation", "bias_axes"),
-    *("bin_boundaries", "mean", "variance", "invert"),  # tests/python/test_features.py
+    *("bin_boundaries", "mean", "variance"),  # tests/python/test_features.py
+    *("num_oov_indices", "vocabulary", "vocabulary_dtype", "idf_weights", "invert", "pad_to_max_tokens"),
     # what Keras has and this has not: refused but for the default (tests/python/test_arguments_shown.py)
     *("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "use_cudnn", "use_gate"),
     *("flash_attention", "sliding_window", "renorm", "renorm_clipping", "renorm_momentum", "lora_rank", "lora_alpha"),

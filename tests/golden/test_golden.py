@@ -47,6 +47,9 @@ WITHOUT = {
     "LossFunctionWrapper": "Keras does not show it; every other loss and own losses stand for it",
     "InputLayer": "gives what it is given",
     "Wrapper": "a base class",
+    **dict.fromkeys(
+        ("IntegerLookup", "StringLookup", "TextVectorization"), "Keras needs TensorFlow: tests/python/test_text.py"
+    ),
 }
 
 

@@ -170,6 +170,22 @@ OTHER = {
     **dict.fromkeys(("sparse", "ragged", "flash_attention", "use_cudnn"), True),
     "fill_mode": "reflect",
     "input_tensor": lambda: hb.Input((3,)),
+    "max_tokens": 50,
+    "num_oov_indices": 3,
+    "invert": True,
+    "mask_token": "[MASK]",
+    "IntegerLookup.mask_token": 7,
+    "oov_token": "[OOV]",
+    "vocabulary": lambda: ["a", "b"],
+    "IntegerLookup.vocabulary": lambda: [4, 2],
+    "vocabulary_dtype": "int32",
+    "idf_weights": [0.5],
+    "oov_method": "farmhash",
+    "encoding": "latin-1",
+    "standardize": "lower",
+    "split": "character",
+    "ngrams": (1, 3),
+    "output_sequence_length": 6,
 }
 # Arguments that configs do not say, with what shows them.
 BY_RESULT = {

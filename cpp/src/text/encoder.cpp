@@ -50,14 +50,15 @@ TextEncoder::TextEncoder(Tokenization tokenization, TokenEncoding encoding, Stri
     : tokenization_(std::move(tokenization)), encoding_(std::move(encoding)), table_(std::move(table)) {
   const TokenEncoding& e = encoding_;
   check(tokenization_);
-  HB_CHECK(e.buckets >= 0, "the number of buckets must be 0 or more. Received: ", e.buckets);
+  constexpr int64_t kMostBuckets = int64_t(1) << 62;
+  HB_CHECK(e.buckets >= 0 && e.buckets <= kMostBuckets, "the number of buckets must be in [0, ", kMostBuckets,
+           "]. Received: ", e.buckets);
   HB_CHECK(e.output != TextOutput::one_hot || (tokenization_.split == Split::none && tokenization_.ngrams.empty()),
            "one_hot is of strings that are not split");
   first_ = e.buckets + (e.mask && e.output == TextOutput::ints);
   encoding_.width = std::max(e.width, ids());
   HB_CHECK(e.output != TextOutput::tf_idf || int64_t(e.weights.size()) == ids(), "tf_idf needs a weight for each of ",
            ids(), " ids. Received: ", e.weights.size());
-  encoding_.weights.resize(e.output == TextOutput::tf_idf ? size_t(encoding_.width) : 0);
 }
 
 int64_t TextEncoder::id(std::string_view token) const {
@@ -147,7 +148,7 @@ Tensor TextEncoder::bags(const Texts& texts, int64_t rows, int64_t each) const {
       to[i] = output == TextOutput::multi_hot ? 1 : to[i] + 1;
     }
     if (output == TextOutput::tf_idf)
-      for (int64_t i = 0; i < width; ++i) to[i] *= encoding_.weights[size_t(i)];
+      for (int64_t i = 0; i < ids(); ++i) to[i] *= encoding_.weights[size_t(i)];
   });
   return out;
 }

@@ -79,8 +79,10 @@ class Edge:
             for t in self.entry
         ]
         places = {id(t): i for i, t in enumerate(self.entry)}
+        if any(d is None for t in self.entry if t.dtype == STRING for d in t.shape[1:]):
+            return None
         begins = []
-        for name, t in self.begins.items():
+        for name, t in sorted(self.begins.items()):  # the order in which programs take them
             shape = [-1 if d is None else d for d in t.shape[1:]]
             if id(t) in places:
                 begins.append({"name": name, "input": places[id(t)]})

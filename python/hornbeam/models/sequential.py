@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam.core.custom_objects import CustomObjectScope
 from hornbeam.core.registry import constructor_is_ours, serialize_keras_object
-from hornbeam.core.strings import as_strings, is_strings
+from hornbeam.core.strings import STRING, as_strings, is_strings
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tree import flatten
 from hornbeam.core.whole import all_or_nothing
@@ -55,7 +55,7 @@ class Sequential(Model):
             raise ValueError(f"layers of a model need different names. Received: two layers named {layer.name!r}")
         with all_or_nothing(*self._all_layers()):
             if not self._stack and layer._input_shape_arg is not None and not isinstance(layer, InputLayer):
-                self._stack.append(InputLayer(layer._input_shape_arg))
+                self._stack.append(InputLayer(layer._input_shape_arg, dtype=STRING if layer.takes_strings else None))
             self._stack.append(layer)
             self._tracker.track(layer)
             if rebuild:

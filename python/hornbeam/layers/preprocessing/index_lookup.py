@@ -62,9 +62,6 @@ class IndexLookup(VocabularyOwner):
     ) -> None:
         frozen = kwargs.pop("vocabulary_size", None)
         has_vocabulary = kwargs.pop("has_input_vocabulary", vocabulary is not None)
-        others = {k: kwargs.pop(k) for k in ("trainable", "dtype") if k in kwargs}
-        if kwargs:
-            raise ValueError(f"Unrecognized keyword argument(s): {kwargs}")
         if max_tokens is not None and integer("max_tokens", max_tokens) <= 1:
             raise ValueError(f"If set, `max_tokens` must be greater than 1. Received: max_tokens={max_tokens}")
         if pad_to_max_tokens and max_tokens is None:
@@ -75,7 +72,7 @@ class IndexLookup(VocabularyOwner):
             )
         strings = choice("vocabulary_dtype", vocabulary_dtype, (STRING, "int64")) == STRING
         oov_method = choice("oov_method", oov_method, ("floormod", "farmhash"))
-        output_mode = choice("output_mode", _ALIASES.get(output_mode, output_mode), _MODES)
+        output_mode = choice("output_mode", _ALIASES.get(str(output_mode), output_mode), _MODES)
         if invert and output_mode != "int":
             raise ValueError(
                 f"`output_mode` must be `'int'` when `invert` is true. Received: output_mode={output_mode}"
@@ -96,9 +93,9 @@ class IndexLookup(VocabularyOwner):
                 "When specifying the `vocabulary` argument, in TF-IDF output mode, the `idf_weights` argument must also be "
                 "provided."
             )
-        super().__init__(name=name, **others)
+        super().__init__(name=name, **kwargs)
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
-        self.mask_token, self.oov_token = mask_token, oov_token
+        self.mask_token, self.oov_token = _token("mask_token", mask_token, strings), _token("oov_token", oov_token, strings)
         self.vocabulary_dtype, self.invert, self.output_mode = vocabulary_dtype, invert, output_mode
         self.sparse, self.pad_to_max_tokens, self.oov_method = sparse, pad_to_max_tokens, oov_method
         self.salt = _salt(salt, strings, oov_method)
@@ -229,6 +226,15 @@ def _listed(x: Any) -> Any:
         return None
     items = list(x) if isinstance(x, (list, tuple)) else np.asarray(x).tolist()
     return [t.item() if isinstance(t, np.generic) else t for t in items]
+
+
+def _token(name: str, token: Any, strings: bool) -> Any:
+    """A special token of the vocabulary's kind, or None."""
+    if token is None or not strings:
+        return None if token is None else integer(name, token)
+    if not isinstance(token, str):
+        raise TypeError(f"`{name}` must be a str. Received: {name}={token!r}")
+    return token
 
 
 def _salt(salt: Any, strings: bool, oov_method: str) -> list[int] | None:

@@ -42,7 +42,7 @@ class StringLookup(IndexLookup):
         [[2, 0, 1]]
     """
 
-    _not_attributes = (*IndexLookup._not_attributes, "vocabulary_dtype", "oov_method")
+    _not_attributes = (*IndexLookup._not_attributes, "vocabulary_dtype")
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 
 from hornbeam.core.strings import STRING, as_strings, string_list
 from hornbeam.core.tensor import Tensor, is_tensor, to_tensor
-from hornbeam.core.validation import choice, integer, positive_int, unsupported
+from hornbeam.core.validation import choice, integer, no_arguments, positive_int, unsupported
 from hornbeam.layers.preprocessing.index_lookup import IndexLookup
 from hornbeam.layers.preprocessing.lookup_tables import RAW, encode_strings, string_encoder
 from hornbeam.layers.preprocessing.string_lookup import codec
@@ -19,6 +19,7 @@ __all__ = ["TextVectorization"]
 
 _STANDARDIZE = ("lower_and_strip_punctuation", "lower", "strip_punctuation")
 _SPLIT = ("whitespace", "character")
+_SETTLED = ("num_oov_indices", "mask_token", "oov_token", "vocabulary_dtype", "invert", "oov_method", "salt")
 
 
 class TextVectorization(IndexLookup):
@@ -55,16 +56,7 @@ class TextVectorization(IndexLookup):
         [[4, 1, 3, 0]]
     """
 
-    _not_attributes = (
-        *IndexLookup._not_attributes,
-        "num_oov_indices",
-        "mask_token",
-        "oov_token",
-        "vocabulary_dtype",
-        "invert",
-        "oov_method",
-        "salt",
-    )
+    _not_attributes = (*IndexLookup._not_attributes, *_SETTLED)
 
     def __init__(
         self,
@@ -83,6 +75,7 @@ class TextVectorization(IndexLookup):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        no_arguments(self, kwargs, *_SETTLED)
         unsupported("ragged", ragged, False)
         self.standardize = _way("standardize", standardize, _STANDARDIZE)
         self.split = _way("split", split, _SPLIT)
