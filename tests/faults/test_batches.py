@@ -247,7 +247,7 @@ SENSITIVE = [
         "RNN",
         "Bidirectional",
     ),
-    *("TimeDistributed", "MultiHeadAttention", "AdditiveAttention"),
+    *("TimeDistributed", "MultiHeadAttention", "AdditiveAttention", "Normalization"),
 ]
 
 

@@ -44,9 +44,14 @@ FACES = {  # the classes' module, their base, the families whose cases name them
     "layers": (hb.layers, hb.layers.Layer, ["layers", "layer_options", "cells", "augmentation", "colour"]),
 }
 WITHOUT = {
+    "Hashing": "Keras needs TensorFlow for it: tests/python/keras_numbers",
+    "HashedCrossing": "likewise",
     "LossFunctionWrapper": "Keras does not show it; every other loss and own losses stand for it",
     "InputLayer": "gives what it is given",
     "Wrapper": "a base class",
+    **dict.fromkeys(
+        ("IntegerLookup", "StringLookup", "TextVectorization"), "Keras needs TensorFlow: tests/python/test_text.py"
+    ),
 }
 
 

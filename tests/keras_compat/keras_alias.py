@@ -33,6 +33,7 @@ from hornbeam.core import tree
 from hornbeam.core.names import to_snake_case
 from hornbeam.core.state import state
 from hornbeam.core.symbolic import infer
+from hornbeam.layers.preprocessing.index_lookup import IndexLookup
 
 WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
@@ -267,6 +268,8 @@ class Absent(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if (self.__name__, name) == ("tensorflow", "data"):
+            return hb.data  # whose Dataset has the same methods
         return Missing(f"{self.__name__}.{name}")
 
 
@@ -317,8 +320,10 @@ hb.ops.numpy = hb.ops  # type: ignore[attr-defined]  # as some tests call functi
 hb.config.set_image_data_format = _set_data_format
 
 # Private members of Keras that tests read, under the names that they have there.
+hb.layers.IndexLookup = IndexLookup  # type: ignore[attr-defined]
 hb.Layer._flatten_layers = _flatten_layers  # type: ignore[attr-defined]
 hb.layers.augmentation.image_layer.BaseImagePreprocessingLayer.backend = hb.backend  # type: ignore[attr-defined]
+hb.layers.CategoryEncoding._encode = lambda self, inputs: self(inputs)  # type: ignore[attr-defined]
 hb.Metric._dtype = property(lambda self: self.dtype)  # type: ignore[attr-defined]
 hb.Optimizer._clip_gradients = lambda self, grads: self._clip(list(grads))  # type: ignore[attr-defined]
 

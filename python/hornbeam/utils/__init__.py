@@ -13,11 +13,13 @@ from hornbeam.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weig
 from hornbeam.data.dataset import PyDataset, Sequence
 from hornbeam.utils import bounding_boxes
 from hornbeam.utils.arrays import normalize, pad_sequences, split_dataset, to_categorical
+from hornbeam.utils.feature_space import FeatureSpace
 from hornbeam.utils.plotting import model_to_dot, plot_model
 from hornbeam.utils.session import clear_session, set_random_seed
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "PyDataset",
     "Sequence",
     "bounding_boxes",

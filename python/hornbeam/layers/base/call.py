@@ -27,6 +27,9 @@ class Called(Buildable):
     activity_regularizer: Any
     autocast: bool
     supports_masking: bool
+    takes_strings = False  # before a model's program: see layers.preprocessing.edge
+    _edge_only = False  # whether it runs there whatever it takes
+    _revision = 0  # grows where programs that were traced do not hold for it any more
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation. Override it."""
