@@ -34,12 +34,12 @@ def test_as_keras(family, name):
 FACES = {  # the classes' module, their base, the families whose cases name them
     "losses": (hb.losses, hb.losses.Loss, ["losses"]),
     "metrics": (hb.metrics, hb.metrics.Metric, ["metrics"]),
-    "initializers": (hb.initializers, hb.initializers.Initializer, ["initializers"]),
+    "initializers": (hb.initializers, hb.initializers.Initializer, ["initializers", "sound"]),
     "regularizers": (hb.regularizers, hb.regularizers.Regularizer, ["parts"]),
     "constraints": (hb.constraints, hb.constraints.Constraint, ["parts"]),
     "optimizers": (hb.optimizers, hb.optimizers.Optimizer, ["optimizers", "mixed"]),
     "schedules": (hb.optimizers.schedules, hb.optimizers.schedules.LearningRateSchedule, ["optimizers"]),
-    "layers": (hb.layers, hb.layers.Layer, ["layers", "layer_options", "cells"]),
+    "layers": (hb.layers, hb.layers.Layer, ["layers", "layer_options", "cells", "sound"]),
 }
 WITHOUT = {
     "LossFunctionWrapper": "Keras does not show it; every other loss and own losses stand for it",
