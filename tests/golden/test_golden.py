@@ -18,6 +18,7 @@ TOLERANCE = {
     "initializers": (0.03, 0.03),
     "mixed": (3e-2, 3e-2),
     "optimizers": (2e-4, 2e-5),
+    "sound": (1e-4, 1e-4),
 }  # (rtol, atol): of random numbers, and of long computations
 
 

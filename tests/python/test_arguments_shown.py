@@ -108,6 +108,7 @@ OTHER = {
     "ModelCheckpoint.mode": "max",
     "ReduceLROnPlateau.mode": "max",
     "OrthogonalRegularizer.mode": "columns",
+    "STFTSpectrogram.mode": "psd",
     "monitor": "loss",
     "name": "other",
     "noise_shape": (None, 1),
@@ -157,6 +158,12 @@ OTHER = {
     **dict.fromkeys(("quantization_config", "renorm_clipping"), lambda: {"rmax": 2.0}),
     **dict.fromkeys(("sparse", "ragged", "flash_attention", "use_cudnn"), True),
     "fill_mode": "reflect",
+    "window": "hamming",
+    "scaling": "spectrum",
+    "side": "imag",
+    "max_freq": 3000.0,
+    "sequence_length": 512,
+    **{"frame_step": 64, "fft_length": 1024},
     "input_tensor": lambda: hb.Input((3,)),
 }
 # Arguments that configs do not say, with what shows them.

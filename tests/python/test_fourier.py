@@ -157,6 +157,10 @@ def test_sizes_known_only_to_the_running_model():
         x = numbers(*shape, dtype="float32")
         for found, wanted in zip(model.predict(x, verbose=0), [*ops.stft(x, 6, 4, 9)]):
             np.testing.assert_allclose(found, wanted, atol=1e-5)
+    cut = hb.Model(signals, ops.rfft(signals, 9))
+    for n in (5, 12):
+        x = numbers(2, n, dtype="float32")
+        assert_near(joined(cut.predict(x, verbose=0)), np.fft.rfft(x.astype("float64"), 9), "float32")
     rows = hb.Input((70,))
     found = hb.Model(rows, ops.rfft(rows)).predict(numbers(3, 70, dtype="float32"), verbose=0)
     assert_near(joined(found), np.fft.rfft(numbers(3, 70, dtype="float32").astype("float64")), "float32")
@@ -174,7 +178,7 @@ def test_sizes_known_only_to_the_running_model():
         (lambda x: ops.fft((x[:, :0], x[:, :0])), "not empty"),
         (lambda x: ops.rfft(x[0, 0]), "rank >= 1"),
         (lambda x: ops.rfft(x, 0), "`fft_length`"),
-        (lambda x: ops.rfft(hb.Input((None,))), "known size"),
+        (lambda x: ops.rfft(hb.Input((None,))), "last dimension fully-defined"),
         (lambda x: ops.irfft((x[:, :1], x[:, :1])), "`fft_length`"),
         (lambda x: ops.extract_sequences(x, 0, 1), "`sequence_length`"),
         (lambda x: ops.extract_sequences(x[0, 0], 1, 1), "rank >= 1"),
@@ -231,6 +235,12 @@ def test_decibels_begin_at_the_loudest_of_the_batch():
     layer = layers.MelSpectrogram(64, 16, num_mel_bins=8, sampling_rate=8000, top_db=20.0)
     y = layer(x).numpy()
     assert y[1].max() == y.min() == np.float32(y.max() - 20)
+
+
+def test_angles_are_those_of_the_parts():
+    x = numbers(2, 300, 3, dtype="float32")
+    angle, re, im = (layers.STFTSpectrogram(mode, frame_length=32)(x).numpy() for mode in ("angle", "real", "imag"))
+    np.testing.assert_allclose(angle, np.arctan2(im, re), rtol=1e-5, atol=1e-6)
 
 
 def test_channels_first_are_the_same_numbers():

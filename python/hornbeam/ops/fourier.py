@@ -85,19 +85,19 @@ def _cut(x: Any, begin: int, end: int) -> Any:
 
 def fitted(x: Any, n: int) -> Any:
     """``x`` cut or filled with zeros to ``n`` elements along the last axis."""
-    have = known_length(x)
-    return _cut(x, 0, n) if have >= n else pad(x, [(0, 0)] * (x.ndim - 1) + [(0, n - have)])
+    have = dims_of(x)[-1]
+    missing = max(n - have, 0) if isinstance(have, int) else n
+    return _cut(pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)]) if missing else x, 0, n)
 
 
 def known_length(x: Any, axis: int = -1) -> int:
     """The size of an axis that a transform goes along."""
     n = x.shape[axis]
     if n is None:
-        raise ValueError(
-            f"Fourier transforms need axes of known size. Received: shape={tuple(x.shape)}, whose axis {axis} is unknown"
-        )
+        which = "last dimension" if axis == -1 else f"{axis} and -1 axes"
+        raise ValueError(f"Input should have its {which} fully-defined. Received: input.shape={tuple(x.shape)}")
     if n == 0:
-        raise ValueError(f"Fourier transforms need axes that are not empty. Received: shape={tuple(x.shape)}")
+        raise ValueError(f"Fourier transforms need axes that are not empty. Received: input.shape={tuple(x.shape)}")
     return int(n)
 
 

@@ -79,7 +79,11 @@ def _window(window: Any, length: int, fft_length: int, dtype: str) -> Any:
     if window is None:
         return None
     if isinstance(window, str):
-        window = window_values(_check.choice("window", window, ("hann", "hamming")), length, True)
+        if window not in ("hann", "hamming"):
+            raise ValueError(
+                f"If a string is passed to `window`, it must be one of 'hann', 'hamming'. Received: window={window!r}"
+            )
+        window = window_values(window, length, True)
     window = to_tensor(window, dtype)
     if tuple(window.shape) != (length,):
         raise ValueError(
