@@ -34,6 +34,7 @@ REFUSED = {
 }
 # Counts that may be left out, and what stands for that.
 OPTIONAL = {"strides", "value_dim", "output_padding", "noise_shape", "shared_axes", "max_value", "seed", "input_length"}
+OPTIONAL |= {"sequence_length", "frame_step", "fft_length", "max_freq", "window", "scaling"}
 KINDS = {
     "filters": "count",
     "units": "count",
@@ -81,6 +82,12 @@ KINDS = {
     "data_format": "data_format",
     "interpolation": "choice",
     "score_mode": "choice",
+    **dict.fromkeys(("fft_length", "sequence_stride", "sequence_length", "num_mel_bins"), "count"),
+    **dict.fromkeys(("frame_length", "sampling_rate"), "count"),
+    **dict.fromkeys(("max_freq", "top_db", "mag_exp", "min_power", "ref_power"), "number"),
+    "frame_step": "count",
+    "min_freq": "not negative",
+    **dict.fromkeys(("window", "scaling", "mode"), "choice"),
     "merge_mode": "choice",
     "attention_axes": "only None",
     "time_major": "only False",
@@ -92,6 +99,7 @@ EXCEPT = {  # arguments of one name that mean something else in one class; None:
     ("Rescaling", "scale"): "number or array",
     ("Rescaling", "offset"): "number or array",
     ("GroupNormalization", "groups"): "count or -1",
+    ("STFTSpectrogram", "data_format"): "choice",
     ("SpatialDropout1D", "noise_shape"): None,
     ("SpatialDropout2D", "noise_shape"): None,
     ("Bidirectional", "weights"): None,
@@ -101,7 +109,7 @@ FREE = {  # flags, functions, objects and text, each with a check of its own els
     *("activation", "recurrent_activation", "use_bias", "unit_forget_bias", "reset_after", "center", "scale"),
     *("synchronized", "use_scale", "normalize", "keepdims", "mask_zero", "weights", "function", "mask", "arguments"),
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "cell"),
-    *("layer", "backward_layer", "equation", "bias_axes"),
+    *("layer", "backward_layer", "equation", "bias_axes", "power_to_db", "periodic", "expand_dims"),
     # what Keras has and this has not: refused but for the default (tests/python/test_arguments_shown.py)
     *("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "use_cudnn", "use_gate"),
     *("flash_attention", "sliding_window", "renorm", "renorm_clipping", "renorm_momentum", "lora_rank", "lora_alpha"),

@@ -105,6 +105,8 @@ class STFT(Initializer):
     ) -> None:
         self.side = choice("side", side, ("real", "imag"))
         self.window = choice("window", window, WINDOWS) if isinstance(window, str) else window
+        if self.window is not None and not isinstance(window, str) and np.ndim(window) != 1:
+            raise ValueError(f"`window` must be a name, an array of one axis or None. Received: window={window!r}")
         self.scaling = scaling if scaling is None else choice("scaling", scaling, ("density", "spectrum"))
         self.periodic = bool(periodic)
 

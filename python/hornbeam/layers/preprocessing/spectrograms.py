@@ -62,7 +62,7 @@ class MelSpectrogram(Layer):
         sequence_stride: int = 512,
         sequence_length: int | None = None,
         window: Any = "hann",
-        sampling_rate: float = 16000,
+        sampling_rate: int = 16000,
         num_mel_bins: int = 128,
         min_freq: float = 20.0,
         max_freq: float | None = None,
@@ -76,19 +76,22 @@ class MelSpectrogram(Layer):
         super().__init__(**kwargs)
         self.fft_length = positive_int("fft_length", fft_length)
         self.sequence_stride = positive_int("sequence_stride", sequence_stride)
-        self.sequence_length = positive_int("sequence_length", sequence_length or fft_length)
+        self.sequence_length = positive_int("sequence_length", fft_length if sequence_length is None else sequence_length)
         if self.fft_length < self.sequence_length:
             raise ValueError(
                 "`fft_length` must be greater than or equal to `sequence_length`. Received: "
                 f"sequence_length={sequence_length}, fft_length={fft_length}"
             )
         self.window = choice("window", window, ("hann", "hamming")) if isinstance(window, str) else window
-        self.sampling_rate = sampling_rate
-        if number("sampling_rate", sampling_rate) <= 0:
-            raise ValueError(f"`sampling_rate` must be positive. Received: sampling_rate={sampling_rate}")
+        if not (isinstance(window, str) or window is None or np.shape(window) == (self.sequence_length,)):
+            raise ValueError(
+                "`window` must be 'hann', 'hamming', None or an array (sequence_length,). "
+                f"Received: window={window!r}, sequence_length={self.sequence_length}"
+            )
+        self.sampling_rate = positive_int("sampling_rate", sampling_rate)
         self.num_mel_bins = positive_int("num_mel_bins", num_mel_bins)
         self.min_freq = number("min_freq", min_freq, 0)
-        self.max_freq = number("max_freq", max_freq or int(sampling_rate / 2))
+        self.max_freq = number("max_freq", int(sampling_rate / 2) if max_freq is None else max_freq)
         if not self.min_freq < self.max_freq:
             raise ValueError(
                 "`min_freq` must be below `max_freq`. "
@@ -122,7 +125,8 @@ class MelSpectrogram(Layer):
     def _decibels(self, x: Any) -> Any:
         reference = 10 * np.log10(max(abs(self.ref_power), self.min_power))
         x = ops.subtract(ops.multiply(ops.log(ops.maximum(x, self.min_power)), 10 / np.log(10)), reference)
-        return ops.maximum(x, ops.subtract(ops.max(x), self.top_db))
+        loudest = ops.max(ops.max(x, (-2, -1), keepdims=True), initial=-np.inf)  # a batch may have no samples
+        return ops.maximum(x, ops.subtract(loudest, self.top_db))
 
     def linear_to_mel_weight_matrix(
         self,
@@ -222,7 +226,9 @@ class STFTSpectrogram(Layer):
         self.window, self.scaling, self.periodic = made.window, made.scaling, made.periodic
         self.padding = choice("padding", padding, ("valid", "same"))
         self.expand_dims = bool(expand_dims)
-        self.data_format = choice("data_format", data_format or "channels_last", ("channels_last", "channels_first"))
+        self.data_format = "channels_last"
+        if data_format is not None:
+            self.data_format = choice("data_format", data_format, ("channels_last", "channels_first"))
 
     def build(self, input_shape: Any) -> None:
         """Makes the kernels ``(frame_length, 1, bins)`` that the mode needs."""
