@@ -57,7 +57,9 @@ def _sizes(ngrams):
 
 @pytest.mark.parametrize(("kind", "options", "adapt", "vocabulary", "inputs", "outputs"), KERAS["layers"])
 def test_layers_beside_keras(kind, options, adapt, vocabulary, inputs, outputs):
-    text = lambda x: [text(i) for i in x] if isinstance(x, list) else x.encode("latin-1").decode() if isinstance(x, str) else x  # noqa: E731
+    text = lambda x: (
+        [text(i) for i in x] if isinstance(x, list) else x.encode("latin-1").decode() if isinstance(x, str) else x
+    )  # noqa: E731
     layer = getattr(layers, kind)(**{k: text(v) for k, v in options.items()})
     if adapt is not None:
         layer.adapt(np.array(text(adapt)))

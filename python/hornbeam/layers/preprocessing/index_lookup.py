@@ -95,7 +95,10 @@ class IndexLookup(VocabularyOwner):
             )
         super().__init__(name=name, **kwargs)
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
-        self.mask_token, self.oov_token = _token("mask_token", mask_token, strings), _token("oov_token", oov_token, strings)
+        self.mask_token, self.oov_token = (
+            _token("mask_token", mask_token, strings),
+            _token("oov_token", oov_token, strings),
+        )
         self.vocabulary_dtype, self.invert, self.output_mode = vocabulary_dtype, invert, output_mode
         self.sparse, self.pad_to_max_tokens, self.oov_method = sparse, pad_to_max_tokens, oov_method
         self.salt = _salt(salt, strings, oov_method)
