@@ -34,6 +34,7 @@ from hornbeam.core.names import to_snake_case
 from hornbeam.core.state import state
 from hornbeam.core.symbolic import infer
 from hornbeam.layers.preprocessing.index_lookup import IndexLookup
+from hornbeam.data.batches import class_weights
 
 WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
@@ -133,6 +134,7 @@ PRIVATE: dict[str, Any] = {
     "disable_flash_attention": lambda: None,
     "shape": hb.ops.shape,
     "cast": hb.ops.cast,
+    "class_weight_to_sample_weights": class_weights,
     "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]
     "keras_export": lambda *_, **__: lambda exported: exported,
     "standardize_data_format": lambda data_format: data_format or hb.config.image_data_format(),
