@@ -1,0 +1,113 @@
+"""Sizes of single pictures, each of another size: what ``ops.image.resize`` computes, without a program for each size.
+
+A row of the result is a sum of a few rows of the picture ("taps"), then a column likewise.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+__all__ = ["INTERPOLATIONS", "fit_ratio", "resize"]
+
+
+def _cubic(b: float, c: float) -> Any:
+    """The cubic kernels of D. Mitchell and A. Netravali (1988)."""
+
+    def kernel(x: Any) -> Any:
+        near = (12 - 9 * b - 6 * c) * x**3 + (-18 + 12 * b + 6 * c) * x**2 + 6 - 2 * b
+        far = (-b - 6 * c) * x**3 + (6 * b + 30 * c) * x**2 + (-12 * b - 48 * c) * x + 8 * b + 24 * c
+        return np.where(x < 1, near, np.where(x < 2, far, 0)) / 6
+
+    return kernel
+
+
+def _lanczos(radius: int) -> Any:
+    return lambda x: np.where(x < radius, np.sinc(x) * np.sinc(x / radius), 0)
+
+
+def _gaussian(x: Any) -> Any:
+    return np.where(x < 1.5, np.exp(-2 * x**2), 0)
+
+
+_KERNELS = {  # how far a kernel reaches, and its values by distance
+    "bilinear": (1, lambda x: np.maximum(1 - x, 0)),
+    "bicubic": (2, _cubic(0, 0.5)),
+    "lanczos3": (3, _lanczos(3)),
+    "lanczos5": (5, _lanczos(5)),
+    "gaussian": (2, _gaussian),
+    "mitchellcubic": (2, _cubic(1 / 3, 1 / 3)),
+}
+INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
+
+
+@functools.lru_cache(maxsize=256)
+def _taps(method: str, old: int, new: int) -> tuple[Any, Any]:
+    """For each of ``new`` places the indices of some of ``old``, and their weights, (taps, new) each."""
+    scale, place = old / new, np.arange(new)
+    if method == "nearest":
+        return np.minimum(np.floor((place + 0.5) * scale).astype("int64"), old - 1)[None], np.ones((1, new), "float32")
+    if method == "area":
+        low, high = place * scale, (place + 1) * scale
+        index = np.floor(low).astype("int64") + np.arange(int(np.ceil(scale)) + 1)[:, None]
+        weight = np.clip(np.minimum(index + 1, high) - np.maximum(index, low), 0, None)
+    else:
+        radius, kernel = _KERNELS[method]
+        at = (place + 0.5) * scale - 0.5
+        index = np.floor(at).astype("int64") + np.arange(1 - radius, radius + 1)[:, None]
+        weight = kernel(np.abs(at - index))
+    weight = np.where((index >= 0) & (index < old), weight, 0)
+    return index.clip(0, old - 1), (weight / weight.sum(0)).astype("float32")
+
+
+def _along(x: Any, axis: int, method: str, new: int) -> Any:
+    if x.shape[axis] == new:
+        return x
+    index, weight = _taps(method, x.shape[axis], new)
+    if method == "nearest":
+        return x.take(index[0], axis)
+    weight = weight.reshape(weight.shape + (1,) * (x.ndim - 1 - axis))
+    total = np.multiply(x.take(index[0], axis), weight[0], dtype="float32")
+    for i, w in zip(index[1:], weight[1:]):
+        total += np.multiply(x.take(i, axis), w, dtype="float32")
+    return total
+
+
+def resize(x: Any, size: tuple[int, int], method: str) -> Any:
+    """A picture of another size, without antialiasing.
+
+    Args:
+        x: (rows, columns, channels).
+        size: (rows, columns).
+        method: one of ``INTERPOLATIONS``.
+
+    Returns:
+        A float32 array.
+    """
+    first = 0 if size[0] * x.shape[1] <= x.shape[0] * size[1] else 1  # what leaves less for the second
+    for axis in (first, 1 - first):
+        x = _along(x, axis, method, size[axis])
+    return x.astype("float32", copy=False)
+
+
+def fit_ratio(x: Any, size: tuple[int, int], crop: bool, pad: bool) -> Any:
+    """The picture's middle, or the picture with a black border, in the ratio of a size.
+
+    Args:
+        x: (rows, columns, channels).
+        size: (rows, columns).
+        crop: whether to cut what is too long.
+        pad: whether to fill what is too short.
+    """
+    (height, width), (rows, columns) = x.shape[:2], size
+    like_width, like_height = int(width * rows / columns), int(height * columns / rows)
+    if crop:
+        h, w = max(min(height, like_width), 1), max(min(width, like_height), 1)
+        top, left = (height - h) // 2, (width - w) // 2
+        return x[top : top + h, left : left + w]
+    if pad:
+        above, before = max(like_width - height, 0) // 2, max(like_height - width, 0) // 2
+        return np.pad(x, ((above, above), (before, before), (0, 0)))
+    return x
