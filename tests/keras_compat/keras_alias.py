@@ -37,7 +37,7 @@ from hornbeam.core.symbolic import infer
 WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
 PUBLIC = (
-    "layers ops losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
+    "layers ops ops.image losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
     "models activations config dtype_policies mixed_precision"
 ).split()
 COMPARED_WITH = ("keras.src.backend.common.dtypes", "keras.src.backend.common.backend_utils")
@@ -63,6 +63,11 @@ def _is_int(dtype: Any) -> bool:
 
 def _set_mask(x: Any, mask: Any) -> None:
     x._keras_mask = mask
+
+
+def _set_data_format(data_format: str) -> None:
+    """What only ``ops.image`` goes by here: layers have channels last alone."""
+    hb.config._image_data_format = data_format
 
 
 class _NameScope:
@@ -129,6 +134,8 @@ PRIVATE: dict[str, Any] = {
     "cast": hb.ops.cast,
     "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]
     "keras_export": lambda *_, **__: lambda exported: exported,
+    "image_data_format": hb.config.image_data_format,
+    "set_image_data_format": _set_data_format,
     "ALLOWED_DTYPES": set(_dtypes.NAMES),
 }
 
@@ -168,8 +175,9 @@ TREE = types.SimpleNamespace(
 
 def _operation(name: str) -> Any:
     """Keras' class for an op (``ops.numpy.Mean(axis=1)(x)``), made of Hornbeam's function; None where there is none."""
-    function = getattr(hb.ops, name.lower(), None) or getattr(hb.ops, to_snake_case(name), None)
-    if not callable(function):
+    names = [(space, n) for space in (hb.ops, hb.ops.image) for n in (name.lower(), to_snake_case(name))]
+    function = next((getattr(space, n) for space, n in names if callable(getattr(space, n, None))), None)
+    if function is None:
         return None
 
     class Operation:
@@ -238,7 +246,7 @@ class Private(types.ModuleType):
         if name == "tree":
             return TREE
         public = ".".join([*parts, name])
-        if public in SPACES:
+        if public in SPACES and parts[:1] != ["ops"]:  # which has classes, too
             return SPACES[public]
         if parts and name in ("backend", "clear_session"):
             return PRIVATE[name]

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from hornbeam import ops
-from hornbeam.core.tensor import dims_of, is_float
+from hornbeam.core.tensor import dims_of
 from hornbeam.core.validation import channels_last, choice, int_tuple, integer, ints, positive_int, unsupported
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.arrays import shape_product
@@ -267,7 +267,8 @@ class UpSampling2D(Layer):
             return ops.repeat(ops.repeat(inputs, self.size[0], axis=1), self.size[1], axis=2)
         if None in inputs.shape[1:3]:
             raise ValueError(f"layer {self.name!r} needs images of known size. Received: input shape={inputs.shape}")
-        return ops.resize(inputs, (inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]), "bilinear")
+        size = inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]
+        return ops.image.resize(inputs, size, "bilinear", data_format="channels_last")
 
 
 class UpSampling3D(Layer):
@@ -338,6 +339,5 @@ class Resizing(Layer):
 
     def call(self, inputs: Any) -> Any:
         """The resized images, in the inputs' dtype: ints are rounded."""
-        resized = ops.resize(inputs, (self.height, self.width), self.interpolation)
-        resized = resized if is_float(inputs.dtype) else ops.round(resized)
-        return ops.cast(resized, inputs.dtype)
+        size = self.height, self.width
+        return ops.image.resize(inputs, size, self.interpolation, data_format="channels_last")
