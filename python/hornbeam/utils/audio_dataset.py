@@ -9,7 +9,7 @@ import numpy as np
 
 from hornbeam.core.validation import integer, unsupported
 from hornbeam.utils import _file_datasets
-from hornbeam.utils.wav import read_wav
+from hornbeam.utils.wav import at_rate, read_wav
 
 __all__ = ["audio_dataset_from_directory"]
 
@@ -39,7 +39,7 @@ def audio_dataset_from_directory(
         label_mode: "int", "categorical", "binary" or None.
         class_names: for inferred labels, which folders, in the order of their numbers; None for all.
         batch_size: None for single sounds.
-        sampling_rate: samples a second that all files must have; another rate is an error. None for any.
+        sampling_rate: samples a second that sounds are brought to; None for each file's own.
         output_sequence_length: samples that are kept, shorter sounds being filled with zeros; None for all of them,
             shorter sounds being filled up to the longest of the batch.
         ragged: only False.
@@ -82,8 +82,8 @@ class _Sound:
 
     def __call__(self, path: str) -> Any:
         x, rate = read_wav(path)
-        if self.rate not in (None, rate):
-            raise ValueError(f"{path} has {rate} samples a second; `sampling_rate` asks for {self.rate}")
+        if self.rate is not None:
+            x = at_rate(x, rate, self.rate)
         if self.length is None:
             return x
         x = x[: self.length]

@@ -10,36 +10,23 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam.ops.image.kernels import KERNELS
+
 __all__ = ["INTERPOLATIONS", "fit_ratio", "resize"]
 
 
-def _cubic(b: float, c: float) -> Any:
-    """The cubic kernels of D. Mitchell and A. Netravali (1988)."""
-
-    def kernel(x: Any) -> Any:
-        near = (12 - 9 * b - 6 * c) * x**3 + (-18 + 12 * b + 6 * c) * x**2 + 6 - 2 * b
-        far = (-b - 6 * c) * x**3 + (6 * b + 30 * c) * x**2 + (-12 * b - 48 * c) * x + 8 * b + 24 * c
-        return np.where(x < 1, near, np.where(x < 2, far, 0)) / 6
-
-    return kernel
+def _mitchell(_: Any, x: Any) -> Any:
+    """The cubic kernel of D. Mitchell and A. Netravali (1988) with B = C = 1/3."""
+    near, far = (7 * x - 12) * x**2 + 16 / 3, ((-7 / 3 * x + 12) * x - 20) * x + 32 / 3
+    return np.where(x < 1, near, np.where(x < 2, far, 0)) / 6
 
 
-def _lanczos(radius: int) -> Any:
-    return lambda x: np.where(x < radius, np.sinc(x) * np.sinc(x / radius), 0)
-
-
-def _gaussian(x: Any) -> Any:
+def _gaussian(_: Any, x: Any) -> Any:
     return np.where(x < 1.5, np.exp(-2 * x**2), 0)
 
 
-_KERNELS = {  # how far a kernel reaches, and its values by distance
-    "bilinear": (1, lambda x: np.maximum(1 - x, 0)),
-    "bicubic": (2, _cubic(0, 0.5)),
-    "lanczos3": (3, _lanczos(3)),
-    "lanczos5": (5, _lanczos(5)),
-    "gaussian": (2, _gaussian),
-    "mitchellcubic": (2, _cubic(1 / 3, 1 / 3)),
-}
+_ALL = {**KERNELS, "gaussian": _gaussian, "mitchellcubic": _mitchell}
+_REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 2, "mitchellcubic": 2}
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
 
 
@@ -48,16 +35,16 @@ def _taps(method: str, old: int, new: int) -> tuple[Any, Any]:
     """For each of ``new`` places the indices of some of ``old``, and their weights, (taps, new) each."""
     scale, place = old / new, np.arange(new)
     if method == "nearest":
-        return np.minimum(np.floor((place + 0.5) * scale).astype("int64"), old - 1)[None], np.ones((1, new), "float32")
+        return ((2 * place + 1) * old // (2 * new))[None], np.ones((1, new), "float32")
     if method == "area":
         low, high = place * scale, (place + 1) * scale
         index = np.floor(low).astype("int64") + np.arange(int(np.ceil(scale)) + 1)[:, None]
         weight = np.clip(np.minimum(index + 1, high) - np.maximum(index, low), 0, None)
     else:
-        radius, kernel = _KERNELS[method]
+        radius = _REACH[method]
         at = (place + 0.5) * scale - 0.5
         index = np.floor(at).astype("int64") + np.arange(1 - radius, radius + 1)[:, None]
-        weight = kernel(np.abs(at - index))
+        weight = _ALL[method](np, np.abs(at - index))
     weight = np.where((index >= 0) & (index < old), weight, 0)
     return index.clip(0, old - 1), (weight / weight.sum(0)).astype("float32")
 
