@@ -12,9 +12,12 @@ from hornbeam.data.arrays import cardinality, to_arrays
 from hornbeam.data.batches import class_weights, unpack_x_y_sample_weight
 from hornbeam.data.dataset import PyDataset
 from hornbeam.data.feed import BatchStep, Feed
+from hornbeam.data.pipeline.dataset import Dataset
 from hornbeam.data.workers import read_ahead, read_dataset
 
 __all__ = ["BatchFeed"]
+
+AHEAD = 2  # batches of a data set that wait for a step, where it does not prefetch itself
 
 
 class BatchFeed(Feed):
@@ -52,6 +55,8 @@ class BatchFeed(Feed):
             self.num_batches = source.num_batches
             if self.num_batches == 0:
                 raise ValueError("the data source gave no batches: its length is 0")
+        elif isinstance(source, Dataset):
+            self.num_batches = source.cardinality() if source.cardinality() >= 0 else None
         elif hasattr(source, "__iter__") or hasattr(source, "__next__"):
             self.num_batches = len(source) if hasattr(source, "__len__") else None
         else:
@@ -73,6 +78,8 @@ class BatchFeed(Feed):
             if self.shuffle and n is not None:
                 random.shuffle(order)
             self._order = iter(order)
+        elif isinstance(self.source, Dataset):
+            self._stream = self.source._pass(tensors=False, ahead=AHEAD)
         else:
             items = self._read_once() if hasattr(self.source, "__next__") else iter(self.source)
             self._stream = read_ahead(itertools.islice(items, self._most))
