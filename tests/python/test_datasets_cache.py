@@ -42,7 +42,10 @@ otherwise = pytest.mark.filterwarnings("ignore:.* is used although its hash is n
 
 @otherwise
 def test_mnist(cache):
-    parts = {k: RNG.randint(0, 256, s, "uint8") for k, s in (("x_train", (5, 28, 28)), ("y_train", 5), ("x_test", (3, 28, 28)), ("y_test", 3))}
+    parts = {
+        k: RNG.randint(0, 256, s, "uint8")
+        for k, s in (("x_train", (5, 28, 28)), ("y_train", 5), ("x_test", (3, 28, 28)), ("y_test", 3))
+    }
     np.savez(cache / "mnist.npz", **parts)
     np.savez(cache / "mine.npz", **parts)
     for found in (hb.datasets.mnist.load_data(), hb.datasets.mnist.load_data("mine.npz")):
@@ -73,7 +76,10 @@ LOADERS = [
 
 @pytest.mark.parametrize("load, name", LOADERS, ids=lambda v: v if isinstance(v, str) else "")
 def test_without_a_network_one_sentence_says_what_to_put_where(load, name, cache):
-    with pytest.raises(OSError, match=f"URL fetch failure on https://.*no network. Without a network, put that file at {cache.parent}/{name}$"):
+    with pytest.raises(
+        OSError,
+        match=f"URL fetch failure on https://.*no network. Without a network, put that file at {cache.parent}/{name}$",
+    ):
         load()
 
 
@@ -104,7 +110,12 @@ def test_cifar10(cache):
     batches = {}
     for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
         batches[name] = RNG.randint(0, 256, (3, 3072), "uint8"), RNG.randint(0, 10, 3).tolist()
-        whole = {b"batch_label": b"x", b"data": batches[name][0], b"labels": batches[name][1], b"filenames": [b"a", b"b", b"c"]}
+        whole = {
+            b"batch_label": b"x",
+            b"data": batches[name][0],
+            b"labels": batches[name][1],
+            b"filenames": [b"a", b"b", b"c"],
+        }
         (folder / name).write_bytes(python2_pickle(whole))
     (x, y), (x_test, y_test) = hb.datasets.cifar10.load_data()
     assert x.shape == (15, 32, 32, 3) and x.dtype == y.dtype == y_test.dtype == "uint8" and y.shape == (15, 1)
@@ -205,9 +216,16 @@ class Run:
 def test_plain_data_is_read(protocol):
     rows = np.empty(3, object)
     rows[:] = [[1, 2], [], [3]]
-    both = {"rows": rows, "b": np.arange(6, dtype=">i2").reshape(2, 3), "c": np.asfortranarray(np.eye(3, 2)), "n": [1, "x", b"y"]}
+    both = {
+        "rows": rows,
+        "b": np.arange(6, dtype=">i2").reshape(2, 3),
+        "c": np.asfortranarray(np.eye(3, 2)),
+        "n": [1, "x", b"y"],
+    }
     found = read(pickle.dumps(both, protocol=protocol))
-    assert found["rows"].dtype == object and found["rows"].tolist() == [[1, 2], [], [3]] and found["n"] == [1, "x", b"y"]
+    assert (
+        found["rows"].dtype == object and found["rows"].tolist() == [[1, 2], [], [3]] and found["n"] == [1, "x", b"y"]
+    )
     np.testing.assert_array_equal(found["b"], both["b"])
     np.testing.assert_array_equal(found["c"], np.eye(3, 2))
     empty = read(pickle.dumps(np.empty(0, object), protocol=protocol))

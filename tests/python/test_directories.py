@@ -99,7 +99,15 @@ def test_modes_of_labels(tree):
     assert plain.dtype == "int32" and plain.tolist() == [0] * 4 + [1] * 3 + [2] * 3
     hot = labels(label_mode="categorical")
     assert hot.dtype == "float32" and (hot == np.eye(3)[plain]).all()
-    two = images(tree, class_names=["zebra", "ant"], label_mode="binary", image_size=2, batch_size=None, shuffle=False, verbose=False)
+    two = images(
+        tree,
+        class_names=["zebra", "ant"],
+        label_mode="binary",
+        image_size=2,
+        batch_size=None,
+        shuffle=False,
+        verbose=False,
+    )
     found = np.stack([y for _, y in two.as_numpy_iterator()])
     assert found.dtype == "float32" and found.tolist() == [[0]] * 3 + [[1]] * 4 and two.class_names == ["zebra", "ant"]
     several = np.random.RandomState(0).randint(0, 2, (10, 3))
@@ -122,7 +130,10 @@ def test_both_parts(tree, capsys):
     assert out == "Found 10 files belonging to 3 classes.\nUsing 7 files for training.\nUsing 3 files for validation.\n"
     with pytest.raises(ValueError, match="No validation images found"):
         images(tree, image_size=2, validation_split=0.01, subset="both", seed=3, verbose=False)
-    assert len(images(tree, image_size=2, validation_split=0.01, subset="training", seed=3, verbose=False).file_paths) == 10
+    assert (
+        len(images(tree, image_size=2, validation_split=0.01, subset="training", seed=3, verbose=False).file_paths)
+        == 10
+    )
 
 
 def test_links(tree, tmp_path):
@@ -289,7 +300,9 @@ def broken(pictures):
     }
 
 
-@pytest.mark.parametrize("name", ["cut.png", "cut.jpg", "cut.gif", "empty.png", "text.jpg", "huge.png", "none.bmp", "tiff.png"])
+@pytest.mark.parametrize(
+    "name", ["cut.png", "cut.jpg", "cut.gif", "empty.png", "text.jpg", "huge.png", "none.bmp", "tiff.png"]
+)
 def test_a_broken_picture_names_its_path(pictures, tmp_path, name):
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / name).write_bytes(broken(pictures)[name])
@@ -326,7 +339,9 @@ def test_a_model_trains_on_a_folder(tree):
     hb.utils.set_random_seed(0)
     model = hb.Sequential([hb.Input((4, 4, 3)), hb.layers.Rescaling(1 / 255), hb.layers.Flatten(), hb.layers.Dense(3)])
     model.compile("adam", hb.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    train, validation = images(tree, image_size=4, batch_size=3, validation_split=0.3, subset="both", seed=1, verbose=False)
+    train, validation = images(
+        tree, image_size=4, batch_size=3, validation_split=0.3, subset="both", seed=1, verbose=False
+    )
     history = model.fit(train, validation_data=validation, epochs=30, verbose=0)
     assert history.history["loss"][-1] < history.history["loss"][0]
     assert model.predict(validation, verbose=0).shape == (3, 3)
@@ -399,7 +414,9 @@ def test_pcm(tmp_path, bits, extensible):
 @pytest.mark.parametrize("bits", [32, 64])
 def test_floats(tmp_path, bits):
     data = NOISE.astype(f"<f{bits // 8}")
-    np.testing.assert_array_equal(read(wav(data.tobytes(), code=3, channels=2, bits=bits), tmp_path), data.astype("float32"))
+    np.testing.assert_array_equal(
+        read(wav(data.tobytes(), code=3, channels=2, bits=bits), tmp_path), data.astype("float32")
+    )
 
 
 def test_chunks_between_and_behind(tmp_path):
@@ -439,9 +456,19 @@ def test_lengths_and_rates(tmp_path):
         (tmp_path / f"{i}.wav").write_bytes(wav(np.full(n, 16384 - i, "<i2").tobytes()))
     (x,) = list(sounds(tmp_path, labels=None, shuffle=False, verbose=False).as_numpy_iterator())
     assert x.shape == (3, 5, 1) and (x != 0).sum((1, 2)).tolist() == [3, 5, 2]
-    (x,) = list(sounds(tmp_path, labels=None, output_sequence_length=4, shuffle=False, verbose=False).as_numpy_iterator())
+    (x,) = list(
+        sounds(tmp_path, labels=None, output_sequence_length=4, shuffle=False, verbose=False).as_numpy_iterator()
+    )
     assert x.shape == (3, 4, 1) and (x != 0).sum((1, 2)).tolist() == [3, 4, 2]
-    ds = sounds(tmp_path, labels=[0, 1, 0], label_mode="categorical", sampling_rate=8000, batch_size=2, shuffle=False, verbose=False)
+    ds = sounds(
+        tmp_path,
+        labels=[0, 1, 0],
+        label_mode="categorical",
+        sampling_rate=8000,
+        batch_size=2,
+        shuffle=False,
+        verbose=False,
+    )
     shapes = [(x.shape, y.shape) for x, y in ds.as_numpy_iterator()]
     assert shapes == [((2, 5, 1), (2, 2)), ((1, 2, 1), (1, 2))]
 

@@ -79,7 +79,9 @@ def test_the_right_hash(origin, how):
     assert hash_file(hb.utils.get_file("a", origin, **how)) == SHA
 
 
-@pytest.mark.parametrize("how", [{"file_hash": "0" * 64}, {"md5_hash": "0" * 32}, {"file_hash": MD5, "hash_algorithm": "sha256"}])
+@pytest.mark.parametrize(
+    "how", [{"file_hash": "0" * 64}, {"md5_hash": "0" * 32}, {"file_hash": MD5, "hash_algorithm": "sha256"}]
+)
 def test_a_wrong_hash_leaves_nothing(origin, home, how):
     with pytest.raises(ValueError, match="Incomplete or corrupted file detected"):
         hb.utils.get_file("a", origin, **how)
@@ -115,7 +117,9 @@ def test_a_file_that_changed_to_something_wrong_keeps_the_old_one(origin, tmp_pa
 
 @pytest.mark.parametrize("url", ["file:///no/such/file.txt", "http://127.0.0.1:9/file.txt", "no url at all"])
 def test_what_cannot_be_fetched_says_where_to_put_it(url, home):
-    with pytest.raises(OSError, match=rf"URL fetch failure on {url}.*Without a network, put that file at {home}/datasets/a$"):
+    with pytest.raises(
+        OSError, match=rf"URL fetch failure on {url}.*Without a network, put that file at {home}/datasets/a$"
+    ):
         hb.utils.get_file("a", url)
     assert names(home) == ["datasets"]
 
@@ -191,7 +195,9 @@ def test_names_of_archives(tmp_path, home, fname, archive, folder):
     url = (tmp_path / "t.tgz").as_uri()
     path = hb.utils.get_file(fname, url, extract=True)
     assert path == str(home / "datasets" / folder)
-    assert names(home) == sorted(["datasets", *(f"datasets/{n}" for n in (archive, folder, f"{folder}/d", f"{folder}/d/a.txt"))])
+    assert names(home) == sorted(
+        ["datasets", *(f"datasets/{n}" for n in (archive, folder, f"{folder}/d", f"{folder}/d/a.txt"))]
+    )
     (tmp_path / "t.tgz").unlink()
     (home / "datasets" / folder / "d/a.txt").write_bytes(b"mine")
     assert hb.utils.get_file(fname, url, untar=True) == path  # is not unpacked again
@@ -283,7 +289,9 @@ def test_a_name_that_leads_outside(tmp_path, name, kind):
 def test_links_and_devices_are_left_out(tmp_path, kind):
     """With what would be written through them."""
     (tmp_path / "secret").write_text("secret")
-    tar_of(tmp_path / "a.tar", special("link", kind, str(tmp_path / "secret")), ("file", b"1"), special("up", kind, ".."))
+    tar_of(
+        tmp_path / "a.tar", special("link", kind, str(tmp_path / "secret")), ("file", b"1"), special("up", kind, "..")
+    )
     what = "link" if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else "device"
     with pytest.warns(UserWarning, match=rf"left out of .*a.tar: 'link' \(a {what}\), 'up' \(a {what}\)$"):
         assert extract_archive(tmp_path / "a.tar", tmp_path / "out")

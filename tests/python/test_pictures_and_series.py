@@ -83,7 +83,9 @@ def test_sizes(tmp_path):
     img.save(tmp_path / "a.png")
     for name in ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"):
         found = U.load_img(tmp_path / "a.png", target_size=(7, 9), interpolation=name)
-        np.testing.assert_array_equal(np.asarray(found), np.asarray(img.resize((9, 7), getattr(Image.Resampling, name.upper()))))
+        np.testing.assert_array_equal(
+            np.asarray(found), np.asarray(img.resize((9, 7), getattr(Image.Resampling, name.upper())))
+        )
     found = U.load_img(tmp_path / "a.png", target_size=(10, 10), keep_aspect_ratio=True)
     np.testing.assert_array_equal(np.asarray(found), np.asarray(img.resize((10, 10), 0, box=(10, 0, 40, 30))))
     for size in (7, (0, 3), (1, 2, 3), (2.5, 2)):
@@ -136,7 +138,13 @@ def windows(data, targets, length, stride, rate, start, end):
 
 @pytest.mark.parametrize(
     "n, length, stride, rate, start, end",
-    [(100, 9, 1, 1, None, None), (99, 10, 3, 2, None, None), (50, 4, 2, 3, 7, 40), (10, 10, 1, 1, None, None), (10, 4, 1, 3, 0, 9)],
+    [
+        (100, 9, 1, 1, None, None),
+        (99, 10, 3, 2, None, None),
+        (50, 4, 2, 3, 7, 40),
+        (10, 10, 1, 1, None, None),
+        (10, 4, 1, 3, 0, 9),
+    ],
 )
 @pytest.mark.parametrize("with_targets", [0, 1, 0.5])
 def test_windows(n, length, stride, rate, start, end, with_targets):
@@ -149,9 +157,9 @@ def test_windows(n, length, stride, rate, start, end, with_targets):
         assert len(ds) == len(found)
         x = [f[0] if with_targets else f for f in found]
         if batch_size:
-            assert [len(b) for b in x] == [batch_size] * (len(expected) // batch_size) + [len(expected) % batch_size] * bool(
+            assert [len(b) for b in x] == [batch_size] * (len(expected) // batch_size) + [
                 len(expected) % batch_size
-            )
+            ] * bool(len(expected) % batch_size)
             x = [row for b in x for row in b]
         assert len(x) == len(expected)
         for a, (b, _) in zip(x, expected):
@@ -213,7 +221,10 @@ def rows(dataset):
     return [x if isinstance(x, tuple) else (x,) for x in dataset.as_numpy_iterator()]
 
 
-@pytest.mark.parametrize("left, right, sizes", [(0.2, 0.8, (2, 8)), (3, None, (3, 7)), (None, 3, (7, 3)), (2, 5, (2, 5)), (0.25, None, (2, 8))])
+@pytest.mark.parametrize(
+    "left, right, sizes",
+    [(0.2, 0.8, (2, 8)), (3, None, (3, 7)), (None, 3, (7, 3)), (2, 5, (2, 5)), (0.25, None, (2, 8))],
+)
 def test_split(left, right, sizes):
     x, y = RNG.rand(10, 3), np.arange(10)
     for data in ([x, y], (x, y), Dataset.from_tensor_slices((x, y))):

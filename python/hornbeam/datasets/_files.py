@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hornbeam.datasets._pickles import read_pickle
 from hornbeam.utils.downloads import get_file
+
+if TYPE_CHECKING:
+    import zipfile
 
 Pairs = tuple[tuple[Any, Any], tuple[Any, Any]]  # (x_train, y_train), (x_test, y_test)
 STORE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
@@ -33,6 +35,8 @@ def load_npz(path: str, *names: str) -> list[Any]:
         path: the file.
         names: which arrays.
     """
+    import zipfile
+
     try:
         with zipfile.ZipFile(path) as archive:
             return [_load_npy(archive, name) for name in names]
@@ -45,6 +49,9 @@ def _load_npy(archive: zipfile.ZipFile, name: str) -> Any:
         version = np.lib.format.read_magic(f)
         read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
         if read(f)[2].hasobject:
-            return read_pickle(f)
+            found = read_pickle(f)
+            if not isinstance(found, np.ndarray):
+                raise ValueError(f"{name} is no array")
+            return found
     with archive.open(name + ".npy") as f:
         return np.lib.format.read_array(f, allow_pickle=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from typing import Any
@@ -30,6 +29,8 @@ def load_data() -> Pairs:
 
 
 def _read(name: str, header: int) -> Any:
+    import gzip
+
     path = stored(name, name, None, os.path.join("datasets", "fashion-mnist"))
     try:
         with gzip.open(path, "rb") as f:

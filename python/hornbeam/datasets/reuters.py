@@ -48,9 +48,7 @@ def load_data(
     Returns:
         ``(x_train, y_train), (x_test, y_test)``: arrays of lists of ints; topics int64, see ``get_label_names``.
     """
-    x, y = ordered(
-        np.random.RandomState(seed), *load_npz(stored(path, "reuters.npz", _HASH), "x", "y")
-    )
+    x, y = ordered(np.random.RandomState(seed), *load_npz(stored(path, "reuters.npz", _HASH), "x", "y"))
     x, y = shorter(shifted(x, start_char, index_from), y, maxlen)
     if not x:
         raise ValueError(f"`maxlen` leaves no news. Received: maxlen={maxlen}")

@@ -132,7 +132,7 @@ def datasets(
     found = []
     for i, part in enumerate(split(files, validation_split, subset, kind, r.directory)):
         columns = (part.paths,) if r.label_mode is None else (part.paths, encoded(part, r.label_mode))
-        ds = Dataset.from_tensor_slices(columns)
+        ds: Any = Dataset.from_tensor_slices(columns)
         if r.shuffle and i == 0:  # of two, validation stays in its order
             ds = ds.shuffle(len(part.paths), seed)
         ds = ds.map(_Load(load, on_error == "skip"), num_parallel_calls=AUTOTUNE)

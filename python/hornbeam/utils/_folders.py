@@ -172,6 +172,6 @@ def split(files: Files, validation_split: float | None, subset: str | None, kind
         else:
             part = files
         if not part.paths:
-            raise ValueError(f"No {name + ' ' if subset == 'both' else ''}{kind} found in directory {directory}")
+            raise ValueError(f"No {f'{name} ' if subset == 'both' else ''}{kind} found in directory {directory}")
         parts.append(part)
     return parts

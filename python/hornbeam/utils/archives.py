@@ -43,7 +43,9 @@ class _Bounded:
         return self._file.read(size)
 
 
-_Member = tuple[str, "Callable[[], IO[bytes]] | None", str]  # name, how to open a file (None: a folder), "" or what it is
+_Member = tuple[
+    str, "Callable[[], IO[bytes]] | None", str
+]  # name, how to open a file (None: a folder), "" or what it is
 
 
 def _tar_members(path: str) -> Iterator[_Member] | None:

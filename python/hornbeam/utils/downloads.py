@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import secrets
-import tempfile
-import urllib.error
 import urllib.parse
 import warnings
 from typing import Any
 
 from hornbeam.callbacks.progress import is_terminal, say
 from hornbeam.core.validation import choice
-from hornbeam.utils.archives import extract_archive
 from hornbeam.utils.progress import Progbar
 
 __all__ = ["get_file", "hash_file", "validate_file"]
@@ -85,6 +80,8 @@ def get_file(
             warnings.warn(f"{target} is used although its hash is not {file_hash}: {e}", stacklevel=2)
     if unpacked is None:
         return target
+    from hornbeam.utils.archives import extract_archive
+
     if (fetched or not os.path.isdir(unpacked)) and not extract_archive(
         target, unpacked, "tar" if untar else archive_format
     ):
@@ -119,6 +116,8 @@ def _cache_folder(cache_dir: Any, subdir: str, *names: str | None) -> str:
         os.makedirs(folder, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
+    import tempfile
+
     folder = os.path.join(tempfile.gettempdir(), ".keras", subdir)
     os.makedirs(folder, exist_ok=True)
     return folder
@@ -126,17 +125,18 @@ def _cache_folder(cache_dir: Any, subdir: str, *names: str | None) -> str:
 
 def _fetch(origin: str, target: str, file_hash: str | None, algorithm: str) -> None:
     """Downloads to a name beside the target, checks, and then takes the target's place."""
+    from urllib.error import HTTPError
     from urllib.request import urlopen
 
     say(f"Downloading data from {origin}")
-    part = f"{target}.part-{secrets.token_hex(4)}"
+    part = f"{target}.part-{os.urandom(4).hex()}"
     try:
         with open(part, "xb") as out:
             try:
                 with urlopen(origin) as response:
                     _copy(response, out)
             except (OSError, ValueError) as e:  # ValueError: no URL
-                reason = f"{e.code} -- {e.msg}" if isinstance(e, urllib.error.HTTPError) else getattr(e, "reason", e)
+                reason = f"{e.code} -- {e.msg}" if isinstance(e, HTTPError) else getattr(e, "reason", e)
                 raise OSError(
                     f"URL fetch failure on {origin}: {reason}. Without a network, put that file at {target}"
                 ) from e
@@ -178,6 +178,8 @@ def hash_file(fpath: Any, algorithm: str = "sha256", chunk_size: int = _PIECE) -
         algorithm: "sha256" or "md5".
         chunk_size: bytes to read at a time.
     """
+    import hashlib
+
     found = hashlib.sha256() if algorithm == "sha256" else hashlib.md5(usedforsecurity=False)
     with open(fpath, "rb") as f:
         while piece := f.read(chunk_size):

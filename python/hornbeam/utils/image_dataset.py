@@ -73,7 +73,9 @@ def image_dataset_from_directory(
     """
     labels, label_mode = _file_datasets.check_labels(labels, label_mode, class_names, "image")
     if color_mode not in MODES:
-        raise ValueError(f'`color_mode` must be one of {{"rgb", "rgba", "grayscale"}}. Received: color_mode={color_mode}')
+        raise ValueError(
+            f'`color_mode` must be one of {{"rgb", "rgba", "grayscale"}}. Received: color_mode={color_mode}'
+        )
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("Only one of `pad_to_aspect_ratio`, `crop_to_aspect_ratio` can be set to `True`.")
     load = _Picture(

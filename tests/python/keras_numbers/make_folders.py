@@ -81,7 +81,9 @@ def write_words(folder):
         return out
 
     folder = pathlib.Path(folder)
-    np.savez(folder / "imdb.npz", x_train=rows(7), y_train=rng.randint(0, 2, 7), x_test=rows(6), y_test=rng.randint(0, 2, 6))
+    np.savez(
+        folder / "imdb.npz", x_train=rows(7), y_train=rng.randint(0, 2, 7), x_test=rows(6), y_test=rng.randint(0, 2, 6)
+    )
     np.savez(folder / "reuters.npz", x=rows(11), y=rng.randint(0, 46, 11))
 
 
