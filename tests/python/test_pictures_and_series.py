@@ -308,3 +308,25 @@ def test_padded_vectors_and_words():
         U.pad_sequences([[1], 3])
     with pytest.raises(ValueError, match="not compatible"):
         U.pad_sequences([[1]], value="x")
+
+
+# What Keras 3.15.1's skipgrams gives after random.seed(3), by (arguments, pairs, labels).
+KERAS_PAIRS = []
+
+
+@pytest.mark.parametrize("arguments, pairs, labels", KERAS_PAIRS)
+def test_pairs_of_words_are_keras(arguments, pairs, labels):
+    random.seed(3)
+    assert hb.preprocessing.sequence.skipgrams([1, 4, 0, 2, 3], 6, **arguments) == (pairs, labels)
+
+
+def test_sampling_table():
+    table = hb.preprocessing.sequence.make_sampling_table(10, 0.01)
+    np.testing.assert_allclose(table[[0, 1, 5, 9]], KERAS_TABLE, atol=1e-9)
+    random.seed(0)
+    kept = hb.preprocessing.sequence.skipgrams([1] * 1000 + [9] * 1000, 10, 1, 0, sampling_table=table)[0]
+    counts = [sum(p[0] == w for p in kept) for w in (1, 9)]
+    assert abs(counts[0] - 2000 * table[1]) < 120 and abs(counts[1] - 2000 * table[9]) < 120
+    for bad in ({"sequence": [-1]}, {"vocabulary_size": 1}, {"window_size": -1}, {"negative_samples": -1}):
+        with pytest.raises(ValueError):
+            hb.preprocessing.sequence.skipgrams(**{"sequence": [1, 2], "vocabulary_size": 3, **bad})

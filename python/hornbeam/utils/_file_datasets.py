@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam.core.validation import integer, positive_int
+from hornbeam.core.validation import integer, positive_int, unsupported
 from hornbeam.data import AUTOTUNE, Dataset
 from hornbeam.utils._folders import encoded, list_files, split
 
@@ -82,16 +82,18 @@ class Request:
     seed: int | None
     follow_links: bool
     verbose: bool
+    format: str = "tf"
 
 
-def check_format(format: Any) -> None:
-    """Refuses what Keras refuses.
+def reshuffles(format: Any) -> bool:
+    """Whether each epoch is shuffled anew, as TensorFlow's data sets are and grain's are not.
 
     Args:
         format: "tf" or "grain".
     """
     if format not in ("tf", "grain"):
         raise ValueError(f'`format` should be either "tf" or "grain". Received: format={format}')
+    return bool(format == "tf")
 
 
 def datasets(
@@ -118,10 +120,11 @@ def datasets(
         on_error: "raise" or "skip".
         padded: whether the files of a batch are filled up to the longest.
     """
-    r = request
+    r, anew = request, reshuffles(request.format)
     check_split(validation_split, subset, r.shuffle, r.seed)
     if batch_size is not None:
         positive_int("batch_size", batch_size)
+    unsupported("on_error", on_error, "raise", "skip")
     seed = int(np.random.randint(10**6)) if r.seed is None else r.seed
     files = list_files(r.directory, r.labels, formats, r.class_names, r.shuffle, seed, r.follow_links, r.verbose)
     if r.label_mode == "binary" and len(files.class_names or ()) != 2:
@@ -134,7 +137,7 @@ def datasets(
         columns = (part.paths,) if r.label_mode is None else (part.paths, encoded(part, r.label_mode))
         ds: Any = Dataset.from_tensor_slices(columns)
         if r.shuffle and i == 0:  # of two, validation stays in its order
-            ds = ds.shuffle(len(part.paths), seed)
+            ds = ds.shuffle(len(part.paths), seed, anew)
         ds = ds.map(_Load(load, on_error == "skip"), num_parallel_calls=AUTOTUNE)
         if on_error == "skip":
             ds = ds.filter(_is_there).map(_without_mark)

@@ -65,7 +65,6 @@ def audio_dataset_from_directory(
         if sampling_rate <= 0:
             raise ValueError(f"`sampling_rate` should be higher than 0. Received: sampling_rate={sampling_rate}")
     length = None if output_sequence_length is None else integer("output_sequence_length", output_sequence_length, 1)
-    unsupported("on_error", on_error, "raise", "skip")
     files = _file_datasets.Request(directory, labels, label_mode, class_names, shuffle, seed, follow_links, verbose)
     load = _Sound(sampling_rate, length)
     padded = length is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hornbeam.core.validation import choice, int_tuple, unsupported
+from hornbeam.core.validation import choice, int_tuple
 from hornbeam.utils import _file_datasets
 from hornbeam.utils.images import MODES, decode, layout, pillow
 from hornbeam.utils.resampling import INTERPOLATIONS, fit_ratio, resize
@@ -63,7 +63,7 @@ def image_dataset_from_directory(
         crop_to_aspect_ratio: whether to cut the middle in the ratio of ``image_size`` instead of stretching.
         pad_to_aspect_ratio: whether to add a black border instead.
         data_format: "channels_last" or "channels_first"; None for the former.
-        format: only "tf" or "grain", which mean the same here.
+        format: "tf", or "grain" for the same order in each epoch.
         verbose: whether to say how many files and classes there are.
         on_error: "raise" an error that names a file that does not decode, or "skip" it with a warning.
 
@@ -87,9 +87,9 @@ def image_dataset_from_directory(
         layout(data_format) == "channels_first",
     )
     pillow()
-    _file_datasets.check_format(format)
-    unsupported("on_error", on_error, "raise", "skip")
-    files = _file_datasets.Request(directory, labels, label_mode, class_names, shuffle, seed, follow_links, verbose)
+    files = _file_datasets.Request(
+        directory, labels, label_mode, class_names, shuffle, seed, follow_links, verbose, format
+    )
     return _file_datasets.datasets(files, FORMATS, "images", validation_split, subset, load, batch_size, on_error)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hornbeam.core.validation import integer, unsupported
+from hornbeam.core.validation import integer
 from hornbeam.utils import _file_datasets
 
 __all__ = ["text_dataset_from_directory"]
@@ -41,7 +41,7 @@ def text_dataset_from_directory(
         validation_split: the share of files, the last ones, for validation; with ``subset``.
         subset: "training", "validation" or "both".
         follow_links: whether to look into linked folders.
-        format: only "tf" or "grain", which mean the same here.
+        format: "tf", or "grain" for the same order in each epoch.
         verbose: whether to say how many files and classes there are.
         on_error: "raise" an error that names a file that is not UTF-8, or "skip" it with a warning.
 
@@ -51,9 +51,9 @@ def text_dataset_from_directory(
     """
     labels, label_mode = _file_datasets.check_labels(labels, label_mode, class_names, "text")
     load = _Text(None if max_length is None else integer("max_length", max_length, 0))
-    _file_datasets.check_format(format)
-    unsupported("on_error", on_error, "raise", "skip")
-    files = _file_datasets.Request(directory, labels, label_mode, class_names, shuffle, seed, follow_links, verbose)
+    files = _file_datasets.Request(
+        directory, labels, label_mode, class_names, shuffle, seed, follow_links, verbose, format
+    )
     return _file_datasets.datasets(files, (".txt",), "text files", validation_split, subset, load, batch_size, on_error)
 
 

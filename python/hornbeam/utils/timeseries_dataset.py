@@ -8,7 +8,7 @@ import numpy as np
 
 from hornbeam.core.validation import integer, positive_int
 from hornbeam.data import AUTOTUNE, Dataset
-from hornbeam.utils._file_datasets import check_format
+from hornbeam.utils._file_datasets import reshuffles
 
 __all__ = ["timeseries_dataset_from_array"]
 
@@ -39,7 +39,7 @@ def timeseries_dataset_from_array(
         seed: for that.
         start_index: steps before it are left out.
         end_index: steps from it on are left out.
-        format: only "tf" or "grain", which mean the same here.
+        format: "tf", or "grain" for the same order in each epoch.
 
     Returns:
         A ``Dataset`` of windows (batch, sequence_length, ...), or of pairs (windows, targets).
@@ -64,7 +64,7 @@ def timeseries_dataset_from_array(
     length = positive_int("sequence_length", sequence_length)
     if batch_size is not None:
         positive_int("batch_size", batch_size)
-    check_format(format)
+    anew = reshuffles(format)
     part = data[slice(start_index or 0, end_index)]
     count = max(len(part) - (length - 1) * sampling_rate, 0)
     if targets is not None:
@@ -76,7 +76,7 @@ def timeseries_dataset_from_array(
         np.random.RandomState(seed).shuffle(starts)
     dataset = Dataset.from_tensor_slices(starts)
     if shuffle:
-        dataset = dataset.shuffle(len(starts), seed)
+        dataset = dataset.shuffle(max(len(starts), 1), seed, anew)
     if batch_size is not None:
         dataset = dataset.batch(batch_size)  # of starts, so that a batch of windows is one gather
     return dataset.map(_Windows(part, targets, np.arange(length) * sampling_rate)).prefetch(AUTOTUNE)
