@@ -56,7 +56,7 @@ class BatchFeed(Feed):
             if self.num_batches == 0:
                 raise ValueError("the data source gave no batches: its length is 0")
         elif isinstance(source, Dataset):
-            self.num_batches = source.cardinality() if source.cardinality() >= 0 else None
+            self.num_batches = source._left()
         elif hasattr(source, "__iter__") or hasattr(source, "__next__"):
             self.num_batches = len(source) if hasattr(source, "__len__") else None
         else:
@@ -79,6 +79,7 @@ class BatchFeed(Feed):
                 random.shuffle(order)
             self._order = iter(order)
         elif isinstance(self.source, Dataset):
+            self.num_batches = self.source._left()
             self._stream = self.source._pass(tensors=False, ahead=AHEAD)
         else:
             items = self._read_once() if hasattr(self.source, "__next__") else iter(self.source)

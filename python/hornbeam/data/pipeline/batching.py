@@ -12,6 +12,7 @@ import numpy as np
 from hornbeam.core.tree import map_structure
 from hornbeam.data.pipeline.elements import rows_in, rows_of, stack, unstack
 from hornbeam.data.pipeline.node import Node, Pass, divided, drop
+from hornbeam.data.pipeline.spec import TensorSpec, with_rows
 from hornbeam.data.pipeline.threads import Elements
 
 __all__ = ["Batched", "Rebatched", "Unbatched"]
@@ -31,6 +32,9 @@ class Batched(Node):
         super().__init__(source, indexed=source.indexed, workers=workers)
         self.size, self.whole = size, whole
         self.length = divided(source.length, size, not whole)
+
+    def spec(self) -> Any:
+        return with_rows(self.inputs[0].spec(), self.size if self.whole else None)
 
     def item(self, number: int, at: Pass) -> Any:
         first, n = number * self.size, self.inputs[0].length
@@ -52,6 +56,9 @@ class Unbatched(Node):
         if isinstance(source, Batched) and not source.whole:
             self.length = source.inputs[0].length
 
+    def spec(self) -> Any:
+        return map_structure(lambda s: TensorSpec(s.shape and s.shape[1:], s.dtype), self.inputs[0].spec())
+
     def stream(self, at: Pass, start: int) -> Elements:
         with closing(self.inputs[0].read(at)) as batches:
             for batch in batches:
@@ -69,6 +76,9 @@ class Rebatched(Node):
         self.size, self.whole = size, whole
         rows = Unbatched(source).length
         self.length = divided(rows, size, not whole)
+
+    def spec(self) -> Any:
+        return with_rows(Unbatched(self.inputs[0]).spec(), self.size if self.whole else None)
 
     def stream(self, at: Pass, start: int) -> Elements:
         yield from drop(self._stream(at), start)

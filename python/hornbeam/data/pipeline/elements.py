@@ -12,7 +12,11 @@ from hornbeam.core.operators import HasValue, TensorLike
 from hornbeam.core.tensor import Tensor, as_array
 from hornbeam.core.tree import flatten, map_structure, pack_like, signature
 
-__all__ = ["as_element", "as_slices", "stack", "to_tensors", "unstack", "writable"]
+__all__ = ["ShapesDiffer", "as_element", "as_slices", "stack", "to_tensors", "unstack", "writable"]
+
+
+class ShapesDiffer(ValueError):
+    """Elements of several shapes do not fit one array."""
 
 
 def as_element(x: Any) -> Any:
@@ -125,7 +129,7 @@ def _stack_part(parts: list[Any]) -> Any:
     shape = np.shape(first)
     for i, p in enumerate(parts):
         if np.shape(p) != shape:
-            raise ValueError(
+            raise ShapesDiffer(
                 f"a batch's elements must have the same shape: element 0 has {shape}, element {i} has {np.shape(p)}. "
                 "Use padded_batch, or resize them"
             )

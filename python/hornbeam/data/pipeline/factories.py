@@ -11,32 +11,22 @@ import numpy as np
 from hornbeam import config
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import integer
+from hornbeam.data.pipeline.base import Base, dataset_of, seed_of
+from hornbeam.data.pipeline.csv import read_csv
 from hornbeam.data.pipeline.elements import as_element, as_slices
+from hornbeam.data.pipeline.idx import read_idx, read_npy
 from hornbeam.data.pipeline.node import Node
 from hornbeam.data.pipeline.selecting import Shuffled, Zipped
 from hornbeam.data.pipeline.sources import Arrays, Generated, Items, Range
 from hornbeam.data.pipeline.spec import TensorSpec
-from hornbeam.random.draws import make_seed
 
-__all__ = ["Factories", "seed_of"]
+__all__ = ["Factories"]
 
 Made = TypeVar("Made", bound="Factories")
 
 
-def seed_of(seed: Any) -> int:
-    """The seed, or one from the global sequence."""
-    return make_seed() if seed is None else integer("seed", seed)
-
-
-class Factories:
-    """The ways to make a data set.
-
-    Args:
-        node: what gives its elements.
-    """
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
+class Factories(Base):
+    """The ways to make a data set."""
 
     @classmethod
     def from_tensor_slices(cls: type[Made], tensors: Any) -> Made:
@@ -126,11 +116,7 @@ class Factories:
         Raises:
             ValueError: when no file matches.
         """
-        patterns = [os.fspath(p) for p in flatten(np.asarray(file_pattern, object).tolist())]
-        found = sorted({f for p in patterns for f in _glob.glob(p)})
-        if not found:
-            raise ValueError(f"no file matches {', '.join(map(repr, patterns))}")
-        node: Node = Arrays(as_element(found))
+        node: Node = Arrays(as_element(_files(file_pattern)))
         return cls(node if shuffle is not None and not shuffle else Shuffled(node, None, seed_of(seed), True))
 
     @classmethod
@@ -150,10 +136,73 @@ class Factories:
             raise TypeError("zip takes data sets, or a structure of them by `datasets`")
         structure = datasets if datasets is not None else args[0] if len(args) == 1 else args
         parts = flatten(structure)
-        for part in parts:
-            if not isinstance(part, Factories):
-                raise TypeError(f"zip takes data sets. Received: {type(part).__name__}")
-        return cls(Zipped(map_structure(lambda _: None, structure), [part._node for part in parts]))
+        return cls(Zipped(map_structure(lambda _: None, structure), [dataset_of("datasets", part) for part in parts]))
+
+    @classmethod
+    def from_npy(cls: type[Made], paths: Any) -> Made:
+        """A data set of the slices of arrays in ``.npy`` files, which are mapped into memory and read as they are needed.
+
+        Args:
+            paths: of one file, or a tuple or dict of them.
+
+        Raises:
+            ValueError: for a file that is none, or holds Python objects.
+        """
+        return cls(Arrays(as_slices(read_npy(paths))))
+
+    @classmethod
+    def from_idx(cls: type[Made], paths: Any) -> Made:
+        """A data set of the slices of arrays in IDX files, MNIST's format.
+
+        Args:
+            paths: of one file, or a tuple or dict of them; one whose name ends in ".gz" is decompressed.
+
+        Raises:
+            ValueError: for a file that is none, or has fewer or more bytes than it says.
+        """
+        return cls(Arrays(as_slices(map_structure(read_idx, paths))))
+
+    @classmethod
+    def from_csv(
+        cls: type[Made],
+        paths: Any,
+        columns: Any = None,
+        dtypes: Any = None,
+        label: str | None = None,
+        delimiter: str = ",",
+        header: bool = True,
+    ) -> Made:
+        """A data set of the rows of tables in text files: dicts by column.
+
+        Args:
+            paths: a pattern of ``glob``'s, or several; files have the same columns.
+            columns: names of those to read, all for None; without a header names of all there are.
+            dtypes: by column, or one for all; None for the first of int32, int64, ``floatx`` and "string" that suits
+                all of a column's fields. A missing number is NaN.
+            label: the column that comes apart from the others: elements are then pairs.
+            delimiter: between fields.
+            header: whether the first line of each file names the columns.
+
+        Raises:
+            ValueError: when no file matches, rows differ in length, there is no such column, or a field is no number of
+                the dtype asked for.
+        """
+        made = read_csv(_files(paths), columns, dtypes, delimiter, header)
+        if label is None:
+            return cls(Arrays(as_slices(made)))
+        if label not in made:
+            raise ValueError(f"`label` must be a column. Received: label={label!r}, columns {list(made)}")
+        y = made.pop(label)
+        return cls(Arrays(as_slices((made, y))))
+
+
+def _files(patterns: Any) -> list[str]:
+    """The sorted paths of all files that a pattern, or one of several, matches."""
+    given = [os.fspath(p) for p in flatten(np.asarray(patterns, object).tolist())]
+    found = sorted({f for p in given for f in _glob.glob(p)})
+    if not found:
+        raise ValueError(f"no file matches {', '.join(map(repr, given))}")
+    return found
 
 
 def _signature(types: Any, shapes: Any, signature: Any) -> Any:

@@ -35,7 +35,7 @@ class DatasetIterator:
     """
 
     def __init__(self, node: Node, position: Position, tensors: bool) -> None:
-        self._position, self._tensors = position, tensors
+        self._position, self._tensors, self._length = position, tensors, node.length
         self._elements: Iterator[Any] = _elements(node, position.epoch, position.element)
 
     def __iter__(self) -> DatasetIterator:
@@ -45,12 +45,17 @@ class DatasetIterator:
         try:
             element = next(self._elements)
         except StopIteration:
-            self._position.epoch, self._position.element = self._position.epoch + 1, 0
-            self._elements = iter(())  # which goes on to say so
-            self._position = Position()
+            self._end()
             raise
         self._position.element += 1
+        if self._position.element == self._length:
+            self._end()
         return to_tensors(element) if self._tensors else element
+
+    def _end(self) -> None:
+        """The position is the beginning of the next pass from now on."""
+        self._position.epoch, self._position.element = self._position.epoch + 1, 0
+        self._position = Position()  # which nobody asks for
 
     def close(self) -> None:
         """Ends the pass, and the threads that work for it."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam.data.pipeline.elements import stack
+from hornbeam.data.pipeline.spec import spec_of
 from hornbeam.data.pipeline.threads import Elements, in_order
 
 __all__ = ["Length", "Node", "Pass", "key_of"]
@@ -93,6 +94,14 @@ class Node:
         else:
             for i in numbers:
                 yield self.item(i, at)
+
+    def spec(self) -> Any:
+        """What elements look like: that of the first, where a subclass does not know better."""
+        at = Pass((0,))
+        with closing(at), closing(self.read(at)) as items:
+            for x in items:
+                return spec_of(x)
+        raise ValueError("there is no element to tell what elements look like")
 
     @property
     def seeds(self) -> list[int]:

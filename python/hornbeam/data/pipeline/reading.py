@@ -19,6 +19,9 @@ class Prefetched(Node):
         super().__init__(source, indexed=source.indexed)
         self.ahead, self.length = size, source.length
 
+    def spec(self) -> Any:
+        return self.inputs[0].spec()
+
     def item(self, number: int, at: Pass) -> Any:
         return self.inputs[0].item(number, at)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from hornbeam.core.tree import pack_like
 from hornbeam.data.pipeline.node import Length, Node, Pass, drop, key_of, shortened
+from hornbeam.data.pipeline.spec import TensorSpec
 from hornbeam.data.pipeline.threads import Elements
 
 __all__ = ["Concatenated", "Enumerated", "Every", "Repeated", "Shuffled", "Skipped", "Taken", "Zipped"]
@@ -32,6 +33,9 @@ class Taken(Node):
         self.n = n
         self.length = None if source.length is None and n else min(source.length or 0, n)
 
+    def spec(self) -> Any:
+        return self.inputs[0].spec()
+
     def item(self, number: int, at: Pass) -> Any:
         return self.inputs[0].item(number, at)
 
@@ -51,6 +55,9 @@ class Skipped(Node):
         super().__init__(source, indexed=source.indexed)
         self.n, self.length = n, shortened(source.length, n)
 
+    def spec(self) -> Any:
+        return self.inputs[0].spec()
+
     def item(self, number: int, at: Pass) -> Any:
         return self.inputs[0].item(number + self.n, at)
 
@@ -69,6 +76,9 @@ class Every(Node):
         self.step, self.first = step, first
         rest = shortened(source.length, first)
         self.length = rest if rest is None or rest == math.inf else -(-int(rest) // step)
+
+    def spec(self) -> Any:
+        return self.inputs[0].spec()
 
     def item(self, number: int, at: Pass) -> Any:
         return self.inputs[0].item(self.first + number * self.step, at)
@@ -92,6 +102,9 @@ class Repeated(Node):
         super().__init__(source, indexed=source.indexed and n != math.inf)
         self.times: Length = math.inf if times is None else times
         self.length = 0 if n == 0 or times == 0 else None if n is None else n * self.times
+
+    def spec(self) -> Any:
+        return self.inputs[0].spec()
 
     def item(self, number: int, at: Pass) -> Any:
         turn, i = divmod(number, int(self.inputs[0].length or 1))
@@ -163,6 +176,9 @@ class Shuffled(Node):
                 self._orders[epoch] = self._numbers(at).permutation(int(self.length or 0))
             return self._orders[epoch]
 
+    def spec(self) -> Any:
+        return self.inputs[0].spec()
+
     def item(self, number: int, at: Pass) -> Any:
         return self.inputs[0].item(int(self.order(at)[number]), at)
 
@@ -206,6 +222,9 @@ class Zipped(Node):
         lengths = [n.length for n in sources]
         self.length = 0 if 0 in lengths else None if None in lengths else min(n for n in lengths if n is not None)
 
+    def spec(self) -> Any:
+        return pack_like(self.structure, [n.spec() for n in self.inputs])
+
     def item(self, number: int, at: Pass) -> Any:
         return pack_like(self.structure, [n.item(number, at) for n in self.inputs])
 
@@ -229,6 +248,9 @@ class Concatenated(Node):
         a, b = first.length, second.length
         super().__init__(first, second, indexed=first.indexed and second.indexed and a != math.inf)
         self.length = math.inf if math.inf in (a, b) else None if a is None or b is None else a + b
+
+    def spec(self) -> Any:
+        return self.inputs[0].spec()
 
     def item(self, number: int, at: Pass) -> Any:
         n = int(self.inputs[0].length or 0)
@@ -263,6 +285,9 @@ class Enumerated(Node):
     def __init__(self, source: Node, start: int) -> None:
         super().__init__(source, indexed=source.indexed)
         self.start, self.length = start, source.length
+
+    def spec(self) -> Any:
+        return TensorSpec((), "int64"), self.inputs[0].spec()
 
     def item(self, number: int, at: Pass) -> Any:
         return np.int64(self.start + number), self.inputs[0].item(number, at)

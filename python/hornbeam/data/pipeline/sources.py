@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam.core.tree import map_structure
 from hornbeam.data.pipeline.elements import as_element, rows_in, rows_of, unstack
 from hornbeam.data.pipeline.node import Length, Node, Pass
-from hornbeam.data.pipeline.spec import conform
+from hornbeam.data.pipeline.spec import TensorSpec, conform, dtype_of_part
 from hornbeam.data.pipeline.threads import Elements
 
 __all__ = ["Arrays", "Generated", "Items", "Range"]
@@ -27,6 +28,9 @@ class Arrays(Node):
         super().__init__(indexed=True)
         self.arrays = arrays
         self.length = rows_in(arrays)
+
+    def spec(self) -> Any:
+        return map_structure(lambda a: None if a is None else TensorSpec(a.shape[1:], dtype_of_part(a)), self.arrays)
 
     def item(self, number: int, at: Pass) -> Any:
         return unstack(self.arrays, number)
@@ -80,6 +84,9 @@ class Generated(Node):
     def __init__(self, make: Callable[[], Any], signature: Any = None, length: Length = None) -> None:
         super().__init__()
         self.make, self.signature, self.length = make, signature, length
+
+    def spec(self) -> Any:
+        return super().spec() if self.signature is None else self.signature
 
     def stream(self, at: Pass, start: int) -> Elements:
         source = iter(self.make())

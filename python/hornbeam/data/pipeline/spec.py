@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
-from hornbeam.core.tree import flatten, pack_like, signature
+from hornbeam.core.tree import flatten, map_structure, pack_like, signature
 from hornbeam.core.validation import optional_dims
 
-__all__ = ["TensorSpec", "conform", "spec_of"]
+__all__ = ["TensorSpec", "conform", "dtype_of_part", "spec_of", "with_rows"]
 
 _NARROW = ("int8", "int16", "uint16", "uint32", "uint64")
 
@@ -70,6 +70,16 @@ def spec_of(element: Any) -> Any:
             x if x is None or hasattr(x, "_node") else TensorSpec(np.shape(x), dtype_of_part(x))
             for x in flatten(element)
         ],
+    )
+
+
+def with_rows(spec: Any, rows: int | None) -> Any:
+    """The structure of a batch's parts: with a first axis of that many rows."""
+    return map_structure(
+        lambda s: (
+            TensorSpec((rows, *s.shape) if s.shape is not None else None, s.dtype) if isinstance(s, TensorSpec) else s
+        ),
+        spec,
     )
 
 
