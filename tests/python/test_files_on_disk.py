@@ -234,10 +234,12 @@ def test_fetched_anew_it_is_unpacked_into_what_is_there(tmp_path, home):
 @pytest.mark.parametrize("mode, ending", [("w", "tar"), ("w:gz", "tgz"), ("w:bz2", "tar.bz2"), ("w:xz", "tar.xz")])
 def test_tars(tmp_path, mode, ending):
     big = os.urandom(5000) * 1000
-    a = tar_of(tmp_path / f"a.{ending}", ("x/", None), ("x/big", big), ("./y/z", b""), ("é" * 120, b"long"), mode=mode)
+    a = tar_of(
+        tmp_path / f"a.{ending}", ("x/", None), ("x/big", big), ("./y/z", b""), ("\u00e9" * 120, b"long"), mode=mode
+    )
     assert extract_archive(a, tmp_path / "out") and extract_archive(str(a), tmp_path / "o/t", ["zip", "tar"])
     for out in (tmp_path / "out", tmp_path / "o/t"):
-        assert names(out) == ["x", "x/big", "y", "y/z", "é" * 120]
+        assert names(out) == ["x", "x/big", "y", "y/z", "\u00e9" * 120]
         assert (out / "x/big").read_bytes() == big
     assert not extract_archive(a, tmp_path / "no", "zip") and not extract_archive(a, tmp_path / "no", None)
     assert not (tmp_path / "no").exists()

@@ -28,7 +28,7 @@ FLOORS = [
 # What is imported inside functions: what the wheel does without, and standard modules that are slow to import.
 LATE = {
     "datasets._files": {"zipfile"},
-    "datasets.fashion_mnist": {"gzip"},
+    "datasets._fashion_mnist": {"gzip"},
     "examples.digits": {"matplotlib", "matplotlib.pyplot", "sklearn.datasets", "sklearn.model_selection"},
     "utils.downloads": {"hashlib", "hornbeam.utils.archives", "tempfile", "urllib.error", "urllib.request"},
     "utils.images": {"PIL"},

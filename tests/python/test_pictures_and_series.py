@@ -311,7 +311,25 @@ def test_padded_vectors_and_words():
 
 
 # What Keras 3.15.1's skipgrams gives after random.seed(3), by (arguments, pairs, labels).
-KERAS_PAIRS = []
+KERAS_PAIRS = [
+    (
+        {},
+        [[4, 2], [4, 2], [3, 4], [1, 2], [2, 3], [1, 4], [2, 4], [3, 4], [1, 3], [1, 2], [2, 3], [3, 2]]
+        + [[3, 5], [3, 1], [3, 2], [2, 2], [1, 4], [4, 5], [2, 4], [4, 1], [1, 4], [4, 3], [4, 5], [2, 1]],
+        [0, 1, 1, 1, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1, 0, 1],
+    ),
+    (
+        {"window_size": 1, "negative_samples": 0, "shuffle": False},
+        [[1, 4], [4, 1], [2, 3], [3, 2]],
+        [1, 1, 1, 1],
+    ),
+    (
+        {"categorical": True, "window_size": 2, "negative_samples": 0.5, "seed": 5},
+        [[4, 2], [2, 4], [4, 1], [1, 4], [2, 5], [4, 1], [1, 5], [3, 2], [2, 3]],
+        [[0, 1], [0, 1], [0, 1], [0, 1], [1, 0], [1, 0], [1, 0], [0, 1], [0, 1]],
+    ),
+]
+KERAS_TABLE = [0.0996828303504002, 0.0996828303504002, 0.3378686563666987, 0.5045667640339255]
 
 
 @pytest.mark.parametrize("arguments, pairs, labels", KERAS_PAIRS)
