@@ -58,7 +58,7 @@ CALLS = {
     "pad": (lambda v: ops.pad(X, v), "not negative", 1),
     "pad pairs": (lambda v: ops.pad(X, [(0, 0), (v, 0), (0, 0)]), "not negative", 1),
     "pad value": (lambda v: ops.pad(X, 1, constant_values=v), "number", 1.5),
-    "resize": (lambda v: ops.resize(IMAGE, (v, 3)), "count", 4),
+    "resize": (lambda v: ops.image.resize(IMAGE, (v, 3)), "count", 4),
     "eye": (lambda v: ops.eye(v), "not negative", 3),
     "eye columns": (lambda v: ops.eye(3, v), "not negative", 3),
     "eye k": (lambda v: ops.eye(3, k=v), "int", 1),

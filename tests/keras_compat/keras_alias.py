@@ -138,8 +138,7 @@ PRIVATE: dict[str, Any] = {
     "cast": hb.ops.cast,
     "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]
     "keras_export": lambda *_, **__: lambda exported: exported,
-    "image_data_format": hb.config.image_data_format,
-    "set_image_data_format": _set_data_format,
+    "standardize_data_format": lambda data_format: data_format or hb.config.image_data_format(),
     "ALLOWED_DTYPES": set(_dtypes.NAMES),
     "extract_archive": extract_archive,
     "hash_file": hash_file,
@@ -333,6 +332,8 @@ def _flatten_layers(self: Any, include_self: bool = True, recursive: bool = True
     layers = list(self._all_layers()) if recursive else [self, *self._layers]
     return layers if include_self else layers[1:]
 
+
+hb.config.set_image_data_format = _set_data_format
 
 # Private members of Keras that tests read, under the names that they have there.
 hb.Layer._flatten_layers = _flatten_layers  # type: ignore[attr-defined]

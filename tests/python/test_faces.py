@@ -10,7 +10,7 @@ FACES = (
     *("hornbeam", "hornbeam.activations", "hornbeam.callbacks", "hornbeam.config", "hornbeam.constraints"),
     *("hornbeam.data", "hornbeam.dtype_policies", "hornbeam.mixed_precision"),
     *("hornbeam.initializers", "hornbeam.layers", "hornbeam.losses", "hornbeam.metrics", "hornbeam.models"),
-    *("hornbeam.ops", "hornbeam.optimizers", "hornbeam.optimizers.schedules", "hornbeam.random"),
+    *("hornbeam.ops", "hornbeam.ops.image", "hornbeam.optimizers", "hornbeam.optimizers.schedules", "hornbeam.random"),
     *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils"),
     *("hornbeam.preprocessing", "hornbeam.preprocessing.image", "hornbeam.preprocessing.sequence", "hornbeam.datasets"),
     *(f"hornbeam.datasets.{name}" for name in ("boston_housing", "california_housing", "cifar10", "cifar100")),

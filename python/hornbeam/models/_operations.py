@@ -69,9 +69,9 @@ def _public(function: str) -> Any:
     """The function of ``hornbeam.ops`` of this name, which a file may have given."""
     found: Any = ops
     for part in function.split("."):
-        if part not in getattr(found, "__all__", ()):
-            raise ValueError(f"unknown function {function!r}: `hornbeam.ops` has none of this name")
-        found = getattr(found, part)
+        found = getattr(found, part) if part in getattr(found, "__all__", ()) else None
+    if not callable(found):
+        raise ValueError(f"unknown function {function!r}: `hornbeam.ops` has none of this name")
     return found
 
 

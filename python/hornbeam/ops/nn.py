@@ -29,6 +29,7 @@ __all__ = [
     "layer_normalization",
     "multi_hot",
     "normalize",
+    "psnr",
     "rms_normalization",
     "sparse_categorical_crossentropy",
 ]
@@ -346,3 +347,25 @@ def multi_hot(
         return reductions.max(hot, axis=x.ndim - 1)
     classes = _check.axis_in(axis, hot.ndim)
     return reductions.max(hot, axis=x.ndim - 1 if classes >= x.ndim else x.ndim)
+
+
+def psnr(x1: Any, x2: Any, max_val: Any) -> Any:
+    """The peak signal-to-noise ratio in decibels: ``20 log10(max_val) - 10 log10(mean((x1 - x2)^2))``.
+
+    Args:
+        x1: a tensor of any shape.
+        x2: of its shape.
+        max_val: the largest value that there may be.
+
+    Returns:
+        A float scalar; infinite when both are equal.
+
+    Raises:
+        ValueError: when the shapes differ.
+    """
+    a, b = (to_float(t) for t in unify(x1, x2))
+    if len(a.shape) != len(b.shape) or any(None not in (p, q) and p != q for p, q in zip(a.shape, b.shape)):
+        raise ValueError(f"x1 and x2 must have one shape. Received: x1.shape={a.shape}, x2.shape={b.shape}")
+    error = m.log(reductions.mean(m.square(m.subtract(a, b))))
+    peak = m.multiply(m.log(to_tensor(max_val, a.dtype)), 2.0)
+    return m.multiply(m.subtract(peak, error), 10.0 / float(np.log(10.0)))

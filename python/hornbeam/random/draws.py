@@ -14,6 +14,7 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam.core import validation as _check
+from hornbeam.core.operators import ops as _installed
 from hornbeam.core.registry import register_builtin
 from hornbeam.core.state import state
 from hornbeam.core.tensor import dims_of, emit1, is_float, is_tensor, to_tensor
@@ -167,6 +168,9 @@ def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: 
     radius = m.sqrt(m.multiply(m.log(m.subtract(1.0, _uniform01(shape, drawn, state))), -2.0))
     z = m.multiply(radius, m.cos(m.multiply(_uniform01(shape, drawn, state, 1), 2 * np.pi)))
     return to_tensor(m.add(m.multiply(z, stddev), mean), dtype)
+
+
+_installed.normal = normal  # for ops that draw
 
 
 def truncated_normal(

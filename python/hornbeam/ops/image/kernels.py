@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam.core.operators import ops as _ops
-from hornbeam.core.tensor import dims_of, emit1, to_tensor
+from hornbeam.core.tensor import dims_of, emit1, is_tensor, promote, to_tensor
 from hornbeam.ops.arrays import expand_dims, reshape, shape_product
 from hornbeam.ops.linalg import matmul
 from hornbeam.ops.math import add, multiply, subtract
@@ -67,7 +67,8 @@ def weights(n: Any, out: Any, scale: Any, translation: Any, method: str, antiali
         antialias: whether the kernel is as wide as an element of the result.
     """
     known = all(isinstance(v, (int, float, np.generic)) for v in (n, out, scale, translation))
-    xp, dtype = (np, "float64") if known else (_ops, "float32")
+    tensors = [v.dtype for v in (scale, translation) if is_tensor(v)]
+    xp, dtype = (np, "float64") if known else (_ops, promote("float32", *tensors))
     places, size = xp.arange(n, dtype=dtype), n if known else to_tensor(n, dtype)
     step = 1.0 / scale
     at = (xp.arange(out, dtype=dtype) + 0.5 - translation) * step - 0.5

@@ -10,12 +10,12 @@ import numpy as np
 from hornbeam import config
 from hornbeam.core import validation as _check
 from hornbeam.core.allowance import claim
-from hornbeam.core.tensor import dims_of, is_float, is_tensor, to_tensor, variable_value
+from hornbeam.core.tensor import dims_of, is_float, is_tensor, promote, to_tensor, variable_value
 from hornbeam.ops.arrays import _smaller, reshape, shape_product, swapaxes
 from hornbeam.ops.elementwise import to_float
 from hornbeam.ops.image.kernels import KERNELS, blended_rows, mixed_rows, nearest_rows, weights
 from hornbeam.ops.image.layouts import Layout, computed_in, in_dtype, larger
-from hornbeam.ops.joining import _slice_axis
+from hornbeam.ops.joining import _slice_axis, unstack
 from hornbeam.ops.padding import pad
 
 __all__ = ["resize", "scale_and_translate"]
@@ -120,7 +120,8 @@ def _with_rows(x: Any, out: int, kind: str, antialias: bool) -> Any:
 def _cropped(x: Any, rows: int, columns: int) -> Any:
     """The largest window in the middle that has the proportions of ``(rows, columns)``."""
     height, width = dims_of(x)[1:3]
-    high, wide = (larger(_smaller(n, m), 1) for n, m in _in_proportion(height, width, rows, columns))
+    high, wide = (_smaller(n, m) for n, m in _in_proportion(height, width, rows, columns))
+    high, wide = (max(n, 1) if isinstance(n, int) else n for n in (high, wide))
     for axis, n, kept in ((1, height, high), (2, width, wide)):
         start = (n - kept) // 2
         if not (isinstance(n, int) and isinstance(kept, int) and n == kept):
@@ -203,4 +204,6 @@ def _parts(name: str, value: Any, k: int) -> list[Any]:
         raise ValueError(
             f"`{name}` must have a number for each of {k} axes. Received: {name}.shape={tuple(value.shape)}"
         )
-    return [to_tensor(value[i], "float32") if is_tensor(value) else float(value[i]) for i in range(k)]
+    if not is_tensor(value):
+        return [float(v) for v in value]
+    return unstack(to_tensor(value, promote("float32", value.dtype)), k)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam.core import validation as _check
-from hornbeam.core.tensor import dims_of, emit1, promote, to_tensor
+from hornbeam.core.tensor import dims_of, emit1, is_tensor, promote, to_tensor
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import expand_dims, reshape, shape_product
 from hornbeam.ops.comparison import greater, where
@@ -36,8 +36,9 @@ def sampled(x: Any, places: Sequence[Any], linear: bool, fill_mode: str, fill_va
         A tensor ``(batch, ..., channels)`` of x's dtype.
     """
     dtype, k = x.dtype, len(places)
+    fill_value = fill_value if is_tensor(fill_value) else _check.number("fill_value", fill_value)
     if fill_mode == "constant":
-        x = pad(x, [(0, 0), *[(_RING, _RING)] * k, (0, 0)], constant_values=_held(fill_value, dtype))
+        x = pad(x, [(0, 0), *[(_RING, _RING)] * k, (0, 0)], constant_values=fill_value)
     batch, *sizes, channels = dims_of(x)
     nodes = [_nodes(p, n, linear, fill_mode) for p, n in zip(places, sizes)]
     table = reshape(x, [shape_product([batch, *sizes]), channels])
@@ -58,10 +59,6 @@ def sampled(x: Any, places: Sequence[Any], linear: bool, fill_mode: str, fill_va
     return in_dtype(values[0], dtype, away=True)
 
 
-def _held(value: Any, dtype: str) -> Any:
-    return value if not isinstance(value, (int, float)) else _check.number("fill_value", value)
-
-
 def _flat(ids: list[Any], sizes: list[Any], known: bool) -> Any:
     """Places in row-major order; of few elements they are computed in float32, for which programs have quick kernels."""
     if not known:
@@ -73,19 +70,22 @@ def _flat(ids: list[Any], sizes: list[Any], known: bool) -> Any:
 
 
 def _nodes(place: Any, n: Any, linear: bool, fill_mode: str) -> tuple[Any, Any, Any]:
-    """The element below a place, the one above, and how near that is, from 0 to 1; without ``linear`` the first alone."""
+    """The element below a place, the one above, and how near that is, from 0 to 1; without ``linear`` the nearest alone.
+
+    Elements count from 0, and in the mode "constant" from the ring's first: its places are 0 at the tensor's first."""
     size = to_tensor(n, place.dtype)
-    last = m.subtract(size, 1.0)
-    if fill_mode == "constant":
-        place = m.clip(m.add(place, float(_RING)), 0.0, m.subtract(last, 1.0))
-    elif fill_mode == "nearest":
-        place = m.clip(place, 0.0, last)
+    first = float(-_RING) if fill_mode == "constant" else 0.0
+    last = m.add(m.subtract(size, 1.0), first)
+    if fill_mode in ("constant", "nearest"):
+        place = m.clip(place, first, m.subtract(last, 1.0) if fill_mode == "constant" else last)
     low = m.floor(place) if linear else _rounded(place)
     fixed = _FIXED.get(fill_mode)
 
     def element(i: Any) -> Any:
         i = fixed(i, size) if fixed else i
-        return where(greater(i, 0.0), m.minimum(i, last), 0.0)  # NaN is nowhere, and index 0 will do
+        return m.subtract(
+            where(greater(i, first), m.minimum(i, last), first), first
+        )  # NaN is nowhere: the first will do
 
     if not linear:
         return element(low), None, None

@@ -1,4 +1,4 @@
-"""Images as seen from elsewhere: moved, turned, sheared, scaled, tilted, kneaded."""
+"""Images as seen from elsewhere: moved, turned, sheared, scaled, tilted, kneaded; tensors at any places."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 
 from hornbeam.core import validation as _check
-from hornbeam.core.tensor import dims_of, to_tensor
-from hornbeam.core.trace import Traced
+from hornbeam.core.operators import ops as _installed
+from hornbeam.core.tensor import dims_of, is_tensor, to_tensor, variable_value
+from hornbeam.core.trace import Traced, recordings
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import expand_dims, reshape
 from hornbeam.ops.creation import arange
+from hornbeam.ops.image.filters import gaussian_blur
 from hornbeam.ops.image.layouts import Layout
 from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, sampled
-from hornbeam.ops.joining import unstack
+from hornbeam.ops.joining import stack, unstack
 
-__all__ = ["affine_transform", "map_coordinates"]
+__all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
 
 
 def affine_transform(
@@ -65,9 +67,19 @@ def affine_transform(
             f"`transform` must have 8 numbers for each image. Received: transform.shape={tuple(given.shape)}"
         )
     x = layout.batch()
-    flat = not isinstance(given, Traced) and not np.asarray(given)[..., 6:].any()  # known to be affine
+    _for_each("transform", given, x, 2)
+    known = not isinstance(given, Traced) and not recordings()
+    flat = known and not np.asarray(given)[..., 6:].any()
     columns, rows = _projected(coordinates_of(given)[0], x, flat)
     return layout.back(sampled(x, [rows, columns], linear, mode, fill_value))
+
+
+def _for_each(name: str, maps: Any, x: Any, axes: int) -> None:
+    """Refuses maps, of which a batch has ``axes``, that are neither one nor as many as the images of a batch ``x``."""
+    if maps.ndim == axes and maps.shape[0] not in (None, 1) and x.shape[0] not in (None, maps.shape[0]):
+        raise ValueError(
+            f"`{name}` must be one or as many as there are images, {x.shape[0]}. Received: {name}.shape={tuple(maps.shape)}"
+        )
 
 
 def _projected(transform: Any, x: Any, affine: bool) -> tuple[Any, Any]:
@@ -86,6 +98,129 @@ def _projected(transform: Any, x: Any, affine: bool) -> tuple[Any, Any]:
         depth = plane(c0, c1, 1.0)
         places = m.divide(places[0], depth), m.divide(places[1], depth)
     return places
+
+
+def perspective_transform(
+    images: Any,
+    start_points: Any,
+    end_points: Any,
+    interpolation: str = "bilinear",
+    fill_value: float = 0,
+    data_format: str | None = None,
+) -> Any:
+    """Images tilted: four points of the images come to four places of the results.
+
+    Args:
+        images: ``(batch, rows, columns, channels)``, or one image without the first axis.
+        start_points: ``(4, 2)``, or ``(batch, 4, 2)``: columns and rows of the points in the images.
+        end_points: of that shape: where they come to. No three of the four lie on a line.
+        interpolation: "nearest" or "bilinear".
+        fill_value: what lies around images.
+        data_format: "channels_last", or "channels_first" for ``(batch, channels, rows, columns)``; None for the default.
+
+    Returns:
+        A tensor of the images' shape and dtype; ints are rounded, halves away from 0.
+
+    Raises:
+        ValueError: for other shapes and interpolations.
+    """
+    layout = Layout(images, data_format)
+    linear = _check.choice("interpolation", interpolation, INTERPOLATIONS) == "bilinear"
+    start, end = (_points(n, p) for n, p in (("start_points", start_points), ("end_points", end_points)))
+    if start.ndim != end.ndim or None not in (start.shape[0], end.shape[0]) and start.shape[0] != end.shape[0]:
+        raise ValueError(
+            "start_points and end_points must have the same shape. Received: "
+            f"start_points.shape={tuple(start.shape)}, end_points.shape={tuple(end.shape)}"
+        )
+    x = layout.batch()
+    _for_each("start_points", start, x, 3)
+    columns, rows = _projected(to_tensor(_homography(start, end), "float32"), x, False)
+    return layout.back(sampled(x, [rows, columns], linear, "constant", fill_value))
+
+
+def _points(name: str, points: Any) -> Any:
+    p = to_tensor(points)
+    if p.ndim not in (2, 3) or tuple(p.shape[-2:]) != (4, 2):
+        raise ValueError(
+            f"Invalid {name} shape: expected (4,2) for a single image or (N,4,2) for a batch. Received: "
+            f"{name}.shape={tuple(p.shape)}"
+        )
+    return to_tensor(p if p.ndim == 3 else expand_dims(p, 0), "float64")
+
+
+def _homography(start: Any, end: Any) -> Any:
+    """The projective map that takes each end point to its start, 8 numbers as ``affine_transform`` takes them: from the end
+    to the unit square, and on to the start (Heckbert 1989)."""
+    (a, b, c), (d, e, f), (g, h, i) = _of_square(end)
+    back = (  # the inverse, up to a factor
+        (e * i - f * h, c * h - b * i, b * f - c * e),
+        (f * g - d * i, a * i - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
+    both = [sum(r[k] * back[k][j] for k in range(3)) for r in _of_square(start) for j in range(3)]
+    return stack([m.divide(t, both[8]) for t in both[:8]], axis=-1)
+
+
+def _of_square(points: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    """The rows of a matrix that takes the unit square's corners to four points, the third and the fourth exchanged, as
+    images' corners are listed."""
+    p = [(points[:, k, 0], points[:, k, 1]) for k in (0, 1, 3, 2)]
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = p
+    ux, uy, vx, vy = x1 - x2, y1 - y2, x3 - x2, y3 - y2
+    sx, sy = x0 - x1 + x2 - x3, y0 - y1 + y2 - y3
+    scale = ux * vy - vx * uy
+    g, h = sx * vy - vx * sy, ux * sy - sx * uy
+    return (
+        (scale * (x1 - x0) + g * x1, scale * (x3 - x0) + h * x3, scale * x0),
+        (scale * (y1 - y0) + g * y1, scale * (y3 - y0) + h * y3, scale * y0),
+        (g, h, scale),
+    )
+
+
+def elastic_transform(
+    images: Any,
+    alpha: Any = 20.0,
+    sigma: float = 5.0,
+    interpolation: str = "bilinear",
+    fill_mode: str = "reflect",
+    fill_value: float = 0.0,
+    seed: Any = None,
+    data_format: str | None = None,
+) -> Any:
+    """Images kneaded: each pixel comes from a random place near it, and neighbours from near each other (Simard et al. 2003).
+
+    Args:
+        images: ``(batch, rows, columns, channels)``, or one image without the first axis.
+        alpha: how far pixels are moved: a number or a scalar tensor.
+        sigma: over how many pixels the movement is smoothed, above 0; its size grows with it.
+        interpolation: "nearest" or "bilinear".
+        fill_mode: what lies around images: "constant", "nearest", "wrap", "mirror" or "reflect", as
+            ``map_coordinates`` has it.
+        fill_value: of the mode "constant".
+        seed: None, an int, or a ``random.SeedGenerator``.
+        data_format: "channels_last", or "channels_first" for ``(batch, channels, rows, columns)``; None for the default.
+
+    Returns:
+        A tensor of the images' shape and dtype.
+
+    Raises:
+        ValueError: for other interpolations and modes, and a ``sigma`` that is not above 0.
+    """
+    layout = Layout(images, data_format)
+    linear = _check.choice("interpolation", interpolation, INTERPOLATIONS) == "bilinear"
+    mode = _check.choice("fill_mode", fill_mode, FILL_MODES)
+    spread = _check.number("sigma", sigma)
+    if spread <= 0:
+        raise ValueError(f"`sigma` must be above 0. Received: sigma={sigma}")
+    far = alpha if is_tensor(alpha := variable_value(alpha)) else _check.number("alpha", alpha)
+    x = layout.batch()
+    batch, height, width = dims_of(x)[:3]
+    noise = _installed.normal((batch, height, width, 2), stddev=spread, dtype="float32", seed=seed)
+    window = int(6 * spread) | 1
+    moved = m.multiply(gaussian_blur(noise, (window, window), (spread, spread), "channels_last"), far)
+    rows = m.add(moved[..., 0], reshape(arange(height, dtype="float32"), [1, height, 1]))
+    columns = m.add(moved[..., 1], reshape(arange(width, dtype="float32"), [1, 1, width]))
+    return layout.back(sampled(x, [rows, columns], linear, mode, fill_value))
 
 
 def map_coordinates(
