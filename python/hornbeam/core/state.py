@@ -21,7 +21,7 @@ class _State(threading.local):
         self.scope: list[str] = []  # the names of the layers that are running
         self.allowance: Allowance | None = None  # what the file that is being loaded may take
         self.draws: Any = None  # what gives seed generators' next seeds in a data set's function, None for their own
-        self.constants: list[Any] | None = None  # where arrays that become constants of traces are noted, if anywhere
+        self.noted: list[Any] | None = None  # where constants and bodies of traces are noted, if anywhere
         self.custom_objects: dict[str, Any] = {}  # what configs may name in the innermost scope
 
 

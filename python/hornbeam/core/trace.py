@@ -99,6 +99,8 @@ class Trace:
 
     def __exit__(self, *exc: object) -> None:
         state.trace = self._outer
+        if state.noted is not None and self.parent is not None:
+            state.noted.append(str(self.graph))
 
     def wrap(self, value: Any) -> Traced:
         """The value as a tensor."""
@@ -114,8 +116,8 @@ class Trace:
 
     def hold(self, array: Any) -> Any:
         """Adds a constant: its value."""
-        if state.constants is not None:
-            state.constants.append(array)
+        if state.noted is not None:
+            state.noted.append(array)
         return self.graph.constant(array)
 
     def tensor(self, tensor: Any, array: Any) -> Any:

@@ -109,6 +109,7 @@ class Dataset(Factories, Combining):
             ValueError: for what is no state of such a data set.
         """
         nodes = list(self._node.all_nodes())
+        before = [list(n.seeds) for n in nodes]
         try:
             if state["version"] != 1:
                 raise ValueError(f"there is no version {state['version']!r}")
@@ -117,9 +118,10 @@ class Dataset(Factories, Combining):
             if len(seeds) != len(nodes):
                 raise ValueError(f"it is of a pipeline of {len(seeds)} parts; this one has {len(nodes)}")
             for node, given in zip(nodes, seeds):
-                if given or node.seeds:
-                    node.seeds = given
+                node.seeds = given
         except (KeyError, TypeError, ValueError) as e:
+            for node, given in zip(nodes, before):
+                node.seeds = given
             raise ValueError(f"`state` must be what `state()` of such a data set gave: {e}") from e
         self._next, self._restored = position, True
 

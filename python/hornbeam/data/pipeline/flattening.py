@@ -54,7 +54,7 @@ class Interleaved(Node):
     def _stream(self, at: Pass) -> Elements:
         slots: list[Elements | None] = [None] * self.cycle
         with ExitStack() as stack:
-            stack.callback(lambda: [s.close() for s in slots if s is not None])
+            stack.callback(_close, slots)
             items = stack.enter_context(closing(self.inputs[0].read(at)))
             number, slot, more = 0, 0, True
             while more or any(s is not None for s in slots):
@@ -77,6 +77,12 @@ class Interleaved(Node):
                     if slots[slot] is None and self.cycle == 1:
                         continue
                 slot = (slot + 1) % self.cycle
+
+
+def _close(readers: list[Elements | None]) -> None:
+    for r in readers:
+        if r is not None:
+            r.close()
 
 
 class Sampled(Node):

@@ -110,7 +110,8 @@ class Node:
 
     @seeds.setter
     def seeds(self, values: list[int]) -> None:
-        raise NotImplementedError
+        if values:
+            raise ValueError("a part that draws nothing was given seeds")
 
     def all_nodes(self) -> Iterator[Node]:
         """This node and all that it reads, itself last."""

@@ -79,7 +79,8 @@ def _pad(parts: list[Any], shape: Any, value: Any) -> Any:
         raise TypeError(f"`padding_values` of numbers must be numbers. Received: {value!r}")
     out = np.full((len(arrays), *sizes), fill, dtype)
     for i, a in enumerate(arrays):
-        out[(i, *(slice(n) for n in a.shape))] = a
+        place: Any = (i,) + tuple(slice(n) for n in a.shape)
+        out[place] = a
     return out
 
 

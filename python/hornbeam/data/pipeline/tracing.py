@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from hornbeam.ops.arrays import expand_dims, squeeze
 __all__ = ["ElementDraws", "Program", "call", "program_of", "seed_keys"]
 
 _DRAWS = 20  # bits for the number of a draw within one element
+
+_ADDRESS = re.compile("@0x[0-9a-f]+")  # of a body, in a graph's text
 
 _key = functools.lru_cache(256)(key_of)
 
@@ -68,6 +71,11 @@ class _TracedDraws(ElementDraws):
         self.generators: list[Any] = []  # one a draw
 
     def next(self, generator: Any) -> Any:
+        body = state.trace
+        while body is not None and body is not self.trace:
+            if len(body.graph.input_names) > len(body.captures):
+                raise TypeError("a draw in a loop needs a seed for each turn")
+            body = body.parent
         key = self.trace.input(f"seed{len(self.generators)}", "int64", (1, 2) if self.rows else (2,))
         self.generators.append(generator)
         if not self.rows:
@@ -91,9 +99,11 @@ class Program:
 
     def __init__(self, function: Callable[..., Any], element: Any, shapes: list[tuple[Any, ...]], rows: bool) -> None:
         self.noted: list[Any] = []
-        outer, state.constants = state.constants, self.noted
+        outer, state.noted = state.noted, self.noted
         try:
-            with Trace() as self.trace, _TracedDraws(self.trace, rows) as draws:
+            self.trace = Trace()
+            draws = _TracedDraws(self.trace, rows)
+            with self.trace, draws:
                 inputs = [
                     self.trace.input(f"x{i}", x.dtype.name, (1, *shape) if rows else shape)
                     for i, (x, shape) in enumerate(zip(flatten(element), shapes))
@@ -104,20 +114,22 @@ class Program:
                     if x is not None:
                         self.trace.graph.output(f"y{i}", lift(self.trace, expand_dims(x, 0) if rows else x))
         finally:
-            state.constants = outer
+            state.noted = outer
         self.generators = draws.generators
         self.executable: Any = None
 
     def like(self, other: Program) -> bool:
         """Whether both are the same program: the same graph of the same constants and variables."""
-        return self._description() == other._description()
+        return bool(self._description() == other._description())
 
     def _description(self) -> Any:
         def digest(a: Any) -> Any:
+            if isinstance(a, str):  # the body of a branch or loop
+                return _ADDRESS.sub("", a)
             return a.shape, a.dtype.name, hashlib.sha256(np.ascontiguousarray(a).tobytes()).digest()
 
         return (
-            str(self.trace.graph),
+            _ADDRESS.sub("", str(self.trace.graph)),
             [digest(a) for a in self.noted],
             [id(v) for v, _ in self.trace.reads.values()],
             [id(g) for g in self.generators],
