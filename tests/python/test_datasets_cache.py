@@ -28,7 +28,7 @@ def cache(tmp_path, monkeypatch):
     """An empty cache, and no network."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
 
-    def unreachable(url):
+    def unreachable(url, timeout):
         raise OSError("no network")
 
     monkeypatch.setattr("urllib.request.urlopen", unreachable)

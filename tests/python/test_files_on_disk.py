@@ -128,7 +128,7 @@ def test_a_connection_that_ends_early(monkeypatch, home):
     class Response(io.BytesIO):
         headers = {"Content-Length": "100"}
 
-    monkeypatch.setattr(urllib.request, "urlopen", lambda url: Response(CONTENT))
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Response(CONTENT))
     with pytest.raises(OSError, match="the connection ended after 42 of 100 bytes"):
         hb.utils.get_file("a", "http://example.com/a")
     assert names(home) == ["datasets"]
@@ -141,7 +141,7 @@ def test_an_interrupt_leaves_nothing(monkeypatch, home):
         def read(self, n=-1):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(urllib.request, "urlopen", lambda url: Response())
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: Response())
     with pytest.raises(KeyboardInterrupt):
         hb.utils.get_file("a", "http://example.com/a")
     assert names(home) == ["datasets"]

@@ -147,10 +147,12 @@ def _unpack(source: str, members: Iterator[_Member], target: str) -> None:
     try:
         os.mkdir(staged)
         left_out = _write(source, members, staged)
-        if os.path.lexists(target):
-            _move_into(staged, target)
-        else:
+        try:
             os.rename(staged, target)
+        except OSError:
+            if not os.path.isdir(target):
+                raise
+            _move_into(staged, target)
     except _DAMAGED as e:
         raise ValueError(f"the archive {source} is damaged: {e}") from e
     finally:

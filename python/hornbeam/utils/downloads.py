@@ -15,6 +15,7 @@ from hornbeam.utils.progress import Progbar
 __all__ = ["get_file", "hash_file", "validate_file"]
 
 _PIECE = 2**16
+_TIMEOUT = 60  # seconds without a byte
 
 
 def get_file(
@@ -133,7 +134,7 @@ def _fetch(origin: str, target: str, file_hash: str | None, algorithm: str) -> N
     try:
         with open(part, "xb") as out:
             try:
-                with urlopen(origin) as response:
+                with urlopen(origin, timeout=_TIMEOUT) as response:
                     _copy(response, out)
             except (OSError, ValueError) as e:  # ValueError: no URL
                 reason = f"{e.code} -- {e.msg}" if isinstance(e, HTTPError) else getattr(e, "reason", e)
