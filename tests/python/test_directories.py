@@ -384,7 +384,7 @@ def test_texts(tmp_path):
 def wav(data, code=1, channels=1, rate=8000, bits=16, before=b"", extensible=False, size=None):
     """The bytes of a WAV file."""
     block = channels * bits // 8
-    layout = struct.pack("<HHIIHH", 0xFFFE if extensible else code, channels, rate, rate * block, block, bits)
+    layout = struct.pack("<HHIIHH", 0xFFFE if extensible else code, channels, rate, rate * block % 2**32, block, bits)
     if extensible:
         layout += struct.pack("<HHIH", 22, bits, 0, code) + bytes(14)
     chunks = b"fmt " + struct.pack("<I", len(layout)) + layout + before
@@ -487,6 +487,12 @@ def test_another_rate(tmp_path, old, new):
     expected = np.sin(2 * np.pi * tone * np.arange(len(x)) / new)
     inside = slice(int(40 * max(1, new / old)), -int(40 * max(1, new / old)))
     np.testing.assert_allclose(x[inside, 0], expected[inside], atol=2e-3)
+
+
+def test_rates_too_far_apart(tmp_path):
+    for rate in (1, 2**32 - 1):
+        with pytest.raises(ValueError, match=f"a.wav does not decode: {rate} samples a second are too far from 16000"):
+            read(wav(bytes(100), rate=rate), tmp_path, sampling_rate=16000)
 
 
 def test_a_tone_that_the_new_rate_cannot_hold_is_gone(tmp_path):

@@ -82,7 +82,10 @@ class _Sound:
     def __call__(self, path: str) -> Any:
         x, rate = read_wav(path)
         if self.rate is not None:
-            x = at_rate(x, rate, self.rate)
+            try:
+                x = at_rate(x, rate, self.rate)
+            except ValueError as e:
+                raise ValueError(f"{path} does not decode: {e}") from e
         if self.length is None:
             return x
         x = x[: self.length]

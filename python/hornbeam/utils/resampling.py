@@ -31,12 +31,13 @@ INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos
 
 
 @functools.lru_cache(maxsize=256)
-def _taps(method: str, old: int, new: int) -> tuple[Any, Any]:
-    """For each of ``new`` places the indices of some of ``old``, and their weights, (taps, new) each."""
+def _taps(method: str, old: int, new: int, repeated: int) -> tuple[Any, Any]:
+    """For each of ``new`` places the indices of some of ``old``, and their weights, (taps, new) each; for places of so
+    many numbers each, (taps, new * repeated)."""
     scale, place = old / new, np.arange(new)
     if method == "nearest":
-        return ((2 * place + 1) * old // (2 * new))[None], np.ones((1, new), "float32")
-    if method == "area":
+        index, weight = ((2 * place + 1) * old // (2 * new))[None], np.ones((1, new))
+    elif method == "area":
         low, high = place * scale, (place + 1) * scale
         index = np.floor(low).astype("int64") + np.arange(int(np.ceil(scale)) + 1)[:, None]
         weight = np.clip(np.minimum(index + 1, high) - np.maximum(index, low), 0, None)
@@ -46,19 +47,27 @@ def _taps(method: str, old: int, new: int) -> tuple[Any, Any]:
         index = np.floor(at).astype("int64") + np.arange(1 - radius, radius + 1)[:, None]
         weight = _ALL[method](np, np.abs(at - index))
     weight = np.where((index >= 0) & (index < old), weight, 0)
-    return index.clip(0, old - 1), (weight / weight.sum(0)).astype("float32")
+    index = index.clip(0, old - 1)[..., None] * repeated + np.arange(repeated)
+    weight = np.repeat(weight / weight.sum(0), repeated, axis=1)
+    return index.reshape(weight.shape), weight.astype("float32")
 
 
-def _along(x: Any, axis: int, method: str, new: int) -> Any:
-    if x.shape[axis] == new:
+def _along(x: Any, axis: int, method: str, new: int, channels: int) -> Any:
+    """``x`` of (rows, columns * channels) with another number of rows (axis 0) or columns."""
+    repeated = channels if axis else 1
+    if x.shape[axis] == new * repeated:
         return x
-    index, weight = _taps(method, x.shape[axis], new)
+    index, weight = _taps(method, x.shape[axis] // repeated, new, repeated)
+    parts = (x.take(i, axis, mode="clip") for i in index)
     if method == "nearest":
-        return x.take(index[0], axis)
-    weight = weight.reshape(weight.shape + (1,) * (x.ndim - 1 - axis))
-    total = np.multiply(x.take(index[0], axis), weight[0], dtype="float32")
-    for i, w in zip(index[1:], weight[1:]):
-        total += np.multiply(x.take(i, axis), w, dtype="float32")
+        return next(parts)
+    weight = weight if axis else weight[:, :, None]
+    total = next(parts).astype("float32", copy=False)
+    total *= weight[0]
+    for part, w in zip(parts, weight[1:]):
+        part = part.astype("float32", copy=False)
+        part *= w
+        total += part
     return total
 
 
@@ -73,10 +82,12 @@ def resize(x: Any, size: tuple[int, int], method: str) -> Any:
     Returns:
         A float32 array.
     """
-    first = 0 if size[0] * x.shape[1] <= x.shape[0] * size[1] else 1  # what leaves less for the second
+    rows, columns, channels = x.shape
+    first = 0 if size[0] * columns <= rows * size[1] else 1  # what leaves less for the second
+    flat = x.reshape(rows, columns * channels)
     for axis in (first, 1 - first):
-        x = _along(x, axis, method, size[axis])
-    return x.astype("float32", copy=False)
+        flat = _along(flat, axis, method, size[axis], channels)
+    return flat.astype("float32", copy=False).reshape(*size, channels)
 
 
 def fit_ratio(x: Any, size: tuple[int, int], crop: bool, pad: bool) -> Any:

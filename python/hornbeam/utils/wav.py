@@ -9,9 +9,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from hornbeam.core.validation import fits_memory
+
 __all__ = ["at_rate", "read_wav"]
 
 _CROSSINGS, _BETA = 32, 9.0  # of the sinc function on either side, and how its window falls off: 90 dB
+_FARTHEST = 256  # times a rate may be another
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 
 
@@ -93,21 +96,26 @@ def at_rate(x: Any, old: int, new: int) -> Any:
 
     Returns:
         float32 (ceil(samples * new / old), channels).
+
+    Raises:
+        ValueError: one rate is more than 256 times the other.
     """
     if old == new or not len(x):
         return x
+    if not 1 / _FARTHEST <= new / old <= _FARTHEST:
+        raise ValueError(f"{old} samples a second are too far from {new}")
     up, down = new // math.gcd(old, new), old // math.gcd(old, new)
+    n = -(-len(x) * up // down)
+    fits_memory("a sound at another rate", [n, x.shape[1]], "float32")
     narrow = min(1.0, new / old)
     reach = math.ceil(_CROSSINGS / narrow)
-    padded = np.pad(x, ((reach, reach), (0, 0)))
-    y = np.empty((-(-len(x) * up // down), x.shape[1]), "float32")
-    steps = np.arange(-reach + 1, reach + 1)
-    for phase in range(min(up, len(y))):  # samples that lie alike between their neighbours share weights
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((reach, reach), (0, 0))), 2 * reach, axis=0)
+    y = np.empty((n, x.shape[1]), "float32")
+    for phase in range(min(up, n)):  # samples that lie alike between their neighbours share weights
         first, rest = divmod(phase * down, up)
-        far = (steps - rest / up) * narrow
+        far = (np.arange(1 - reach, reach + 1) - rest / up) * narrow
         window = np.i0(_BETA * np.sqrt(np.clip(1 - (far / _CROSSINGS) ** 2, 0, None))) / np.i0(_BETA)
         weights = (narrow * np.sinc(far) * window).astype("float32")
-        count = len(y[phase::up])
-        index = (first + reach + np.arange(count) * down)[:, None] + steps
-        y[phase::up] = np.einsum("k,nkc->nc", weights, padded[np.minimum(index, len(padded) - 1)])
+        part = y[phase::up]
+        np.einsum("nck,k->nc", windows[first + 1 :: down][: len(part)], weights, out=part)
     return y
