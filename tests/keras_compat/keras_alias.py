@@ -35,6 +35,7 @@ from hornbeam.core import tree
 from hornbeam.core.names import to_snake_case
 from hornbeam.core.state import state
 from hornbeam.core.symbolic import infer
+from hornbeam.data.batches import class_weights
 from hornbeam.utils.archives import extract_archive
 from hornbeam.utils.downloads import hash_file, validate_file
 
@@ -136,6 +137,7 @@ PRIVATE: dict[str, Any] = {
     "disable_flash_attention": lambda: None,
     "shape": hb.ops.shape,
     "cast": hb.ops.cast,
+    "class_weight_to_sample_weights": class_weights,
     "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]
     "keras_export": lambda *_, **__: lambda exported: exported,
     "standardize_data_format": lambda data_format: data_format or hb.config.image_data_format(),

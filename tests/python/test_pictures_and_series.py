@@ -256,6 +256,9 @@ def test_split_of_batches_and_structures():
     assert [p["x"].tolist() for p in first.as_numpy_iterator()] == [[0, 1, 2], [3, 4, 5]]
     assert [p["y"].tolist() for p in second.as_numpy_iterator()] == [[[12, 13], [14, 15], [16, 17]], [[18, 19]]]
 
+    windows_, _ = U.split_dataset(series(np.arange(10), None, 2, batch_size=4), 2)  # of batches of two sizes
+    assert [len(b) for b in windows_.as_numpy_iterator()] == [4, 4]
+
     class Mine:
         def __len__(self):
             return 4

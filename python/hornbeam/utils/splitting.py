@@ -11,8 +11,9 @@ from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import integer, unsupported
 from hornbeam.data import AUTOTUNE, INFINITE_CARDINALITY, Dataset
 from hornbeam.data.pipeline.batching import Batched
-from hornbeam.data.pipeline.elements import as_element, stack
+from hornbeam.data.pipeline.elements import as_element
 from hornbeam.data.pipeline.reading import Prefetched
+from hornbeam.data.pipeline.sources import Items
 
 __all__ = ["split_dataset"]
 
@@ -50,20 +51,23 @@ def split_dataset(
             "Received: left_size=None and right_size=None"
         )
     columns, batch = _columns(dataset)
-    n = len(flatten(columns)[0])
+    n = len(columns) if isinstance(columns, list) else len(flatten(columns)[0])
     left, right = _counts(n, left_size, right_size)
     order = list(range(n))
     if shuffle:
         random.Random(random.randint(0, 10**6) if seed is None else integer("seed", seed)).shuffle(order)
     parts = []
     for numbers in (order[:left], order[n - right :]):
-        part = Dataset.from_tensor_slices(map_structure(lambda a, numbers=numbers: a[numbers], columns))
+        if isinstance(columns, list):
+            part = Dataset(Items([columns[i] for i in numbers]))
+        else:
+            part = Dataset.from_tensor_slices(map_structure(lambda a, numbers=numbers: a[numbers], columns))
         parts.append((part if batch is None else part.batch(batch)).prefetch(AUTOTUNE))
     return parts[0], parts[1]
 
 
 def _columns(dataset: Any) -> tuple[Any, int | None]:
-    """All samples as a structure of arrays, and the size of the batches that they came in."""
+    """All samples as a structure of arrays, or as a list, and the size of the batches that they came in."""
     if isinstance(dataset, Dataset):
         return _of_dataset(dataset)
     if isinstance(dataset, (list, tuple)):
@@ -79,7 +83,7 @@ def _columns(dataset: Any) -> tuple[Any, int | None]:
     if hasattr(dataset, "shape") and len(dataset.shape):
         return np.asarray(dataset), None
     if hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__"):
-        return _stacked([dataset[i] for i in range(len(dataset))]), None
+        return _some([as_element(dataset[i]) for i in range(len(dataset))]), None
     raise TypeError(
         "The `dataset` argument must be either a `Dataset` object, or a list/tuple of arrays. "
         f"Received: dataset={dataset!r:.200} of type {type(dataset)}"
@@ -94,13 +98,13 @@ def _of_dataset(dataset: Dataset) -> tuple[Any, int | None]:
         node = node.inputs[0]
     batch = node.size if isinstance(node, Batched) else None
     samples = dataset if batch is None else dataset.unbatch()
-    return _stacked(list(samples.as_numpy_iterator())), batch
+    return _some(list(samples.as_numpy_iterator())), batch
 
 
-def _stacked(samples: list[Any]) -> Any:
+def _some(samples: list[Any]) -> list[Any]:
     if not samples:
         raise ValueError("Received an empty dataset.")
-    return stack([as_element(s) for s in samples])
+    return samples
 
 
 def _counts(n: int, left: Any, right: Any) -> tuple[int, int]:

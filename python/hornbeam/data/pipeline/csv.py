@@ -92,6 +92,8 @@ def _text(fields: Any) -> Any:
 
 def _numbers(fields: Any, dtype: str) -> Any:
     kind = np.dtype(dtype).kind
+    if any("_" in f for f in fields):  # which Python allows in numbers
+        raise ValueError("numbers have no underscores")
     if kind == "f":
         return np.array([f or "nan" for f in fields], "U").astype(dtype)
     if kind == "b":
@@ -100,8 +102,6 @@ def _numbers(fields: Any, dtype: str) -> Any:
             return np.array([said[f.lower()] for f in fields], bool)
         except KeyError as e:
             raise ValueError(f"{e.args[0]!r} is no bool") from None
-    if any("_" in f for f in fields):
-        raise ValueError("numbers have no underscores")
     wide = np.array([int(f) for f in fields], "int64")
     bounds = np.iinfo(dtype)
     if wide.size and (wide.max() > bounds.max or wide.min() < bounds.min):
