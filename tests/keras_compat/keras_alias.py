@@ -19,12 +19,14 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import struct
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes  # noqa: F401 - gives NumPy the dtypes that tests name
+import numpy as np
 import pytest
 
 import hornbeam as hb
@@ -33,14 +35,16 @@ from hornbeam.core import tree
 from hornbeam.core.names import to_snake_case
 from hornbeam.core.state import state
 from hornbeam.core.symbolic import infer
-from hornbeam.layers.preprocessing.index_lookup import IndexLookup
 from hornbeam.data.batches import class_weights
+from hornbeam.layers.preprocessing.index_lookup import IndexLookup
+from hornbeam.utils.archives import extract_archive
+from hornbeam.utils.downloads import hash_file, validate_file
 
 WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
 PUBLIC = (
     "layers ops ops.image losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
-    "models activations config dtype_policies mixed_precision utils.bounding_boxes"
+    "models activations config dtype_policies mixed_precision preprocessing utils.bounding_boxes"
 ).split()
 COMPARED_WITH = ("keras.src.backend.common.dtypes", "keras.src.backend.common.backend_utils")
 WHEEL_OWN = ("keras.src.testing", *COMPARED_WITH)
@@ -140,6 +144,9 @@ PRIVATE: dict[str, Any] = {
     "standardize_data_format": lambda data_format: data_format or hb.config.image_data_format(),
     "ALLOWED_DTYPES": set(_dtypes.NAMES),
     "convert_tf_tensor": hb.ops.convert_to_tensor,
+    "extract_archive": extract_archive,
+    "hash_file": hash_file,
+    "validate_file": validate_file,
 }
 
 
@@ -224,6 +231,21 @@ class Missing:
             raise MissingName(path)
 
         return (type("Missing", (), {"__init__": refuse}),)
+
+
+def _encode_wav(audio: Any, sample_rate: int) -> Any:
+    """The one function of TensorFlow's that tests of folders of sounds make their files with."""
+    samples = np.round(np.asarray(audio) * 32767).astype("<i2")
+    layout = struct.pack("<HHIIHH", 1, samples.shape[1], sample_rate, sample_rate * 2, 2 * samples.shape[1], 16)
+    chunks = (
+        b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + struct.pack("<I", samples.nbytes) + samples.tobytes()
+    )
+    return types.SimpleNamespace(numpy=lambda: b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+
+
+TENSORFLOW = Missing("tensorflow")
+TENSORFLOW.audio = types.SimpleNamespace(encode_wav=_encode_wav)  # type: ignore[attr-defined]
+PRIVATE["tensorflow"] = TENSORFLOW
 
 
 def _in_wheel(name: str) -> Path | None:
