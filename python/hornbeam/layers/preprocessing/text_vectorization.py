@@ -231,7 +231,6 @@ class TextVectorization(IndexLookup):
         lead = shape[:1] if len(shape) < 2 or self.split is not None else shape[:-1]
         if self.output_mode == "int":
             return (*lead, self.output_sequence_length)
-        self._encoding()
         if self.output_mode == "one_hot" and len(shape) > 1 and shape[-1] != 1:
             return (*shape, self._depth())
         return (*lead, self._depth())
