@@ -76,7 +76,9 @@ def test_shuffled_batches_generators_and_validation():
 
 def test_a_model_without_an_input_begins_with_its_first_strings():
     for x in (TEXTS, np.array(TEXTS)[:, None]):
-        model = hb.Sequential([layers.TextVectorization(output_mode="count", vocabulary=["cat", "dog"]), layers.Dense(1)])
+        model = hb.Sequential(
+            [layers.TextVectorization(output_mode="count", vocabulary=["cat", "dog"]), layers.Dense(1)]
+        )
         model.compile("sgd", "mse")
         model.fit(x, Y, verbose=0)
         assert model.input.dtype == "string" and model.weights[0].shape == (3, 1)
@@ -93,7 +95,10 @@ def mixed():
     return model
 
 
-COLOURS = {"colours": np.array([["red", "x"], ["blue", "blue"], ["", "red"]]), "size": np.array([[1], [2], [3]], "float32")}
+COLOURS = {
+    "colours": np.array([["red", "x"], ["blue", "blue"], ["", "red"]]),
+    "size": np.array([[1], [2], [3]], "float32"),
+}
 
 
 def test_strings_beside_numbers(tmp_path):
@@ -214,7 +219,9 @@ def spoiled(tmp_path, change):
     metadata, variables, functions = _core.read_model(os.fsencode(path))
     arrays = {n: v.numpy() for n, v in variables}
     change(arrays)
-    _core.write_model(os.fsencode(path), metadata, [(n, _core.Variable(n, a, False)) for n, a in arrays.items()], functions)
+    _core.write_model(
+        os.fsencode(path), metadata, [(n, _core.Variable(n, a, False)) for n, a in arrays.items()], functions
+    )
     return hb.load_model(path)
 
 

@@ -30,7 +30,6 @@ class Called(Buildable):
     takes_strings = False  # before a model's program: see layers.preprocessing.edge
     _edge_only = False  # whether it runs there whatever it takes
     _knows_spec = False  # whether compute_output_spec tells what comes of symbolic inputs without tracing `call`
-    _revision = 0  # grows where programs that were traced do not hold for it any more
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation. Override it."""

@@ -41,7 +41,7 @@ class IndexLookup(VocabularyOwner):
         name: its name.
     """
 
-    _not_attributes = ("vocabulary", "idf_weights")
+    _not_attributes: tuple[str, ...] = ("vocabulary", "idf_weights")
     _knows_spec = True  # before there is a vocabulary, too
 
     def __init__(
@@ -99,7 +99,10 @@ class IndexLookup(VocabularyOwner):
             )
         super().__init__(name=name, **kwargs)
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
-        self.mask_token, self.oov_token = _token("mask_token", mask_token, strings), _token("oov_token", oov_token, strings)
+        self.mask_token, self.oov_token = (
+            _token("mask_token", mask_token, strings),
+            _token("oov_token", oov_token, strings),
+        )
         self.vocabulary_dtype, self.invert, self.output_mode = vocabulary_dtype, invert, output_mode
         self.sparse, self.pad_to_max_tokens, self.oov_method = sparse, pad_to_max_tokens, oov_method
         self.salt = _salt(salt, strings, oov_method)

@@ -87,7 +87,9 @@ class IntegerCounter:
         values, counts = np.unique(x, return_counts=True)
         rows = np.repeat(np.arange(len(x)), x.shape[1])
         once = np.unique(np.stack([rows, x.ravel()]), axis=1)[1]
-        for value, count, documents in zip(values.tolist(), counts.tolist(), np.unique(once, return_counts=True)[1].tolist()):
+        for value, count, documents in zip(
+            values.tolist(), counts.tolist(), np.unique(once, return_counts=True)[1].tolist()
+        ):
             known = self._counts.setdefault(value, [0, 0])
             known[0] += count
             known[1] += documents
@@ -124,7 +126,9 @@ class IntegerTable:
         if ids.ndim == 0:
             ids = ops.expand_dims(ids, 0)
         if e.output == "one_hot":
-            return ops.one_hot(ops.squeeze(ids, -1) if ids.ndim > 1 and ids.shape[-1] == 1 else ids, self._depth, dtype=dtype)
+            return ops.one_hot(
+                ops.squeeze(ids, -1) if ids.ndim > 1 and ids.shape[-1] == 1 else ids, self._depth, dtype=dtype
+            )
         counts = ops.sum(ops.one_hot(ids, self._depth, dtype=dtype), axis=-2)
         if e.output == "multi_hot":
             return ops.cast(counts > 0, dtype)

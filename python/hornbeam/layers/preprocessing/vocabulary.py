@@ -124,5 +124,7 @@ def text_of(terms: Sequence[Any]) -> str:
     """The text of a file of terms, one a line."""
     for t in terms:
         if isinstance(t, str) and ("\n" in t or t.endswith("\r")):
-            raise ValueError(f"a text file of terms cannot hold a line break. Received: {t!r}; save() the model instead")
+            raise ValueError(
+                f"a text file of terms cannot hold a line break. Received: {t!r}; save() the model instead"
+            )
     return "\n".join(str(t) for t in terms)
