@@ -288,6 +288,14 @@ def test_unknown_sizes(name, shape, tmp_path):
             np.testing.assert_allclose(m.predict(x, verbose=0), want, rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_or_column_of_unknown_size(kind):
+    unknown = hb.Input(batch_shape=(None, None, None, 2))
+    model = hb.Model(unknown, IMAGE.resize(unknown, (4, 3), kind))
+    for x in (X[:, :1], X[:, :, 6:], X[:, 5:, 6:]):
+        np.testing.assert_allclose(model.predict(x, verbose=0), np.asarray(IMAGE.resize(x, (4, 3), kind)), atol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float16", "float64"])
 def test_other_dtypes_in_a_compiled_step(dtype):
     x = (X * 200).astype(dtype)
