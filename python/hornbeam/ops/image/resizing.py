@@ -79,8 +79,8 @@ def resize(
     x = layout.batch()
     if 0 in x.shape[1:3]:
         raise ValueError(f"resize needs images with pixels. Received: images.shape={tuple(layout.given.shape)}")
-    for n, out in zip(x.shape[1:3], (rows, columns)):
-        claim("resize's grid", (out,) if kind in ("nearest", "bilinear") else (out, n or 1), "float64")
+    for out in (rows, columns):
+        claim("resize's grid", (out,), "float64")
     _check.fits_memory("a resized image", [rows, columns, x.shape[3] or 1], "float32")
     if crop_to_aspect_ratio:
         x = _cropped(x, rows, columns)
