@@ -187,6 +187,17 @@ def test_elastic_transform_moves_pixels_by_chance():
     assert IMAGE.elastic_transform(x[0].astype("uint8"), seed=hb.random.SeedGenerator(1)).dtype == "uint8"
 
 
+def test_a_bell_as_a_matrix_is_a_blur():
+    from hornbeam.ops.image.kernels import bell_matrix
+
+    x = RNG.uniform(size=(2, 9, 12, 1)).astype("float32")
+    for sigma in (0.3, 0.7, 2.0, 5.0):
+        window = int(6 * sigma) | 1
+        want = np.asarray(IMAGE.gaussian_blur(x, window, sigma))[..., 0]
+        down, across = (bell_matrix(n, sigma, int(6 * sigma) // 2) for n in (9, 12))
+        np.testing.assert_allclose(down @ x[..., 0] @ across, want, atol=2e-6)
+
+
 def test_similarity():
     x, y = (RNG.uniform(size=(2, 20, 14, 3)).astype("float32") for _ in range(2))
     np.testing.assert_allclose(np.asarray(IMAGE.ssim(x, x)), [1, 1], rtol=1e-5)
