@@ -14,10 +14,11 @@ from hornbeam.core.trace import Traced, recordings
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import expand_dims, reshape
 from hornbeam.ops.creation import arange
-from hornbeam.ops.image.filters import gaussian_blur
+from hornbeam.ops.image.kernels import bell_matrix
 from hornbeam.ops.image.layouts import Layout
 from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, sampled
 from hornbeam.ops.joining import repeat, stack, unstack
+from hornbeam.ops.linalg import matmul
 
 __all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
 
@@ -225,11 +226,11 @@ def elastic_transform(
     far = alpha if is_tensor(alpha := variable_value(alpha)) else _check.number("alpha", alpha)
     x = layout.batch()
     batch, height, width = dims_of(x)[:3]
-    noise = _installed.normal((batch, height, width, 2), stddev=spread, dtype="float32", seed=seed)
-    window = int(6 * spread) | 1
-    moved = m.multiply(gaussian_blur(noise, (window, window), (spread, spread), "channels_last"), far)
-    rows = m.add(moved[..., 0], reshape(arange(height, dtype="float32"), [1, -1, 1]))
-    columns = m.add(moved[..., 1], reshape(arange(width, dtype="float32"), [1, 1, -1]))
+    noise = _installed.normal((2, batch, height, width), stddev=spread, dtype="float32", seed=seed)
+    down, across = (to_tensor(bell_matrix(n, spread, int(6 * spread) // 2), "float32") for n in (height, width))
+    moved = m.multiply(matmul(down, matmul(noise, across)), far)
+    rows = m.add(moved[0], reshape(arange(height, dtype="float32"), [1, -1, 1]))
+    columns = m.add(moved[1], reshape(arange(width, dtype="float32"), [1, 1, -1]))
     return layout.back(sampled(x, _repeated([rows, columns]), linear, mode, fill_value))
 
 
