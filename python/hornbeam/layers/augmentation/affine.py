@@ -43,8 +43,20 @@ class _Affine(BaseImagePreprocessingLayer):
         x = ops.arange(width, dtype="float32")
         y = ops.expand_dims(ops.arange(height, dtype="float32"), 1)
         a0, a1, a2, b0, b1, b2 = self._maps(transformation, height, width)
-        places = [_plane(b0, x, b1, y, b2), _plane(a0, x, a1, y, a2)]
-        return layout.back(sampled(pixels, places, interpolation == "bilinear", self.fill_mode, self.fill_value))
+        places, linear = (_plane(b0, x, b1, y, b2), _plane(a0, x, a1, y, a2)), interpolation == "bilinear"
+        if linear and pixels.dtype == "float32" and isinstance(a1, float) and isinstance(b0, float):  # both are 0
+            return layout.back(self._by_axes(pixels, *places))
+        return layout.back(sampled(pixels, places, linear, self.fill_mode, self.fill_value))
+
+    def _by_axes(self, pixels: Any, rows: Any, columns: Any) -> Any:
+        """Pixels from rows ``(batch, height, 1)`` and columns ``(batch, 1, width)``: first whole rows are mixed, which are
+        cheap to take, then pixels."""
+        batch, height, width, channels = dims_of(pixels)
+        fill = (True, self.fill_mode, self.fill_value)
+        mixed = sampled(ops.reshape(pixels, [batch, height, width * channels]), [ops.squeeze(rows, 2)], *fill)
+        columns = ops.reshape(ops.broadcast_to(columns, [batch, height, width]), [batch * height, width])
+        found = sampled(ops.reshape(mixed, [batch * height, width, channels]), [columns], *fill)
+        return ops.reshape(found, [batch, height, width, channels])
 
     def _transform_boxes(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
         """Boxes, in "xyxy", where they come to lie."""
