@@ -341,6 +341,19 @@ def test_at_the_head_of_a_model(tmp_path, name, functional):
     again.fit(x, np.zeros((3, 1)), verbose=0)
 
 
+@pytest.mark.parametrize("name", sorted(EVERY.keys() - {"RandomCrop", "CenterCrop larger"}))
+def test_images_of_any_size(name):
+    """A saved graph whose images have no known size, with the numbers of one that knows it."""
+    seed = {"seed": 6} if name in MAKERS else {}
+    layer, twin = (EVERY[name](**seed) for _ in range(2))
+    entry = hb.Input((None, None, 2))
+    model = hb.Model(entry, layer(entry))
+    for size in ((9, 7), (6, 8)):
+        x = R.uniform(0, 255, (2, *size, 2)).astype("float32")
+        np.testing.assert_allclose(model(x, training=True), twin(x, training=True), rtol=1e-5, atol=1e-3)
+        np.testing.assert_allclose(model.predict(x, verbose=0), twin(x, training=False), rtol=1e-5, atol=1e-3)
+
+
 def test_a_model_of_dicts():
     entry = {
         "images": hb.Input((9, 7, 2)),
@@ -367,6 +380,17 @@ def test_outside_of_training_images_are_changed_unless_told():
     np.testing.assert_allclose(model(x), moved, atol=1e-5)  # and layers after it are at rest
     np.testing.assert_allclose(model(x, training=False), x)
     np.testing.assert_allclose(model.predict(x, verbose=0), x)
+
+
+def test_gradients_reach_the_images():
+    x = hb.ops.convert_to_tensor(IMAGES[:, :4, :5])
+    for name in sorted(EVERY.keys() - {"CenterCrop larger"}):
+        layer = EVERY[name]() if "Crop" not in name else type(EVERY[name]())(2, 3)
+        with hb.GradientTape() as tape:
+            tape.watch(x)
+            y = hb.ops.sum(layer(x, training=True))
+        found = np.asarray(tape.gradient(y, x))
+        assert found.shape == x.shape and np.isfinite(found).all() and np.abs(found).sum() > 0, name
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -26,6 +26,13 @@ class BatchStep(Protocol):
         """Whether it runs op by op, and not as a program."""
 
     @property
+    def one_by_one(self) -> bool:
+        """Whether it takes its batches one by one, and not from the core's loop."""
+
+    def inputs(self, x: Any) -> Any:
+        """Inputs as arrays: of strings, too, where it takes them."""
+
+    @property
     def steps_per_execution(self) -> int:
         """How many batches pass between two calls of the callbacks."""
 

@@ -16,6 +16,7 @@ from hornbeam import config
 from hornbeam.core import validation as _check
 from hornbeam.core.operators import ops as _installed
 from hornbeam.core.registry import register_builtin
+from hornbeam.core.state import state
 from hornbeam.core.tensor import dims_of, emit1, is_float, is_tensor, to_tensor
 from hornbeam.core.variable import Variable
 from hornbeam.ops import arrays as s
@@ -58,6 +59,8 @@ class SeedGenerator:
             ordered: only True: the next seed is the next number.
         """
         _check.unsupported("ordered", ordered, True)
+        if state.draws is not None:
+            return state.draws.next(self)
         value = self.state.value
         self.state.assign(m.add(value, np.array([0, 1], "int64")))
         return value

@@ -38,6 +38,15 @@ class Step:
         return bool(self._model.run_eagerly)
 
     @property
+    def one_by_one(self) -> bool:
+        """Whether it takes its batches one by one: op by op, or because something comes before the program."""
+        return self.eager or self._model._edge is not None
+
+    def inputs(self, x: Any) -> Any:
+        """Inputs as arrays."""
+        return self._model._to_arrays(x)
+
+    @property
     def steps_per_execution(self) -> int:
         """How many batches pass between two calls of the callbacks."""
         return self._model.steps_per_execution
@@ -50,6 +59,7 @@ class Step:
     # ---- running ----
     def run(self, batch: Any) -> Any:
         """What the step gives for a batch: logs, or outputs."""
+        batch = self._model._encoded(batch)
         if self.eager:
             return self._run_eagerly(batch)
         program = self.program(batch)
@@ -129,7 +139,7 @@ class Step:
             signature(batch),
             tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
             (*checks, *(v.trainable for x in layers for v in x._own_weights)) if self.kind == "train" else (),
-            tuple((x.trainable, x.dtype_policy) for x in layers),
+            tuple((x.trainable, x.dtype_policy, x._revision) for x in layers),
             _core.program_key(),
         )
 

@@ -11,7 +11,8 @@ from hornbeam._boxes.formats import as_size, convert_format, joined, sides
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import choice, number
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, as_pair, images_of
-from hornbeam.ops.image.sampling import INTERPOLATIONS
+from hornbeam.ops.image.layouts import Layout
+from hornbeam.ops.image.sampling import INTERPOLATIONS, sampled
 
 __all__ = ["RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
 
@@ -28,23 +29,34 @@ class _Affine(BaseImagePreprocessingLayer):
         self.interpolation = choice("interpolation", interpolation, INTERPOLATIONS)
         self.fill_value = number("fill_value", fill_value)
 
-    def _matrix(self, transformation: Any, height: Any, width: Any) -> Any:
-        """For each sample ``a0, a1, a2, b0, b1, b2, 0, 0``: what the pixel (x, y) shows is taken from
-        (a0 x + a1 y + a2, b0 x + b1 y + b2)."""
+    def _maps(self, transformation: Any, height: Any, width: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
+        """``a0, a1, a2, b0, b1, b2``, each ``(batch, 1)`` or a number for all samples: what the pixel (x, y) shows is taken
+        from (a0 x + a1 y + a2, b0 x + b1 y + b2)."""
         raise NotImplementedError
 
     def _transform_images(self, images: Any, transformation: Any, interpolation: str) -> Any:
         if transformation is None:
             return images
-        dims = dims_of(images)
-        return ops.image.affine_transform(
-            images,
-            self._matrix(transformation, dims[self.height_axis], dims[self.width_axis]),
-            interpolation=interpolation,
-            fill_mode=self.fill_mode,
-            fill_value=self.fill_value,
-            data_format=self.data_format,
-        )
+        layout = Layout(images, self.data_format)
+        pixels = layout.batch()
+        _, height, width, _ = dims_of(pixels)
+        x = ops.arange(width, dtype="float32")
+        y = ops.expand_dims(ops.arange(height, dtype="float32"), 1)
+        a0, a1, a2, b0, b1, b2 = self._maps(transformation, height, width)
+        places, linear = (_plane(b0, x, b1, y, b2), _plane(a0, x, a1, y, a2)), interpolation == "bilinear"
+        if linear and pixels.dtype == "float32" and isinstance(a1, float) and isinstance(b0, float):  # both are 0
+            return layout.back(self._by_axes(pixels, *places))
+        return layout.back(sampled(pixels, places, linear, self.fill_mode, self.fill_value))
+
+    def _by_axes(self, pixels: Any, rows: Any, columns: Any) -> Any:
+        """Pixels from rows ``(batch, height, 1)`` and columns ``(batch, 1, width)``: first whole rows are mixed, which are
+        cheap to take, then pixels."""
+        batch, height, width, channels = dims_of(pixels)
+        fill = (True, self.fill_mode, self.fill_value)
+        mixed = sampled(ops.reshape(pixels, [batch, height, width * channels]), [ops.squeeze(rows, 2)], *fill)
+        columns = ops.reshape(ops.broadcast_to(columns, [batch, height, width]), [batch * height, width])
+        found = sampled(ops.reshape(mixed, [batch * height, width, channels]), [columns], *fill)
+        return ops.reshape(found, [batch, height, width, channels])
 
     def _transform_boxes(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
         """Boxes, in "xyxy", where they come to lie."""
@@ -65,11 +77,17 @@ class _Affine(BaseImagePreprocessingLayer):
         return convert_format(found, "xyxy", self.bounding_box_format, **size)
 
 
-def _matrix_of(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Any:
-    """``(batch, 8)`` of columns ``(batch, 1)`` and of numbers that all samples share."""
-    zeros = ops.zeros_like(next(c for c in (a0, a1, a2) if not isinstance(c, float)))
-    columns = [zeros + c if isinstance(c, float) else c for c in (a0, a1, a2, b0, b1, b2)]
-    return ops.concatenate([*columns, zeros, zeros], axis=1)
+def _plane(p: Any, x: Any, q: Any, y: Any, r: Any) -> Any:
+    """``p x + q y + r`` for each sample, of no more axes than it needs: what is the same along one has a size of 1 there."""
+    terms = [_product(p, x), _product(q, y), r if isinstance(r, float) else ops.expand_dims(r, -1)]
+    return sum(t for t in terms if not isinstance(t, float))
+
+
+def _product(factor: Any, x: Any) -> Any:
+    """``factor x``, with an axis for the samples; 0.0 for a factor that is 0.0."""
+    if isinstance(factor, float):
+        return ops.expand_dims(x, list(range(3 - x.ndim))) * factor if factor else factor
+    return ops.expand_dims(factor, -1) * x
 
 
 def _columns(x: Any) -> list[Any]:
@@ -135,7 +153,8 @@ class RandomRotation(_Affine):
         turn = ops.expand_dims(angle * (math.pi / 180.0), -1)
         cos, sin = ops.cos(turn), ops.sin(turn)
         cx, cy = 0.5 * (as_size(width, "float32") - 1), 0.5 * (as_size(height, "float32") - 1)
-        matrix = _matrix_of(cos, -sin, cx - cx * cos + cy * sin, sin, cos, cy - cx * sin - cy * cos)
+        rows = (cos, -sin, cx - cx * cos + cy * sin, sin, cos, cy - cx * sin - cy * cos)
+        matrix = ops.concatenate([*rows, ops.zeros_like(cos), ops.zeros_like(cos)], axis=1)
         return {
             "angle": angle,
             "rotation_matrix": matrix,
@@ -144,8 +163,8 @@ class RandomRotation(_Affine):
             "batch_size": batch,
         }
 
-    def _matrix(self, transformation: Any, height: Any, width: Any) -> Any:
-        return transformation["rotation_matrix"]
+    def _maps(self, transformation: Any, height: Any, width: Any) -> Any:
+        return ops.split(ops.reshape(to_tensor(transformation["rotation_matrix"], "float32"), [-1, 8]), 8, axis=1)[:6]
 
     def _size_in(self, transformation: Any) -> dict[str, Any]:
         return {"height": transformation["image_height"], "width": transformation["image_width"]}
@@ -199,20 +218,14 @@ class RandomZoom(_Affine):
             width = random.uniform((batch, 1), 1.0 + self.width_lower, 1.0 + self.width_upper, seed=seed)
         return {"height_zoom": height, "width_zoom": width, "input_shape": dims_of(images_of(data))}
 
-    def _maps(self, transformation: Any, height: Any, width: Any) -> list[Any]:
-        """Factor and offset of x, and those of y."""
-        out = []
-        for name, n in (("width_zoom", width), ("height_zoom", height)):
-            zoom = to_tensor(transformation[name], "float32")
-            out += [zoom, ((as_size(n, "float32") - 1) / 2.0) * (1.0 - zoom)]
-        return out
-
-    def _matrix(self, transformation: Any, height: Any, width: Any) -> Any:
-        zoom_x, left, zoom_y, top = self._maps(transformation, height, width)
-        return _matrix_of(zoom_x, 0.0, left, 0.0, zoom_y, top)
+    def _maps(self, transformation: Any, height: Any, width: Any) -> Any:
+        x, y = (to_tensor(transformation[name], "float32") for name in ("width_zoom", "height_zoom"))
+        left, top = (((as_size(n, "float32") - 1) / 2.0) * (1.0 - zoom) for n, zoom in ((width, x), (height, y)))
+        return x, 0.0, left, 0.0, y, top
 
     def _transform_boxes(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
-        zoom_x, left, zoom_y, top = (ops.expand_dims(c, -1) for c in self._maps(transformation, height, width))
+        maps = self._maps(transformation, height, width)
+        zoom_x, left, zoom_y, top = (ops.expand_dims(maps[i], -1) for i in (0, 2, 4, 5))
         x1, y1, x2, y2 = sides(boxes)
         return joined([(x1 - left) / zoom_x, (y1 - top) / zoom_y, (x2 - left) / zoom_x, (y2 - top) / zoom_y])
 
@@ -259,9 +272,9 @@ class RandomTranslation(_Affine):
         right = random.uniform((batch, 1), self.width_lower, self.width_upper, seed=seed) * as_size(width, "float32")
         return {"translations": ops.concatenate([right, down], axis=1), "input_shape": dims_of(images_of(data))}
 
-    def _matrix(self, transformation: Any, height: Any, width: Any) -> Any:
+    def _maps(self, transformation: Any, height: Any, width: Any) -> Any:
         right, down = _columns(transformation["translations"])
-        return _matrix_of(1.0, 0.0, -right, 0.0, 1.0, -down)
+        return 1.0, 0.0, -right, 0.0, 1.0, -down
 
     def _transform_boxes(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
         moved = _columns(transformation["translations"])
@@ -314,9 +327,9 @@ class RandomShear(_Affine):
         shape = dims_of(images_of(data))
         return {"shear_factor": ops.concatenate(along, axis=1) * direction, "input_shape": shape}
 
-    def _matrix(self, transformation: Any, height: Any, width: Any) -> Any:
+    def _maps(self, transformation: Any, height: Any, width: Any) -> Any:
         x, y = _columns(transformation["shear_factor"])
-        return _matrix_of(1.0, x, 0.0, y, 1.0, 0.0)
+        return 1.0, x, 0.0, y, 1.0, 0.0
 
     def _transform_boxes(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
         x, y = (ops.expand_dims(c, -1) for c in _columns(transformation["shear_factor"]))

@@ -9,8 +9,9 @@ from hornbeam._boxes.changes import clip_to_image_size, crop
 from hornbeam._boxes.formats import as_size, convert_format, joined, sides
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import choice, number, positive_int
+from hornbeam.layers.augmentation.gathering import counted, taken
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
-from hornbeam.ops.arrays import shape_product
+from hornbeam.ops.image.layouts import Layout
 
 __all__ = ["CenterCrop", "RandomCrop", "Resizing"]
 
@@ -26,8 +27,15 @@ class _Sized(BaseImagePreprocessingLayer):
 
     def _part(self, images: Any, top: Any, left: Any) -> Any:
         """The rows and columns from (top, left) on that the layer wants, as far as there are any."""
-        x = _block(images, images.ndim + self.height_axis, top, self.height)
-        return _block(x, images.ndim + self.width_axis, left, self.width)
+        if isinstance(top, int) and isinstance(left, int):
+            begin, dims = [0] * images.ndim, list(dims_of(images))
+            for axis, start, size in ((self.height_axis, top, self.height), (self.width_axis, left, self.width)):
+                begin[axis], dims[axis] = start, min(size, dims[axis] - start)
+            return ops.slice(images, begin, dims)
+        layout = Layout(images, self.data_format)
+        x = layout.batch()
+        rows, columns = counted(x, self.height, 1), counted(x, self.width, 2)
+        return layout.back(taken(x, rows + to_tensor(top, rows.dtype), columns + to_tensor(left, rows.dtype)))
 
     def _window(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Top, left, height and width of the largest part in the middle that has the wanted ratio of sides."""
@@ -49,21 +57,6 @@ class _Sized(BaseImagePreprocessingLayer):
             boxes = joined([side * n for side, n in zip(sides(boxes), (across, down, across, down))])
         found = clip_to_image_size({**found, "boxes": boxes}, self.height, self.width)
         return convert_format(found, "xyxy", self.bounding_box_format, self.height, self.width)
-
-
-def _block(x: Any, axis: int, start: Any, size: int) -> Any:
-    """``size`` elements of an axis from ``start`` on, fewer where it ends, in one pass; no program but for the size."""
-    dims = list(dims_of(x))
-    n = dims[axis]
-    if isinstance(start, int):
-        begin = [0] * x.ndim
-        begin[axis], dims[axis] = start, min(size, n - start) if isinstance(n, int) else size
-        return ops.slice(x, begin, dims)
-    outer = shape_product(dims[:axis])
-    rows = ops.expand_dims(ops.arange(outer, dtype="int32") * as_size(n, "int32"), 1)
-    ids = ops.reshape(rows + (ops.arange(size, dtype="int32") + to_tensor(start, "int32")), [-1])
-    table = ops.reshape(x, [outer * n, *dims[axis + 1 :]])
-    return ops.reshape(ops.take(table, ids, axis=0), [*dims[:axis], size, *dims[axis + 1 :]])
 
 
 class Resizing(_Sized):

@@ -6,9 +6,10 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam._boxes.changes import clip_to_image_size
-from hornbeam._boxes.formats import convert_format, joined, sides
+from hornbeam._boxes.formats import as_size, convert_format, joined, sides
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import choice
+from hornbeam.layers.augmentation.gathering import counted, taken
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
 
 __all__ = ["RandomFlip"]
@@ -57,13 +58,22 @@ class RandomFlip(BaseImagePreprocessingLayer):
         """The images, in what the layer computes in, mirrored where "flips" says so."""
         images = to_tensor(images)
         if training and transformation is not None:  # while the elements are as small as they came
-            mirrored = images
-            if "horizontal" in self.mode:
-                mirrored = ops.flip(mirrored, self.width_axis)
-            if "vertical" in self.mode:
-                mirrored = ops.flip(mirrored, self.height_axis)
-            images = ops.where(transformation["flips"], mirrored, images)
+            images = self._mirrored(images, to_tensor(transformation["flips"]))
         return ops.cast(images, self.compute_dtype)
+
+    def _mirrored(self, images: Any, flips: Any) -> Any:
+        down, across = "vertical" in self.mode, "horizontal" in self.mode
+        if images.ndim == 4 and self.data_format == "channels_last":
+            flips = ops.reshape(flips, [-1, 1, 1])
+            _, height, width, _ = dims_of(images)
+            rows, columns = counted(images, height, 1), counted(images, width, 2)
+            if down:
+                rows = ops.where(flips, as_size(height, rows.dtype) - 1 - rows, rows)
+            if across:
+                columns = ops.where(flips, as_size(width, rows.dtype) - 1 - columns, columns)
+            return taken(images, rows, columns if across else None)
+        mirrored = ops.flip(images, self.width_axis) if across else images
+        return ops.where(flips, ops.flip(mirrored, self.height_axis) if down else mirrored, images)
 
     def transform_segmentation_masks(self, segmentation_masks: Any, transformation: Any, training: bool = True) -> Any:
         """The masks, as the images."""

@@ -27,6 +27,9 @@ class Called(Buildable):
     activity_regularizer: Any
     autocast: bool
     supports_masking: bool
+    takes_strings = False  # before a model's program: see layers.preprocessing.edge
+    _edge_only = False  # whether it runs there whatever it takes
+    _knows_spec = False  # whether compute_output_spec tells what comes of symbolic inputs without tracing `call`
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation. Override it."""
