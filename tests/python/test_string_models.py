@@ -148,7 +148,7 @@ def test_files_hold_vocabularies(tmp_path, options, given):
 def test_a_file_does_not_need_the_one_that_the_vocabulary_came_from(tmp_path):
     path = tmp_path / "words.txt"
     path.write_bytes("red\r\ngr\u00fcn\nblue\n\n".encode())
-    layer = layers.StringLookup(vocabulary=str(path))
+    layer = layers.StringLookup(vocabulary=path)
     assert layer.get_vocabulary() == ["[UNK]", "red", "gr\u00fcn", "blue"] and layer.get_config()["vocabulary"] is None
     hb.Sequential([hb.Input((1,), dtype="string"), layer]).save(tmp_path / "m.hornbeam")
     path.unlink()
