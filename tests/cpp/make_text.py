@@ -20,7 +20,9 @@ def make():
     words = layers.TextVectorization(ngrams=2)
     words.adapt(["the cat saw the dog", "the dog saw a bird", "\u00e9t\u00e9"])
     x = layers.Embedding(words.vocabulary_size(), 3, mask_zero=True, embeddings_initializer="he_normal")(words(text))
-    found = layers.StringLookup(vocabulary=["red", "green"], num_oov_indices=3, salt=[1, 2], output_mode="count")(colour)
+    found = layers.StringLookup(vocabulary=["red", "green"], num_oov_indices=3, salt=[1, 2], output_mode="count")(
+        colour
+    )
     y = layers.Dense(2)(layers.Concatenate()([layers.GlobalAveragePooling1D()(x), found, size]))
     model = hb.Model([text, colour, size], y)
     model.compile("sgd", "mse")

@@ -275,7 +275,7 @@ TEST(Text, FilesThatSayNonsenseOfStrings) {
   refuse(edge(with(kEncoder, "\"each\":\"one\"", "\"each\":\"all\"")), "each");
   refuse(edge(with(kEncoder, "\"buckets\":1", "\"buckets\":-1")), "buckets");
   refuse(edge(with(kEncoder, "\"salt\":null", "\"salt\":[1]")), "salt");
-  refuse(edge(with(kEncoder, "\"ngrams\":[]", "\"ngrams\":[0]")), "one_hot");
+  refuse(edge(with(kEncoder, "\"ngrams\":[]", "\"ngrams\":[0]")), "ngrams");
   refuse(edge(with(kEncoder, "one_hot", "tf_idf")), "weight");
   refuse(with(edge(), "\"shape\":[]", "\"shape\":[0]"), "known shape");
   refuse(with(edge(), "\"shape\":[]", "\"shape\":[4611686018427387904,4]"), "overflow");

@@ -54,6 +54,9 @@ def strings_as_arrays(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
         items = [strings_as_arrays(v) for v in x]
         return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+    if hasattr(x, "__array__") and not hasattr(x, "dtype"):  # a column of a table, say
+        a = np.asarray(x)
+        return a if is_strings(a) else x
     return x
 
 

@@ -146,7 +146,7 @@ def _trace_inputs(trace: Trace, tensors: list[KerasTensor]) -> dict[int, Traced]
 def infer(layer: Any, args: Any, kwargs: Any) -> Any:
     """Symbolic outputs of a layer for symbolic inputs."""
     tensors = [t for t in flatten([list(args), kwargs]) if isinstance(t, KerasTensor)]
-    if runs_at_edge(layer, tensors):
+    if runs_at_edge(layer, tensors) or getattr(layer, "_knows_spec", False):
         return layer.compute_output_spec(*args, **kwargs)
     with Trace() as trace:
         values = _trace_inputs(trace, tensors)

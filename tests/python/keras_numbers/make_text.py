@@ -32,7 +32,13 @@ TEXTS: list[str | bytes] = [
     "!\"#$%&()*+,-./:;<=>?@[\\]^_`{|}~'x",
     "a\x0bb\x0cc\x1cd\x85e",
 ]
-DOCUMENTS = ["the cat sat on the mat", "The dog, the Cat!", "a mat a dog a", "", "zebra \u00e9t\u00e9 \u00c9T\u00c9 the"]
+DOCUMENTS = [
+    "the cat sat on the mat",
+    "The dog, the Cat!",
+    "a mat a dog a",
+    "",
+    "zebra \u00e9t\u00e9 \u00c9T\u00c9 the",
+]
 QUERIES = ["the cat the unknown", "", "dog\u00a0dog mat zebra", "\u00e9t\u00e9 a a a a a"]
 
 
@@ -64,7 +70,9 @@ def hashes() -> dict[str, Any]:
 def tokens() -> list[Any]:
     """Tokens of texts, by standardization and split."""
     ways = itertools.product(
-        (None, "lower", "strip_punctuation", "lower_and_strip_punctuation"), ("whitespace", "character"), (None, 2, (2, 1))
+        (None, "lower", "strip_punctuation", "lower_and_strip_punctuation"),
+        ("whitespace", "character"),
+        (None, 2, (2, 1)),
     )
     out = []
     for standardize, split, ngrams in ways:

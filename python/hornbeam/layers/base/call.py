@@ -29,7 +29,7 @@ class Called(Buildable):
     supports_masking: bool
     takes_strings = False  # before a model's program: see layers.preprocessing.edge
     _edge_only = False  # whether it runs there whatever it takes
-    _revision = 0  # grows where programs that were traced do not hold for it any more
+    _knows_spec = False  # whether compute_output_spec tells what comes of symbolic inputs without tracing `call`
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation. Override it."""

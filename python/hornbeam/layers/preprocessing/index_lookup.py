@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
-from hornbeam import config
+from hornbeam import config, ops
 from hornbeam.core.strings import STRING, as_strings
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import Tensor, is_float, is_tensor, to_tensor
+from hornbeam.core.trace import Traced
 from hornbeam.core.validation import choice, integer, unsupported
 from hornbeam.layers.preprocessing.lookup_tables import RAW, Encoding, IntegerTable, encode_strings, string_encoder
 from hornbeam.layers.preprocessing.vocabulary_owner import VocabularyOwner
@@ -40,7 +42,8 @@ class IndexLookup(VocabularyOwner):
         name: its name.
     """
 
-    _not_attributes = ("vocabulary", "idf_weights")
+    _not_attributes: tuple[str, ...] = ("vocabulary", "idf_weights")
+    _knows_spec = True  # before there is a vocabulary, too
 
     def __init__(
         self,
@@ -77,6 +80,8 @@ class IndexLookup(VocabularyOwner):
             raise ValueError(
                 f"`output_mode` must be `'int'` when `invert` is true. Received: output_mode={output_mode}"
             )
+        if invert and oov_token is None:
+            raise ValueError("`oov_token` must be given when `invert` is true. Received: oov_token=None")
         if sparse and output_mode == "int":
             raise ValueError(
                 "`sparse` may only be true if `output_mode` is `'one_hot'`, `'multi_hot'`, `'count'` or `'tf_idf'`. Received: "
@@ -95,13 +100,16 @@ class IndexLookup(VocabularyOwner):
             )
         super().__init__(name=name, **kwargs)
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
-        self.mask_token, self.oov_token = _token("mask_token", mask_token, strings), _token("oov_token", oov_token, strings)
+        self.mask_token, self.oov_token = (
+            _token("mask_token", mask_token, strings),
+            _token("oov_token", oov_token, strings),
+        )
         self.vocabulary_dtype, self.invert, self.output_mode = vocabulary_dtype, invert, output_mode
         self.sparse, self.pad_to_max_tokens, self.oov_method = sparse, pad_to_max_tokens, oov_method
         self.salt = _salt(salt, strings, oov_method)
-        self._frozen_vocab_size: int | None = frozen
+        self._frozen_vocab_size: int | None = None if frozen is None else integer("vocabulary_size", frozen, 0)
         self._has_input_vocabulary: bool = has_vocabulary
-        self.input_vocabulary = None if isinstance(vocabulary, str) else _listed(vocabulary)
+        self.input_vocabulary = None if isinstance(vocabulary, (str, os.PathLike)) else _listed(vocabulary)
         self.input_idf_weights = _listed(idf_weights)
         hashes = not strings and num_oov_indices > 1 and oov_method == "farmhash"
         self.takes_strings = (strings or hashes) and not invert
@@ -124,20 +132,22 @@ class IndexLookup(VocabularyOwner):
         """The dtype of outputs that are no ids."""
         return self.compute_dtype if is_float(self.compute_dtype) else config.floatx()
 
-    def _encoding(self) -> Encoding:
+    def _depth(self) -> int:
+        """Columns of outputs that are no ids."""
         if self.output_mode != "int" and not self.pad_to_max_tokens and self._frozen_vocab_size is None:
             raise RuntimeError(
                 f"When using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, you must set the layer's vocabulary "
                 "before calling it. Either pass a `vocabulary` argument to the layer, or call `adapt` with some sample data."
             )
+        return max(self._width, self._frozen_vocab_size or 0)
+
+    def _encoding(self) -> Encoding:
+        depth = self._depth()
         if self.output_mode == "tf_idf" and self._weights is None:
             raise ValueError("When `output_mode` is `'tf_idf'`, `idf_weights` must be provided.")
         hashed = self.oov_method == "farmhash"
         buckets, mask, salt = self.num_oov_indices, self.mask_token, self.salt
-        return Encoding(self.output_mode, buckets, mask, salt, hashed, self._depth(), self._weights)
-
-    def _depth(self) -> int:
-        return max(self._width, self._frozen_vocab_size or 0)
+        return Encoding(self.output_mode, buckets, mask, salt, hashed, depth, self._weights)
 
     def _strings_engine(self) -> Any:
         if self._engine is None:
@@ -171,22 +181,31 @@ class IndexLookup(VocabularyOwner):
         out = encode_strings(engine, a, a.shape[:-1], a.shape[-1] if a.ndim else 1, self._codec)
         return to_tensor(out, self._float)
 
-    def _inverted(self, inputs: Any) -> Any:
-        ids = np.asarray(inputs).astype("int64") if not isinstance(inputs, np.ndarray) else inputs.astype("int64")
-        start = len(self._special)
-        terms = np.array([*self._terms, self.oov_token], object if self._of_strings else "int64")
-        known = (ids >= start) & (ids < start + len(self._terms))
-        out = terms[np.where(known, ids - start, len(self._terms))]
+    def _inverted(self, ids: Any) -> Any:
+        start, n = len(self._special), len(self._terms)
+        if not self._of_strings:
+            terms = np.array([*self._terms, self.oov_token], "int64")
+            known = ops.logical_and(ids >= start, ids < start + n)
+            out = ops.take(terms, ops.where(known, ids - start, n))
+            return out if self.mask_token is None else ops.where(ops.equal(ids, 0), self.mask_token, out)
+        if isinstance(ids, Traced):
+            raise self._gives_strings()
+        ids = np.asarray(ids).astype("int64")
+        places = np.where((ids >= start) & (ids < start + n), ids - start, n)
         if self.mask_token is not None:
-            out = np.where(ids == 0, np.array(self.mask_token, out.dtype), out)
-        return np.array(out, object) if self._of_strings else Tensor(np.asarray(out, "int64"))
+            places = np.where(ids == 0, n + 1, places)
+        return np.array([*self._terms, self.oov_token, self.mask_token], object)[places]
+
+    def _gives_strings(self) -> ValueError:
+        return ValueError(
+            f"layer {self.name!r} gives strings, which a graph does not hold: call it on what the model predicts"
+        )
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape for an input's."""
         shape = tuple(input_shape)
         if self.output_mode == "int":
             return shape
-        self._encoding()
         if self.output_mode == "one_hot" and not (len(shape) > 1 and shape[-1] == 1):
             return (*shape, self._depth())
         return (*shape[:-1], self._depth())
@@ -194,9 +213,7 @@ class IndexLookup(VocabularyOwner):
     def compute_output_spec(self, inputs: Any) -> Any:  # type: ignore[override]
         """The symbolic output for a symbolic input: int64 ids, or floats."""
         if self.invert and self._of_strings:
-            raise ValueError(
-                f"layer {self.name!r} gives strings, which a graph does not hold: call it on what the model predicts"
-            )
+            raise self._gives_strings()
         dtype = "int64" if self.output_mode == "int" else self._float
         return KerasTensor(self.compute_output_shape(inputs.shape), dtype)
 
@@ -213,7 +230,7 @@ class IndexLookup(VocabularyOwner):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from a config, which may hold a vocabulary, but no path to one."""
-        if isinstance(config.get("vocabulary"), str):
+        if isinstance(config.get("vocabulary"), (str, os.PathLike)):
             raise ValueError(
                 f"a config must not name a file to read a vocabulary from. Received: vocabulary={config['vocabulary']!r}"
             )

@@ -95,7 +95,7 @@ class TextVectorization(IndexLookup):
                     f"output_sequence_length={output_sequence_length}"
                 )
             integer("output_sequence_length", output_sequence_length, 0)
-        sizes = ngrams if isinstance(ngrams, tuple) else range(1, positive_int("ngrams", ngrams) + 1) if ngrams else ()
+        sizes = range(1, positive_int("ngrams", ngrams) + 1) if isinstance(ngrams, int) else ngrams or ()
         self.ngrams, self._sizes = ngrams, tuple(positive_int("ngrams", n) for n in sizes)
         self.output_sequence_length, self.ragged, self.encoding = output_sequence_length, ragged, encoding
         self._codec = codec(encoding)
@@ -196,8 +196,10 @@ class TextVectorization(IndexLookup):
     def update_state(self, data: Any) -> None:
         """Counts the tokens of a batch of texts."""
         self._refuse_fixed()
-        strings, _, each = self._prepared(np.atleast_1d(as_strings(data)))
-        if strings.size and each:
+        strings, lead, each = self._prepared(np.atleast_1d(as_strings(data)))
+        if each == 0:  # texts without tokens are documents, too
+            strings, each = np.full(lead, "", object), 1
+        if strings.size:
             self._strings_counter(self._tokenization).add(string_list(strings, self._codec), each)
 
     def _strings_engine(self) -> Any:
@@ -231,7 +233,6 @@ class TextVectorization(IndexLookup):
         lead = shape[:1] if len(shape) < 2 or self.split is not None else shape[:-1]
         if self.output_mode == "int":
             return (*lead, self.output_sequence_length)
-        self._encoding()
         if self.output_mode == "one_hot" and len(shape) > 1 and shape[-1] != 1:
             return (*shape, self._depth())
         return (*lead, self._depth())

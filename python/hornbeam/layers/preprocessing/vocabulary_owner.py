@@ -53,6 +53,7 @@ class VocabularyOwner(EdgeLayer):
     }
     _codec = "utf-8"  # what strings become bytes in
     _terms: list[Any]
+    _counter: Any
     _weights: Any
     _frozen_vocab_size: int | None
     _has_input_vocabulary: bool
@@ -121,14 +122,14 @@ class VocabularyOwner(EdgeLayer):
             )
         front = 0 if found else len(self._special)
         weights = padded_weights(idf_weights, len(given), front, self._width) if tf_idf else None
-        self._take(terms, weights)
+        self._use(terms, weights)
 
     @property
     def _width(self) -> int:
         """Columns that outputs other than ids have at least."""
         return self.max_tokens or 0 if self.pad_to_max_tokens else 0
 
-    def _take(self, terms: list[Any], weights: Any) -> None:
+    def _use(self, terms: list[Any], weights: Any) -> None:
         """Makes these the vocabulary."""
         size = len(self._special) + len(terms)
         fixed = self.output_mode != "int" and not self.pad_to_max_tokens
@@ -187,11 +188,13 @@ class VocabularyOwner(EdgeLayer):
 
     def finalize_state(self) -> None:
         """Makes the vocabulary of what was counted; nothing where that is nothing."""
-        counter, self._counter = self._counter, None
+        counter = self._counter
+        self.reset_state()
         if not counter:
             return
         without = [t for t in (self.mask_token, self.oov_token) if t is not None]
         most = -1 if self.max_tokens is None else max(0, self.max_tokens - len(self._special))
+        terms: list[Any]
         if self._of_strings:
             found, rows = counter.sorted(most, string_list(np.array(without, object), self._codec))
             terms = [t.decode(self._codec, "surrogateescape") for t in found]
@@ -201,11 +204,11 @@ class VocabularyOwner(EdgeLayer):
         if self.output_mode == "tf_idf":
             known = document_weights(rows, counter.rows)
             weights = padded_weights(known, len(terms), len(self._special), self._width)
-        self._take(terms, weights)
+        self._use(terms, weights)
 
     def reset_state(self) -> None:
         """Forgets what was counted."""
-        self._counter: Any = None
+        self._counter = None
 
     def _forget_engine(self) -> None:
         """Has what looks up made anew, and programs traced again."""
@@ -238,7 +241,7 @@ class VocabularyOwner(EdgeLayer):
             size = len(self._special) + len(terms)
             weights = padded_weights(weights, max(size, self._width), 0, 0)
         checked_terms(terms, [], self.mask_token, None)
-        self._take(terms, weights)
+        self._use(terms, weights)
 
     def save_assets(self, dir_path: Any) -> None:
         """Writes the vocabulary to a text file in a folder, unless the config holds it."""
