@@ -66,5 +66,6 @@ PYBIND11_MODULE(_core, m) {
   bind_graph(m);
   bind_run(m);
   bind_files(m);
+  bind_tables(m);
   watch_signals();
 }
