@@ -17,7 +17,7 @@ from hornbeam.ops.creation import arange
 from hornbeam.ops.image.kernels import bell_matrix
 from hornbeam.ops.image.layouts import Layout
 from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, repeated, sampled
-from hornbeam.ops.joining import stack, unstack
+from hornbeam.ops.joining import repeat, stack, unstack
 from hornbeam.ops.linalg import matmul
 
 __all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
