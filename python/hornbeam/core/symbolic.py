@@ -35,6 +35,7 @@ class KerasTensor(TensorLike):
     # What notes an op of the core's, and a function of ``hornbeam.ops``, called on one: set by models, where ops are layers.
     record_op: ClassVar[Callable[[str, list[Any], dict[str, Any]], list[Any]]]
     record_function: ClassVar[Callable[[str, Any, Any], Any]]
+    sparse = ragged = False  # of every tensor here
     _input_layer: Any = None  # the layer whose tensor it is, of an input
 
     def __init__(
