@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,7 +109,10 @@ class BatchFeed(Feed):
             told.on_epoch_end()
 
     def _take(self, n: int) -> list[Any]:
-        batches = [self._batch(b) for b in itertools.islice(self._stream, n)]
+        asked = time.perf_counter()
+        given = list(itertools.islice(self._stream, n))
+        self._waited += time.perf_counter() - asked
+        batches = [self._batch(b) for b in given]
         self._gave = self._gave or bool(batches)
         return batches
 
