@@ -79,7 +79,7 @@ def _known(ids: Any, depth: int) -> Any:
     return ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, depth))
 
 
-def encoded_shape(shape: Any, output_mode: str, depth: int) -> tuple[Any, ...]:
+def encoded_shape(shape: Any, output_mode: str, depth: int) -> Any:
     """The shape of what ``encode`` gives for indices of a shape."""
     shape = tuple(shape)
     if output_mode == "int":
