@@ -313,7 +313,9 @@ def test_hashing_strings_in_a_model_and_its_file(tmp_path):
         assert (native is None) == (mask is not None and mode != "int")
         if native is not None:
             each = {"one": 1, "last": 2}[native.pop("each")]
-            encoder = _core.TextEncoder(_core.StringTable([]), **{**native, "weights": []})
+            encoder = _core.TextEncoder(
+                _core.StringTable([]), **{**native, "mask": None if mask is None else mask.encode(), "weights": []}
+            )
             made = encoder.encode(x.ravel().tolist(), each).reshape(want.shape)
             np.testing.assert_array_equal(2 * made, want)
 
