@@ -53,8 +53,6 @@ class BatchFeed(Feed):
         self.num_batches: int | None = None
         if isinstance(source, PyDataset):
             self.num_batches = source.num_batches
-            if self.num_batches == 0:
-                raise ValueError("the data source gave no batches: its length is 0")
         elif isinstance(source, Dataset):
             self.num_batches = source._left()
         elif hasattr(source, "__iter__") or hasattr(source, "__next__"):
@@ -64,6 +62,9 @@ class BatchFeed(Feed):
                 "`x` must be arrays, a generator, an iterable of batches or a PyDataset. Received: "
                 f"{type(source).__name__}"
             )
+
+        if self.num_batches == 0 and isinstance(source, (Dataset, PyDataset)):
+            raise ValueError("the data source gave no batches: its length is 0")
 
     def close(self) -> None:
         """Ends the thread that reads ahead."""

@@ -7,6 +7,7 @@ from hornbeam.layers.preprocessing import (
     hashing,
     integer_lookup,
     normalization,
+    spectrograms,
     string_lookup,
     text_vectorization,
 )
@@ -16,6 +17,7 @@ from hornbeam.layers.preprocessing.hashed_crossing import *  # noqa: F403
 from hornbeam.layers.preprocessing.hashing import *  # noqa: F403
 from hornbeam.layers.preprocessing.integer_lookup import *  # noqa: F403
 from hornbeam.layers.preprocessing.normalization import *  # noqa: F403
+from hornbeam.layers.preprocessing.spectrograms import *  # noqa: F403
 from hornbeam.layers.preprocessing.string_lookup import *  # noqa: F403
 from hornbeam.layers.preprocessing.text_vectorization import *  # noqa: F403
 
@@ -25,5 +27,6 @@ __all__ += hashed_crossing.__all__
 __all__ += hashing.__all__
 __all__ += integer_lookup.__all__
 __all__ += normalization.__all__
+__all__ += spectrograms.__all__
 __all__ += string_lookup.__all__
 __all__ += text_vectorization.__all__
