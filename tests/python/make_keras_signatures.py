@@ -11,7 +11,7 @@ import types
 
 FACES = (
     *("", "activations", "callbacks", "config", "constraints", "initializers", "layers", "losses", "metrics", "models"),
-    *("ops", "optimizers", "optimizers.schedules", "random", "regularizers", "saving", "utils"),
+    *("ops", "ops.image", "optimizers", "optimizers.schedules", "random", "regularizers", "saving", "utils"),
     *("preprocessing", "preprocessing.image", "preprocessing.sequence"),
     *(
         f"datasets.{name}"

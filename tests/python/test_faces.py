@@ -11,7 +11,7 @@ FACES = (
     *("hornbeam.data", "hornbeam.dtype_policies", "hornbeam.mixed_precision"),
     *("hornbeam.initializers", "hornbeam.layers", "hornbeam.losses", "hornbeam.metrics", "hornbeam.models"),
     *("hornbeam.ops", "hornbeam.ops.image", "hornbeam.optimizers", "hornbeam.optimizers.schedules", "hornbeam.random"),
-    *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils"),
+    *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils", "hornbeam.utils.bounding_boxes"),
     *("hornbeam.preprocessing", "hornbeam.preprocessing.image", "hornbeam.preprocessing.sequence", "hornbeam.datasets"),
     *(f"hornbeam.datasets.{name}" for name in ("boston_housing", "california_housing", "cifar10", "cifar100")),
     *(f"hornbeam.datasets.{name}" for name in ("fashion_mnist", "imdb", "mnist", "reuters")),

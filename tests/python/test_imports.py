@@ -13,7 +13,7 @@ FLOORS = [
     {"dtype_policies"},
     {"ops"},
     {"random"},
-    {"activations", "constraints", "initializers", "regularizers"},
+    {"_boxes", "activations", "constraints", "initializers", "regularizers"},
     {"callbacks", "losses", "optimizers"},
     {"mixed_precision"},
     {"data", "metrics"},

@@ -1,4 +1,4 @@
-"""Utilities: files, pictures and folders of them as data sets, seeds, labels, plots."""
+"""Utilities: files, pictures and folders of them as data sets, seeds, labels, boxes, plots."""
 
 from hornbeam.core.custom_objects import (
     CustomObjectScope,
@@ -11,9 +11,11 @@ from hornbeam.core.custom_objects import (
 from hornbeam.core.registry import deserialize_keras_object, serialize_keras_object
 from hornbeam.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.data.dataset import PyDataset, Sequence
+from hornbeam.utils import bounding_boxes
 from hornbeam.utils.arrays import normalize, pad_sequences, to_categorical
 from hornbeam.utils.audio_dataset import audio_dataset_from_directory
 from hornbeam.utils.downloads import get_file
+from hornbeam.utils.feature_space import FeatureSpace
 from hornbeam.utils.image_dataset import image_dataset_from_directory
 from hornbeam.utils.images import array_to_img, img_to_array, load_img, save_img
 from hornbeam.utils.plotting import model_to_dot, plot_model
@@ -25,11 +27,13 @@ from hornbeam.utils.timeseries_dataset import timeseries_dataset_from_array
 
 __all__ = [
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

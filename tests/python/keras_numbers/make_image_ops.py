@@ -135,17 +135,7 @@ def cases():
             images(*(2 * d for d in shape), seed=5),
             data_format=layout,
         )
-    case(
-        "ssim",
-        images(15, 16, 2, dtype="uint8"),
-        "uint8",
-        images(15, 16, 2, dtype="uint8", seed=5),
-        255.0,
-        5,
-        1.0,
-        0.02,
-        0.05,
-    )
+    case("ssim", images(15, 16, 2) * 255, "float32", images(15, 16, 2, seed=5) * 255, 255.0, 5, 1.0, 0.02, 0.05)
     for size, strides, padding in ((3, None, "valid"), ((2, 3), 1, "same"), ((3, 2), (2, 1), "valid"), (2, 3, "same")):
         case("extract_patches", images(2, 7, 8, 3), "float32", size, strides, 1, padding)
         case("extract_patches", images(7, 8, 2), "float32", size, strides, 1, padding)

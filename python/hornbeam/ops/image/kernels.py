@@ -6,18 +6,16 @@ are computed by it, by the same formulas: ``xp`` stands for either's functions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hornbeam.core.operators import ops as _ops
-from hornbeam.core.tensor import dims_of, emit1, is_tensor, promote, to_tensor
-from hornbeam.ops.arrays import expand_dims, reshape, shape_product
-from hornbeam.ops.linalg import matmul
-from hornbeam.ops.math import add, multiply, subtract
+from hornbeam.core.tensor import is_tensor, promote, to_tensor
 
-__all__ = ["KERNELS", "blended_rows", "gathered_rows", "mixed_rows", "nearest_rows", "weights"]
+__all__ = ["KERNELS", "bands", "bell_matrix", "matrix_of", "weights"]
 
 _TINY = 1000 * float(np.finfo("float32").eps)  # a sum of weights below it is that of an element out of sight
 
@@ -44,12 +42,19 @@ def _lanczos(radius: float) -> Callable[[Any, Any], Any]:
     return kernel
 
 
-KERNELS: dict[str, Callable[[Any, Any], Any]] = {  # of the distance, in elements
-    "bilinear": _triangle,
-    "bicubic": _cubic,
-    "lanczos3": _lanczos(3.0),
-    "lanczos5": _lanczos(5.0),
+KERNELS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {  # radius, and weight by distance, in elements
+    "bilinear": (1, _triangle),
+    "bicubic": (2, _cubic),
+    "lanczos3": (3, _lanczos(3.0)),
+    "lanczos5": (5, _lanczos(5.0)),
 }
+
+
+def _normalized(xp: Any, w: Any, inside: Any) -> Any:
+    """Weights of each row that add up to 1, or zeros where there is nothing to see."""
+    total = xp.sum(w, axis=1, keepdims=True)
+    seen = xp.logical_and(xp.abs(total) > _TINY, inside)
+    return xp.where(seen, w / xp.where(seen, total, 1.0), 0.0)
 
 
 def weights(n: Any, out: Any, scale: Any, translation: Any, method: str, antialias: bool) -> Any:
@@ -66,81 +71,57 @@ def weights(n: Any, out: Any, scale: Any, translation: Any, method: str, antiali
         method: one of ``KERNELS``.
         antialias: whether the kernel is as wide as an element of the result.
     """
-    known = all(isinstance(v, (int, float, np.generic)) for v in (n, out, scale, translation))
+    known = all(isinstance(v, (int, float)) for v in (n, out, scale, translation))
     tensors = [v.dtype for v in (scale, translation) if is_tensor(v)]
     xp, dtype = (np, "float64") if known else (_ops, promote("float32", *tensors))
     places, size = xp.arange(n, dtype=dtype), n if known else to_tensor(n, dtype)
     step = 1.0 / scale
     at = (xp.arange(out, dtype=dtype) + 0.5 - translation) * step - 0.5
     distance = xp.abs(at[:, None] - places[None, :])
-    w = KERNELS[method](xp, distance / xp.maximum(step, 1.0) if antialias else distance)
-    total = xp.sum(w, axis=1, keepdims=True)
-    seen = xp.logical_and(xp.abs(total) > _TINY, xp.logical_and(at >= -0.5, at <= size - 0.5)[:, None])
-    return xp.where(seen, w / xp.where(seen, total, 1.0), 0.0)
+    w = KERNELS[method][1](xp, distance / xp.maximum(step, 1.0) if antialias else distance)
+    return _normalized(xp, w, xp.logical_and(at >= -0.5, at <= size - 0.5)[:, None])
 
 
-def gathered_rows(x: Any, ids: Any) -> Any:
-    """``x[:, ids]`` of ``(batch, n, ...)``, whole rows at a time.
+def bands(n: int, out: int, method: str, antialias: bool) -> tuple[Any, Any]:
+    """The weights of another size without most of the zeros: neighbours that count alone.
 
     Args:
-        x: a tensor of at least two axes.
-        ids: int32 of one axis: an array, or a tensor.
+        n: how many elements there are.
+        out: how many there will be.
+        method: one of ``KERNELS``.
+        antialias: whether the kernel is as wide as an element of the result.
+
+    Returns:
+        ``(out,)`` of the first neighbour and ``(out, k)`` of the weights; all k lie among the n.
     """
-    batch, n, *rest = dims_of(x)
-    if isinstance(batch, int) and isinstance(n, int) and isinstance(ids, np.ndarray):
-        places: Any = np.arange(batch, dtype="int32")[:, None] * np.int32(n) + ids
-    else:
-        first = multiply(emit1("iota", [], shape=[batch, 1], axis=0, dtype="int32"), to_tensor(n, "int32"))
-        places = add(first, expand_dims(ids, 0))
-    y = emit1("gather", [reshape(x, [batch * n, shape_product(rest)]), to_tensor(places)])
-    return reshape(y, [batch, dims_of(places)[1], *rest])
+    radius, kernel = KERNELS[method]
+    step = n / out
+    wide = max(step, 1.0) if antialias else 1.0
+    k = min(n, math.floor(2 * radius * wide) + 1)
+    at = (np.arange(out) + 0.5) * step - 0.5
+    first = np.clip(np.ceil(at - radius * wide), 0, n - k)
+    places = first[:, None] + np.arange(k)
+    return first.astype("int64"), _normalized(np, kernel(np, np.abs(at[:, None] - places) / wide), True)
 
 
-def nearest_rows(x: Any, out: int) -> Any:
-    """``x`` with ``out`` rows, each the nearest one.
+def bell_matrix(n: Any, sigma: float, reach: int) -> Any:
+    """A Gaussian that is 0 beyond ``reach`` elements as a matrix ``(n, n)``, which blurs what it multiplies; beyond the ends
+    there is nothing.
 
     Args:
-        x: ``(batch, n, columns, channels)``.
-        out: how many.
+        n: how many elements there are: an int or an expression.
+        sigma: the standard deviation, in elements.
+        reach: over how many elements on each side.
     """
-    n = dims_of(x)[1]
-    if isinstance(n, int):
-        return gathered_rows(x, ((2 * np.arange(out) + 1) * n // (2 * out)).astype("int32"))
-    odd = to_tensor((2 * np.arange(out) + 1).astype("int64"))
-    ids = _ops.floor_divide(multiply(odd, to_tensor(n, "int64")), 2 * out)
-    return gathered_rows(x, to_tensor(ids, "int32"))
+    xp, dtype = (np, "float64") if isinstance(n, int) else (_ops, "float32")
+    places = xp.arange(n, dtype=dtype)
+    distance = xp.abs(places[:, None] - places[None, :])
+    total = float(np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).sum())
+    return xp.where(distance <= reach, xp.exp(-0.5 * (distance / sigma) ** 2) / total, 0.0)
 
 
-def blended_rows(x: Any, out: int, as_float: Callable[[Any], Any]) -> Any:
-    """``x`` with ``out`` rows, each between its two neighbours.
-
-    Args:
-        x: ``(batch, n, columns, channels)``.
-        out: how many.
-        as_float: makes floats of what was picked of x.
-    """
-    n = dims_of(x)[1]
-    known = isinstance(n, int)
-    xp, size = (np, n) if known else (_ops, to_tensor(n, "float32"))
-    at = (xp.arange(out, dtype="float64" if known else "float32") + 0.5) * (size / out) - 0.5
-    low = xp.floor(at)
-    ids = [_ids(xp.clip(low + k, 0.0, size - 1.0)) for k in (0.0, 1.0)]
-    a, b = (as_float(gathered_rows(x, i)) for i in ids)
-    share = reshape(to_tensor(at - low, a.dtype), [out, 1, 1])
-    return add(a, multiply(subtract(b, a), share))
-
-
-def _ids(places: Any) -> Any:
-    return places.astype("int32") if isinstance(places, np.ndarray) else to_tensor(places, "int32")
-
-
-def mixed_rows(x: Any, w: Any) -> Any:
-    """Rows that are sums of x's, ``(batch, out, ...)``.
-
-    Args:
-        x: floats ``(batch, n, ...)``.
-        w: weights ``(out, n)``.
-    """
-    batch, n, *rest = dims_of(x)
-    y = matmul(to_tensor(w, x.dtype), reshape(x, [batch, n, shape_product(rest)]))
-    return reshape(y, [batch, dims_of(w)[0], *rest])
+def matrix_of(first: Any, w: Any, n: int) -> Any:
+    """Bands as a matrix ``(out, n)``."""
+    whole = np.zeros((w.shape[0], n))
+    np.put_along_axis(whole, first[:, None] + np.arange(w.shape[1]), w, axis=1)
+    return whole

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from hornbeam.core.trace import Traced, recordings
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import expand_dims, reshape
 from hornbeam.ops.creation import arange
-from hornbeam.ops.image.filters import gaussian_blur
+from hornbeam.ops.image.kernels import bell_matrix
 from hornbeam.ops.image.layouts import Layout
-from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, sampled
-from hornbeam.ops.joining import stack, unstack
+from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, repeated, sampled
+from hornbeam.ops.joining import repeat, stack, unstack
+from hornbeam.ops.linalg import matmul
 
 __all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
 
@@ -70,8 +72,8 @@ def affine_transform(
     _for_each("transform", given, x, 2)
     known = not isinstance(given, Traced) and not recordings()
     flat = known and not np.asarray(given)[..., 6:].any()
-    columns, rows = _projected(coordinates_of(given)[0], x, flat)
-    return layout.back(sampled(x, [rows, columns], linear, mode, fill_value))
+    places = _projected(coordinates_of(given)[0], x, flat)
+    return layout.back(sampled(x, places, linear, mode, fill_value))
 
 
 def _for_each(name: str, maps: Any, x: Any, axes: int) -> None:
@@ -82,21 +84,25 @@ def _for_each(name: str, maps: Any, x: Any, axes: int) -> None:
         )
 
 
-def _projected(transform: Any, x: Any, affine: bool) -> tuple[Any, Any]:
-    """From which column and row each pixel of a batch ``x`` comes, ``(batch, rows, columns)`` each."""
-    batch, height, width = dims_of(x)[:3]
+def _projected(transform: Any, x: Any, affine: bool) -> Callable[[Any], list[Any]]:
+    """From which row and column each pixel of a batch ``x`` comes, for ``sampled``."""
+    height, width = dims_of(x)[1:3]
     t = transform if transform.ndim == 2 else expand_dims(transform, 0)
     a0, a1, a2, b0, b1, b2, c0, c1 = (reshape(t[:, i], [-1, 1, 1]) for i in range(8))
-    column = reshape(arange(width, dtype=t.dtype), [1, 1, width])
-    row = reshape(arange(height, dtype=t.dtype), [1, height, 1])
+    row = reshape(arange(height, dtype=t.dtype), [1, -1, 1])
 
-    def plane(p: Any, q: Any, r: Any) -> Any:
-        return m.add(m.multiply(p, column), m.add(m.multiply(q, row), r))
+    def places(times: Any) -> list[Any]:
+        column = reshape(repeat(arange(width, dtype=t.dtype), times), [1, 1, -1])
 
-    places = plane(a0, a1, a2), plane(b0, b1, b2)
-    if not affine:
+        def plane(p: Any, q: Any, r: Any) -> Any:
+            return m.add(m.multiply(p, column), m.add(m.multiply(q, row), r))
+
+        from_row, from_column = plane(b0, b1, b2), plane(a0, a1, a2)
+        if affine:
+            return [from_row, from_column]
         depth = plane(c0, c1, 1.0)
-        places = m.divide(places[0], depth), m.divide(places[1], depth)
+        return [m.divide(from_row, depth), m.divide(from_column, depth)]
+
     return places
 
 
@@ -134,8 +140,8 @@ def perspective_transform(
         )
     x = layout.batch()
     _for_each("start_points", start, x, 3)
-    columns, rows = _projected(to_tensor(_homography(start, end), "float32"), x, False)
-    return layout.back(sampled(x, [rows, columns], linear, "constant", fill_value))
+    places = _projected(to_tensor(_homography(start, end), "float32"), x, False)
+    return layout.back(sampled(x, places, linear, "constant", fill_value))
 
 
 def _points(name: str, points: Any) -> Any:
@@ -215,12 +221,12 @@ def elastic_transform(
     far = alpha if is_tensor(alpha := variable_value(alpha)) else _check.number("alpha", alpha)
     x = layout.batch()
     batch, height, width = dims_of(x)[:3]
-    noise = _installed.normal((batch, height, width, 2), stddev=spread, dtype="float32", seed=seed)
-    window = int(6 * spread) | 1
-    moved = m.multiply(gaussian_blur(noise, (window, window), (spread, spread), "channels_last"), far)
-    rows = m.add(moved[..., 0], reshape(arange(height, dtype="float32"), [1, height, 1]))
-    columns = m.add(moved[..., 1], reshape(arange(width, dtype="float32"), [1, 1, width]))
-    return layout.back(sampled(x, [rows, columns], linear, mode, fill_value))
+    noise = _installed.normal((2, batch, height, width), stddev=spread, dtype="float32", seed=seed)
+    down, across = (to_tensor(bell_matrix(n, spread, int(6 * spread) // 2), "float32") for n in (height, width))
+    moved = m.multiply(matmul(down, matmul(noise, across)), far)
+    rows = m.add(moved[0], reshape(arange(height, dtype="float32"), [1, -1, 1]))
+    columns = m.add(moved[1], reshape(arange(width, dtype="float32"), [1, 1, -1]))
+    return layout.back(sampled(x, repeated([rows, columns]), linear, mode, fill_value))
 
 
 def map_coordinates(
@@ -249,24 +255,22 @@ def map_coordinates(
         [1.0, 3.5]
     """
     x = to_tensor(inputs)
+    if x.ndim == 0:
+        raise ValueError("`inputs` must have at least one axis. Received: a number")
     listed = isinstance(coordinates, (list, tuple))
-    where_to = coordinates_of(*coordinates) if listed else coordinates_of(coordinates)
-    if listed:
-        rank, axes = len(where_to), where_to[0].ndim + 1 if where_to else 0
-    else:
-        rank, axes = where_to[0].shape[0] if where_to[0].ndim else None, where_to[0].ndim
-    if rank != x.ndim:
+    given = coordinates if listed else to_tensor(coordinates)
+    count = len(given) if listed else given.shape[0] if given.ndim else 0
+    if count not in (x.ndim, None):
         raise ValueError(
             "First dim of `coordinates` must be the same as the rank of `inputs`. Received inputs with shape: "
-            f"{tuple(x.shape)} and coordinate leading dim of {rank}"
+            f"{tuple(x.shape)} and coordinate leading dim of {count}"
         )
-    if axes < 2:
-        raise ValueError(f"Invalid coordinates rank: expected at least rank 2. Received: a rank of {axes}")
+    places = coordinates_of(*(given if listed else unstack(given, x.ndim)))
+    if places[0].ndim == 0:
+        raise ValueError("Invalid coordinates rank: expected at least rank 2. Received: a rank of 1")
     mode = _check.choice("fill_mode", fill_mode, FILL_MODES)
     if _check.integer("order", order) not in (0, 1):
         raise ValueError(f"Invalid value for argument `order`. Expected one of [0, 1]. Received: order={order}")
-    places = where_to if listed else unstack(where_to[0])
-    if x.ndim == 0 or 0 in x.shape:
-        raise ValueError(f"`inputs` must have elements. Received: inputs.shape={tuple(x.shape)}")
-    y = sampled(expand_dims(x, (0, x.ndim + 1)), [expand_dims(p, 0) for p in places], order == 1, mode, fill_value)
+    at = repeated([expand_dims(p, 0) for p in places])
+    y = sampled(expand_dims(x, (0, x.ndim + 1)), at, order == 1, mode, fill_value)
     return reshape(y, dims_of(y)[1:-1])
