@@ -8,10 +8,13 @@ import pytest
 
 FACES = (
     *("hornbeam", "hornbeam.activations", "hornbeam.callbacks", "hornbeam.config", "hornbeam.constraints"),
-    *("hornbeam.dtype_policies", "hornbeam.mixed_precision"),
+    *("hornbeam.data", "hornbeam.dtype_policies", "hornbeam.mixed_precision"),
     *("hornbeam.initializers", "hornbeam.layers", "hornbeam.losses", "hornbeam.metrics", "hornbeam.models"),
     *("hornbeam.ops", "hornbeam.ops.image", "hornbeam.optimizers", "hornbeam.optimizers.schedules", "hornbeam.random"),
-    *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils"),
+    *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils", "hornbeam.utils.bounding_boxes"),
+    *("hornbeam.preprocessing", "hornbeam.preprocessing.image", "hornbeam.preprocessing.sequence", "hornbeam.datasets"),
+    *(f"hornbeam.datasets.{name}" for name in ("boston_housing", "california_housing", "cifar10", "cifar100")),
+    *(f"hornbeam.datasets.{name}" for name in ("fashion_mnist", "imdb", "mnist", "reuters")),
 )
 
 
@@ -36,6 +39,8 @@ def test_what_is_listed_is_defined_here(face):
         found = getattr(module, name)
         if isinstance(found, types.ModuleType):
             assert found.__name__ in FACES, name
+        elif isinstance(found, int):
+            assert name.isupper(), name  # a constant
         else:
             assert inspect.isclass(found) or inspect.isroutine(found), name
             assert found.__module__.startswith("hornbeam."), name

@@ -53,7 +53,7 @@ class HostBuffer(Buffer):
             self._array, self.dtype = _as_bfloat16(array), dtype
         else:
             self._array = np.asarray(array) if dtype is None else np.asarray(array, dtype=dtype)
-            self.dtype = name_of(self._array.dtype)
+            self.dtype = name_of(self._array.dtype) if self._array.dtype.kind not in "USO" else "string"
         self.shape = self._array.shape
 
     def host(self) -> Any:

@@ -20,6 +20,8 @@ class _State(threading.local):
         self.autocast: str | None = None  # what float variables are read in, None for their own dtype
         self.scope: list[str] = []  # the names of the layers that are running
         self.allowance: Allowance | None = None  # what the file that is being loaded may take
+        self.draws: Any = None  # what gives seed generators' next seeds in a data set's function, None for their own
+        self.noted: list[Any] | None = None  # where constants and bodies of traces are noted, if anywhere
         self.custom_objects: dict[str, Any] = {}  # what configs may name in the innermost scope
 
 

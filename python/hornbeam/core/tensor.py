@@ -284,7 +284,7 @@ def lift(trace: Trace, x: Any) -> Any:
     if isinstance(x, Traced):
         return trace.value_of(x)
     if not isinstance(x, Tensor):
-        return trace.graph.constant(as_array(x))
+        return trace.hold(as_array(x))
     value = trace.tensor(x, as_array(x))
     return trace.graph.add("cast", [value], {"dtype": "bfloat16"})[0] if x.dtype == "bfloat16" else value
 

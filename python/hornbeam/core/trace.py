@@ -99,6 +99,8 @@ class Trace:
 
     def __exit__(self, *exc: object) -> None:
         state.trace = self._outer
+        if state.noted is not None and self.parent is not None:
+            state.noted.append(str(self.graph))
 
     def wrap(self, value: Any) -> Traced:
         """The value as a tensor."""
@@ -110,12 +112,18 @@ class Trace:
 
     def constant(self, array: Any) -> Traced:
         """Adds a constant."""
-        return self.wrap(self.graph.constant(array))
+        return self.wrap(self.hold(array))
+
+    def hold(self, array: Any) -> Any:
+        """Adds a constant: its value."""
+        if state.noted is not None:
+            state.noted.append(array)
+        return self.graph.constant(array)
 
     def tensor(self, tensor: Any, array: Any) -> Any:
         """The value here of a tensor from outside, which holds the array: a constant."""
         if id(tensor) not in self.constants:
-            self.constants[id(tensor)] = (tensor, self.graph.constant(array))
+            self.constants[id(tensor)] = (tensor, self.hold(array))
         return self.constants[id(tensor)][1]
 
     def value_of(self, tensor: Traced) -> Any:
@@ -198,10 +206,11 @@ class eager_scope:
     def __enter__(self) -> None:
         self._saved = state.trace
         self._tapes = state.tapes
-        state.trace, state.tapes = None, []
+        self._draws = state.draws
+        state.trace, state.tapes, state.draws = None, [], None
 
     def __exit__(self, *exc: object) -> None:
-        state.trace, state.tapes = self._saved, self._tapes
+        state.trace, state.tapes, state.draws = self._saved, self._tapes, self._draws
 
 
 def made_by(op: str, x: Any) -> Traced | None:

@@ -12,9 +12,12 @@ from hornbeam.data.arrays import cardinality, to_arrays
 from hornbeam.data.batches import class_weights, unpack_x_y_sample_weight
 from hornbeam.data.dataset import PyDataset
 from hornbeam.data.feed import BatchStep, Feed
+from hornbeam.data.pipeline.dataset import Dataset
 from hornbeam.data.workers import read_ahead, read_dataset
 
 __all__ = ["BatchFeed"]
+
+AHEAD = 2  # batches of a data set that wait for a step, where it does not prefetch itself
 
 
 class BatchFeed(Feed):
@@ -50,8 +53,8 @@ class BatchFeed(Feed):
         self.num_batches: int | None = None
         if isinstance(source, PyDataset):
             self.num_batches = source.num_batches
-            if self.num_batches == 0:
-                raise ValueError("the data source gave no batches: its length is 0")
+        elif isinstance(source, Dataset):
+            self.num_batches = source._left()
         elif hasattr(source, "__iter__") or hasattr(source, "__next__"):
             self.num_batches = len(source) if hasattr(source, "__len__") else None
         else:
@@ -59,6 +62,9 @@ class BatchFeed(Feed):
                 "`x` must be arrays, a generator, an iterable of batches or a PyDataset. Received: "
                 f"{type(source).__name__}"
             )
+
+        if self.num_batches == 0 and isinstance(source, (Dataset, PyDataset)):
+            raise ValueError("the data source gave no batches: its length is 0")
 
     def close(self) -> None:
         """Ends the thread that reads ahead."""
@@ -73,6 +79,9 @@ class BatchFeed(Feed):
             if self.shuffle and n is not None:
                 random.shuffle(order)
             self._order = iter(order)
+        elif isinstance(self.source, Dataset):
+            self.num_batches = self.source._left()
+            self._stream = self.source._pass(tensors=False, ahead=AHEAD)
         else:
             items = self._read_once() if hasattr(self.source, "__next__") else iter(self.source)
             self._stream = read_ahead(itertools.islice(items, self._most))
@@ -114,7 +123,8 @@ class BatchFeed(Feed):
 
     def _batch(self, batch: Any) -> Any:
         """The batch as a step gets it: arrays, in a tuple of the length that the source gave it."""
-        parts = [to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), unpack_x_y_sample_weight(batch))]
+        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+        parts = [self.step.inputs(x), to_arrays("y", y), to_arrays("sample_weight", sample_weight)]
         if parts[0] is None:
             raise ValueError(f"the data source gave a batch without inputs. Received: {batch!r}")
         cardinality(*parts)

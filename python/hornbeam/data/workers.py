@@ -6,7 +6,7 @@ import itertools
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,7 @@ from hornbeam.data.dataset import PyDataset
 __all__ = ["read_ahead", "read_dataset"]
 
 
-def read_ahead(source: Iterator[Any], size: int = 4) -> Iterator[Any]:
+def read_ahead(source: Iterator[Any], size: int = 4) -> Generator[Any, None, None]:
     """Reads at most ``size`` items ahead on one thread; an exception comes out where the item would have. Without a thread
     to be had, it reads when it is asked."""
     items: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -30,6 +30,9 @@ def read_ahead(source: Iterator[Any], size: int = 4) -> Iterator[Any]:
             items.put(("end", None))
         except BaseException as e:  # noqa: BLE001 - handed to the reader
             items.put(("error", e))
+        finally:
+            if hasattr(source, "close"):
+                source.close()
 
     thread = threading.Thread(target=work, daemon=True, name="hornbeam-prefetch")
     try:

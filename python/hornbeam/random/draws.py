@@ -16,6 +16,7 @@ from hornbeam import config
 from hornbeam.core import validation as _check
 from hornbeam.core.operators import ops as _installed
 from hornbeam.core.registry import register_builtin
+from hornbeam.core.state import state
 from hornbeam.core.tensor import dims_of, emit1, is_float, is_tensor, to_tensor
 from hornbeam.core.variable import Variable
 from hornbeam.ops import arrays as s
@@ -29,7 +30,6 @@ __all__ = [
     "bernoulli",
     "categorical",
     "dropout",
-    "gamma",
     "normal",
     "randint",
     "shuffle",
@@ -59,6 +59,8 @@ class SeedGenerator:
             ordered: only True: the next seed is the next number.
         """
         _check.unsupported("ordered", ordered, True)
+        if state.draws is not None:
+            return state.draws.next(self)
         value = self.state.value
         self.state.assign(m.add(value, np.array([0, 1], "int64")))
         return value
@@ -302,25 +304,3 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, 
         return creation.zeros_like(x)
     keep = greater_equal(_uniform01(sizes, "float32", _seed(seed)), rate)
     return where(keep, m.multiply(x, 1.0 / (1.0 - rate)), 0.0)
-
-
-def gamma(shape: Sequence[Any], alpha: float, dtype: Any = None, seed: Any = None) -> Any:
-    """Gamma-distributed numbers of shape parameter alpha (eager only).
-
-    Args:
-        shape: ints.
-        alpha: a positive number.
-        dtype: name of the element type; None for ``floatx``.
-        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
-
-    Returns:
-        A tensor of that shape.
-    """
-    _check.number("alpha", alpha, 0)
-    shape = _check.dims("shape", shape)
-    _check.fits_memory("a tensor of gamma", shape, "float64")
-    state = np.asarray(_seed(seed))
-    return to_tensor(
-        np.random.Generator(np.random.Philox(key=[int(state[0]), int(state[1])])).gamma(alpha, size=tuple(shape)),
-        _float(dtype)[0],
-    )

@@ -1,0 +1,432 @@
+"""Functions of elements: which are compiled and which are called, what they draw, threads and processes that call them."""
+
+import gc
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+
+import hornbeam as hb
+from hornbeam.data import Dataset
+
+ONES = np.ones((4, 2), "float32")
+
+
+def compiled(ds):
+    """Whether a program runs the last function."""
+    programs = [p for p in ds._node.function._programs.values()]
+    assert programs
+    return all(p is not None for p in programs)
+
+
+def values(ds):
+    return [np.asarray(x).tolist() for x in ds.as_numpy_iterator()]
+
+
+# ---- what is compiled ----
+_count = 0
+_generator = np.random.default_rng(0)
+
+
+def counting(x):
+    global _count
+    _count += 1
+    return x + _count
+
+
+def test_functions_of_tensors_are_compiled():
+    dense = hb.layers.Dense(3)
+    for f in (
+        lambda x: x * 2,
+        hb.ops.sin,
+        lambda x: dense(x[None])[0],
+        lambda x: hb.ops.cond(x[0] > 0, lambda: x, lambda: -x),
+        lambda x: {"a": [x, x], "b": (1, 2.5, None)},
+    ):
+        ds = Dataset.from_tensor_slices(ONES).map(f)
+        list(ds)
+        assert compiled(ds)
+    got = values(Dataset.from_tensor_slices(ONES).map(lambda x: dense(x[None])[0]))
+    assert np.allclose(got, ONES @ dense.kernel.numpy())
+
+
+def test_other_functions_are_called():
+    np.random.seed(5)
+    random.seed(5)
+    held = np.random.RandomState(0)
+    for f in (
+        np.sin,
+        counting,
+        lambda x: x + np.random.randint(2),
+        lambda x: x + random.randint(0, 1),
+        lambda x: x + _generator.integers(2),
+        lambda x: x if x[0] > 0 else -x,
+        lambda x: str(x),
+        lambda x: x + float(np.asarray(x)[0]),
+        lambda x: hb.layers.Dense(1)(x[None]),
+        lambda x: x + held.randint(2),
+    ):
+        ds = Dataset.from_tensor_slices(ONES).map(f)
+        list(ds)
+        assert not compiled(ds)
+
+
+def test_tracing_leaves_random_states_alone():
+    np.random.seed(5)
+    random.seed(5)
+    expected = np.random.rand(4), random.random()
+    np.random.seed(5)
+    random.seed(5)
+    got = values(Dataset.range(4).map(lambda x: np.random.rand()))
+    assert np.allclose(got, expected[0]) and random.random() == expected[1]
+
+
+def test_assigning_variables_is_refused():
+    v = hb.Variable(0.0, name="total")
+
+    def assign(x):
+        v.assign_add(1.0)
+        return x
+
+    with pytest.raises(ValueError, match="may not assign variables.*total") as e:
+        list(Dataset.range(3).map(assign))
+    assert "of element 0" in "".join(getattr(e.value, "__notes__", [str(e.value)]))
+
+
+def test_the_same_results_compiled_called_and_in_batches():
+    choose = np.random.default_rng(0)
+    x, y = choose.normal(size=(7, 3)).astype("float32"), choose.integers(0, 9, (7,), "int16")
+
+    def f(a, b):
+        return {"a": hb.ops.exp(a) / 3, "b": [b, b + 1]}
+
+    expected = [f(a, b) for a, b in zip(x, y)]
+    for workers in (None, 2):
+        ds = Dataset.from_tensor_slices((x, y)).map(f, workers)
+        for got, e in zip(ds.as_numpy_iterator(), expected):
+            assert np.array_equal(got["a"], e["a"].numpy()) and got["b"].tolist() == [
+                np.asarray(i).item() for i in e["b"]
+            ]
+        batches = list(ds.batch(3).as_numpy_iterator())
+        assert [b["a"].shape for b in batches] == [(3, 3), (3, 3), (1, 3)]
+        assert np.array_equal(np.concatenate([b["a"] for b in batches]), np.stack([e["a"].numpy() for e in expected]))
+
+
+def test_elements_of_many_shapes_share_a_program():
+    sizes = [2, 5, 3, 2, 7, 11, 13]
+    ds = Dataset.from_generator(lambda: (np.full((n, 3), n, "float32") for n in sizes)).map(lambda x: hb.ops.sum(x, 0))
+    assert values(ds) == [[float(n * n)] * 3 for n in sizes]
+    assert compiled(ds) and len(ds._node.function._programs) == 2
+    made = []
+
+    def sized(x):
+        made.append(x.shape)
+        return hb.ops.reshape(x, (x.shape[0] * 3,))
+
+    ds = Dataset.from_generator(lambda: (np.full((n, 3), n, "float32") for n in sizes)).map(sized)
+    assert [len(v) for v in values(ds)] == [3 * n for n in sizes] and compiled(ds)
+
+
+def test_images_of_many_sizes_become_one_batch():
+    sizes = [(4, 6), (8, 2), (4, 4)]
+    files = Dataset.from_tensor_slices(np.arange(3))
+    ds = files.map(lambda i: np.full((*sizes[int(i)], 1), int(i), "float32")).map(lambda x: hb.ops.mean(x, (0, 1)))
+    assert values(ds.batch(3)) == [[[0.0], [1.0], [2.0]]]
+
+
+def test_strings_go_to_python():
+    ds = Dataset.from_tensor_slices((["a", "bb"], [1, 2])).map(lambda s, n: (s * int(n), len(s)))
+    assert list(ds.as_numpy_iterator()) == [("a", 1), ("bbbb", 2)]
+
+
+def test_narrow_and_odd_dtypes():
+    for dtype in ("uint8", "int8", "uint16", "int64", "float16", "float64", "bool"):
+        x = np.arange(6).astype(dtype)
+        got = list(Dataset.from_tensor_slices(x).as_numpy_iterator())
+        assert [g.dtype for g in got] == [x.dtype] * 6
+        assert np.array_equal(np.array(values(Dataset.from_tensor_slices(x).map(lambda v: v))), x)
+
+
+# ---- draws ----
+def test_draws_are_functions_of_pass_element_and_draw():
+    g = hb.random.SeedGenerator(3)
+
+    def two(x):
+        return hb.random.uniform((2,), seed=g), hb.random.normal((), seed=g)
+
+    def called(x):
+        float(np.asarray(x))
+        return two(x)
+
+    before = g.state.numpy().tolist()
+    ds, other = Dataset.range(50).map(two), Dataset.range(50).map(called)
+    one, again = ([[np.asarray(p).tolist() for p in x] for x in ds.as_numpy_iterator()] for _ in range(2))
+    assert compiled(ds) and g.state.numpy().tolist() == before
+    assert [[np.asarray(p).tolist() for p in x] for x in other.as_numpy_iterator()] == one and not compiled(other)
+    numbers = [n for x in (*one, *again) for n in x[0]]
+    assert len(set(numbers)) == len(numbers) == 200
+    assert abs(np.mean(numbers) - 0.5) < 0.08
+    batches = list(Dataset.range(50).map(two).batch(8).as_numpy_iterator())
+    assert np.concatenate([b[0] for b in batches]).tolist() == [x[0] for x in one]
+
+
+def test_draws_in_branches_and_loops():
+    g = hb.random.SeedGenerator(3)
+    branch = Dataset.range(6).map(
+        lambda i: hb.ops.cond(i > 2, lambda: hb.random.uniform((), seed=g), lambda: 0.0 * hb.random.uniform((), seed=g))
+    )
+    got = values(branch)
+    assert compiled(branch) and got[:3] == [0.0] * 3 and len(set(got[3:])) == 3
+    loop = Dataset.range(3).map(
+        lambda i: hb.ops.fori_loop(
+            0,
+            4,
+            lambda k, total: hb.ops.concatenate([total[1:], hb.random.uniform((1,), seed=g)]),
+            np.zeros(4, "float32"),
+        )
+    )
+    numbers = np.array(values(loop)).ravel()
+    assert len(set(numbers)) == 12  # each turn draws anew: it is called, for a program's body has one seed
+
+
+def test_building_layers_inside_draws_from_elsewhere():
+    dense = hb.layers.Dense(4, kernel_initializer=hb.initializers.RandomNormal(seed=3))
+    expected = hb.layers.Dense(4, kernel_initializer=hb.initializers.RandomNormal(seed=3))
+    expected.build((None, 2))
+    list(Dataset.from_tensor_slices(ONES).map(lambda x: dense(x[None])))
+    assert np.array_equal(dense.kernel.numpy(), expected.kernel.numpy())
+
+
+# ---- errors ----
+def bad(x):
+    if x == 3:
+        raise KeyError("three")
+    return np.asarray(x)
+
+
+@pytest.mark.parametrize("workers", [None, 1, 3])
+@pytest.mark.parametrize(
+    "make", [Dataset.range, lambda n: Dataset.from_generator(lambda: range(n))], ids=["indexed", "stream"]
+)
+@pytest.mark.parametrize(
+    "after", [lambda d: d, lambda d: d.batch(2), lambda d: d.prefetch(2), lambda d: d.batch(1).prefetch(1)]
+)
+def test_exceptions_say_where(workers, make, after):
+    it = after(make(6).map(bad, workers)).as_numpy_iterator()
+    next(it)
+    with pytest.raises(KeyError, match="three") as e:
+        list(it)
+    assert any(f.name == "bad" for f in e.traceback)
+    if sys.version_info >= (3, 11):
+        assert e.value.__notes__ == ["in `map(bad)`, of element 3"]
+    assert list(it) == []
+    del e
+    assert no_threads()
+
+
+def no_threads():
+    """Whether none of data sets' threads is left, soon."""
+    gc.collect()
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        if not [t for t in threading.enumerate() if t.name.startswith("hornbeam-")]:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Dataset.range(10**9).map(np.abs, 3).batch(2),
+        lambda: Dataset.range(10**9).prefetch(3),
+        lambda: Dataset.range(10**9).filter(lambda x: x % 2 == 0).map(np.abs, 2).prefetch(2),
+        lambda: Dataset.range(9).interleave(lambda i: Dataset.range(10**9), num_parallel_calls=2),
+        lambda: Dataset.zip(
+            Dataset.range(10**6).map(np.abs, 2), Dataset.range(10**6).prefetch(1).filter(lambda x: True).prefetch(1)
+        ),
+    ],
+)
+def test_no_thread_outlives_its_iterator(make):
+    ds = make()
+    it = iter(ds)
+    next(it)
+    assert [t for t in threading.enumerate() if t.name.startswith("hornbeam-")]
+    gone = weakref.ref(it)
+    del it
+    assert no_threads() and gone() is None
+    it = iter(ds)
+    next(it)
+    it.close()
+    assert no_threads() and list(it) == []
+
+
+def test_generators_are_closed():
+    closed = []
+
+    def numbers():
+        try:
+            yield from range(10**9)
+        finally:
+            closed.append(threading.current_thread().name)
+
+    for ds in (
+        Dataset.from_generator(numbers),
+        Dataset.from_generator(numbers).map(np.abs, 2),
+        Dataset.from_generator(numbers).prefetch(2),
+        Dataset.from_generator(numbers).shuffle(3).batch(2).take(1),
+        Dataset.zip(Dataset.from_generator(numbers), Dataset.range(3)),
+        Dataset.from_generator(numbers).repeat(),
+        Dataset.from_generator(numbers).cache(),
+        Dataset.range(2).interleave(lambda i: Dataset.from_generator(numbers)),
+    ):
+        closed.clear()
+        it = iter(ds)
+        next(it)
+        del it
+        assert no_threads() and closed
+
+
+@pytest.mark.parametrize("ahead,workers", [(0, None), (3, None), (0, 2), (2, 3)])
+def test_no_more_is_read_ahead_than_was_said(ahead, workers):
+    read = []
+
+    def numbers():
+        for i in range(1000):
+            read.append(i)
+            yield i
+
+    def seen(x):
+        read.append(int(x))
+        return np.asarray(x)
+
+    for ds in (
+        Dataset.from_generator(numbers).prefetch(ahead),
+        Dataset.range(1000).map(seen, workers).prefetch(ahead),
+    ):
+        read.clear()
+        it = iter(ds)
+        next(it)
+        time.sleep(0.15)
+        assert len(read) <= 1 + ahead + (workers or 1) + 2  # tracing tries an element twice
+        it.close()
+
+
+def test_elements_are_made_while_others_are_taken():
+    """Three threads meet: each waits for the others inside the function."""
+    barrier = threading.Barrier(3, timeout=20)
+
+    def meet(x):
+        barrier.wait()
+        return np.asarray(x)
+
+    for make in (Dataset.range, lambda n: Dataset.from_generator(lambda: range(n))):
+        ds = make(9).map(float).map(lambda x: meet(x) if x >= 0 else x, 3)
+        assert values(ds) == list(range(9))
+
+
+# ---- processes ----
+def slow_square(x):
+    return np.asarray(x) ** 2 + 0 * os.getpid()
+
+
+def pid(x):
+    return np.int64(os.getpid() + 0 * int(x))
+
+
+def raises(x):
+    if x == 2:
+        raise ValueError("two")
+    return np.asarray(x)
+
+
+def dies(x):
+    if x == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return np.asarray(x)
+
+
+def draws(x):
+    return np.asarray(hb.random.uniform((2,), seed=1)) + np.asarray(hb.random.normal((2,)))
+
+
+def test_processes():
+    assert values(Dataset.range(5).map(slow_square, processes=2)) == [0, 1, 4, 9, 16]
+    pids = values(Dataset.range(4).map(pid, processes=1))
+    assert os.getpid() not in pids and len(set(pids)) == 1
+    with pytest.raises(ValueError, match="two") as e:
+        values(Dataset.range(5).map(raises, processes=1))
+    assert "raises" in str(e.value.__cause__)  # the traceback over there
+    with pytest.raises(TypeError, match="pickle takes"):
+        values(Dataset.range(5).map(lambda x: x, processes=1))
+
+
+def test_a_process_that_dies_is_an_error():
+    with pytest.raises(RuntimeError, match="a process that maps elements died"):
+        values(Dataset.range(5).map(dies, processes=2).batch(2))
+    assert no_threads()
+
+
+# ---- programs of their own ----
+def run(code, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    "how", ["map(work, 2)", "map(work, 2).prefetch(2)", "map(work).filter(lambda x: True).prefetch(1)", "map(work)"]
+)
+def test_ctrl_c_ends_a_pass_within_a_second(how):
+    child = run(
+        f"""
+        import time, numpy as np, hornbeam as hb
+        def work(x):
+            print("at work", flush=True)
+            time.sleep(float(x) * 0 + 0.3)
+            return np.asarray(x)
+        for x in hb.data.Dataset.range(10**6).{how}:
+            pass
+        """
+    )
+    assert child.stdout.readline() == "at work\n"
+    time.sleep(0.5)
+    begun = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert "KeyboardInterrupt" in said and child.returncode != 0
+    assert time.monotonic() - begun < 30  # a second on an idle machine; not minutes on any
+
+
+def test_a_million_samples_in_flat_memory():
+    child = run(
+        """
+        import resource, numpy as np, hornbeam as hb
+        def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        def make(n):
+            numbers = lambda: (np.full(64, i % 7, "float32") for i in range(n))
+            return hb.data.Dataset.from_generator(numbers).shuffle(1000, seed=1).batch(500).map(lambda x: x * 2, 2).prefetch(2)
+        total = sum(float(b.sum()) for b in make(20000).as_numpy_iterator())
+        before = peak()
+        total = sum(float(b[:, 0].sum()) for b in make(1000000).as_numpy_iterator())
+        ds = hb.data.Dataset.range(1000000).map(lambda x: x + 1).shuffle(seed=1).batch(1000)
+        assert total == 2.0 * sum(i % 7 for i in range(1000000)), total
+        assert sum(int(b.sum()) for b in ds.as_numpy_iterator()) == 1000000 * 1000001 // 2
+        print(peak() - before)
+        """
+    )
+    out, said = child.communicate(timeout=600)
+    assert child.returncode == 0, said
+    assert float(out) < 40  # MiB; the samples have 244
