@@ -279,8 +279,7 @@ def test_numbers_are_those_that_python_reads(tmp_path, seed):
     path.write_text("a,b\n" + "".join(f"{f},x\n" for f in fields))
     got = Dataset.from_csv(path, columns=["a"], dtypes="float64")._node.arrays["a"]
     expected = np.array([float(f or "nan") for f in fields])
-    assert np.array_equal(got.view("int64")[~np.isnan(got)], expected.view("int64")[~np.isnan(expected)])
-    assert np.array_equal(np.isnan(got), np.isnan(expected))
+    assert np.array_equal(got, expected, equal_nan=True)
 
 
 @pytest.mark.parametrize(
