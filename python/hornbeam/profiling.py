@@ -151,7 +151,7 @@ def profile(
         >>> [r.op for r in p.rows]
         ['matmul']
     """
-    arrays = [to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", sample_weight))]
+    arrays = [model._to_arrays(x), to_arrays("y", y), to_arrays("sample_weight", sample_weight)]
     n = cardinality(*arrays)
     if n == 0:
         raise ValueError("profile() needs at least one sample. Received: an empty x")
@@ -160,7 +160,7 @@ def profile(
     if y is not None:
         model._require_compiled()
     kind, batch = ("train", arrays) if y is not None else ("predict", arrays[:1])
-    packed = pack_x_y_sample_weight(*batch)
+    packed = model._encoded(pack_x_y_sample_weight(*batch))
     step = Step(model, kind).program(packed)
     inputs = [a for a in flatten(packed) if a is not None]
     state = step.graph.variables

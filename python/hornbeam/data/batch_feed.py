@@ -123,7 +123,8 @@ class BatchFeed(Feed):
 
     def _batch(self, batch: Any) -> Any:
         """The batch as a step gets it: arrays, in a tuple of the length that the source gave it."""
-        parts = [to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), unpack_x_y_sample_weight(batch))]
+        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+        parts = [self.step.inputs(x), to_arrays("y", y), to_arrays("sample_weight", sample_weight)]
         if parts[0] is None:
             raise ValueError(f"the data source gave a batch without inputs. Received: {batch!r}")
         cardinality(*parts)

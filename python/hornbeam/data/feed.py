@@ -25,6 +25,12 @@ class BatchStep(Protocol):
     def eager(self) -> bool:
         """Whether it runs op by op, and not as a program."""
 
+    def one_by_one(self, batch: Any) -> bool:
+        """Whether it takes batches like this one by one, and not from the core's loop."""
+
+    def inputs(self, x: Any) -> Any:
+        """Inputs as arrays: of strings, too, where it takes them."""
+
     @property
     def steps_per_execution(self) -> int:
         """How many batches pass between two calls of the callbacks."""
