@@ -14,7 +14,9 @@ FRAMES = [  # sequence_length, sequence_stride, fft_length, window, center
     (6, 3, 8, None, True),
     (6, 7, 16, np.linspace(0.5, 1.0, 6).astype("float32"), False),
 ]
-WINDOWS = "boxcar hann hamming blackman nuttall blackmanharris flattop bartlett barthann bohman lanczos tukey cosine".split()
+WINDOWS = (
+    "boxcar hann hamming blackman nuttall blackmanharris flattop bartlett barthann bohman lanczos tukey cosine".split()
+)
 MEL = {
     "defaults": {"sampling_rate": 8000},
     "frames": {"fft_length": 256, "sequence_stride": 100, "sequence_length": 200, "num_mel_bins": 20},

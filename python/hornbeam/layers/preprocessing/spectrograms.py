@@ -76,7 +76,9 @@ class MelSpectrogram(Layer):
         super().__init__(**kwargs)
         self.fft_length = positive_int("fft_length", fft_length)
         self.sequence_stride = positive_int("sequence_stride", sequence_stride)
-        self.sequence_length = positive_int("sequence_length", fft_length if sequence_length is None else sequence_length)
+        self.sequence_length = positive_int(
+            "sequence_length", fft_length if sequence_length is None else sequence_length
+        )
         if self.fft_length < self.sequence_length:
             raise ValueError(
                 "`fft_length` must be greater than or equal to `sequence_length`. Received: "
