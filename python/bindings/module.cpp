@@ -68,5 +68,6 @@ PYBIND11_MODULE(_core, m) {
   bind_run(m);
   bind_files(m);
   bind_text(m);
+  bind_tables(m);
   watch_signals();
 }

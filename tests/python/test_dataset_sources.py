@@ -1,5 +1,6 @@
 """Data sets of files: tables of text, arrays of NumPy's and MNIST's formats, lists of paths, and elements kept in a file."""
 
+import csv
 import gzip
 import os
 import pathlib
@@ -92,8 +93,8 @@ def test_an_empty_table(tmp_path):
         ("a\n1\n", {"columns": ["c"]}, "no column 'c'"),
         ("a\n1\n", {"label": "c"}, "`label` must be a column"),
         ("a\n1\n", {"delimiter": ",,"}, "one character"),
-        ('a,b\n"1,2\n', {}, "no table of text"),
-        (b"a,b\n\xff,2\n", {}, "no table of text"),
+        ('a,b\n"1,2\n', {}, "no such table"),
+        (b"a,b\n\xff,2\n", {}, "no such table"),
     ],
 )
 def test_what_is_no_table(tmp_path, text, options, what):
@@ -254,3 +255,75 @@ def test_what_is_no_cache(tmp_path):
         (tmp_path / "bad").write_bytes(wrong)
         with pytest.raises(ValueError, match="bad is no file that `cache` wrote"):
             Dataset.range(3).cache(tmp_path / "bad")
+
+
+# ---- the core's reader beside Python's csv and float ----
+def random_field(choose):
+    kind = choose.integers(0, 12)
+    if kind < 4:
+        return str(choose.integers(-(10 ** int(choose.integers(1, 18))), 10 ** int(choose.integers(1, 18))))
+    if kind < 7:
+        return repr(float(choose.normal() * 10.0 ** choose.integers(-300, 300)))
+    if kind < 9:
+        return f"{choose.normal() * 10.0 ** choose.integers(-3, 9):.{int(choose.integers(0, 17))}f}"
+    odd = ["", "nan", "-inf", "+5", " 7 ", ".5", "5.", "-0", "-0.0", "1e400", "1e-400", "9223372036854775807"]
+    odd += ["9223372036854775808", "-9223372036854775808", "000012", "1e5", "1E+05", "123456789012345678901234567890.5"]
+    return str(choose.choice(odd))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_numbers_are_those_that_python_reads(tmp_path, seed):
+    choose = np.random.default_rng(seed)
+    fields = [random_field(choose) for _ in range(3000)]
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "".join(f"{f},x\n" for f in fields))
+    got = Dataset.from_csv(path, columns=["a"], dtypes="float64")._node.arrays["a"]
+    expected = np.array([float(f or "nan") for f in fields])
+    assert np.array_equal(got.view("int64")[~np.isnan(got)], expected.view("int64")[~np.isnan(expected)])
+    assert np.array_equal(np.isnan(got), np.isnan(expected))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["1_0", "0x1", "nan(1)", "--1", "+-1", "1 2", "e5", ".", "-", "+", "1e", "infx", "1,5", "\u0665"]
+)
+def test_what_python_reads_as_no_number(tmp_path, wrong):
+    path = tmp_path / "t.csv"
+    path.write_text(f'a\n1\n"{wrong}"\n', encoding="utf-8")
+    assert elements(Dataset.from_csv(path)) == [{"a": "1"}, {"a": wrong}]
+    with pytest.raises(ValueError, match="column 'a' is not of dtype float64"):
+        Dataset.from_csv(path, dtypes="float64")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_text_is_what_python_reads(tmp_path, seed):
+    choose = np.random.default_rng(seed)
+    letters = ["a", "b", " ", ",", "\n", "\r\n", '"', '""', "\u00e9", ";", "\0"]
+    rows = [["".join(choose.choice(letters, choose.integers(0, 6))) for _ in range(3)] for _ in range(50)]
+    path, delimiter = tmp_path / "t.csv", ",;\t"[seed % 3]
+    with open(path, "w", newline="", encoding="utf-8") as f:
+        writer = csv.writer(f, delimiter=delimiter, lineterminator=["\n", "\r\n"][seed % 2], quoting=csv.QUOTE_ALL)
+        writer.writerows([["x", "y", "z"], *rows])
+    got = Dataset.from_csv(path, dtypes=str, delimiter=delimiter)
+    assert [list(e.values()) for e in elements(got)] == rows
+
+
+def test_a_large_table_is_read_in_pieces(tmp_path):
+    n, path = 300000, tmp_path / "t.csv"
+    rows = [f"{i},{i / 7:.6f},{'' if i % 1000 else i},w{i % 5}\n" for i in range(n)]
+    path.write_text("i,r,m,w\n" + "".join(rows))
+    assert path.stat().st_size > 5 * 2**20
+    made = Dataset.from_csv(path)._node.arrays
+    assert np.array_equal(made["i"], np.arange(n, dtype="int32"))
+    assert np.array_equal(made["r"], np.array([float(f"{i / 7:.6f}") for i in range(n)], "float32"))
+    assert np.isnan(made["m"]).sum() == n - n // 1000 and made["m"][5000] == 5000
+    assert made["w"].tolist() == [f"w{i % 5}" for i in range(n)]
+    rows[250000] = "1,2,3\n"
+    path.write_text("i,r,m,w\n" + "".join(rows))
+    with pytest.raises(ValueError, match="row 250002: 4 fields were expected. Received: 3"):
+        Dataset.from_csv(path)
+
+
+def test_a_column_that_is_text_in_one_file_is_in_all(tmp_path):
+    (tmp_path / "1.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "2.csv").write_text("\ufeffa,b\nx,2.5\n", encoding="utf-8")
+    assert elements(Dataset.from_csv(str(tmp_path / "*.csv"))) == [{"a": "1", "b": 2.0}, {"a": "x", "b": 2.5}]

@@ -1,4 +1,4 @@
-"""Layers for numbers and categories, and FeatureSpace: against Keras' numbers, NumPy, and closed forms; what they refuse."""
+"""Layers for numbers and categories (and FeatureSpace's numbers): against Keras' numbers, NumPy, and closed forms; what they refuse."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from hornbeam.layers.preprocessing.hashes import bucket, fingerprint, sip_hash
 
 FOLDER = os.path.join(os.path.dirname(__file__), "keras_numbers")
 sys.path.insert(0, FOLDER)
-from feature_cases import COLUMNS, INTS, KINDS, TABLE, WORDS, cases  # noqa: E402
+from feature_cases import INTS, KINDS, TABLE, WORDS, cases  # noqa: E402
 
 FS = hb.utils.FeatureSpace
 with open(os.path.join(FOLDER, "features.json")) as _file:
@@ -298,6 +298,28 @@ def test_hashing_in_a_model_and_its_file(tmp_path):
     np.testing.assert_array_equal(hb.models.load_model(tmp_path / "m.hornbeam").predict(x, verbose=0), want)
 
 
+def test_hashing_strings_in_a_model_and_its_file(tmp_path):
+    for mask, mode in ((None, "count"), ("b", "int"), ("b", "count"), (None, "one_hot")):
+        inputs = L.Input((2,), dtype="string")
+        layer = L.Hashing(7, mask_value=mask, salt=5, output_mode=mode)
+        model = hb.Model(inputs, L.Rescaling(2.0)(layer(inputs)))
+        x = np.array([["a", "b"], ["", "\u00e9"], ["b", "b"]], object)
+        want = 2 * np.asarray(layer(x))
+        np.testing.assert_array_equal(model.predict(x, verbose=0), want)
+        model.save(tmp_path / "m.hornbeam")
+        np.testing.assert_array_equal(hb.models.load_model(tmp_path / "m.hornbeam").predict(x, verbose=0), want)
+        native = layer._native()
+        assert (native is None) == (mask is not None and mode != "int")
+
+
+def test_crossing_strings_in_a_model():
+    inputs = [L.Input((1,), dtype="string"), L.Input((1,), dtype="int32")]
+    layer = L.HashedCrossing(5, output_mode="one_hot")
+    model = hb.Model(inputs, layer(inputs))
+    pair = [np.array(["A", "B", "A", "B", "A"], object), np.array([101, 101, 101, 102, 102])]
+    assert np.argmax(np.asarray(model.predict(pair, verbose=0)), -1).tolist() == [1, 4, 1, 1, 3]
+
+
 def test_hashing_of_nothing_and_of_one():
     assert L.Hashing(3)(np.zeros((0, 2), "int64")).shape == (0, 2)
     assert L.Hashing(3)(np.zeros((0, 2), object)).shape == (0, 2)
@@ -342,137 +364,6 @@ def test_crossing_in_a_graph():
     assert layer(pair).dtype == "int64" and L.HashedCrossing(9, dtype="int32")(pair).dtype == "int32"
     assert np.asarray(L.HashedCrossing(4, output_mode="one_hot")(pair)).sum(1).tolist() == [1.0, 1.0, 1.0]
     assert L.HashedCrossing(5)((WORDS, WORDS)).shape == WORDS.shape
-
-
-# ---- FeatureSpace ----
-KINDS_OF = {"plain": "float", "normal": "float_normalized", "ids": "integer_categorical", "hashed": "integer_hashed"}
-NUMBERS = {name: COLUMNS[name] for name in KINDS_OF}
-ALL_KINDS = {**KINDS_OF, "ranges": "float_discretized", "names": "string_categorical", "words": "string_hashed"}
-ALL = {name: COLUMNS[name] for name in ALL_KINDS}
-
-
-def rows_of(columns):
-    return [{name: column[i] for name, column in columns.items()} for i in range(12)]
-
-
-def test_spaces_learn_the_same_from_columns_batches_and_rows():
-    wanted = None
-    batches = [{name: column[i : i + 5] for name, column in ALL.items()} for i in (0, 5, 10)]
-    for data in (ALL, batches, iter(batches), rows_of(ALL), iter(rows_of(ALL)), [(row, 1) for row in rows_of(ALL)]):
-        space = FS(ALL_KINDS, num_discretization_bins=2, crosses=[("ids", "names"), ("hashed", "ids", "words")])
-        space.adapt(data)
-        found = np.asarray(space(ALL))
-        wanted = found if wanted is None else wanted
-        np.testing.assert_allclose(found, wanted, rtol=1e-6)
-
-
-def test_a_row_is_a_batch_of_one():
-    for mode in ("concat", "dict"):
-        space = FS(ALL_KINDS, output_mode=mode, crosses=[("ids", "names")])
-        space.adapt(ALL)
-        whole, rows = space(ALL), [space(row) for row in rows_of(ALL)]
-        if mode == "concat":
-            np.testing.assert_array_equal(np.stack(rows), whole)
-            continue
-        assert list(whole) == [*sorted(ALL), "ids_X_names"]
-        for name, encoded in whole.items():
-            np.testing.assert_array_equal(np.stack([row[name] for row in rows]), encoded)
-
-
-@pytest.mark.parametrize("kinds", [KINDS_OF, ALL_KINDS], ids=["numbers", "strings"])
-def test_a_space_in_a_model_in_a_file_and_as_a_model(kinds, tmp_path):
-    data = {name: COLUMNS[name] for name in kinds}
-    space = FS(kinds, crosses=[("ids", "hashed"), ("ids", "ids")][: 1 if kinds is KINDS_OF else 2])
-    space.adapt(data)
-    want = np.asarray(space(data))
-    inputs, encoded = space.get_inputs(), space.get_encoded_features()
-    assert set(inputs) == set(data) and encoded.shape == (None, want.shape[1])
-    model = hb.Model(inputs, L.Dense(1)(encoded))
-    model.compile("adam", "mse")
-    columns = {name: column[:, None] for name, column in data.items()}
-    history = model.fit(columns, np.arange(12.0), epochs=2, verbose=0)
-    assert history.history["loss"][1] < history.history["loss"][0]
-    model.save(tmp_path / "model.hornbeam")
-    again = hb.models.load_model(tmp_path / "model.hornbeam")
-    np.testing.assert_array_equal(again.predict(columns, verbose=0), model.predict(columns, verbose=0))
-    np.testing.assert_allclose(space.predict(columns, verbose=0), want, rtol=1e-6)
-    space.save(tmp_path / "space.hornbeam")
-    loaded = hb.models.load_model(tmp_path / "space.hornbeam")
-    assert isinstance(loaded, FS)
-    loaded.save(tmp_path / "twice.hornbeam")
-    np.testing.assert_array_equal(loaded(data), want)
-    np.testing.assert_array_equal(hb.models.load_model(tmp_path / "twice.hornbeam")(data), want)
-    if kinds is KINDS_OF:
-        np.testing.assert_array_equal(hb.function(space)(data), want)
-
-
-def test_hashing_strings_in_a_model_and_its_file(tmp_path):
-    for mask, mode in ((None, "count"), ("b", "int"), ("b", "count"), (None, "one_hot")):
-        inputs = L.Input((2,), dtype="string")
-        layer = L.Hashing(7, mask_value=mask, salt=5, output_mode=mode)
-        model = hb.Model(inputs, L.Rescaling(2.0)(layer(inputs)))
-        x = np.array([["a", "b"], ["", "\u00e9"], ["b", "b"]], object)
-        want = 2 * np.asarray(layer(x))
-        np.testing.assert_array_equal(model.predict(x, verbose=0), want)
-        model.save(tmp_path / "m.hornbeam")
-        np.testing.assert_array_equal(hb.models.load_model(tmp_path / "m.hornbeam").predict(x, verbose=0), want)
-        native = layer._native()
-        assert (native is None) == (mask is not None and mode != "int")
-
-
-def test_crossing_strings_in_a_model():
-    inputs = [L.Input((1,), dtype="string"), L.Input((1,), dtype="int32")]
-    layer = L.HashedCrossing(5, output_mode="one_hot")
-    model = hb.Model(inputs, layer(inputs))
-    pair = [np.array(["A", "B", "A", "B", "A"], object), np.array([101, 101, 101, 102, 102])]
-    assert np.argmax(np.asarray(model.predict(pair, verbose=0)), -1).tolist() == [1, 4, 1, 1, 3]
-
-
-def test_a_layer_of_the_users_own_in_a_space():
-    space = FS(
-        {
-            "a": FS.feature("float32", L.Rescaling(3.0), "float"),
-            "b": FS.feature("int32", L.CategoryEncoding(4, output_mode="multi_hot"), "float"),
-            "c": FS.float_discretized(None, [0.0, 1.0]),
-            "d": FS.feature("float32", L.Normalization(mean=1.0, variance=4.0), "float"),
-        }
-    )
-    found = space({"a": [1.0, 2.0], "b": [3, 0], "c": [0.5, 7.0], "d": [1.0, 5.0]})  # nothing to learn
-    assert np.asarray(found).tolist() == [[3.0, 0, 0, 0, 1, 0, 1, 0, 0], [6.0, 1, 0, 0, 0, 0, 0, 1, 2]]
-
-
-@pytest.mark.parametrize(
-    "make,error,match",
-    [
-        (lambda: FS({}), ValueError, "cannot be None or empty"),
-        (lambda: FS({"a": "integer"}), ValueError, "Invalid feature type"),
-        (lambda: FS({"a": "float"}, output_mode="list"), ValueError, "`output_mode`"),
-        (lambda: FS({"a": "float"}, crosses=[("a", "b")]), ValueError, "should be present in"),
-        (lambda: FS({"a": "float"}, crosses=[FS.cross(("a", "b"), 3)]), ValueError, "should be present in"),
-        (lambda: FS({"a": "float", "b": "float"}, crosses=[("a", "b")], crossing_dim=None), ValueError, "crossing_dim"),
-        (lambda: FS.cross(("a", "b"), 0), ValueError, "`crossing_dim`"),
-        (lambda: FS.cross(("a", "b"), 3, "float"), ValueError, "`output_mode`"),
-        (lambda: FS.feature("int32", L.Identity(), "hot"), ValueError, "`output_mode`"),
-        (lambda: FS({"a": "float_normalized"})({"a": [1.0]}), ValueError, "need to call `.adapt"),
-        (lambda: FS({"a": "float_normalized"}).get_encoded_features(), ValueError, "need to call `.adapt"),
-        (lambda: FS({"a": "float_normalized"}).adapt([1.0]), ValueError, "a data set of dicts"),
-        (lambda: FS({"a": "float_normalized"}).adapt(np.ones(3)), ValueError, "a dict of arrays"),
-        (lambda: FS({"a": "float_normalized"}).adapt({"b": [1.0]}), ValueError, r"Missing: \['a'\]"),
-        (lambda: FS({"a": "float_normalized"}).adapt([]), ValueError, "at least one sample"),
-        (lambda: FS({"a": "float"})([1.0]), ValueError, "only be called with a dict"),
-        (lambda: FS({"a": "float"})({"a": [1.0], "b": [1.0]}), ValueError, "takes the columns that it is made of"),
-        (lambda: FS({"a": FS.integer_hashed(3, "int")})({"a": [1]}), ValueError, "has not been encoded"),
-        (lambda: FS({"a": FS.feature("int32", L.Identity(), "one_hot")})({"a": [1]}), ValueError, "not known"),
-        (
-            lambda: FS({"a": FS.feature("float32", L.Identity(), "one_hot")})({"a": [1.0]}),
-            ValueError,
-            "an integer dtype",
-        ),
-    ],
-)
-def test_spaces_refuse(make, error, match):
-    with pytest.raises(error, match=match):
-        make()
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_parameters_for_each_number():
     alpha = ops.convert_to_tensor(np.float32([0.5, 2.0, 8.0]))
     x = np.asarray(random.gamma((5000, 3), alpha, seed=1))
     np.testing.assert_allclose(x.mean(0), [0.5, 2.0, 8.0], rtol=0.06)
-    y = np.asarray(random.beta((5000, 3), alpha, np.float32([2.0]), seed=1))
+    y = np.asarray(random.beta((5000, 3), alpha, [2.0], seed=1))
     np.testing.assert_allclose(y.mean(0), [0.2, 0.5, 0.8], rtol=0.06)
 
 
@@ -53,7 +53,7 @@ def test_dirichlet():
 
 
 @pytest.mark.parametrize("call", [lambda v: random.gamma((2,), v), lambda v: random.beta((2,), 1.0, v)])
-@pytest.mark.parametrize("bad", [0, -1.0, float("nan"), "1", None, np.array([1.0, -1.0])])
+@pytest.mark.parametrize("bad", [0, -1.0, float("nan"), "1", None, np.array([1.0, -1.0]), ["1.0"], [True]])
 def test_parameters_are_above_0(call, bad):
     with pytest.raises((ValueError, TypeError), match="`(alpha|beta)`"):
         call(bad)

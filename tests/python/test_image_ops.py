@@ -68,6 +68,23 @@ def test_half_the_size_with_antialias_is_a_tent():
     np.testing.assert_allclose(got[1:3], [x[i : i + 4] @ [0.125, 0.375, 0.375, 0.125] for i in (1, 3)], rtol=1e-6)
 
 
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_long_axes_are_mixed_alike(kind, antialias):
+    """Of short ones products of matrices are taken, of long ones a few neighbours."""
+    from hornbeam.ops.image.kernels import bands, matrix_of, weights
+
+    for n, out in ((300, 340), (300, 130), (90, 71), (12, 5), (3, 200), (1, 4)):
+        smooth = antialias and out < n
+        want = weights(n, out, out / n, 0.0, kind, smooth)
+        np.testing.assert_allclose(matrix_of(*bands(n, out, kind, smooth), n), want, atol=1e-12)
+        x = RNG.uniform(size=(2, n, 2, 3)).astype("float32")
+        mixed = np.einsum("on,bncd->bocd", want, x)
+        np.testing.assert_allclose(np.asarray(IMAGE.resize(x, (out, 2), kind, antialias)), mixed, atol=3e-6)
+        turned = np.asarray(IMAGE.resize(np.swapaxes(x, 1, 2), (2, out), kind, antialias))
+        np.testing.assert_allclose(np.swapaxes(turned, 1, 2), mixed, atol=3e-6)
+
+
 def test_bytes_do_not_wrap_around():
     edge = np.repeat(np.array([0, 255], "uint8"), 4).reshape(1, 8, 1)
     for kind in ("bicubic", "lanczos3"):
@@ -168,6 +185,17 @@ def test_elastic_transform_moves_pixels_by_chance():
     )
     np.testing.assert_array_equal(np.moveaxis(first, 1, 3), y)
     assert IMAGE.elastic_transform(x[0].astype("uint8"), seed=hb.random.SeedGenerator(1)).dtype == "uint8"
+
+
+def test_a_bell_as_a_matrix_is_a_blur():
+    from hornbeam.ops.image.kernels import bell_matrix
+
+    x = RNG.uniform(size=(2, 9, 12, 1)).astype("float32")
+    for sigma in (0.3, 0.7, 2.0, 5.0):
+        window = int(6 * sigma) | 1
+        want = np.asarray(IMAGE.gaussian_blur(x, window, sigma))[..., 0]
+        down, across = (bell_matrix(n, sigma, int(6 * sigma) // 2) for n in (9, 12))
+        np.testing.assert_allclose(down @ x[..., 0] @ across, want, atol=2e-6)
 
 
 def test_similarity():
@@ -286,6 +314,14 @@ def test_unknown_sizes(name, shape, tmp_path):
         for m in (model, loaded):
             np.testing.assert_allclose(np.asarray(m(x)), want, rtol=1e-5, atol=2e-6)
             np.testing.assert_allclose(m.predict(x, verbose=0), want, rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_or_column_of_unknown_size(kind):
+    unknown = hb.Input(batch_shape=(None, None, None, 2))
+    model = hb.Model(unknown, IMAGE.resize(unknown, (4, 3), kind))
+    for x in (X[:, :1], X[:, :, 6:], X[:, 5:, 6:]):
+        np.testing.assert_allclose(model.predict(x, verbose=0), np.asarray(IMAGE.resize(x, (4, 3), kind)), atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float16", "float64"])

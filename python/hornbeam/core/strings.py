@@ -22,7 +22,9 @@ def is_strings(x: Any) -> bool:
         return bool(x) and all(
             isinstance(i, (str, bytes)) for i in (x if isinstance(x[0], (str, bytes)) else flatten(x))
         )
-    return getattr(getattr(x, "dtype", None), "kind", "") in tuple(_KINDS)
+    dtype = getattr(x, "dtype", None)
+    of_a_tensor = isinstance(dtype, str) and dtype == STRING and hasattr(x, "tolist")  # a symbolic one holds none
+    return getattr(dtype, "kind", "") in tuple(_KINDS) or of_a_tensor
 
 
 def as_strings(x: Any) -> Any:

@@ -25,9 +25,8 @@ class BatchStep(Protocol):
     def eager(self) -> bool:
         """Whether it runs op by op, and not as a program."""
 
-    @property
-    def one_by_one(self) -> bool:
-        """Whether it takes its batches one by one, and not from the core's loop."""
+    def one_by_one(self, batch: Any) -> bool:
+        """Whether it takes batches like this one by one, and not from the core's loop."""
 
     def inputs(self, x: Any) -> Any:
         """Inputs as arrays: of strings, too, where it takes them."""

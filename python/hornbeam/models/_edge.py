@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from hornbeam.core.tensor import Tensor
 from hornbeam.core.trace import Traced
 from hornbeam.core.tree import flatten
 from hornbeam.data.arrays import to_arrays
+
+_MOST = 2**28  # bytes of numbers that are kept for the strings of a whole data set
 
 
 class Edge:
@@ -95,6 +98,14 @@ class Edge:
             kept = f"{assets}{layers.index(node.operation)}/"
             begins.append({"name": name, "input": place, "shape": shape, "encoder": encoder, "assets": kept})
         return {"inputs": inputs, "begins": begins}
+
+    def fits(self, samples: int) -> bool:
+        """Whether so many samples may be encoded at once: as long as what comes of each does not depend on the others, and is
+        small enough to be kept."""
+        made = [t for t in self.begins.values() if all(t is not entry for entry in self.entry)]
+        if any(d is None for t in made for d in t.shape[1:]):
+            return False
+        return samples * sum(8 * math.prod(t.shape[1:]) for t in made) <= _MOST
 
     def encode(self, x: Any, name: str) -> dict[str, Any]:
         """A batch of inputs as what the graph begins with.

@@ -157,6 +157,9 @@ class Model(Saved):
             return edge.encode(batch, self.name)
         return (edge.encode(batch[0], self.name), *batch[1:])
 
+    def _is_encoded(self, batch: Any) -> bool:
+        return self._edge is None or self._edge.is_encoded(batch[0] if isinstance(batch, tuple) else batch)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         edge = self._edge
         if edge is not None and args:

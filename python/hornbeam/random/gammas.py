@@ -24,7 +24,7 @@ def gamma(shape: Sequence[Any], alpha: Any, dtype: Any = None, seed: Any = None)
 
     Args:
         shape: dimensions: ints or expressions (``ops.shape``).
-        alpha: the shape parameter, above 0: a number, or a tensor that broadcasts.
+        alpha: the shape parameter, above 0: a number, or several that broadcast.
         dtype: name of the element type; None for ``floatx``.
         seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
 
@@ -44,7 +44,7 @@ def beta(shape: Sequence[Any], alpha: Any, beta: Any, dtype: Any = None, seed: A
 
     Args:
         shape: dimensions: ints or expressions (``ops.shape``).
-        alpha: the first shape parameter, above 0: a number, or a tensor that broadcasts.
+        alpha: the first shape parameter, above 0: a number, or several that broadcast.
         beta: the second, likewise.
         dtype: name of the element type; None for ``floatx``.
         seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
@@ -98,7 +98,9 @@ def _above_0(shape: Any, dtype: str, state: Any, stream: int) -> Any:
 
 
 def _positive(name: str, value: Any) -> Any:
-    """A tensor as it is, else a number above 0."""
-    if not is_tensor(_number(name, value)) and not np.all(np.asarray(value) > 0):
+    """A tensor as it is, else a number above 0, or several."""
+    value = np.asarray(value) if isinstance(value, (list, tuple)) else value
+    numbers = not isinstance(value, np.ndarray) or value.dtype.kind in "fiu"
+    if not numbers or not (is_tensor(_number(name, value)) or np.all(np.asarray(value) > 0)):
         raise ValueError(f"`{name}` must be a positive number. Received: {name}={value}")
     return value

@@ -159,6 +159,10 @@ class StepParts(Layer):
         """A batch as programs take it: with numbers in the place of strings."""
         return batch
 
+    def _is_encoded(self, batch: Any) -> bool:
+        """Whether programs take a batch as it is."""
+        return True
+
     def _can_call(self) -> bool:
         """Whether the model itself has a computation."""
         return True

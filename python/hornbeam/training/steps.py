@@ -37,10 +37,9 @@ class Step:
         """Whether it runs op by op, and not as a program."""
         return bool(self._model.run_eagerly)
 
-    @property
-    def one_by_one(self) -> bool:
-        """Whether it takes its batches one by one: op by op, or because something comes before the program."""
-        return self.eager or self._model._edge is not None
+    def one_by_one(self, batch: Any) -> bool:
+        """Whether it takes batches like this one by one: op by op, or to make numbers of their strings first."""
+        return self.eager or not self._model._is_encoded(batch)
 
     def inputs(self, x: Any) -> Any:
         """Inputs as arrays."""

@@ -160,6 +160,8 @@ class Trainer(StepParts):
             raise ValueError(f"{caller} was given no samples")
         if class_weight is not None:
             sample_weight = _weights_of_classes(y, sample_weight, class_weight)
+        if self._edge is not None and self._edge.fits(n):
+            x = self._encoded((x,))[0]
         if size is None:
             size = batch_size_of(None) if limit is None else -(-n // limit)
         return ArrayFeed(step, limit, x, y, sample_weight, max(size, 1), shuffle)

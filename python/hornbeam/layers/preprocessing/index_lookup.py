@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -106,9 +107,9 @@ class IndexLookup(VocabularyOwner):
         self.vocabulary_dtype, self.invert, self.output_mode = vocabulary_dtype, invert, output_mode
         self.sparse, self.pad_to_max_tokens, self.oov_method = sparse, pad_to_max_tokens, oov_method
         self.salt = _salt(salt, strings, oov_method)
-        self._frozen_vocab_size: int | None = frozen
+        self._frozen_vocab_size: int | None = None if frozen is None else integer("vocabulary_size", frozen, 0)
         self._has_input_vocabulary: bool = has_vocabulary
-        self.input_vocabulary = None if isinstance(vocabulary, str) else _listed(vocabulary)
+        self.input_vocabulary = None if isinstance(vocabulary, (str, os.PathLike)) else _listed(vocabulary)
         self.input_idf_weights = _listed(idf_weights)
         hashes = not strings and num_oov_indices > 1 and oov_method == "farmhash"
         self.takes_strings = (strings or hashes) and not invert
@@ -229,7 +230,7 @@ class IndexLookup(VocabularyOwner):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A layer from a config, which may hold a vocabulary, but no path to one."""
-        if isinstance(config.get("vocabulary"), str):
+        if isinstance(config.get("vocabulary"), (str, os.PathLike)):
             raise ValueError(
                 f"a config must not name a file to read a vocabulary from. Received: vocabulary={config['vocabulary']!r}"
             )

@@ -15,7 +15,7 @@ import numpy as np
 from hornbeam.core.operators import ops as _ops
 from hornbeam.core.tensor import is_tensor, promote, to_tensor
 
-__all__ = ["KERNELS", "bands", "matrix_of", "weights"]
+__all__ = ["KERNELS", "bands", "bell_matrix", "matrix_of", "weights"]
 
 _TINY = 1000 * float(np.finfo("float32").eps)  # a sum of weights below it is that of an element out of sight
 
@@ -102,6 +102,22 @@ def bands(n: int, out: int, method: str, antialias: bool) -> tuple[Any, Any]:
     first = np.clip(np.ceil(at - radius * wide), 0, n - k)
     places = first[:, None] + np.arange(k)
     return first.astype("int64"), _normalized(np, kernel(np, np.abs(at[:, None] - places) / wide), True)
+
+
+def bell_matrix(n: Any, sigma: float, reach: int) -> Any:
+    """A Gaussian that is 0 beyond ``reach`` elements as a matrix ``(n, n)``, which blurs what it multiplies; beyond the ends
+    there is nothing.
+
+    Args:
+        n: how many elements there are: an int or an expression.
+        sigma: the standard deviation, in elements.
+        reach: over how many elements on each side.
+    """
+    xp, dtype = (np, "float64") if isinstance(n, int) else (_ops, "float32")
+    places = xp.arange(n, dtype=dtype)
+    distance = xp.abs(places[:, None] - places[None, :])
+    total = float(np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).sum())
+    return xp.where(distance <= reach, xp.exp(-0.5 * (distance / sigma) ** 2) / total, 0.0)
 
 
 def matrix_of(first: Any, w: Any, n: int) -> Any:

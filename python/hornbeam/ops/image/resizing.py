@@ -79,8 +79,8 @@ def resize(
     x = layout.batch()
     if 0 in x.shape[1:3]:
         raise ValueError(f"resize needs images with pixels. Received: images.shape={tuple(layout.given.shape)}")
-    for n, out in zip(x.shape[1:3], (rows, columns)):
-        claim("resize's grid", (out,) if kind in ("nearest", "bilinear") else (out, n or 1), "float64")
+    for out in (rows, columns):
+        claim("resize's grid", (out,), "float64")
     _check.fits_memory("a resized image", [rows, columns, x.shape[3] or 1], "float32")
     if crop_to_aspect_ratio:
         x = _cropped(x, rows, columns)
@@ -142,7 +142,9 @@ def _blended(x: Any, axis: int, n: Any, out: int) -> Any:
     at = xp.clip(at, 0.0, size - 1.0)
     if known and n == 1:
         return computed_in(_gathered(x, axis, at, [0])[0])
-    low = xp.clip(xp.floor(at), 0.0, size - 2.0)
+    if not known:  # perhaps 1, and then there is no neighbour: one that counts for nothing
+        x = pad(x, [(0, int(i == axis)) for i in range(4)])
+    low = xp.clip(xp.floor(at), 0.0, size - 2.0) if known else xp.floor(at)
     a, b = (computed_in(p) for p in _gathered(x, axis, low, [0, 1]))
     return m.add(a, m.multiply(m.subtract(b, a), _along(at - low, axis, a)))
 

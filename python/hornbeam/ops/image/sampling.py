@@ -13,10 +13,10 @@ from hornbeam.ops.arrays import reshape, shape_product
 from hornbeam.ops.comparison import greater, where
 from hornbeam.ops.image.layouts import computed_in, in_dtype
 from hornbeam.ops.image.picking import flat_ids, picked
-from hornbeam.ops.joining import _slice_axis, concatenate
+from hornbeam.ops.joining import _slice_axis, concatenate, repeat
 from hornbeam.ops.padding import pad
 
-__all__ = ["FILL_MODES", "INTERPOLATIONS", "coordinates_of", "sampled"]
+__all__ = ["FILL_MODES", "INTERPOLATIONS", "coordinates_of", "repeated", "sampled"]
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 INTERPOLATIONS = ("nearest", "bilinear")
@@ -118,3 +118,8 @@ def coordinates_of(*xs: Any) -> list[Any]:
     xs = tuple(to_tensor(x) for x in xs)
     dtype = promote("float32", *(x.dtype for x in xs))
     return [to_tensor(x, dtype) for x in xs]
+
+
+def repeated(places: list[Any]) -> Callable[[Any], list[Any]]:
+    """Coordinates that are there, for ``sampled``."""
+    return lambda times: places if isinstance(times, int) and times == 1 else [repeat(p, times, -1) for p in places]

@@ -14,10 +14,11 @@ from hornbeam.core.trace import Traced, recordings
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import expand_dims, reshape
 from hornbeam.ops.creation import arange
-from hornbeam.ops.image.filters import gaussian_blur
+from hornbeam.ops.image.kernels import bell_matrix
 from hornbeam.ops.image.layouts import Layout
-from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, sampled
+from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, repeated, sampled
 from hornbeam.ops.joining import repeat, stack, unstack
+from hornbeam.ops.linalg import matmul
 
 __all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
 
@@ -103,11 +104,6 @@ def _projected(transform: Any, x: Any, affine: bool) -> Callable[[Any], list[Any
         return [m.divide(from_row, depth), m.divide(from_column, depth)]
 
     return places
-
-
-def _repeated(places: list[Any]) -> Callable[[Any], list[Any]]:
-    """Coordinates that are there, for ``sampled``."""
-    return lambda times: places if isinstance(times, int) and times == 1 else [repeat(p, times, -1) for p in places]
 
 
 def perspective_transform(
@@ -225,12 +221,12 @@ def elastic_transform(
     far = alpha if is_tensor(alpha := variable_value(alpha)) else _check.number("alpha", alpha)
     x = layout.batch()
     batch, height, width = dims_of(x)[:3]
-    noise = _installed.normal((batch, height, width, 2), stddev=spread, dtype="float32", seed=seed)
-    window = int(6 * spread) | 1
-    moved = m.multiply(gaussian_blur(noise, (window, window), (spread, spread), "channels_last"), far)
-    rows = m.add(moved[..., 0], reshape(arange(height, dtype="float32"), [1, -1, 1]))
-    columns = m.add(moved[..., 1], reshape(arange(width, dtype="float32"), [1, 1, -1]))
-    return layout.back(sampled(x, _repeated([rows, columns]), linear, mode, fill_value))
+    noise = _installed.normal((2, batch, height, width), stddev=spread, dtype="float32", seed=seed)
+    down, across = (to_tensor(bell_matrix(n, spread, int(6 * spread) // 2), "float32") for n in (height, width))
+    moved = m.multiply(matmul(down, matmul(noise, across)), far)
+    rows = m.add(moved[0], reshape(arange(height, dtype="float32"), [1, -1, 1]))
+    columns = m.add(moved[1], reshape(arange(width, dtype="float32"), [1, 1, -1]))
+    return layout.back(sampled(x, repeated([rows, columns]), linear, mode, fill_value))
 
 
 def map_coordinates(
@@ -275,6 +271,6 @@ def map_coordinates(
     mode = _check.choice("fill_mode", fill_mode, FILL_MODES)
     if _check.integer("order", order) not in (0, 1):
         raise ValueError(f"Invalid value for argument `order`. Expected one of [0, 1]. Received: order={order}")
-    at = _repeated([expand_dims(p, 0) for p in places])
+    at = repeated([expand_dims(p, 0) for p in places])
     y = sampled(expand_dims(x, (0, x.ndim + 1)), at, order == 1, mode, fill_value)
     return reshape(y, dims_of(y)[1:-1])
