@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import uuid
 import weakref
 
 import numpy as np
@@ -77,6 +78,73 @@ def test_other_functions_are_called():
         ds = Dataset.from_tensor_slices(ONES).map(f)
         list(ds)
         assert not compiled(ds)
+
+
+class Flips:
+    """Adds one at random, by a generator of its own."""
+
+    def __init__(self, generator):
+        self.parts = {"flip": [generator]}
+
+    def __call__(self, x):
+        return x + 1.0 if self.parts["flip"][0].random() < 0.5 else x * 1.0
+
+    def by_helper(self, x):
+        return self(x)
+
+
+def flips_by_default(x, generator=_generator):
+    return x + 1.0 if generator.random() < 0.5 else x * 1.0
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        Flips(np.random.default_rng(0)),
+        Flips(np.random.RandomState(0)),
+        Flips(random.Random(0)),
+        Flips(np.random.default_rng(0)).by_helper,
+        flips_by_default,
+        lambda x: flips_by_default(x),
+        lambda x: x + 1.0 if np.random.default_rng().random() < 0.5 else x * 1.0,
+        lambda x: x + 1.0 if random.random() < 0.5 else x * 1.0,
+        lambda x: x + 1.0 if os.urandom(1)[0] < 128 else x * 1.0,
+        lambda x: x + 1.0 if uuid.uuid4().int % 2 else x * 1.0,
+        lambda x: x + 1.0 if _generator.permuted([0, 1])[0] else x * 1.0,
+    ],
+)
+def test_a_coin_is_flipped_for_each_element(f):
+    """Two traces of it are alike half the time."""
+    for make in (lambda ds: ds, lambda ds: ds.batch(7).unbatch()):
+        ds = make(Dataset.from_tensor_slices(np.zeros((64, 2), "float32")).map(f))
+        assert {v[0] for v in values(ds)} == {0.0, 1.0}
+
+
+def test_a_clock_is_read_for_each_element():
+    ds = Dataset.range(3).map(lambda x: x + time.time())  # float32 has it in steps of two minutes
+    list(ds)
+    assert not compiled(ds)
+
+
+def test_own_seeds_and_draws_do_not_keep_a_function_from_being_compiled():
+    dropout = hb.layers.Dropout(0.5)
+    for f in (
+        lambda x: dropout(x, training=True),
+        lambda x: x + np.random.default_rng(3).random(),
+        lambda x: hb.random.uniform((2,), seed=4) + x,
+    ):
+        ds = Dataset.from_tensor_slices(ONES).map(f)
+        list(ds)
+        assert compiled(ds)
+
+
+def test_what_is_captured_is_that_of_the_trace_and_variables_are_read():
+    a, v = np.zeros(2, "float32"), hb.Variable(np.zeros(2, "float32"))
+    ds = Dataset.range(1).map(lambda i: (hb.ops.sum(a), hb.ops.sum(v + 0.0)))
+    assert [tuple(map(float, x)) for x in ds] == [(0.0, 0.0)]
+    a += 1
+    v.assign(np.ones(2))
+    assert [tuple(map(float, x)) for x in ds] == [(0.0, 2.0)]
 
 
 def test_tracing_leaves_random_states_alone():
@@ -441,3 +509,108 @@ def test_a_million_samples_in_flat_memory():
     out, said = child.communicate(timeout=600)
     assert child.returncode == 0, said
     assert float(out) < 40  # MiB; the samples have 244
+
+
+PROCESSES = """
+import sys, time, numpy as np
+def work(x):
+    if x == 1:
+        import os, signal
+        {act}
+    return np.asarray(x)
+if __name__ == "__main__":
+    import hornbeam as hb
+    items = iter(hb.data.Dataset.range(9).map(work, processes=2))
+    next(items)
+    print("begun", flush=True)
+    {then}
+"""
+
+
+@pytest.mark.parametrize("act", ["time.sleep(900)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_a_program_exits_whatever_its_processes_are_about(act, tmp_path):
+    (tmp_path / "main.py").write_text(PROCESSES.format(act=act, then="time.sleep(2)"))
+    child = subprocess.Popen([sys.executable, str(tmp_path / "main.py")], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.communicate(timeout=120)[0] == "begun\n" and child.returncode == 0
+    finally:
+        child.kill()
+
+
+def children_of(pid):
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):  # a child is that of the thread that began it
+        with open(f"/proc/{pid}/task/{task}/children") as f:
+            found += f.read().split()
+    return found
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="looks into /proc")
+def test_processes_end_with_a_program_that_is_killed(tmp_path):
+    (tmp_path / "main.py").write_text(PROCESSES.format(act="time.sleep(900)", then="next(items)"))
+    child = subprocess.Popen([sys.executable, str(tmp_path / "main.py")], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "begun\n"
+    inner = children_of(child.pid)
+    assert len(inner) >= 2
+    child.kill()
+    child.communicate()
+    until = time.monotonic() + 60
+    while any(os.path.exists(f"/proc/{p}") for p in inner) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not [p for p in inner if os.path.exists(f"/proc/{p}")]
+
+
+# ---- iterators and threads ----
+def test_threads_share_an_iterator():
+    items, got, failed = iter(Dataset.range(300).map(lambda x: np.asarray(x), 2)), [], []
+
+    def read():
+        try:
+            got.extend(int(x) for x in items)
+        except BaseException as e:  # noqa: BLE001
+            failed.append(e)
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(got) == list(range(300)) and not failed
+
+
+def test_an_iterator_is_closed_from_another_thread():
+    waits = threading.Event()
+
+    def give():
+        yield 0
+        waits.set()
+        time.sleep(0.3)
+        yield 1
+        yield 2
+
+    ds = Dataset.from_generator(give)
+    items = iter(ds)
+
+    def close():
+        waits.wait()
+        items.close()
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    assert [int(x) for x in items] in ([0, 1], [0])
+    thread.join()
+
+
+def test_a_pass_that_was_closed_or_failed_stays_where_it_was():
+    ds = Dataset.range(5)
+    items = iter(ds)
+    next(items)
+    items.close()
+    assert list(items) == []
+    assert (ds.state()["epoch"], ds.state()["element"]) == (0, 1)
+    ds = Dataset.range(5).map(raises)
+    items = iter(ds)
+    with pytest.raises(ValueError, match="two"):
+        list(items)
+    assert list(items) == []
+    assert (ds.state()["epoch"], ds.state()["element"]) == (0, 2)

@@ -14,7 +14,7 @@ from hornbeam.data.batches import class_weights, unpack_x_y_sample_weight
 from hornbeam.data.dataset import PyDataset
 from hornbeam.data.feed import BatchStep, Feed
 from hornbeam.data.foreign import length_of, refuse_samples
-from hornbeam.data.pipeline.dataset import Dataset
+from hornbeam.data.pipeline.dataset import INFINITE_CARDINALITY, Dataset
 from hornbeam.data.workers import read_ahead, read_dataset
 
 __all__ = ["BatchFeed"]
@@ -69,6 +69,9 @@ class BatchFeed(Feed):
 
         if self.num_batches == 0 and isinstance(source, (Dataset, PyDataset)):
             raise ValueError("the data source gave no batches: its length is 0")
+        if limit is None and isinstance(source, Dataset) and source.cardinality() == INFINITE_CARDINALITY:
+            name = {"train": "`steps_per_epoch`", "test": "`steps` or `validation_steps`"}.get(step.kind, "`steps`")
+            raise ValueError(f"a data set without end needs {name}")
 
     def close(self) -> None:
         """Ends the thread that reads ahead."""

@@ -65,6 +65,8 @@ def _plain(x: Any) -> Any:
         return x.value
     if isinstance(x, dict):
         return {key: _plain(value) for key, value in x.items()}
+    if isinstance(x, (list, tuple)) and not all(type(i) is int for i in x):
+        return type(x)(_plain(i) for i in x)
     return x
 
 

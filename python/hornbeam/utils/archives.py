@@ -23,6 +23,7 @@ __all__ = ["extract_archive"]
 MAX_MEMBERS = 4_000_000
 MAX_RATIO = 200  # bytes of files per byte of the archive; above MIN_BYTES alone
 MIN_BYTES = 2**30
+MAX_DEPTH = 200  # folders within each other: far more could not even be removed again
 MAX_HEADER = 2**22  # bytes that tarfile may ask for at once: names and attributes
 
 _PIECE = 2**20
@@ -172,6 +173,7 @@ def _unpack(source: str, members: Generator[_Member, None, None], target: str) -
 def _said(source: str, error: Exception) -> Exception:
     """The error itself, or what a damaged archive's comes to."""
     known = isinstance(error, (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error))
+    known = known or type(error) in (RuntimeError, NotImplementedError)  # zipfile's: a password, an unknown compression
     if (
         known
         or type(error).__name__ in ("LZMAError", "BadGzipFile")
@@ -193,12 +195,16 @@ def _write(source: str, members: Generator[_Member, None, None], folder: str) ->
         if special:
             left_out.append(f"{name!r} ({special})")
             continue
-        place = os.path.join(folder, *_parts(source, name))
-        if opened is None:
-            os.makedirs(place, exist_ok=True)
-            continue
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        with opened() as data, open(place, "wb") as out:
+        parts = _parts(source, name)
+        place = os.path.join(folder, *parts)
+        try:
+            os.makedirs(place if opened is None else os.path.join(folder, *parts[:-1]), exist_ok=True)
+            if opened is None:
+                continue
+            out = open(place, "wb")  # noqa: SIM115 - closed below
+        except (FileExistsError, IsADirectoryError, NotADirectoryError) as e:
+            raise ValueError(f"the archive {source} has {name!r} both as a file and as a folder") from e
+        with out, opened() as data:
             while piece := data.read(_PIECE):
                 written += len(piece)
                 if written > limit:
@@ -218,6 +224,8 @@ def _parts(source: str, name: str) -> list[str]:
     parts = [p for p in text.split("/") if p not in ("", ".")]
     if text.startswith("/") or re.match("[A-Za-z]:", text) or ".." in parts or "\0" in text:
         raise ValueError(f"the archive {source} has a member that leads out of its folder: {name!r}")
+    if len(parts) > MAX_DEPTH:
+        raise ValueError(f"the archive {source} has a member below more than {MAX_DEPTH} folders: {name[:100]!r}..")
     return parts
 
 

@@ -170,6 +170,11 @@ class Dataset(Factories, Combining):
         arrays, numbers and strings. It is traced twice or more to tell: what it does beside computing, such as printing, happens
         then alone.
 
+        What a compiled function takes from elsewhere is what it was when it was traced: arrays and numbers that it
+        captures, globals, files. Changing them later changes nothing. Variables, such as a layer's weights, are read for
+        each element. A function that draws from NumPy's or Python's generators or ``os.urandom``, or reads a clock, or
+        that gives something else in each trace, is never compiled.
+
         Random layers and ``SeedGenerator`` draw by the number of the pass and of the element: the same for any number of
         threads.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -26,7 +27,8 @@ class Position:
 
 
 class DatasetIterator:
-    """The elements of one pass over a data set. It is closed when it ends, or nobody holds it any more.
+    """The elements of one pass over a data set. It is closed when it ends, or nobody holds it any more. Threads may share it:
+    each element goes to one of them.
 
     Args:
         node: what gives them.
@@ -37,19 +39,24 @@ class DatasetIterator:
     def __init__(self, node: Node, position: Position, tensors: bool) -> None:
         self._position, self._tensors, self._length = position, tensors, node.length
         self._elements: Iterator[Any] = _elements(node, position.epoch, position.element)
+        self._lock = threading.Lock()
 
     def __iter__(self) -> DatasetIterator:
         return self
 
     def __next__(self) -> Any:
-        try:
-            element = next(self._elements)
-        except StopIteration:
-            self._end()
-            raise
-        self._position.element += 1
-        if self._position.element == self._length:
-            self._end()
+        with self._lock:
+            try:
+                element = next(self._elements)
+            except StopIteration:
+                self._end()
+                raise
+            except BaseException:
+                self._position = Position()  # it stays where it is: there is no more to come
+                raise
+            self._position.element += 1
+            if self._position.element == self._length:
+                self._end()
         return to_tensors(element) if self._tensors else element
 
     def _end(self) -> None:
@@ -58,10 +65,10 @@ class DatasetIterator:
         self._position = Position()  # which nobody asks for
 
     def close(self) -> None:
-        """Ends the pass, and the threads that work for it."""
-        if hasattr(self._elements, "close"):
-            self._elements.close()
-        self._elements = iter(())
+        """Ends the pass, and the threads that work for it; where another thread is about to get an element, behind that."""
+        elements, self._elements, self._position = self._elements, iter(()), Position()
+        if hasattr(elements, "close") and not elements.gi_running:
+            elements.close()
 
 
 def _elements(node: Node, epoch: int, start: int) -> Elements:

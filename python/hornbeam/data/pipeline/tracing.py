@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import random
 import re
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from hornbeam.core.tensor import Tensor, lift, to_tensor
 from hornbeam.core.trace import Trace
 from hornbeam.core.tree import flatten, pack_like
 from hornbeam.data.pipeline.node import Pass, key_of
+from hornbeam.data.pipeline.purity import Watch
 from hornbeam.ops.arrays import expand_dims, squeeze
 
 __all__ = ["ElementDraws", "Program", "call", "program_of", "seed_keys"]
@@ -166,49 +166,20 @@ def program_of(
     Raises:
         ValueError: where it assigns variables.
     """
-    before = _random_states(function)
+    watch = Watch()
     try:
-        first = Program(function, element, shapes, rows)
-        second = Program(function, element, shapes, rows)
-        if not first.like(second):  # layers are built when they are first called
-            first, second = second, Program(function, element, shapes, rows)
+        with watch:
+            first = Program(function, element, shapes, rows)
+            second = Program(function, element, shapes, rows)
+            if not first.like(second):  # layers are built when they are first called
+                first, second = second, Program(function, element, shapes, rows)
     except Exception:  # what is wrong comes out where it is called with numbers
         return None
-    finally:
-        drew = _random_states(function) != before
-        _restore(before)
     for v, _ in second.trace.assigned.values():
         raise ValueError(
             f"a function of a data set may not assign variables, for elements are made in any order. It assigns {v.path}"
         )
-    if drew or not first.like(second):
+    if watch.differs or not first.like(second):
         return None
     second.compile()
     return second
-
-
-def _random_states(function: Callable[..., Any]) -> Any:
-    """The states of Python's and NumPy's generators, and of such that the function holds."""
-    cells = [c.cell_contents for c in getattr(function, "__closure__", None) or () if _filled(c)]
-    code, names = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    cells += [names[n] for n in (code.co_names if code else ()) if n in names]
-    own = [repr(g.bit_generator.state) for g in cells if isinstance(g, np.random.Generator)]
-    return random.getstate(), _plain_state(np.random.get_state()), own
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
-
-
-def _plain_state(numpy_state: Any) -> Any:
-    return tuple(x.tobytes() if isinstance(x, np.ndarray) else x for x in numpy_state)
-
-
-def _restore(states: Any) -> None:
-    random.setstate(states[0])
-    name, keys, *rest = states[1]
-    np.random.set_state((name, np.frombuffer(keys, "uint32"), *rest))
