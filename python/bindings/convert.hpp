@@ -29,3 +29,5 @@ std::map<std::string, std::string> parameters(const hornbeam::OpDef& op);
 void bind_graph(py::module_& m);
 void bind_run(py::module_& m);
 void bind_files(py::module_& m);
+void bind_tables(py::module_& m);
+void bind_images(py::module_& m);

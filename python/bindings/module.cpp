@@ -4,6 +4,7 @@
 #include "convert.hpp"
 #include "gil.hpp"
 #include "hornbeam/error.hpp"
+#include "strings.hpp"
 
 using namespace hornbeam;
 
@@ -66,5 +67,8 @@ PYBIND11_MODULE(_core, m) {
   bind_graph(m);
   bind_run(m);
   bind_files(m);
+  bind_text(m);
+  bind_tables(m);
+  bind_images(m);
   watch_signals();
 }

@@ -17,6 +17,7 @@ ISAS = {"isa_scalar", "isa_avx2", "isa_avx512"}  # the same sources, once for ea
 BELOW: dict[str, set[str]] = {  # the floors that each may use
     "base": set(),
     "tensor": {"base"},
+    "text": {"base", "tensor"},
     "schema": {"base", "tensor"},
     "graph": {"base", "tensor", "schema"},
     "autodiff": {"base", "graph"},
@@ -30,7 +31,7 @@ BELOW: dict[str, set[str]] = {  # the floors that each may use
     "memory": {"base"},
     "runtime": {"base", "tensor", "schema", "graph", "passes", "memory", "kernels_cpu_isa", "cuda", "kernels_cuda"},
     "io": {"base", "tensor", "schema", "graph"},
-    "api": {"base", "tensor", "graph", "autodiff", "runtime", "io"},
+    "api": {"base", "tensor", "text", "graph", "autodiff", "runtime", "io"},
 }
 INCLUDES = {  # headers beyond those
     "kernels_cpu": {"kernels_cpu_isa"},  # the tables that frames are handed

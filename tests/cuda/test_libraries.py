@@ -66,8 +66,8 @@ def test_a_library_opens_without_a_driver_and_has_all_that_is_called(package):
 
 SCRIPT = """
 import numpy as np, hornbeam as hb
-print(hb.show_config("dicts")["gpu"])
-print([line.split()[-1] for line in open("/proc/self/maps") if "libnvrtc.so" in line][0])
+print(hb.show_config("dicts")["gpu"][0])
+print([line.split(maxsplit=5)[-1].strip() for line in open("/proc/self/maps") if "libnvrtc.so" in line][0])
 try:
     hb.ops.exp(np.ones(3, "float32"))
 except RuntimeError as e:
@@ -81,10 +81,8 @@ def test_nvrtc_beside_the_package_is_found_and_compiles(tmp_path):
     folder, site, driver = installed("nvidia-cuda-nvrtc").parent, tmp_path / "site", tmp_path / "driver"
     own, its = site / "hornbeam", site / "nvidia" / folder.parent.name / "lib"
     shutil.copytree(Path(hornbeam.__file__).parent, own, ignore=shutil.ignore_patterns("__pycache__"))
-    for there, pattern, here in (
-        (folder, "libnvrtc*", its),
-        (Path(os.environ["HB_CUDA_PATH"]), "libcuda.so.1", driver),
-    ):
+    fake = next(f for f in map(Path, os.environ["HB_CUDA_PATH"].split(os.pathsep)) if (f / "libcuda.so.1").exists())
+    for there, pattern, here in ((folder, "libnvrtc*", its), (fake, "libcuda.so.1", driver)):
         here.mkdir(parents=True)
         for file in there.glob(pattern):
             (here / file.name).symlink_to(file.resolve())

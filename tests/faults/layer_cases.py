@@ -20,7 +20,9 @@ case("AdditiveAttention", [(3, 4), (5, 4)])
 case("Attention", [(3, 4), (5, 4)])
 case("BatchNormalization", (4,))
 case("Bidirectional", (5, 3), layer=lambda: L.LSTM(2))
+case("CategoryEncoding", (4,), "int32", num_tokens=7)
 case("Dense", (4,), units=3)
+case("Discretization", (4,), bin_boundaries=[-0.5, 0.0, 1.0])
 case("Dot", [(4,), (4,)], axes=1)
 case("Dropout", (4,), rate=0.5)
 case("ELU", (4,))
@@ -30,13 +32,17 @@ case("Flatten", (4, 2))
 case("GaussianDropout", (4,), rate=0.5)
 case("GaussianNoise", (4,), stddev=0.5)
 case("GroupNormalization", (4,), groups=2)
+case("HashedCrossing", [(1,), (1,)], "int32", num_bins=5)
+case("Hashing", (4,), "int32", num_bins=5)
 case("Identity", (4,))
+case("IntegerLookup", (4,), "int32", vocabulary=[3, 1, 6])
 case("Lambda", (4,), function=lambda: lambda x: x * 2)
 case("LayerNormalization", (4,))
 case("LeakyReLU", (4,))
 case("Masking", (3, 4))
 case("MelSpectrogram", (40,), fft_length=16, sequence_stride=8, num_mel_bins=4)
 case("MultiHeadAttention", [(3, 4), (5, 4)], num_heads=2, key_dim=3)
+case("Normalization", (4,), axis=-1)
 case("PReLU", (4,))
 case("Permute", (4, 2), dims=(2, 1))
 case("RMSNormalization", (4,))
@@ -45,7 +51,14 @@ case("ReLU", (4,))
 case("RepeatVector", (4,), n=3)
 case("Rescaling", (4,), scale=2.0)
 case("Reshape", (4,), target_shape=(2, 2))
-case("Resizing", (8, 8, 3), height=4, width=4)
+for _name in ("CenterCrop", "RandomCrop", "Resizing"):
+    case(_name, (8, 8, 3), height=4, width=4)
+for _name in ("RandomElasticTransform", "RandomFlip", "RandomPerspective", "RandomShear"):
+    case(_name, (8, 8, 3))
+case("MaxNumBoundingBoxes", (8, 8, 3), max_number=4)
+case("RandomRotation", (8, 8, 3), factor=0.2)
+case("RandomTranslation", (8, 8, 3), height_factor=0.2, width_factor=0.1)
+case("RandomZoom", (8, 8, 3), height_factor=0.2)
 case("STFTSpectrogram", (40, 2), frame_length=8)
 case("Softmax", (4,))
 case("TimeDistributed", (5, 3), layer=lambda: L.Dense(2))
@@ -72,8 +85,27 @@ for _rank, _shape in ((1, (8, 3)), (2, (8, 8, 3))):
     case(f"SeparableConv{_rank}D", _shape, filters=4, kernel_size=2)
     case(f"SpatialDropout{_rank}D", _shape, rate=0.5)
 
-# The base classes, the entry of a model, and the parts of recurrent layers, which run inside them.
+for _name in (
+    *(
+        "RandomBrightness",
+        "RandomContrast",
+        "RandomSaturation",
+        "RandomHue",
+        "RandomSharpness",
+        "RandomColorDegeneration",
+    ),
+    *("RandomGrayscale", "RandomInvert", "RandomErasing", "RandomGaussianBlur", "CutMix", "RandAugment", "AugMix"),
+):
+    case(_name, (8, 8, 3), factor=0.5)
+for _name in ("Solarization", "Equalization", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "MixUp"):
+    case(_name, (8, 8, 3))
+case("RandomColorJitter", (8, 8, 3), brightness_factor=0.5, contrast_factor=0.5, saturation_factor=0.5, hue_factor=0.5)
+case("RandomPosterization", (8, 8, 3), factor=3)
+case("Pipeline", (4,), layers=lambda: [L.Rescaling(2.0), L.Dense(3)])
+
+# The base classes, the entry of a model, the parts of recurrent layers, which run inside them, and what takes strings.
 APART = {"Layer", "InputLayer", "Wrapper", "GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
+APART |= {"StringLookup", "TextVectorization"}
 
 
 def public_layers():
@@ -86,7 +118,9 @@ def class_of(name):
 
 
 def make(name, **changes):
-    kwargs = {k: v() if callable(v) and k in ("layer", "cell", "function") else v for k, v in CASES[name][0].items()}
+    kwargs = {
+        k: v() if callable(v) and k in ("layer", "layers", "cell", "function") else v for k, v in CASES[name][0].items()
+    }
     return getattr(L, name)(**{**kwargs, **changes})
 
 

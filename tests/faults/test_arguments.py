@@ -8,6 +8,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import layers as L
+from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer
 
 NAN, INF = float("nan"), float("inf")
 NOT_INTS = [2.5, np.float32(2), True, np.True_, "3", NAN, INF, [2.5], ["3"], np.array(2.5), 1j]
@@ -25,15 +26,20 @@ REFUSED = {
     "not negative": [-0.1, -3, *NOT_NUMBERS],
     "number": NOT_NUMBERS,
     "number or array": [x for x in NOT_NUMBERS if not isinstance(x, (list, np.ndarray))],
+    "count or 0": [-1, -3, 2**63, None, *NOT_INTS],
     "count or -1": [0, -3, 2**63, None, *NOT_INTS],
     "padding": ["sam", "", None, 1, ("valid",)],
     "data_format": ["channels_first", "channels", 1, True],
+    "layout": ["channels", 1, True],
     "choice": ["nothing of this name", 1],
+    "salt": [-1, "x", (1,), (1, 2, 3), (-1, 2), 2**63, *NOT_INTS],
     "only None": [0, 1, "x", True],
     "only False": [True, 1, "x"],
 }
 # Counts that may be left out, and what stands for that.
 OPTIONAL = {"strides", "value_dim", "output_padding", "noise_shape", "shared_axes", "max_value", "seed", "input_length"}
+OPTIONAL |= {"bounding_box_format"}
+OPTIONAL |= {"max_tokens", "mask_token", "oov_token"}
 OPTIONAL |= {"sequence_length", "frame_step", "fft_length", "max_freq", "window", "scaling"}
 KINDS = {
     "filters": "count",
@@ -49,7 +55,18 @@ KINDS = {
     "height": "count",
     "width": "count",
     "input_length": "count",
+    "bins": "count",
+    "num_chains": "count",
+    "num_ops": "count or 0",
+    "chain_depth": "count or 0",
+    "max_number": "count",
+    "num_bins": "count",
+    "num_tokens": "count",
+    "output_mode": "choice",
+    "salt": "salt",
+    "sparse": "only False",
     "kernel_size": "sizes",
+    "tile_grid_size": "sizes",
     "pool_size": "sizes",
     "size": "sizes",
     "strides": "strides",
@@ -77,18 +94,25 @@ KINDS = {
     "alpha": "number",
     "mask_value": "number",
     "offset": "number",
+    "clip_limit": "number",
     "seed": "seed",
     "padding": "padding",
     "data_format": "data_format",
     "interpolation": "choice",
+    "bounding_box_format": "choice",
+    "mode": "choice",
     "score_mode": "choice",
     **dict.fromkeys(("fft_length", "sequence_stride", "sequence_length", "num_mel_bins"), "count"),
     **dict.fromkeys(("frame_length", "sampling_rate"), "count"),
     **dict.fromkeys(("max_freq", "top_db", "mag_exp", "min_power", "ref_power"), "number"),
     "frame_step": "count",
     "min_freq": "not negative",
-    **dict.fromkeys(("window", "scaling", "mode"), "choice"),
+    **dict.fromkeys(("window", "scaling"), "choice"),
     "merge_mode": "choice",
+    "max_tokens": "count",
+    "mask_token": "seed",
+    "oov_token": "seed",
+    "oov_method": "choice",
     "attention_axes": "only None",
     "time_major": "only False",
 }
@@ -99,6 +123,9 @@ EXCEPT = {  # arguments of one name that mean something else in one class; None:
     ("Rescaling", "scale"): "number or array",
     ("Rescaling", "offset"): "number or array",
     ("GroupNormalization", "groups"): "count or -1",
+    ("Discretization", "num_bins"): None,  # with boundaries there must be none
+    ("Hashing", "mask_value"): None,
+    ("Normalization", "axis"): None,  # None is a value of its own
     ("STFTSpectrogram", "data_format"): "choice",
     ("SpatialDropout1D", "noise_shape"): None,
     ("SpatialDropout2D", "noise_shape"): None,
@@ -109,6 +136,13 @@ FREE = {  # flags, functions, objects and text, each with a check of its own els
     *("activation", "recurrent_activation", "use_bias", "unit_forget_bias", "reset_after", "center", "scale"),
     *("synchronized", "use_scale", "normalize", "keepdims", "mask_zero", "weights", "function", "mask", "arguments"),
     *("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "cell"),
+    # tests/python/test_augmentation.py
+    *("factor", "height_factor", "width_factor", "x_factor", "y_factor", "value_range"),
+    # tests/python/test_colour_layers.py
+    *("bounding_box_format", "brightness_factor", "contrast_factor", "saturation_factor"),
+    *("hue_factor", "addition_factor", "threshold_factor", "sigma", "layers", "all_ops"),
+    *("bin_boundaries", "mean", "variance"),  # tests/python/test_features.py
+    *("num_oov_indices", "vocabulary", "vocabulary_dtype", "idf_weights", "invert", "pad_to_max_tokens"),
     *("layer", "backward_layer", "equation", "bias_axes", "power_to_db", "periodic", "expand_dims"),
     # what Keras has and this has not: refused but for the default (tests/python/test_arguments_shown.py)
     *("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "fill_mode", "fill_value", "use_cudnn", "use_gate"),
@@ -128,6 +162,8 @@ FREE = {  # flags, functions, objects and text, each with a check of its own els
 def kind_of(name, parameter):
     if (name, parameter) in EXCEPT:
         return EXCEPT[name, parameter]
+    if parameter == "data_format" and issubclass(cases.class_of(name), BaseImagePreprocessingLayer):
+        return "layout"  # these take either
     return KINDS.get(parameter)
 
 

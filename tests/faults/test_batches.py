@@ -76,7 +76,7 @@ BATCHED = {  # ops of a batch, and what their result has behind it
     "conv_transpose": (lambda x: ops.conv_transpose(ops.reshape(x, (0, 4, 1)), np.ones((2, 3, 1), "float32")), (5, 3)),
     "max_pool": (lambda x: ops.max_pool(ops.reshape(x, (0, 4, 1)), 2), (2, 1)),
     "average_pool": (lambda x: ops.average_pool(ops.reshape(x, (0, 4, 1)), 2), (2, 1)),
-    "resize": (lambda x: ops.resize(ops.reshape(x, (0, 2, 2, 1)), (3, 3)), (3, 3, 1)),
+    "resize": (lambda x: ops.image.resize(ops.reshape(x, (0, 2, 2, 1)), (3, 3)), (3, 3, 1)),
     "attention": (lambda x: ops.dot_product_attention(*[ops.reshape(x, (0, 2, 1, 2))] * 3), (2, 1, 2)),
     "scan": (lambda x: ops.scan(lambda c, s: (c + s, c), x[:, 0], ops.transpose(x))[0], ()),
     "map": (lambda x: ops.map(lambda r: r * 2, x), (4,)),
@@ -247,7 +247,7 @@ SENSITIVE = [
         "RNN",
         "Bidirectional",
     ),
-    *("TimeDistributed", "MultiHeadAttention", "AdditiveAttention"),
+    *("TimeDistributed", "MultiHeadAttention", "AdditiveAttention", "Normalization"),
 ]
 
 

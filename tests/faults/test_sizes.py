@@ -156,9 +156,9 @@ def test_fault_07_strides_and_windows_longer_than_the_input_cost_nothing():
 
 def test_fault_08_layers_and_ops_that_enlarge():
     refused(
-        """ops.resize(I, (2**62, 2**62))  # resized GiB
-ops.resize(I, (2**31, 2))  # resized GiB
-ops.resize(I, (2**63, 2))  # 64 bits
+        """ops.image.resize(I, (2**62, 2**62))  # resized GiB
+ops.image.resize(I, (2**31, 2))  # resized GiB
+ops.image.resize(I, (2**63, 2))  # 64 bits
 L.Resizing(2**62, 2**62, name='big')(I)  # GiB big
 L.Resizing(2**40, 2, name='big')(hb.Input((8, 8, 3)))  # GiB big
 L.UpSampling1D(2**62, name='big')(hb.Input((8, 3)))  # 64 bits big

@@ -20,12 +20,14 @@ import importlib.machinery
 import importlib.util
 import inspect
 import os
+import struct
 import sys
 import types
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes  # noqa: F401 - gives NumPy the dtypes that tests name
+import numpy as np
 import pytest
 
 import hornbeam as hb
@@ -34,12 +36,16 @@ from hornbeam.core import tree
 from hornbeam.core.names import to_snake_case
 from hornbeam.core.state import state
 from hornbeam.core.symbolic import infer
+from hornbeam.data.batches import class_weights
+from hornbeam.layers.preprocessing.index_lookup import IndexLookup
+from hornbeam.utils.archives import extract_archive
+from hornbeam.utils.downloads import hash_file, validate_file
 
 WHEEL = Path(os.environ["KERAS_WHEEL"])
 PASSED = os.environ.get("KERAS_PASSED")
 PUBLIC = (
-    "layers ops losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
-    "models activations config dtype_policies mixed_precision"
+    "layers ops ops.image losses metrics optimizers optimizers.schedules callbacks initializers regularizers constraints random saving utils "
+    "models activations config dtype_policies mixed_precision preprocessing utils.bounding_boxes"
 ).split()
 COMPARED_WITH = ("keras.src.backend.common.dtypes", "keras.src.backend.common.backend_utils")
 WHEEL_OWN = ("keras.src.testing", *COMPARED_WITH)
@@ -64,6 +70,11 @@ def _is_int(dtype: Any) -> bool:
 
 def _set_mask(x: Any, mask: Any) -> None:
     x._keras_mask = mask
+
+
+def _set_data_format(data_format: str) -> None:
+    """What only ``ops.image`` goes by here: layers have channels last alone."""
+    hb.config._image_data_format = data_format
 
 
 class _NameScope:
@@ -128,9 +139,15 @@ PRIVATE: dict[str, Any] = {
     "disable_flash_attention": lambda: None,
     "shape": hb.ops.shape,
     "cast": hb.ops.cast,
+    "class_weight_to_sample_weights": class_weights,
     "compute_output_spec": lambda function, *args, **kwargs: infer(_Called(function), args, kwargs),  # type: ignore[arg-type]
     "keras_export": lambda *_, **__: lambda exported: exported,
+    "standardize_data_format": lambda data_format: data_format or hb.config.image_data_format(),
     "ALLOWED_DTYPES": set(_dtypes.NAMES),
+    "convert_tf_tensor": hb.ops.convert_to_tensor,
+    "extract_archive": extract_archive,
+    "hash_file": hash_file,
+    "validate_file": validate_file,
 }
 
 
@@ -169,8 +186,9 @@ TREE = types.SimpleNamespace(
 
 def _operation(name: str) -> Any:
     """Keras' class for an op (``ops.numpy.Mean(axis=1)(x)``), made of Hornbeam's function; None where there is none."""
-    function = getattr(hb.ops, name.lower(), None) or getattr(hb.ops, to_snake_case(name), None)
-    if not callable(function):
+    names = [(space, n) for space in (hb.ops, hb.ops.image) for n in (name.lower(), to_snake_case(name))]
+    function = next((getattr(space, n) for space, n in names if callable(getattr(space, n, None))), None)
+    if function is None:
         return None
 
     class Operation:
@@ -218,6 +236,21 @@ class Missing:
         return (type("Missing", (), {"__init__": refuse}),)
 
 
+def _encode_wav(audio: Any, sample_rate: int) -> Any:
+    """The one function of TensorFlow's that tests of folders of sounds make their files with."""
+    samples = np.round(np.asarray(audio) * 32767).astype("<i2")
+    layout = struct.pack("<HHIIHH", 1, samples.shape[1], sample_rate, sample_rate * 2, 2 * samples.shape[1], 16)
+    chunks = (
+        b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + struct.pack("<I", samples.nbytes) + samples.tobytes()
+    )
+    return types.SimpleNamespace(numpy=lambda: b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+
+
+TENSORFLOW = Missing("tensorflow")
+TENSORFLOW.audio = types.SimpleNamespace(encode_wav=_encode_wav)  # type: ignore[attr-defined]
+PRIVATE["tensorflow"] = TENSORFLOW
+
+
 def _in_wheel(name: str) -> Path | None:
     base = WHEEL.joinpath(*name.split("."))
     for file in (base / "__init__.py", base.with_suffix(".py")):
@@ -241,13 +274,14 @@ class Private(types.ModuleType):
         if name == "tree":
             return TREE
         public = ".".join([*parts, name])
-        if public in SPACES:
+        if public in SPACES and parts[:1] != ["ops"]:  # which has classes, too
             return SPACES[public]
         if parts and name in ("backend", "clear_session"):
             return PRIVATE[name]
         if name.islower() and _in_wheel(inside):
             return importlib.import_module(inside)
         near = [".".join(parts[:2]), *parts[:1], *(["random"] if "random" in parts else ["ops"])]
+        near = ["utils.bounding_boxes", *near] if "bounding_boxes" in parts else near
         for space in [*(SPACES[p] for p in near if p in SPACES), hb, *SPACES.values()]:
             if hasattr(space, name):
                 return getattr(space, name)
@@ -261,6 +295,8 @@ class Absent(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if (self.__name__, name) == ("tensorflow", "data"):
+            return hb.data  # whose Dataset has the same methods
         return Missing(f"{self.__name__}.{name}")
 
 
@@ -307,8 +343,14 @@ def _flatten_layers(self: Any, include_self: bool = True, recursive: bool = True
     return layers if include_self else layers[1:]
 
 
+hb.ops.numpy = hb.ops  # type: ignore[attr-defined]  # as some tests call functions of arrays
+hb.config.set_image_data_format = _set_data_format
+
 # Private members of Keras that tests read, under the names that they have there.
+hb.layers.IndexLookup = IndexLookup  # type: ignore[attr-defined]
 hb.Layer._flatten_layers = _flatten_layers  # type: ignore[attr-defined]
+hb.layers.augmentation.image_layer.BaseImagePreprocessingLayer.backend = hb.backend  # type: ignore[attr-defined]
+hb.layers.CategoryEncoding._encode = lambda self, inputs: self(inputs)  # type: ignore[attr-defined]
 hb.Metric._dtype = property(lambda self: self.dtype)  # type: ignore[attr-defined]
 hb.Optimizer._clip_gradients = lambda self, grads: self._clip(list(grads))  # type: ignore[attr-defined]
 

@@ -11,7 +11,12 @@ import types
 
 FACES = (
     *("", "activations", "callbacks", "config", "constraints", "initializers", "layers", "losses", "metrics", "models"),
-    *("ops", "optimizers", "optimizers.schedules", "random", "regularizers", "saving", "utils"),
+    *("ops", "ops.image", "optimizers", "optimizers.schedules", "random", "regularizers", "saving", "utils"),
+    *("preprocessing", "preprocessing.image", "preprocessing.sequence", "utils.bounding_boxes"),
+    *(
+        f"datasets.{name}"
+        for name in "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters".split()
+    ),
 )
 # Classes whose methods users call or override, the bases first.
 WITH_METHODS = (

@@ -533,7 +533,7 @@ case(
 )
 case("stop_gradient", ops.stop_gradient, [rnd(3)], lambda x: x, grad=False)
 case("check_finite", lambda x: emit1("check_finite", [x]), [rnd(*ODD)], lambda x: x)
-case("resize", lambda x: ops.resize(x, (6, 4), "bilinear"), [rnd(1, 3, 2, 2)], None)
+case("resize", lambda x: ops.image.resize(x, (6, 4), "bilinear"), [rnd(1, 3, 2, 2)], None)
 
 
 def _attention_reference(causal: bool) -> Any:

@@ -10,8 +10,11 @@ FACES = (
     *("hornbeam", "hornbeam.activations", "hornbeam.callbacks", "hornbeam.config", "hornbeam.constraints"),
     *("hornbeam.data", "hornbeam.dtype_policies", "hornbeam.mixed_precision"),
     *("hornbeam.initializers", "hornbeam.layers", "hornbeam.losses", "hornbeam.metrics", "hornbeam.models"),
-    *("hornbeam.ops", "hornbeam.optimizers", "hornbeam.optimizers.schedules", "hornbeam.random"),
-    *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils"),
+    *("hornbeam.ops", "hornbeam.ops.image", "hornbeam.optimizers", "hornbeam.optimizers.schedules", "hornbeam.random"),
+    *("hornbeam.regularizers", "hornbeam.saving", "hornbeam.utils", "hornbeam.utils.bounding_boxes"),
+    *("hornbeam.preprocessing", "hornbeam.preprocessing.image", "hornbeam.preprocessing.sequence", "hornbeam.datasets"),
+    *(f"hornbeam.datasets.{name}" for name in ("boston_housing", "california_housing", "cifar10", "cifar100")),
+    *(f"hornbeam.datasets.{name}" for name in ("fashion_mnist", "imdb", "mnist", "reuters")),
 )
 
 

@@ -16,3 +16,4 @@
 #include "hornbeam/ops.hpp"
 #include "hornbeam/passes.hpp"
 #include "hornbeam/tensor.hpp"
+#include "hornbeam/text.hpp"

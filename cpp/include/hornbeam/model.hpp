@@ -60,6 +60,12 @@ class HB_API Model {
 
   /// Outputs for a batch of inputs, in the model's order. Throws ValueError or TypeError when the inputs do not fit.
   std::vector<Tensor> predict(const std::vector<Tensor>& inputs);
+  /// Inputs for predict() and fit(), where some of the model's are strings.
+  /// @param texts the inputs of strings, in the model's order: all samples' one after another.
+  /// @param others the other inputs, likewise.
+  /// Throws ValueError when there are more or fewer, or the model takes no strings.
+  std::vector<Tensor> encode(const std::vector<std::vector<std::string>>& texts,
+                             const std::vector<Tensor>& others = {}) const;
   /// Trains on arrays with a leading axis of samples; returns each epoch's logs. Throws ValueError when the file holds
   /// no training step or an option is out of range, ValueError or TypeError when the arrays are not what the step
   /// takes.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 
+#include "api/edge.hpp"
 #include "base/check.hpp"
 #include "hornbeam/log.hpp"
 #include "io/json.hpp"
@@ -13,6 +15,7 @@ namespace hornbeam {
 struct Model::Impl {
   ModelFile file;
   CompileOptions options;
+  std::optional<Edge> edge;  // of a model that takes strings
   std::shared_ptr<Executable> predict;
   std::shared_ptr<Executable> train, unchecked;  // the training step, with a finite loss and with any; made when needed
   std::vector<std::string> logs;                 // names of the training step's outputs
@@ -37,6 +40,7 @@ Model::Impl::Impl(const std::string& path, CompileOptions with)
     : file(read_model_file(path)), options(std::move(with)) {
   if (!file.functions.count("predict")) throw FormatError("model file: it holds no predict function");
   read_signature();
+  if (file.metadata.count("edge")) edge.emplace(file);
   predict = compile("predict", false);
   if (file.functions.count("train")) train = compile("train", true);
 }
@@ -154,6 +158,13 @@ Model Model::load(const std::string& path, CompileOptions options) {
 }
 
 std::vector<Tensor> Model::predict(const std::vector<Tensor>& inputs) { return impl().predict->run(inputs); }
+
+std::vector<Tensor> Model::encode(const std::vector<std::vector<std::string>>& texts,
+                                  const std::vector<Tensor>& others) const {
+  const Impl& m = impl();
+  HB_CHECK(m.edge, "the model takes no strings, or makes numbers of them in Python alone");
+  return within_memory([&] { return m.edge->encode(texts, others); });
+}
 
 bool Model::can_train() const { return impl().train != nullptr; }
 void Model::cancel() { impl().cancelled.store(true); }

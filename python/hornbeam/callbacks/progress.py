@@ -91,6 +91,12 @@ class ProgbarLogger(Callback):
     def _begin(self) -> None:
         self._done, self._first_done, self._width = 0, 0, 0
         self._start, self._first, self._last = time.perf_counter(), 0.0, 0.0
+        self._waited = 0.0
+
+    def note_waiting(self, kind: str, seconds: float) -> None:
+        """Receives how long the steps of a "train", "test" or "predict" pass have waited for data so far."""
+        if kind != "test" or not self._in_fit:
+            self._waited = seconds
 
     def _update(self, done: int, logs: Any) -> None:
         now = time.perf_counter()
@@ -110,28 +116,42 @@ class ProgbarLogger(Callback):
     def _write(self, done: int, logs: Any, now: float, final: bool) -> None:
         elapsed, rest = now - self._start, self._done - self._first_done
         per = (now - self._first) / rest if rest > 0 else elapsed / max(done, 1)
-        unit = f"{per:.0f}s" if per >= 1 else f"{per * 1e3:.0f}ms" if per >= 1e-3 else f"{per * 1e6:.0f}us"
-        total = self.steps
-        values = "".join(
-            f" - {k}: " + (f"{v:.4f}" if abs(v) > 1e-3 else f"{v:.4e}")
-            for k, v in (logs or {}).items()
-            if isinstance(v, (int, float))
-        )
+        total, unit = self.steps, f"{duration(per)}/step"
+        if self._waited >= 0.1 and self._waited >= 0.1 * elapsed:
+            unit += f" ({self._waited / elapsed:.0%} waiting for data)"
+        values = shown_values({k: v for k, v in (logs or {}).items() if isinstance(v, (int, float))})
         count = f"{done:>{len(str(total))}}/{total}" if total else f"{done}/Unknown"
         if self.verbose == 2:
             if final:
-                say(f"{count} - {elapsed:.0f}s - {unit}/step{values}")
+                say(f"{count} - {elapsed:.0f}s - {unit}{values}")
             return
-        fill = int(20 * done / total) if total else 20
-        bar = f"\x1b[32m{'━' * fill}\x1b[0m\x1b[37m{'━' * (20 - fill)}\x1b[0m"
-        text = f"\x1b[1m{count}\x1b[0m {bar} \x1b[1m{elapsed:.0f}s\x1b[0m {unit}/step{values}"
-        dynamic = _is_terminal()
+        text = f"\x1b[1m{count}\x1b[0m {bar(done, total)} \x1b[1m{elapsed:.0f}s\x1b[0m {unit}{values}"
+        dynamic = is_terminal()
         if dynamic or final:
             say(("\r" if dynamic else "") + text.ljust(self._width), end="\n" if final else "")
             self._width = len(text)
 
 
-def _is_terminal() -> bool:
+def duration(seconds: float) -> str:
+    """Seconds, milliseconds or microseconds."""
+    if seconds >= 1 or seconds == 0:
+        return f"{seconds:.0f}s"
+    return f"{seconds * 1e3:.0f}ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us"
+
+
+def shown_values(values: dict[str, float]) -> str:
+    """The metrics behind a bar."""
+    return "".join(f" - {k}: " + (f"{v:.4f}" if abs(v) > 1e-3 else f"{v:.4e}") for k, v in values.items())
+
+
+def bar(done: int, total: int | None, width: int = 20) -> str:
+    """The bar itself: full where the total is not known."""
+    fill = min(int(width * done / total), width) if total else width
+    return f"\x1b[32m{'━' * fill}\x1b[0m\x1b[37m{'━' * (width - fill)}\x1b[0m"
+
+
+def is_terminal() -> bool:
+    """Whether a line can be written over."""
     try:
         return sys.stdout is not None and sys.stdout.isatty()
     except (AttributeError, ValueError):  # a stand-in for a file, or a closed one

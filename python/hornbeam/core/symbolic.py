@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from hornbeam import _core, config
 from hornbeam.core.operators import HasValue, Shape, TensorLike
+from hornbeam.core.strings import STRING
 from hornbeam.core.trace import Trace, Traced
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import optional_dims, unsupported
@@ -20,7 +21,7 @@ class KerasTensor(TensorLike):
 
     Args:
         shape: dimensions, None where unknown.
-        dtype: name of the element type.
+        dtype: name of the element type, or "string", which layers that run before a graph take.
         sparse: False; there are no sparse tensors.
         ragged: False; there are no ragged tensors.
         record_history: only True: calls on it become part of models.
@@ -34,6 +35,7 @@ class KerasTensor(TensorLike):
     # What notes an op of the core's, and a function of ``hornbeam.ops``, called on one: set by models, where ops are layers.
     record_op: ClassVar[Callable[[str, list[Any], dict[str, Any]], list[Any]]]
     record_function: ClassVar[Callable[[str, Any, Any], Any]]
+    sparse = ragged = False  # of every tensor here
     _input_layer: Any = None  # the layer whose tensor it is, of an input
 
     def __init__(
@@ -49,7 +51,7 @@ class KerasTensor(TensorLike):
         if sparse or ragged:
             raise ValueError(f"tensors here are dense. Received: sparse={sparse}, ragged={ragged}")
         self.shape = optional_dims("shape", shape)
-        self.dtype = config.standardize_dtype(dtype)
+        self.dtype = STRING if dtype == STRING else config.standardize_dtype(dtype)
         self.name = name
         self._keras_history: Any = None  # (node, index of the output)
         self._keras_mask: Any = None
@@ -109,6 +111,21 @@ class Node:
         return outputs
 
 
+def runs_at_edge(layer: Any, tensors: list[KerasTensor]) -> bool:
+    """Whether a layer that is called on these runs before the graph, which holds no strings.
+
+    Raises:
+        TypeError: when it takes no strings, and there are some.
+    """
+    strings = any(t.dtype == STRING for t in tensors)
+    if strings and not layer.takes_strings:
+        raise TypeError(
+            f"layer {layer.name!r} takes numbers: strings go through StringLookup, TextVectorization or another layer that "
+            "takes them, first"
+        )
+    return strings
+
+
 def _trace_inputs(trace: Trace, tensors: list[KerasTensor]) -> dict[int, Traced]:
     values: dict[int, Traced] = {}
     for t in tensors:
@@ -129,6 +146,8 @@ def _trace_inputs(trace: Trace, tensors: list[KerasTensor]) -> dict[int, Traced]
 def infer(layer: Any, args: Any, kwargs: Any) -> Any:
     """Symbolic outputs of a layer for symbolic inputs."""
     tensors = [t for t in flatten([list(args), kwargs]) if isinstance(t, KerasTensor)]
+    if runs_at_edge(layer, tensors) or getattr(layer, "_knows_spec", False):
+        return layer.compute_output_spec(*args, **kwargs)
     with Trace() as trace:
         values = _trace_inputs(trace, tensors)
 

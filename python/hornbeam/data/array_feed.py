@@ -83,7 +83,7 @@ class ArrayFeed(Feed):
 
     def epoch(self, callbacks: CallbackList) -> dict[str, Any]:
         """Trains or tests for one epoch, as ``Feed.epoch`` does."""
-        if self.step.eager:
+        if self.step.one_by_one(self.arrays):
             return super().epoch(callbacks)
         if self._seen is None or self.limit is None:
             self._begin_pass()
@@ -136,7 +136,7 @@ class ArrayFeed(Feed):
         n = self.samples if self.limit is None else min(self.samples, self.limit * size)
         if n == 0:
             return map_structure(np.asarray, self.step.run(self.arrays))
-        if self.step.eager or callbacks.wants_batches("predict"):
+        if self.step.one_by_one(self.arrays) or callbacks.wants_batches("predict"):
             return super().outputs(callbacks)
         program = self.step.program(self.arrays)
         arrays = [a[:n] for a in flatten(self.arrays) if a is not None]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
+from hornbeam.core.strings import is_strings
 from hornbeam.core.tensor import Tensor, as_array
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.data.dataset import PyDataset
@@ -32,11 +33,11 @@ def _is_scalar(x: Any) -> bool:
     return isinstance(x, (numbers.Number, str, bytes, np.generic))
 
 
-def to_arrays(name: str, x: Any) -> Any:
+def to_arrays(name: str, x: Any, strings: bool = False) -> Any:
     """The structure with each leaf a contiguous NumPy array of a supported dtype, floats as ``floatx``.
 
     Lists and tuples of numbers, nested or not, are arrays. Tables of pandas, polars and Arrow become numbers by column, a
-    series one column, as in Keras.
+    series one column, as in Keras. Arrays of strings stay what they are where those are wanted.
 
     Raises:
         TypeError: for what is not numeric, missing values in a nullable column included.
@@ -44,7 +45,11 @@ def to_arrays(name: str, x: Any) -> Any:
     """
     if x is None:
         return None
-    return map_structure(lambda a: None if a is None else _to_array(name, a), _lists_to_arrays(name, x))
+
+    def array(a: Any) -> Any:
+        return a if a is None or (strings and is_strings(a)) else _to_array(name, a)
+
+    return map_structure(array, _lists_to_arrays(name, x))
 
 
 def _lists_to_arrays(name: str, x: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,8 +55,6 @@ class BatchFeed(Feed):
         self.num_batches: int | None = None
         if isinstance(source, PyDataset):
             self.num_batches = source.num_batches
-            if self.num_batches == 0:
-                raise ValueError("the data source gave no batches: its length is 0")
         elif isinstance(source, Dataset):
             self.num_batches = source._left()
         elif hasattr(source, "__iter__") or hasattr(source, "__next__"):
@@ -67,6 +66,9 @@ class BatchFeed(Feed):
                 "`x` must be arrays, a generator, an iterable of batches or a PyDataset. Received: "
                 f"{type(source).__name__}"
             )
+
+        if self.num_batches == 0 and isinstance(source, (Dataset, PyDataset)):
+            raise ValueError("the data source gave no batches: its length is 0")
 
     def close(self) -> None:
         """Ends the thread that reads ahead."""
@@ -110,7 +112,10 @@ class BatchFeed(Feed):
             told.on_epoch_end()
 
     def _take(self, n: int) -> list[Any]:
-        batches = [self._batch(b) for b in itertools.islice(self._stream, n)]
+        asked = time.perf_counter()
+        given = list(itertools.islice(self._stream, n))
+        self._waited += time.perf_counter() - asked
+        batches = [self._batch(b) for b in given]
         self._gave = self._gave or bool(batches)
         return batches
 
@@ -125,7 +130,8 @@ class BatchFeed(Feed):
 
     def _batch(self, batch: Any) -> Any:
         """The batch as a step gets it: arrays, in a tuple of the length that the source gave it."""
-        parts = [to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), unpack_x_y_sample_weight(batch))]
+        x, y, sample_weight = unpack_x_y_sample_weight(batch)
+        parts = [self.step.inputs(x), to_arrays("y", y), to_arrays("sample_weight", sample_weight)]
         if parts[0] is None:
             raise ValueError(f"the data source gave a batch without inputs. Received: {batch!r}")
         cardinality(*parts)

@@ -6,6 +6,7 @@ from typing import Any
 
 from hornbeam._dtypes import standardize_dtype
 from hornbeam.core.names import auto_name
+from hornbeam.core.strings import STRING
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.validation import integer, optional_dims, unsupported
 from hornbeam.layers.layer import Layer
@@ -19,7 +20,7 @@ class InputLayer(Layer):
     Args:
         shape: dimensions without the batch's, None where unknown.
         batch_size: the batch's size, None when any.
-        dtype: element type.
+        dtype: element type, or "string".
         sparse, ragged: only None or False: tensors here are dense.
         batch_shape: dimensions with the batch's, instead of ``shape``.
         input_tensor: only None.
@@ -43,7 +44,8 @@ class InputLayer(Layer):
         unsupported("ragged", ragged, None, False)
         unsupported("input_tensor", input_tensor, None)
         unsupported("optional", optional, False)
-        super().__init__(name=name or auto_name("input_layer"), dtype=standardize_dtype(dtype))
+        strings = dtype == STRING
+        super().__init__(name=name or auto_name("input_layer"), dtype=None if strings else standardize_dtype(dtype))
         if (shape is None) == (batch_shape is None):
             raise ValueError(
                 f"exactly one of `shape` and `batch_shape` is needed. Received: shape={shape}, batch_shape={batch_shape}"
@@ -69,7 +71,7 @@ class InputLayer(Layer):
         return inputs
 
     def get_config(self) -> dict[str, Any]:
-        return {"batch_shape": list(self.batch_shape), "dtype": self.dtype, "name": self.name}
+        return {"batch_shape": list(self.batch_shape), "dtype": self._tensor.dtype, "name": self.name}
 
 
 def Input(
@@ -88,7 +90,7 @@ def Input(
     Args:
         shape: dimensions without the batch's, None where unknown.
         batch_size: the batch's size, None when any.
-        dtype: element type, None for ``floatx``.
+        dtype: element type, or "string" for layers that take strings; None for ``floatx``.
         sparse, ragged: only None or False: tensors here are dense.
         batch_shape: dimensions with the batch's, instead of ``shape``.
         name: its name.

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from hornbeam import ops
-from hornbeam.core.tensor import dims_of, is_float
-from hornbeam.core.validation import channels_last, choice, int_tuple, integer, ints, positive_int, unsupported
+from hornbeam.core.tensor import dims_of
+from hornbeam.core.validation import channels_last, choice, int_tuple, integer, ints, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.arrays import shape_product
 
@@ -19,7 +19,6 @@ __all__ = [
     "Permute",
     "RepeatVector",
     "Reshape",
-    "Resizing",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",
@@ -267,7 +266,8 @@ class UpSampling2D(Layer):
             return ops.repeat(ops.repeat(inputs, self.size[0], axis=1), self.size[1], axis=2)
         if None in inputs.shape[1:3]:
             raise ValueError(f"layer {self.name!r} needs images of known size. Received: input shape={inputs.shape}")
-        return ops.resize(inputs, (inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]), "bilinear")
+        size = inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]
+        return ops.image.resize(inputs, size, "bilinear", data_format="channels_last")
 
 
 class UpSampling3D(Layer):
@@ -289,55 +289,3 @@ class UpSampling3D(Layer):
         for axis, n in enumerate(self.size, 1):
             inputs = ops.repeat(inputs, n, axis=axis)
         return inputs
-
-
-class Resizing(Layer):
-    """Images at another size, in their own dtype: ints are rounded.
-
-    Args:
-        height: rows.
-        width: columns.
-        interpolation: "nearest" or "bilinear".
-        crop_to_aspect_ratio, pad_to_aspect_ratio, antialias: only False.
-        fill_mode: only "constant".
-        fill_value: only 0.
-        data_format: only "channels_last".
-    """
-
-    _not_attributes = (
-        "crop_to_aspect_ratio",
-        "pad_to_aspect_ratio",
-        "fill_mode",
-        "fill_value",
-        "antialias",
-        "data_format",
-    )
-
-    def __init__(
-        self,
-        height: int,
-        width: int,
-        interpolation: str = "bilinear",
-        crop_to_aspect_ratio: bool = False,
-        pad_to_aspect_ratio: bool = False,
-        fill_mode: str = "constant",
-        fill_value: float = 0.0,
-        antialias: bool = False,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        unsupported("crop_to_aspect_ratio", crop_to_aspect_ratio, False)
-        unsupported("pad_to_aspect_ratio", pad_to_aspect_ratio, False)
-        unsupported("fill_mode", fill_mode, "constant")
-        unsupported("fill_value", fill_value, 0.0, 0)
-        unsupported("antialias", antialias, False)
-        channels_last(data_format)
-        self.height, self.width = positive_int("height", height), positive_int("width", width)
-        self.interpolation = choice("interpolation", interpolation, ("nearest", "bilinear"))
-
-    def call(self, inputs: Any) -> Any:
-        """The resized images, in the inputs' dtype: ints are rounded."""
-        resized = ops.resize(inputs, (self.height, self.width), self.interpolation)
-        resized = resized if is_float(inputs.dtype) else ops.round(resized)
-        return ops.cast(resized, inputs.dtype)

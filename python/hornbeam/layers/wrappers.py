@@ -25,6 +25,7 @@ from hornbeam.layers import (
     stacked_cells,
     transposed_convolution,
 )
+from hornbeam.layers.augmentation import crops
 from hornbeam.layers.base.call import call_parameters
 from hornbeam.layers.input import InputLayer
 from hornbeam.layers.layer import Layer
@@ -254,7 +255,7 @@ _sample_by_sample: set[Any] = {
             reshaping._Cropping,
             reshaping.UpSampling1D,
         ),
-        *(reshaping.UpSampling2D, reshaping.UpSampling3D, reshaping.Resizing, Bidirectional, TimeDistributed),
+        *(reshaping.UpSampling2D, reshaping.UpSampling3D, crops.Resizing, Bidirectional, TimeDistributed),
     )
 }
 

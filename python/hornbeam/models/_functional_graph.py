@@ -8,6 +8,7 @@ from hornbeam.core.symbolic import KerasTensor, Node
 from hornbeam.core.tensor import to_tensor
 from hornbeam.core.tree import flatten, map_structure, pack_like
 from hornbeam.layers.input import InputLayer
+from hornbeam.models._edge import Edge
 from hornbeam.ops import expand_dims, squeeze
 
 
@@ -37,11 +38,17 @@ class Graph:
         self.entry_layers = [_input_layer(t) for t in self.entry]
         found = self._search()
         self.nodes = [n for n in found if isinstance(n, Node)]
+        self._find_edge()
         names: set[str] = set()
         for operation in self.operations:
             if operation.name in names:
                 raise ValueError(f"layers of a model need different names. Received: two named {operation.name!r}")
             names.add(operation.name)
+
+    def _find_edge(self) -> None:
+        edge = Edge(self.entry, self.nodes, flatten(self.outputs))
+        self.edge = edge or None  # what runs before the graph, if anything
+        self._inner = edge.inner if edge else self.nodes
 
     def _search(self) -> list[Any]:
         """Nodes, and the input layers in their stead, from inputs to outputs; sets ``operations``."""
@@ -94,6 +101,9 @@ class Graph:
             name: the model's, for messages.
             mask: the inputs' masks in their structure, None for those that they carry.
         """
+        if self.edge is not None:
+            inputs = self.edge.encode(inputs, name)
+            return self._run(list(self.edge.begins.values()), [inputs[n] for n in self.edge.begins], [], name)
         if isinstance(inputs, dict) and not isinstance(self.inputs, dict):
             names = [t.name for t in self.entry]
             missing = [n for n in names if n not in inputs]
@@ -105,11 +115,24 @@ class Graph:
             given, masks = flatten(inputs), flatten(mask)
         if len(given) != len(self.entry):
             raise ValueError(f"model {name!r} takes {len(self.entry)} inputs. Received: {len(given)}")
-        values = {id(t): _fit(x, t, name) for t, x in zip(self.entry, given)}
-        for t, m in zip(self.entry, masks):
+        return self._run(self.entry, given, masks, name)
+
+    def _run(self, begins: list[KerasTensor], given: list[Any], masks: list[Any], name: str) -> Any:
+        values = {id(t): _fit(x, t, name) for t, x in zip(begins, given)}
+        for t, m in zip(begins, masks):
             if m is not None:
                 values[id(t)]._keras_mask = to_tensor(m)
-        for node in self.nodes:
+        return self._outputs(values, self._inner)
+
+    def replay(self, inputs: Any) -> Any:
+        """Calls the layers one by one on other symbolic inputs, so that they become those of another model."""
+        given = flatten(inputs)
+        if len(given) != len(self.entry):
+            raise ValueError(f"{len(self.entry)} inputs are needed. Received: {len(given)}")
+        return self._outputs({id(t): x for t, x in zip(self.entry, given)}, self.nodes)
+
+    def _outputs(self, values: dict[int, Any], nodes: list[Node]) -> Any:
+        for node in nodes:
             for t, v in zip(node.outputs, node.run(values)):
                 values[id(t)] = v
         out = pack_like(self.outputs, [values[id(t)] for t in flatten(self.outputs)])
@@ -148,6 +171,7 @@ class Graph:
             self.nodes.append(node)
         self.inputs, self.outputs = decode(state["inputs"]), decode(state["outputs"])
         self.entry = flatten(self.inputs)
+        self._find_edge()
 
 
 class _Number:

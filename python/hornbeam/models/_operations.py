@@ -39,14 +39,14 @@ class FunctionLayer(Operation):
     """A function of ``hornbeam.ops`` called on symbolic tensors, as a layer of a functional model. Masks end here.
 
     Args:
-        function: its name.
+        function: its name, "image.resize" for one of ``hornbeam.ops.image``.
     """
 
     def __init__(self, function: str, **kwargs: Any) -> None:
-        super().__init__(name=kwargs.pop("name", None) or auto_name(function), **kwargs)
+        super().__init__(name=kwargs.pop("name", None) or auto_name(function.rpartition(".")[2]), **kwargs)
         self.autocast = False
         self.function = function
-        self._op = getattr(ops, function)
+        self._op = _public(function)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns."""
@@ -63,6 +63,16 @@ class FunctionLayer(Operation):
     def get_config(self) -> dict[str, Any]:
         """The layer's config with the function's name."""
         return {**super().get_config(), "function": self.function}
+
+
+def _public(function: str) -> Any:
+    """The function of ``hornbeam.ops`` of this name, which a file may have given."""
+    found: Any = ops
+    for part in function.split("."):
+        found = getattr(found, part) if part in getattr(found, "__all__", ()) else None
+    if not callable(found):
+        raise ValueError(f"unknown function {function!r}: `hornbeam.ops` has none of this name")
+    return found
 
 
 _SLICE, _ELLIPSIS = "slice", "..."

@@ -55,7 +55,7 @@ def _recorded(model: Trainer, kind: str) -> Compiled | None:
 def _inputs(model: Trainer) -> Any:
     """Specs of the inputs, None when they are not known."""
     try:
-        return specs_of(model.input)
+        return specs_of(model._program_inputs)
     except ValueError:
         inputs = inputs_of(model._build_config, model.compute_dtype) if model._build_config else []
         return specs_of(inputs[0]) if len(inputs) == 1 else None
@@ -74,7 +74,7 @@ def _train(model: Trainer, sample: Any) -> list[Callable[[], Compiled | None]] |
         return None
     if sample is not None:
         x, y, w = unpack_x_y_sample_weight(sample)
-        batch = tuple(to_arrays(n, a) for n, a in (("x", x), ("y", y), ("sample_weight", w)))
+        batch = model._encoded((model._to_arrays(x), to_arrays("y", y), to_arrays("sample_weight", w)))
         return [lambda: Step(model, "train").program(batch)]
     return [lambda: _widened(model), lambda: _last(model, "train"), lambda: _recorded(model, "train")]
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam.core.symbolic import infer
+from hornbeam.core.strings import strings_as_arrays
+from hornbeam.core.symbolic import KerasTensor, infer
 from hornbeam.core.tree import flatten
 from hornbeam.layers.base.shapes import map_shape
 from hornbeam.layers.layer import Layer
+from hornbeam.models._edge import Edge
 from hornbeam.models._functional_graph import Graph
 from hornbeam.models._operations import Operation
 from hornbeam.models._saved import Saved
@@ -135,6 +137,37 @@ class Model(Saved):
     def output_shape(self) -> Any:
         """Shape of the output, or a list of shapes of several, in ``outputs``' order."""
         return _shapes(self.output)
+
+    # ---- inputs that a graph does not hold: strings ----
+    @property
+    def _edge(self) -> Edge | None:
+        """What runs before the graph of a functional model, if anything."""
+        return None if self._graph is None else self._graph.edge
+
+    @property
+    def _program_inputs(self) -> Any:
+        """What programs take, as symbolic tensors: the inputs, or what comes of them at the edge, by name."""
+        return self.input if self._edge is None else dict(self._edge.begins)
+
+    def _encoded(self, batch: Any) -> Any:
+        edge = self._edge
+        if edge is None:
+            return batch
+        if not isinstance(batch, tuple):
+            return edge.encode(batch, self.name)
+        return (edge.encode(batch[0], self.name), *batch[1:])
+
+    def _is_encoded(self, batch: Any) -> bool:
+        return self._edge is None or self._edge.is_encoded(batch[0] if isinstance(batch, tuple) else batch)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        edge = self._edge
+        if edge is not None and args:
+            if any(isinstance(t, KerasTensor) for t in flatten(args[0])):
+                assert self._graph is not None
+                return self._graph.replay(args[0])
+            args = (edge.encode(strings_as_arrays(args[0]), self.name), *args[1:])
+        return super().__call__(*args, **kwargs)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Runs the graph of a functional model; override it in a subclass."""

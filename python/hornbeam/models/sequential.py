@@ -6,6 +6,7 @@ from typing import Any
 
 from hornbeam.core.custom_objects import CustomObjectScope
 from hornbeam.core.registry import constructor_is_ours, serialize_keras_object
+from hornbeam.core.strings import STRING, as_strings, is_strings
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tree import flatten
 from hornbeam.core.whole import all_or_nothing
@@ -54,7 +55,7 @@ class Sequential(Model):
             raise ValueError(f"layers of a model need different names. Received: two layers named {layer.name!r}")
         with all_or_nothing(*self._all_layers()):
             if not self._stack and layer._input_shape_arg is not None and not isinstance(layer, InputLayer):
-                self._stack.append(InputLayer(layer._input_shape_arg))
+                self._stack.append(InputLayer(layer._input_shape_arg, dtype=STRING if layer.takes_strings else None))
             self._stack.append(layer)
             self._tracker.track(layer)
             if rebuild:
@@ -98,6 +99,16 @@ class Sequential(Model):
                 dtype = first.input_dtype or first.compute_dtype
                 self._stack.insert(0, InputLayer(batch_shape=(None, *tuple(input_shape)[1:]), dtype=dtype))
             self._join()
+
+    def _build_for_strings(self, x: Any) -> None:
+        first = self._stack[0] if self._stack and self._graph is None else None
+        if first is not None and first.takes_strings and is_strings(x):
+            self.build(as_strings(x).shape)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if args:
+            self._build_for_strings(args[0])
+        return super().__call__(*args, **kwargs)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Runs the layers in turn."""

@@ -11,6 +11,7 @@ from hornbeam.ops import (
     creation,
     fourier,
     frames,
+    image,
     indexing,
     joining,
     linalg,
@@ -61,4 +62,5 @@ __all__ += windows.__all__
 for _name in __all__:
     _op = globals()[_name] = _takes_symbols(_name, globals()[_name])
     setattr(_installed, _name, _op)
+__all__ += ["image"]
 _installed.bits_combined, _installed.bits_inverted = bits.bits_combined, bits.bits_inverted  # for operators alone

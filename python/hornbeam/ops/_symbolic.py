@@ -20,7 +20,8 @@ def _holds_symbols(x: Any) -> bool:
 
 
 def takes_symbols(name: str, op: Callable[..., Any]) -> Callable[..., Any]:
-    """``op``, which on a symbolic tensor records itself, to run when the model does."""
+    """``op``, which on a symbolic tensor records itself, to run when the model does. Its name is "image.resize" for one of
+    a package inside."""
     if name in _ASK:
         return op
 
@@ -30,5 +31,5 @@ def takes_symbols(name: str, op: Callable[..., Any]) -> Callable[..., Any]:
             return KerasTensor.record_function(name, args, kwargs)
         return op(*args, **kwargs)
 
-    run.__module__ = __package__  # where it is found by its name
+    run.__module__ = ".".join([__package__, *name.split(".")[:-1]])  # where it is found by its name
     return run

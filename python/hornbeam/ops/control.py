@@ -16,7 +16,7 @@ from hornbeam.core.trace import Trace, Traced, current_trace
 from hornbeam.core.tree import flatten, map_structure, pack_like
 from hornbeam.ops import joining
 from hornbeam.ops import math as m
-from hornbeam.ops.comparison import less, less_equal, where
+from hornbeam.ops.comparison import less, where
 
 __all__ = ["cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
 
@@ -346,8 +346,9 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
         raise ValueError("`branches` must hold at least one function. Received: none")
     if len(branches) == 1:
         return branches[0](*operands)
+    middle = len(branches) // 2  # halves of halves: few conditions inside one another
     return cond(
-        less_equal(index, 0),
-        lambda: branches[0](*operands),
-        lambda: switch(m.subtract(index, 1), branches[1:], *operands),
+        less(index, middle),
+        lambda: switch(index, branches[:middle], *operands),
+        lambda: switch(m.subtract(index, middle), branches[middle:], *operands),
     )

@@ -1,4 +1,4 @@
-"""Neural-network ops: normalization, attention, the loss functions' cores, images at another size."""
+"""Neural-network ops: normalization, attention, the loss functions' cores."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam.core import validation as _check
-from hornbeam.core.allowance import claim
 from hornbeam.core.tensor import dims_of, emit, emit1, exact_ids, promote, to_tensor
 from hornbeam.core.trace import made_by
 from hornbeam.ops import arrays as s
-from hornbeam.ops import creation, indexing, joining, reductions, selection
+from hornbeam.ops import creation, indexing, joining, reductions
 from hornbeam.ops import math as m
 from hornbeam.ops.activations import log_softmax, softmax
 from hornbeam.ops.arrays import shape_product
@@ -30,7 +29,7 @@ __all__ = [
     "layer_normalization",
     "multi_hot",
     "normalize",
-    "resize",
+    "psnr",
     "rms_normalization",
     "sparse_categorical_crossentropy",
 ]
@@ -350,40 +349,23 @@ def multi_hot(
     return reductions.max(hot, axis=x.ndim - 1 if classes >= x.ndim else x.ndim)
 
 
-def resize(images: Any, size: Sequence[int], interpolation: str = "bilinear") -> Any:
-    """Images ``(batch, rows, columns, channels)`` at another size, "nearest" or "bilinear" (half-pixel centres).
+def psnr(x1: Any, x2: Any, max_val: Any) -> Any:
+    """The peak signal-to-noise ratio in decibels: ``20 log10(max_val) - 10 log10(mean((x1 - x2)^2))``.
 
     Args:
-        images: ``(batch, rows, columns, channels)`` of known size, or one ``(rows, columns, channels)``.
-        size: rows and columns of the result.
-        interpolation: "nearest" or "bilinear".
+        x1: a tensor of any shape.
+        x2: of its shape.
+        max_val: the largest value that there may be.
 
     Returns:
-        A float tensor ``(batch, *size, channels)``, or ``(*size, channels)``.
+        A float scalar; infinite when both are equal.
 
     Raises:
-        ValueError: when the images' size is not known.
+        ValueError: when the shapes differ.
     """
-    kind = _check.choice("interpolation", interpolation, ("nearest", "bilinear"))
-    sizes = _check.int_tuple("size", size, 2)
-    x = to_float(images)
-    if x.ndim == 3:
-        return s.squeeze(resize(s.expand_dims(x, 0), size, interpolation), 0)
-    if x.ndim != 4 or None in x.shape[1:3] or 0 in x.shape[1:3]:
-        raise ValueError(f"resize needs images of known size, above 0. Received: images.shape={tuple(x.shape)}")
-    for out in sizes:
-        claim("resize's grid", (out,), "float64")
-    _check.fits_memory("a resized image", [*sizes, x.shape[3] or 1], "float32")
-    for axis, out in zip((1, 2), sizes):
-        n = x.shape[axis]
-        at = (np.arange(out) + 0.5) * n / out - 0.5
-        if kind == "nearest":
-            x = selection.take(x, np.clip(np.floor(at + 0.5 + 1e-9), 0, n - 1).astype("int32"), axis=axis)
-            continue
-        lo = np.floor(at)
-        w = (at - lo).astype("float32")
-        w = w.reshape([-1 if i == axis else 1 for i in range(4)])
-        a = selection.take(x, np.clip(lo, 0, n - 1).astype("int32"), axis=axis)
-        b = selection.take(x, np.clip(lo + 1, 0, n - 1).astype("int32"), axis=axis)
-        x = m.add(m.multiply(a, 1 - w), m.multiply(b, w))
-    return x
+    a, b = (to_float(t) for t in unify(x1, x2))
+    if len(a.shape) != len(b.shape) or any(None not in (p, q) and p != q for p, q in zip(a.shape, b.shape)):
+        raise ValueError(f"x1 and x2 must have one shape. Received: x1.shape={a.shape}, x2.shape={b.shape}")
+    error = m.log(reductions.mean(m.square(m.subtract(a, b))))
+    peak = m.multiply(m.log(to_tensor(max_val, a.dtype)), 2.0)
+    return m.multiply(m.subtract(peak, error), 10.0 / float(np.log(10.0)))

@@ -14,6 +14,7 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam.core import validation as _check
+from hornbeam.core.operators import ops as _installed
 from hornbeam.core.registry import register_builtin
 from hornbeam.core.state import state
 from hornbeam.core.tensor import dims_of, emit1, is_float, is_tensor, to_tensor
@@ -29,7 +30,6 @@ __all__ = [
     "bernoulli",
     "categorical",
     "dropout",
-    "gamma",
     "normal",
     "randint",
     "shuffle",
@@ -169,6 +169,9 @@ def normal(shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: 
     return to_tensor(m.add(m.multiply(z, stddev), mean), dtype)
 
 
+_installed.normal = normal  # for ops that draw
+
+
 def truncated_normal(
     shape: Sequence[Any], mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
 ) -> Any:
@@ -301,25 +304,3 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[Any] | None = None, 
         return creation.zeros_like(x)
     keep = greater_equal(_uniform01(sizes, "float32", _seed(seed)), rate)
     return where(keep, m.multiply(x, 1.0 / (1.0 - rate)), 0.0)
-
-
-def gamma(shape: Sequence[Any], alpha: float, dtype: Any = None, seed: Any = None) -> Any:
-    """Gamma-distributed numbers of shape parameter alpha (eager only).
-
-    Args:
-        shape: ints.
-        alpha: a positive number.
-        dtype: name of the element type; None for ``floatx``.
-        seed: None, an int, or a ``SeedGenerator``, which goes on with each call.
-
-    Returns:
-        A tensor of that shape.
-    """
-    _check.number("alpha", alpha, 0)
-    shape = _check.dims("shape", shape)
-    _check.fits_memory("a tensor of gamma", shape, "float64")
-    state = np.asarray(_seed(seed))
-    return to_tensor(
-        np.random.Generator(np.random.Philox(key=[int(state[0]), int(state[1])])).gamma(alpha, size=tuple(shape)),
-        _float(dtype)[0],
-    )

@@ -22,6 +22,7 @@ from hornbeam.training.signatures import decode
 _FLOATS = {"float16", "float32", "float64"}
 _SUFFIX = b".hornbeam"
 _OPTIMIZER = "optimizer/"  # begins the names of its variables
+_ASSETS = "assets/"  # begins those of the arrays that layers keep beside weights, behind the layer's number
 _WEIGHTS = "weights"  # the metadata's "kind" of a file of save_weights; a model's file has none
 
 
@@ -98,7 +99,7 @@ def save_model(
     named += [(f"metrics/{v.path}", v) for v in metrics]
     known = {id(v._core) for _, v in named}
     others = [c for step in functions.values() for c in step.graph.variables if id(c) not in known]
-    variables = [(n, v._core) for n, v in _named(named)]
+    variables = [(n, v._core) for n, v in _named(named)] + _assets(model)
     cores = {id(c) for _, c in variables}
     for c in others:  # state that only a traced step knows, such as a user's own variables
         if id(c) not in cores:
@@ -116,11 +117,34 @@ def save_model(
         "missing": missing,
     }
     metadata = {"signature": json.dumps(signature)}
+    edge = model._edge.description(list(model._all_layers()), _ASSETS) if model._edge is not None else None
+    if edge is not None:
+        metadata["edge"] = json.dumps(edge)
     if body is not None:
         metadata["config"] = json.dumps(body)
     _core.write_model(path, metadata, variables, {k: s.graph for k, s in functions.items()})
     for kind, why in missing.items() if not config else ():
         warnings.warn(f"{os.fsdecode(path)} holds no program to {kind}, for native use: {why}", stacklevel=3)
+
+
+def _assets(model: Any) -> list[tuple[str, Any]]:
+    """What layers keep beside their weights, as variables."""
+    found = [(i, name, a) for i, x in enumerate(model._all_layers()) for name, a in x._assets().items()]
+    return [(f"{_ASSETS}{i}/{name}", _core.Variable(name, np.asarray(a), False)) for i, name, a in found]
+
+
+def _restore_assets(model: Any, variables: list[tuple[str, Any]]) -> None:
+    """Gives layers what the file keeps for them."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, v in variables:
+        if name.startswith(_ASSETS):
+            number, _, what = name[len(_ASSETS) :].partition("/")
+            found.setdefault(number, {})[what] = v.numpy()
+    layers = {str(i): layer for i, layer in enumerate(model._all_layers())}
+    for number, arrays in found.items():
+        if number not in layers:
+            raise ValueError(f"it keeps arrays for layer {number}, and its config makes {len(layers)} layers")
+        layers[number]._restore_assets(arrays)
 
 
 def _config(model: Any) -> dict[str, Any]:
@@ -209,6 +233,7 @@ def load_model(
         layers = _names_in(body["model"])
         order = _in_order(own, variables[:count], lambda n: n.split("/")[0] in layers)
         _restore([(n, v, stored) for (n, v), stored in zip(own, order)])
+        _restore_assets(model, variables[count:])
         if compile and body.get("compile"):
             state = [(n[len(_OPTIMIZER) :], v) for n, v in variables[count:] if n.startswith(_OPTIMIZER)]
             slots = tuple(f"{n.replace('/', '_')}_" for n, _ in own if n.split("/")[0] not in layers)

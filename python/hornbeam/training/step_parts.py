@@ -9,10 +9,12 @@ from hornbeam import ops, optimizers
 from hornbeam.core.autodiff import GradientTape
 from hornbeam.core.function import check_options
 from hornbeam.core.programs import ProgramCache
+from hornbeam.core.strings import strings_as_arrays
 from hornbeam.core.tensor import to_tensor
 from hornbeam.core.tree import flatten
 from hornbeam.core.validation import positive_int, unsupported
 from hornbeam.core.whole import all_or_nothing
+from hornbeam.data.arrays import to_arrays
 from hornbeam.data.batches import unpack_x_y_sample_weight
 from hornbeam.layers.layer import Layer
 from hornbeam.training.compile_utils import Compilation, CompileMetrics, batch_size, check_identifiers
@@ -134,6 +136,32 @@ class StepParts(Layer):
     def _input_tensor_names(self) -> list[str]:
         """Names of the inputs, none where they are not known."""
         return []
+
+    @property
+    def _program_inputs(self) -> Any:
+        """What programs take, as symbolic tensors. Raises ValueError where it is not known."""
+        return self.input
+
+    # ---- inputs that a graph does not hold ----
+    _edge: Any = None  # what makes numbers of them, if anything
+
+    def _build_for_strings(self, x: Any) -> None:
+        """Builds a model whose first layer takes strings for these."""
+
+    def _to_arrays(self, x: Any) -> Any:
+        """Inputs as arrays: of strings, too, where the model takes them."""
+        if x is None:
+            return None
+        self._build_for_strings(x)
+        return to_arrays("x", x) if self._edge is None else to_arrays("x", strings_as_arrays(x), strings=True)
+
+    def _encoded(self, batch: Any) -> Any:
+        """A batch as programs take it: with numbers in the place of strings."""
+        return batch
+
+    def _is_encoded(self, batch: Any) -> bool:
+        """Whether programs take a batch as it is."""
+        return True
 
     def _can_call(self) -> bool:
         """Whether the model itself has a computation."""

@@ -37,6 +37,14 @@ class Step:
         """Whether it runs op by op, and not as a program."""
         return bool(self._model.run_eagerly)
 
+    def one_by_one(self, batch: Any) -> bool:
+        """Whether it takes batches like this one by one: op by op, or to make numbers of their strings first."""
+        return self.eager or not self._model._is_encoded(batch)
+
+    def inputs(self, x: Any) -> Any:
+        """Inputs as arrays."""
+        return self._model._to_arrays(x)
+
     @property
     def steps_per_execution(self) -> int:
         """How many batches pass between two calls of the callbacks."""
@@ -50,6 +58,7 @@ class Step:
     # ---- running ----
     def run(self, batch: Any) -> Any:
         """What the step gives for a batch: logs, or outputs."""
+        batch = self._model._encoded(batch)
         if self.eager:
             return self._run_eagerly(batch)
         program = self.program(batch)
@@ -129,7 +138,7 @@ class Step:
             signature(batch),
             tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
             (*checks, *(v.trainable for x in layers for v in x._own_weights)) if self.kind == "train" else (),
-            tuple((x.trainable, x.dtype_policy) for x in layers),
+            tuple((x.trainable, x.dtype_policy, x._revision) for x in layers),
             _core.program_key(),
         )
 

@@ -81,6 +81,7 @@ class Trainer(StepParts):
             validation_freq = positive_int("validation_freq", validation_freq)
         passes = max(0, epochs - initial_epoch)
         if validation_split and validation_data is None:
+            x = self._to_arrays(x) if is_arrays(x) else x
             (x, y, sample_weight), validation_data = _split((x, y, sample_weight), validation_split)
         feed = self._feed(
             "fit",
@@ -152,13 +153,15 @@ class Trainer(StepParts):
                         f"{type(x).__name__}"
                     )
             return BatchFeed(step, limit, x, class_weight, bool(shuffle), epochs)
-        x, y = to_arrays("x", x), to_arrays("y", y)
+        x, y = self._to_arrays(x), to_arrays("y", y)
         sample_weight = to_arrays("sample_weight", sample_weight)
         n = cardinality(x, y, sample_weight)
         if n == 0 and caller != "predict":
             raise ValueError(f"{caller} was given no samples")
         if class_weight is not None:
             sample_weight = _weights_of_classes(y, sample_weight, class_weight)
+        if self._edge is not None and self._edge.fits(n):
+            x = self._encoded((x,))[0]
         if size is None:
             size = batch_size_of(None) if limit is None else -(-n // limit)
         return ArrayFeed(step, limit, x, y, sample_weight, max(size, 1), shuffle)
@@ -290,7 +293,7 @@ class Trainer(StepParts):
 
     def _on_batch(self, kind: str, batch: tuple[Any, Any, Any], class_weight: Any, return_dict: bool) -> Any:
         self._require_compiled()
-        x, y, sample_weight = (to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), batch, strict=True))
+        x, y, sample_weight = self._to_arrays(batch[0]), to_arrays("y", batch[1]), to_arrays("sample_weight", batch[2])
         cardinality(x, y, sample_weight)
         if class_weight is not None:
             sample_weight = _weights_of_classes(y, sample_weight, class_weight)
@@ -300,7 +303,7 @@ class Trainer(StepParts):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        return map_structure(np.asarray, Step(self, "predict").run((to_arrays("x", x),)))
+        return map_structure(np.asarray, Step(self, "predict").run((self._to_arrays(x),)))
 
 
 def _is_due(epoch: int, freq: Any) -> bool:
@@ -314,7 +317,7 @@ def _split(data: tuple[Any, Any, Any], fraction: float) -> tuple[tuple[Any, ...]
         raise ValueError(f"`validation_split` needs `x` to be arrays. Received: x of type {type(data[0]).__name__}")
     if not 0 < fraction < 1:
         raise ValueError(f"`validation_split` must be in (0, 1). Received: validation_split={fraction}")
-    arrays = tuple(to_arrays(name, a) for name, a in zip(("x", "y", "sample_weight"), data, strict=True))
+    arrays = (data[0], to_arrays("y", data[1]), to_arrays("sample_weight", data[2]))
     return split_validation(arrays, fraction)
 
 

@@ -1,4 +1,4 @@
-"""Arrays for models: labels, splits, padded sequences."""
+"""Arrays for models: labels, padded sequences."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam.core.validation import choice, fits_memory, integer, unsupported
+from hornbeam.core.validation import choice, fits_memory, integer
 
-__all__ = ["normalize", "pad_sequences", "split_dataset", "to_categorical"]
+__all__ = ["normalize", "pad_sequences", "to_categorical"]
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
@@ -42,73 +42,50 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     return np.asarray(x) / np.expand_dims(n, axis)
 
 
-def split_dataset(
-    dataset: Any,
-    left_size: Any = None,
-    right_size: Any = None,
-    shuffle: bool = False,
-    seed: int | None = None,
-    preferred_backend: str | None = None,
-) -> tuple[Any, Any]:
-    """Arrays in two parts.
-
-    Args:
-        dataset: an array or a tuple of arrays.
-        left_size: a number of samples or a share.
-        right_size: likewise.
-        shuffle: whether to take the samples in random order.
-        seed: for that order.
-        preferred_backend: only None.
-    """
-    unsupported("preferred_backend", preferred_backend, None)
-    arrays = dataset if isinstance(dataset, (tuple, list)) else (dataset,)
-    n = len(arrays[0])
-
-    def count(v: Any) -> int | None:
-        return None if v is None else int(v) if hasattr(v, "__index__") else int(round(n * v))
-
-    left, right = count(left_size), count(right_size)
-    if left is None and right is None:
-        raise ValueError("at least one of `left_size` and `right_size` is needed")
-    left = n - (right or 0) if left is None else left
-    right = n - left if right is None else right
-    if left + right > n:
-        raise ValueError(f"{left} + {right} samples asked for. Received: {n}")
-    order = np.random.default_rng(seed).permutation(n) if shuffle else np.arange(n)
-    first, second = order[:left], order[left : left + right]
-    parts = tuple(tuple(np.asarray(a)[i] for a in arrays) for i in (first, second))
-    return parts if isinstance(dataset, (tuple, list)) else (parts[0][0], parts[1][0])  # type: ignore[return-value]
-
-
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,
-    dtype: str = "int32",
+    dtype: Any = "int32",
     padding: str = "pre",
     truncating: str = "pre",
-    value: float = 0.0,
+    value: Any = 0.0,
 ) -> Any:
-    """Lists of numbers as one array, cut or padded to one length.
+    """Sequences as one array, cut or padded to one length.
 
     Args:
-        sequences: the lists.
+        sequences: lists of numbers, of vectors of one shape, or (with ``dtype=object``) of strings.
         maxlen: None for the longest.
         dtype: of the result.
         padding: "pre" or "post".
         truncating: "pre" or "post": which end is cut.
         value: the padding.
+
+    Returns:
+        An array (len(sequences), maxlen, ...).
     """
-    maxlen = max((len(s) for s in sequences), default=0) if maxlen is None else integer("maxlen", maxlen, 0)
+    if not hasattr(sequences, "__len__"):
+        raise ValueError("`sequences` must be iterable.")
+    for s in sequences:
+        if not hasattr(s, "__len__"):
+            raise ValueError(f"`sequences` must be a list of iterables. Found non-iterable: {s}")
+    lengths = [len(s) for s in sequences]
+    maxlen = max(lengths, default=0) if maxlen is None else integer("maxlen", maxlen, 0)
     padding = choice("padding", padding, ("pre", "post"))
     truncating = choice("truncating", truncating, ("pre", "post"))
-    fits_memory("padded sequences", [len(sequences), maxlen], dtype)
-    out = np.full((len(sequences), maxlen), value, dtype=dtype)
-    for i, s in enumerate(sequences):
-        if not len(s):
+    kind = np.dtype(dtype)
+    if isinstance(value, str) and kind.kind not in "OUS":
+        raise ValueError(f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}. Use dtype=object.")
+    shape = np.shape(next((s for s in sequences if len(s)), [0]))[1:]
+    fits_memory("padded sequences", [len(sequences), maxlen, *shape], kind.name)
+    out = np.full((len(sequences), maxlen, *shape), value, dtype=kind)
+    for i, (s, n) in enumerate(zip(sequences, lengths)):
+        if n == 0:
             continue
-        cut = s[max(0, len(s) - maxlen) :] if truncating == "pre" else s[:maxlen]
-        if padding == "post":
-            out[i, : len(cut)] = cut
-        else:
-            out[i, maxlen - len(cut) :] = cut
+        cut = np.asarray(s[max(0, n - maxlen) :] if truncating == "pre" else s[:maxlen], dtype=kind)
+        if cut.shape[1:] != shape and len(cut):
+            raise ValueError(
+                f"Shape of sample {cut.shape[1:]} of sequence at position {i} is different from expected shape {shape}"
+            )
+        start = 0 if padding == "post" else maxlen - len(cut)
+        out[i, start : start + len(cut)] = cut
     return out

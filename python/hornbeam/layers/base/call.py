@@ -27,6 +27,8 @@ class Called(Buildable):
     activity_regularizer: Any
     autocast: bool
     supports_masking: bool
+    takes_strings = False  # before a model's program: see layers.preprocessing.edge
+    _knows_spec = False  # whether compute_output_spec tells what comes of symbolic inputs without tracing `call`
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The computation. Override it."""
@@ -80,6 +82,8 @@ class Called(Buildable):
         training = kwargs.get("training")
         if training is None:
             training = outer
+        if training is None:  # outside of any training loop some layers work as in training, as they say themselves
+            training = _own_default(type(self))
         if "training" in accepts or "*" in accepts:
             if "training" in accepts:
                 kwargs["training"] = bool(training) if training is not None else False
@@ -168,3 +172,14 @@ def call_parameters(cls: Any) -> set[str]:
         parameters = inspect.signature(cls.call).parameters.values()
         _signatures[cls] = {"*" if p.kind is p.VAR_KEYWORD else p.name for p in parameters}
     return _signatures[cls]
+
+
+_defaults: dict[type, bool | None] = {}
+
+
+def _own_default(cls: Any) -> bool | None:
+    """The training flag of a call that nobody gave one: True where ``call`` has that as its default."""
+    if cls not in _defaults:
+        parameter = inspect.signature(cls.call).parameters.get("training")
+        _defaults[cls] = True if parameter is not None and parameter.default is True else None
+    return _defaults[cls]

@@ -53,6 +53,15 @@ class Configured:
             out["activity_regularizer"] = serialize_keras_object(self.activity_regularizer)
         return {**out, **self._attributes(known)}
 
+    # ---- what a model's file keeps beside configs and weights ----
+    def _assets(self) -> dict[str, Any]:
+        """Arrays by name: what the layer learned of data that is no weight."""
+        return {}
+
+    def _restore_assets(self, arrays: dict[str, Any]) -> None:
+        """Takes in what ``_assets`` gave."""
+        raise ValueError(f"layer {self.name!r} keeps no arrays of its own. Received: {sorted(arrays)}")
+
     def _dtype_config(self) -> Any:
         """A dtype's name, or the config of a policy of several."""
         policy = self.dtype_policy

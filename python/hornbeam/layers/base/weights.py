@@ -40,6 +40,8 @@ class WeightOwner:
     _losses: list[Any]
     _inbound: list[Any]  # calls on symbolic tensors
 
+    _revision = 0  # grows where programs that were traced do not hold for it any more
+
     _stores = (
         "_trainable_variables",
         "_non_trainable_variables",
