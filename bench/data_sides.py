@@ -49,7 +49,7 @@ def jpeg_hornbeam(folder: pathlib.Path) -> Made:
     )
 
     def load(path: str) -> Any:
-        return np.asarray(hb.utils.load_img(path))
+        return hb.utils.img_to_array(hb.utils.load_img(path), dtype="uint8")
 
     files = hb.data.Dataset.list_files(str(folder / "*" / "*.jpg"), shuffle=True, seed=0)
     batches = files.map(load, num_parallel_calls=hb.data.AUTOTUNE).batch(32)

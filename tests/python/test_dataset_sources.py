@@ -279,8 +279,7 @@ def test_numbers_are_those_that_python_reads(tmp_path, seed):
     path.write_text("a,b\n" + "".join(f"{f},x\n" for f in fields))
     got = Dataset.from_csv(path, columns=["a"], dtypes="float64")._node.arrays["a"]
     expected = np.array([float(f or "nan") for f in fields])
-    assert np.array_equal(got.view("int64")[~np.isnan(got)], expected.view("int64")[~np.isnan(expected)])
-    assert np.array_equal(np.isnan(got), np.isnan(expected))
+    assert np.array_equal(got, expected, equal_nan=True)
 
 
 @pytest.mark.parametrize(
@@ -327,3 +326,19 @@ def test_a_column_that_is_text_in_one_file_is_in_all(tmp_path):
     (tmp_path / "1.csv").write_text("a,b\n1,2\n")
     (tmp_path / "2.csv").write_text("\ufeffa,b\nx,2.5\n", encoding="utf-8")
     assert elements(Dataset.from_csv(str(tmp_path / "*.csv"))) == [{"a": "1", "b": 2.0}, {"a": "x", "b": 2.5}]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_bytes_are_a_table_or_an_error(tmp_path, seed):
+    choose, path = np.random.default_rng(seed), tmp_path / "t.csv"
+    for _ in range(25):
+        path.write_bytes(
+            bytes(choose.choice(list(b'1,2"\n\r.-ea\xc3\xa9\x00'), choose.integers(0, 40)).astype("uint8"))
+        )
+        for header in (True, False):
+            try:
+                ds = Dataset.from_csv(path, header=header)
+            except ValueError as e:
+                assert str(e)
+            else:
+                assert all(len(e) == len(ds.element_spec) for e in elements(ds))

@@ -23,7 +23,9 @@ struct Field {
 
 class Reader {
  public:
-  Reader(std::string_view text, char delimiter) : at_(text.data()), end_(at_ + text.size()), delimiter_(delimiter) {}
+  Reader(std::string_view text, char delimiter) : at_(text.data()), end_(at_ + text.size()), delimiter_(delimiter) {
+    for (const char c : {delimiter, '\n', '\r'}) ends_[static_cast<unsigned char>(c)] = true;
+  }
 
   /// Goes to the next row that has a character.
   bool next_row() {
@@ -37,7 +39,7 @@ class Reader {
       quoted(f);
     } else {
       f.begin = at_;
-      while (at_ < end_ && *at_ != delimiter_ && *at_ != '\n' && *at_ != '\r') ++at_;
+      while (at_ < end_ && !ends_[static_cast<unsigned char>(*at_)]) ++at_;
       f.end = at_;
     }
     if (at_ == end_ || *at_ != delimiter_) return false;
@@ -65,6 +67,7 @@ class Reader {
 
   const char *at_, *end_;
   char delimiter_;
+  bool ends_[256] = {};  // whether a character ends a field
 };
 
 void append(std::string& to, const Field& f) {
@@ -79,6 +82,18 @@ void append(std::string& to, const Field& f) {
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// A number with neither sign nor spaces; beyond double's range it is infinite or zero.
+bool read_real(std::string_view number, double& real) {
+#ifdef __cpp_lib_to_chars
+  const auto r = std::from_chars(number.data(), number.data() + number.size(), real);
+  if (r.ec != std::errc::result_out_of_range) return r.ec == std::errc() && r.ptr == number.data() + number.size();
+#endif
+  const std::string copy(number);
+  char* stop = nullptr;
+  real = std::strtod(copy.c_str(), &stop);
+  return stop == copy.data() + copy.size();
+}
 
 /// Numbers as Python writes them, but for underscores; spaces around them are passed over.
 FieldKind parse(const Field& f, int64_t& integer, double& real) {
@@ -111,18 +126,13 @@ FieldKind parse(const Field& f, int64_t& integer, double& real) {
   if (first == end ||
       !(is_digit(*first) || *first == '.' || *first == 'n' || *first == 'N' || *first == 'i' || *first == 'I'))
     return FieldKind::text;
-  if (const auto r = std::from_chars(first, end, integer); r.ec == std::errc() && r.ptr == end && !negative)
-    return FieldKind::integer;
-  const std::string number(first, end);  // "nan(1)" and hexadecimal digits are C's alone
-  if (number.find_first_of("(xXpP") != std::string::npos) return FieldKind::text;
-  char* stop = nullptr;
-#ifdef __cpp_lib_to_chars
-  const auto r = std::from_chars(number.data(), number.data() + number.size(), real);
-  stop = const_cast<char*>(r.ptr);
-  if (r.ec == std::errc::result_out_of_range)
-#endif
-    real = std::strtod(number.c_str(), &stop);
-  if (stop != number.data() + number.size()) return FieldKind::text;
+  if (p - first == 18 && is_digit(*p) && !negative) {
+    const auto r = std::from_chars(first, end, integer);
+    if (r.ec == std::errc() && r.ptr == end) return FieldKind::integer;
+  }
+  const std::string_view number(first, size_t(end - first));
+  if (number.back() == ')' || (number.size() > 1 && (number[1] | 32) == 'x')) return FieldKind::text;  // C's alone
+  if (!read_real(number, real)) return FieldKind::text;
   if (negative) real = -real;
   return FieldKind::real;
 }
@@ -162,6 +172,7 @@ struct Part {
 
   void read(char delimiter, const std::vector<CsvWanted>& wanted, bool texts) {
     Reader reader(text, delimiter);
+    if (!texts) reserve(wanted);
     for (rows = 0; reader.next_row(); ++rows) {
       bool more = true;
       for (size_t i = 0; i < wanted.size(); ++i) {
@@ -182,6 +193,16 @@ struct Part {
         for (Field f{}; more; ++n) more = reader.next_field(f);
         return wrong(wanted.size(), n);
       }
+    }
+  }
+  /// Memory for about as many numbers as there are rows.
+  void reserve(const std::vector<CsvWanted>& wanted) {
+    const size_t line = text.find('\n');
+    const size_t rows_about = line == std::string_view::npos ? 1 : text.size() / (line + 1) * 9 / 8 + 1;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      if (!wanted[i].wanted) continue;
+      if (columns[i].kind == FieldKind::integer) columns[i].integers.reserve(rows_about);
+      if (columns[i].kind == FieldKind::real) columns[i].reals.reserve(rows_about);
     }
   }
   void wrong(size_t all, size_t n) { expected = all, found = n; }

@@ -61,7 +61,9 @@ def read_csv(
                 parts = [r[i] if isinstance(r[i], list) else t.read(only)[i] for r, t in zip(read, tables)]
                 made[c] = _of_text([field for part in parts for field in part], c, asked[c])
             else:
-                made[c] = _of_numbers(np.concatenate([r[i] for r in read]), c, asked[c])
+                made[c] = _of_numbers(
+                    read[0][i] if len(read) == 1 else np.concatenate([r[i] for r in read]), c, asked[c]
+                )
             for r in read:
                 r[i] = None
     return {c: made[c] for c in wanted}
