@@ -30,3 +30,4 @@ void bind_graph(py::module_& m);
 void bind_run(py::module_& m);
 void bind_files(py::module_& m);
 void bind_tables(py::module_& m);
+void bind_images(py::module_& m);

@@ -69,5 +69,6 @@ PYBIND11_MODULE(_core, m) {
   bind_files(m);
   bind_text(m);
   bind_tables(m);
+  bind_images(m);
   watch_signals();
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,10 @@ from hornbeam.callbacks.progress import say
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import positive_int
 from hornbeam.data.arrays import cardinality, to_arrays
-from hornbeam.data.batches import pack_x_y_sample_weight
+from hornbeam.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from hornbeam.data.pipeline.base import AUTOTUNE, workers_of
+from hornbeam.data.pipeline.dataset import Dataset
+from hornbeam.data.pipeline.timing import first_elements
 from hornbeam.training.steps import Step
 
 
@@ -49,6 +53,43 @@ def machine_peaks() -> tuple[float, float]:
     return float(flops), float(rate)
 
 
+@dataclass(frozen=True)
+class DataProfile:
+    """Where the time goes that the batches of a ``Dataset`` take.
+
+    Attributes:
+        stages: what reads, changes and gathers elements, each with its seconds a batch on one thread, in the order in
+            which elements pass.
+        step_seconds: a step's time on one thread.
+    """
+
+    stages: list[tuple[str, float]]
+    step_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """One thread's time for a batch."""
+        return sum(seconds for _, seconds in self.stages)
+
+    @property
+    def workers(self) -> int:
+        """How many threads make batches as quickly as steps take them."""
+        return max(1, math.ceil(self.seconds / max(self.step_seconds, 1e-9)))
+
+    def table(self) -> str:
+        """The stages, and what they mean for the steps."""
+        lines = [f"{'data':<50}{'ms a batch':>12}{'share':>7}"]
+        lines += [f"{name[:49]:<50}{s * 1e3:>12.3f}{s / max(self.seconds, 1e-12):>7.1%}" for name, s in self.stages]
+        cpus, n = workers_of(AUTOTUNE), self.workers
+        feeds = f"num_parallel_calls={n} feeds it" if n <= cpus else f"more than {cpus} CPUs can make up for: it waits"
+        lines.append(
+            f"a batch takes {self.seconds * 1e3:.3f} ms of one thread, a step {self.step_seconds * 1e3:.3f} ms: {feeds}"
+        )
+        return "\n".join(lines)
+
+    __str__ = table
+
+
 class Profile:
     """The rows of a profiled step; as text, a table.
 
@@ -57,7 +98,10 @@ class Profile:
         seconds: the whole step's time, on one thread.
         arena_bytes: working memory of the step.
         live_bytes: the least working memory any plan could use.
+        data: where the time of the batches goes, None where they came as arrays.
     """
+
+    data: DataProfile | None = None
 
     def __init__(self, rows: list[ProfileRow], stats: dict[str, Any]) -> None:
         self.rows = rows
@@ -92,6 +136,8 @@ class Profile:
             f"({self.arena_bytes / max(1, self.live_bytes):.2f} x the least possible); "
             f"peaks {flops_peak / 1e9:.0f} GFLOP/s, {bytes_peak / 1e9:.1f} GB/s"
         )
+        if self.data is not None:
+            lines += ["", self.data.table()]
         return "\n".join(lines)
 
     __str__ = table
@@ -131,8 +177,9 @@ def profile(
 
     Args:
         model: a built or compiled model.
-        x: arrays; the first batch of them is used.
-        y: targets for the training step; None times the prediction.
+        x: arrays, the first batch of which is used; or a ``Dataset`` of batches, of which the first ``repeats`` are timed,
+            too, stage by stage on one thread.
+        y: targets for the training step; None times the prediction, but where a ``Dataset`` gives targets.
         sample_weight: weights of the samples.
         batch_size: samples a step, None for all that are given, at most 32.
         repeats: runs to take the mean of.
@@ -142,7 +189,8 @@ def profile(
         A ``Profile``, with the ``rows`` of the table.
 
     Raises:
-        ValueError: with ``y`` for a model that is not compiled, or without samples.
+        ValueError: with targets for a model that is not compiled, without samples, or with ``y``, ``sample_weight`` or
+            ``batch_size`` beside a ``Dataset``.
 
     Example:
         >>> import hornbeam as hb
@@ -151,6 +199,16 @@ def profile(
         >>> [r.op for r in p.rows]
         ['matmul']
     """
+    repeats = positive_int("repeats", repeats)
+    stages = None
+    if isinstance(x, Dataset):
+        if any(v is not None for v in (y, sample_weight, batch_size)):
+            raise ValueError("`y`, `sample_weight` and `batch_size` are a Dataset's own to say. Received: one of them")
+        batches, stages = first_elements(x._node, repeats)
+        if not batches:
+            raise ValueError("profile() needs at least one batch. Received: a Dataset without elements")
+        x, y, sample_weight = unpack_x_y_sample_weight(batches[0])
+        batch_size = cardinality(model._to_arrays(x))
     arrays = [model._to_arrays(x), to_arrays("y", y), to_arrays("sample_weight", sample_weight)]
     n = cardinality(*arrays)
     if n == 0:
@@ -167,11 +225,13 @@ def profile(
     before = [v.numpy().copy() for v in state]
     try:
         step.executable.profile(inputs, 1)
-        rows = step.executable.profile(inputs, positive_int("repeats", repeats))
+        rows = step.executable.profile(inputs, repeats)
     finally:
         for v, value in zip(state, before):
             v.assign(value)
     result = Profile([ProfileRow(*r) for r in rows], step.executable.stats([list(a.shape) for a in inputs]))
+    if stages is not None:
+        result.data = DataProfile(stages, result.seconds)
     if verbose:
         say(str(result))
     return result

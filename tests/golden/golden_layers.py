@@ -60,7 +60,6 @@ def _named(L):
     add("Rescaling", lambda: L.Rescaling(0.5, 1.0), FLAT)
     add("Normalization", lambda: L.Normalization(mean=[0.5] * 6, variance=[1.0, 4.0, 0.25, 0.0, 9.0, 1.0]), FLAT)
     add("Normalization inverted", lambda: L.Normalization(None, mean=0.5, variance=2.0, invert=True), SERIES, mask=MASK)
-    add("Discretization", lambda: L.Discretization([-1.0, 0.0, 0.5], output_mode="one_hot"), FLAT)
     add("CategoryEncoding", lambda: L.CategoryEncoding(6, output_mode="count"), IDS)
     add("ActivityRegularization", lambda: L.ActivityRegularization(0.1, 0.2), FLAT)
     for rate in (L.Dropout(0.4), L.GaussianNoise(0.3), L.GaussianDropout(0.3), L.SpatialDropout1D(0.4)):

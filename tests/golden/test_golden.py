@@ -45,6 +45,7 @@ FACES = {  # the classes' module, their base, the families whose cases name them
     "layers": (hb.layers, hb.layers.Layer, ["layers", "layer_options", "cells", "augmentation", "colour", "sound"]),
 }
 WITHOUT = {
+    "Discretization": "has no gradient here, zeros in Keras: tests/python/test_features.py",
     "Hashing": "Keras needs TensorFlow for it: tests/python/keras_numbers",
     "HashedCrossing": "likewise",
     "LossFunctionWrapper": "Keras does not show it; every other loss and own losses stand for it",

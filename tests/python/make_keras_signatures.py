@@ -12,7 +12,7 @@ import types
 FACES = (
     *("", "activations", "callbacks", "config", "constraints", "initializers", "layers", "losses", "metrics", "models"),
     *("ops", "ops.image", "optimizers", "optimizers.schedules", "random", "regularizers", "saving", "utils"),
-    *("preprocessing", "preprocessing.image", "preprocessing.sequence"),
+    *("preprocessing", "preprocessing.image", "preprocessing.sequence", "utils.bounding_boxes"),
     *(
         f"datasets.{name}"
         for name in "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters".split()

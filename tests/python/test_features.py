@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import hornbeam as hb
+from hornbeam import _core
 from hornbeam import layers as L
 from hornbeam.layers.preprocessing.adapting import batches_of
 from hornbeam.layers.preprocessing.hashes import bucket, fingerprint, sip_hash
@@ -310,6 +311,13 @@ def test_hashing_strings_in_a_model_and_its_file(tmp_path):
         np.testing.assert_array_equal(hb.models.load_model(tmp_path / "m.hornbeam").predict(x, verbose=0), want)
         native = layer._native()
         assert (native is None) == (mask is not None and mode != "int")
+        if native is not None:
+            each = {"one": 1, "last": 2}[native.pop("each")]
+            encoder = _core.TextEncoder(
+                _core.StringTable([]), **{**native, "mask": None if mask is None else mask.encode(), "weights": []}
+            )
+            made = encoder.encode(x.ravel().tolist(), each).reshape(want.shape)
+            np.testing.assert_array_equal(2 * made, want)
 
 
 def test_crossing_strings_in_a_model():

@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+import http.server
 import io
 import os
 import pathlib
 import stat
 import tarfile
+import threading
 import urllib.request
 import warnings
 import zipfile
@@ -132,6 +134,47 @@ def test_a_connection_that_ends_early(monkeypatch, home):
     with pytest.raises(OSError, match="the connection ended after 42 of 100 bytes"):
         hb.utils.get_file("a", "http://example.com/a")
     assert names(home) == ["datasets"]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server of a folder."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=tmp_path / "away")
+
+        def do_GET(self):
+            if self.path == "/elsewhere":
+                self.send_response(302)
+                self.send_header("Location", "/text.txt")
+                self.end_headers()
+            elif self.path == "/inside":
+                self.send_response(302)
+                self.send_header("Location", "file:///etc/passwd")
+                self.end_headers()
+            else:
+                super().do_GET()
+
+        def log_message(self, *_): ...
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as s:
+        thread = threading.Thread(target=s.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{s.server_address[1]}"
+        s.shutdown()
+        thread.join()
+
+
+def test_a_server(origin, server, home, capsys):
+    assert pathlib.Path(hb.utils.get_file(origin=server + "/text.txt", file_hash=SHA)).read_bytes() == CONTENT
+    assert "42/42" in capsys.readouterr().out
+    assert pathlib.Path(hb.utils.get_file("b", server + "/elsewhere")).read_bytes() == CONTENT
+    with pytest.raises(OSError, match="URL fetch failure on .*/none: 404 -- File not found. Without a network"):
+        hb.utils.get_file("c", server + "/none")
+    with pytest.raises(OSError, match="URL fetch failure on .*/inside: 302"):
+        hb.utils.get_file("d", server + "/inside")
+    assert names(home / "datasets") == ["b", "text.txt"]
 
 
 def test_an_interrupt_leaves_nothing(monkeypatch, home):
@@ -378,6 +421,33 @@ def test_truncated(tmp_path, mode):
     with pytest.raises(ValueError, match="the archive .*a is damaged"):
         extract_archive(path, tmp_path / "out")
     assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_bytes_that_changed(tmp_path, mode):
+    tar_of(tmp_path / "a", ("big", os.urandom(10**5)), mode=mode)
+    good, damaged = (tmp_path / "a").read_bytes(), 0
+    for i in (100, 5000, 50000, len(good) - 30):
+        (tmp_path / "a").write_bytes(good[:i] + bytes(b ^ 0x55 for b in good[i : i + 20]) + good[i + 20 :])
+        try:
+            assert not extract_archive(tmp_path / "a", tmp_path / "out")  # its first header is no tar's any more
+        except ValueError as e:
+            assert f"the archive {tmp_path}/a is damaged" in str(e)
+            damaged += 1
+        assert names(tmp_path) == ["a"]
+    assert damaged >= 2
+
+
+def test_much_behind_the_end(tmp_path):
+    """It would be read for its checksum."""
+    tar_of(tmp_path / "a", ("small", b"1"))
+    with gzip.open(tmp_path / "b", "wb", 1) as f:
+        f.write((tmp_path / "a").read_bytes())
+        for _ in range(70):
+            f.write(bytes(2**20))
+    with pytest.raises(ValueError, match="there is much behind its last member"):
+        extract_archive(tmp_path / "b", tmp_path / "out")
+    assert names(tmp_path) == ["a", "b"]
 
 
 def test_an_encrypted_zip_and_a_file_for_a_folder(tmp_path):

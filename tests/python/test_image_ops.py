@@ -93,6 +93,18 @@ def test_bytes_do_not_wrap_around():
         assert y[:8].max() < 20 and y[-8:].min() > 235
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64"])
+def test_ints_take_the_nearest_that_they_hold(dtype):
+    from hornbeam.ops.image.layouts import in_dtype
+
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    y = np.asarray(in_dtype(ops.convert_to_tensor([1e30, -1e30, 2.5, 3.5, 3.4]), dtype))
+    assert y.dtype == dtype
+    assert 0 <= int(high) - int(y[0]) <= high // 2**23
+    assert y[1:].tolist() == [low, 2, 4, 3]
+    assert np.asarray(in_dtype(ops.convert_to_tensor([2.5, 0.5, 0.4]), dtype, away=True)).tolist() == [3, 1, 0]
+
+
 def test_moving_by_whole_pixels_is_exact():
     for kind in ("nearest", "bilinear"):
         moved = np.asarray(IMAGE.affine_transform(X, [1, 0, 2, 0, 1, -1, 0, 0], kind, fill_value=9.0))

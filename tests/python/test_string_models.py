@@ -76,6 +76,23 @@ def test_shuffled_batches_generators_and_validation():
     model.fit(TEXTS[:6], Y[:6], verbose=0)
 
 
+def test_data_sets_of_strings():
+    data = hb.data.Dataset.from_tensor_slices((np.array(TEXTS), Y)).batch(5)
+    words = layers.TextVectorization(output_sequence_length=4)
+    words.adapt(data.map(lambda x, y: x))
+    assert words.get_vocabulary() == vectorizer().get_vocabulary()
+    before, inside = after([], hb.Input((4,), dtype="int64")), after([words])
+    inside.set_weights(before.get_weights())
+    a = before.fit(data.map(lambda x, y: (words(x), y)), epochs=2, verbose=0)
+    b = inside.fit(data, epochs=2, verbose=0)
+    assert a.history == b.history
+    assert np.array_equal(
+        inside.predict(data.map(lambda x, y: x), verbose=0), before.predict(words(TEXTS).numpy(), verbose=0)
+    )
+    profile = hb.profile(inside, TEXTS, Y, verbose=0)
+    assert len(profile.rows) > 5
+
+
 def test_a_model_without_an_input_begins_with_its_first_strings():
     for x in (TEXTS, np.array(TEXTS)[:, None]):
         model = hb.Sequential(
@@ -157,7 +174,7 @@ def test_a_file_does_not_need_the_one_that_the_vocabulary_came_from(tmp_path):
         layers.StringLookup.from_config({**layer.get_config(), "vocabulary": "/etc/passwd"})
 
 
-def test_ints_inside_a_graph_and_at_the_edge(tmp_path):
+def test_ints_inside_a_graph(tmp_path):
     x = np.array([[5, -3, 9], [7, 5, 2**40], [0, 0, 0]])
     for options in ({}, {"output_mode": "tf_idf"}, {"num_oov_indices": 3, "oov_method": "farmhash"}, {"mask_token": 0}):
         layer = layers.IntegerLookup(**options)
@@ -200,10 +217,10 @@ def test_what_models_refuse():
         hb.ops.convert_to_tensor(["a"])
     with pytest.raises(ValueError, match="gives strings"):
         layers.StringLookup(vocabulary=["a"], invert=True)(hb.Input((1,), dtype="int64"))
-    ids = hb.Input((2,), dtype="int64")
-    hashed = layers.IntegerLookup(vocabulary=[1], num_oov_indices=2, oov_method="farmhash")
+    ids = hb.Input((1,), dtype="int64")
+    crossed = layers.HashedCrossing(5)((entry, ids + 1))
     with pytest.raises(ValueError, match="cannot take what other layers compute"):
-        hb.Model(ids, hashed(ids + 1))
+        hb.Model([entry, ids], crossed)
     model = after([vectorizer()])
     with pytest.raises(TypeError, match="strings are needed"):
         model.predict(np.ones((3, 1)), verbose=0)

@@ -115,6 +115,12 @@ class CallbackList(Callback):
         """After one batch, or several that ran as one."""
         getattr(self, f"on_{kind}_batch_end")(batch, logs=logs)
 
+    def note_waiting(self, kind: str, seconds: float) -> None:
+        """Has the progress bar show how long the steps of a pass have waited for data so far."""
+        bar = self._first(ProgbarLogger)
+        if bar is not None:
+            bar.note_waiting(kind, seconds)
+
     def _call(self, hook: str, *args: Any, **kwargs: Any) -> None:
         for c in self.callbacks:
             getattr(c, hook)(*args, **kwargs)

@@ -91,6 +91,12 @@ class ProgbarLogger(Callback):
     def _begin(self) -> None:
         self._done, self._first_done, self._width = 0, 0, 0
         self._start, self._first, self._last = time.perf_counter(), 0.0, 0.0
+        self._waited = 0.0
+
+    def note_waiting(self, kind: str, seconds: float) -> None:
+        """Receives how long the steps of a "train", "test" or "predict" pass have waited for data so far."""
+        if kind != "test" or not self._in_fit:
+            self._waited = seconds
 
     def _update(self, done: int, logs: Any) -> None:
         now = time.perf_counter()
@@ -110,14 +116,16 @@ class ProgbarLogger(Callback):
     def _write(self, done: int, logs: Any, now: float, final: bool) -> None:
         elapsed, rest = now - self._start, self._done - self._first_done
         per = (now - self._first) / rest if rest > 0 else elapsed / max(done, 1)
-        unit, total = duration(per), self.steps
+        total, unit = self.steps, f"{duration(per)}/step"
+        if self._waited >= 0.1 and self._waited >= 0.1 * elapsed:
+            unit += f" ({self._waited / elapsed:.0%} waiting for data)"
         values = shown_values({k: v for k, v in (logs or {}).items() if isinstance(v, (int, float))})
         count = f"{done:>{len(str(total))}}/{total}" if total else f"{done}/Unknown"
         if self.verbose == 2:
             if final:
-                say(f"{count} - {elapsed:.0f}s - {unit}/step{values}")
+                say(f"{count} - {elapsed:.0f}s - {unit}{values}")
             return
-        text = f"\x1b[1m{count}\x1b[0m {bar(done, total)} \x1b[1m{elapsed:.0f}s\x1b[0m {unit}/step{values}"
+        text = f"\x1b[1m{count}\x1b[0m {bar(done, total)} \x1b[1m{elapsed:.0f}s\x1b[0m {unit}{values}"
         dynamic = is_terminal()
         if dynamic or final:
             say(("\r" if dynamic else "") + text.ljust(self._width), end="\n" if final else "")

@@ -123,7 +123,7 @@ def runs_at_edge(layer: Any, tensors: list[KerasTensor]) -> bool:
             f"layer {layer.name!r} takes numbers: strings go through StringLookup, TextVectorization or another layer that "
             "takes them, first"
         )
-    return strings or getattr(layer, "_edge_only", False)
+    return strings
 
 
 def _trace_inputs(trace: Trace, tensors: list[KerasTensor]) -> dict[int, Traced]:

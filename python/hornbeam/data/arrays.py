@@ -9,9 +9,10 @@ import numpy as np
 
 from hornbeam import config
 from hornbeam.core.strings import is_strings
-from hornbeam.core.tensor import Tensor, as_array, plain_array
+from hornbeam.core.tensor import Tensor, as_array
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.data.dataset import PyDataset
+from hornbeam.data.foreign import as_numpy, is_array_like, table_array
 
 __all__ = ["cardinality", "is_arrays", "to_arrays"]
 
@@ -25,7 +26,7 @@ def is_arrays(x: Any) -> bool:
 
 
 def _is_array(x: Any) -> bool:
-    return isinstance(x, (np.ndarray, Tensor)) or hasattr(x, "__array__")
+    return isinstance(x, (np.ndarray, Tensor)) or is_array_like(x)
 
 
 def _is_scalar(x: Any) -> bool:
@@ -35,8 +36,8 @@ def _is_scalar(x: Any) -> bool:
 def to_arrays(name: str, x: Any, strings: bool = False) -> Any:
     """The structure with each leaf a contiguous NumPy array of a supported dtype, floats as ``floatx``.
 
-    Lists and tuples of numbers, nested or not, are arrays. Tables and series of pandas become numbers by column, a series
-    one column, as in Keras. Arrays of strings stay what they are where those are wanted.
+    Lists and tuples of numbers, nested or not, are arrays. Tables of pandas, polars and Arrow become numbers by column, a
+    series one column, as in Keras. Arrays of strings stay what they are where those are wanted.
 
     Raises:
         TypeError: for what is not numeric, missing values in a nullable column included.
@@ -69,7 +70,8 @@ def _lists_to_arrays(name: str, x: Any) -> Any:
 
 
 def _to_array(name: str, x: Any) -> Any:
-    a = _of_table(name, x) if hasattr(x, "iloc") else plain_array(x)
+    a = table_array(name, x)
+    a = as_numpy(x) if a is None else a
     if a.dtype.kind in "OUSVMm":
         raise TypeError(f"`{name}` must be numeric. Received: an array of dtype {a.dtype}")
     if a.dtype.kind == "c":
@@ -79,29 +81,6 @@ def _to_array(name: str, x: Any) -> Any:
     if a.dtype.kind == "f" and a.dtype != config.floatx():
         a = a.astype(config.floatx())
     return np.ascontiguousarray(as_array(a))
-
-
-def _of_table(name: str, table: Any) -> Any:
-    """A table or series of pandas as two axes of numbers: the dtype that holds all columns."""
-    if np.ndim(table) == 1:
-        return _of_column(name, table)[:, None]
-    columns = [_of_column(name, table.iloc[:, i]) for i in range(table.shape[1])]
-    return np.stack(columns, 1) if columns else np.zeros((len(table), 0), config.floatx())
-
-
-def _of_column(name: str, series: Any) -> Any:
-    a = np.asarray(series)
-    if a.dtype.kind == "O":  # nullable, or of several types
-        bad = [v for v in a if not isinstance(v, (numbers.Real, np.bool_))]
-        if bad:
-            raise TypeError(
-                f"`{name}` must be numeric, without missing values. Received: {bad[0]!r} in column {series.name!r} of dtype "
-                f"{series.dtype}"
-            )
-        a = np.asarray(a.tolist())
-    if a.dtype.kind not in "fiub":
-        raise TypeError(f"`{name}` must be numeric. Received: column {series.name!r} of dtype {series.dtype}")
-    return a
 
 
 def cardinality(*structures: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from hornbeam.data.arrays import cardinality, to_arrays
 from hornbeam.data.batches import class_weights, unpack_x_y_sample_weight
 from hornbeam.data.dataset import PyDataset
 from hornbeam.data.feed import BatchStep, Feed
+from hornbeam.data.foreign import length_of, refuse_samples
 from hornbeam.data.pipeline.dataset import Dataset
 from hornbeam.data.workers import read_ahead, read_dataset
 
@@ -56,8 +58,10 @@ class BatchFeed(Feed):
         elif isinstance(source, Dataset):
             self.num_batches = source._left()
         elif hasattr(source, "__iter__") or hasattr(source, "__next__"):
-            self.num_batches = len(source) if hasattr(source, "__len__") else None
+            refuse_samples(source)
+            self.num_batches = length_of(source)
         else:
+            refuse_samples(source)
             raise TypeError(
                 "`x` must be arrays, a generator, an iterable of batches or a PyDataset. Received: "
                 f"{type(source).__name__}"
@@ -108,7 +112,10 @@ class BatchFeed(Feed):
             told.on_epoch_end()
 
     def _take(self, n: int) -> list[Any]:
-        batches = [self._batch(b) for b in itertools.islice(self._stream, n)]
+        asked = time.perf_counter()
+        given = list(itertools.islice(self._stream, n))
+        self._waited += time.perf_counter() - asked
+        batches = [self._batch(b) for b in given]
         self._gave = self._gave or bool(batches)
         return batches
 

@@ -66,6 +66,7 @@ class Feed(ABC):
     def __init__(self, step: BatchStep, limit: int | None) -> None:
         self.step, self.limit, self.each = step, limit, step.steps_per_execution
         self._seen: int | None = None  # batches of this pass so far, None before it
+        self._waited = 0.0  # seconds of this epoch that steps stood still for data
 
     @property
     def steps(self) -> int | None:
@@ -106,6 +107,7 @@ class Feed(ABC):
                 logs = self.step.run_logged(batch, logs)
                 if self.step.stopped:
                     break
+            callbacks.note_waiting(self.step.kind, self._waited)
             callbacks.end_batch(self.step.kind, begin + self.each - 1, logs)
         return logs
 
@@ -119,6 +121,7 @@ class Feed(ABC):
         for begin, batches in self._executions():
             callbacks.begin_batch("predict", begin)
             parts.append(joined([map_structure(np.asarray, self.step.run(b)) for b in batches]))
+            callbacks.note_waiting("predict", self._waited)
             callbacks.end_batch("predict", begin + self.each - 1, {"outputs": parts[-1]})
         return joined(parts) if parts else None
 
@@ -128,6 +131,7 @@ class Feed(ABC):
             self._begin_pass()
             self._seen = 0
         self._begin_epoch()
+        self._waited = 0.0
         target, done = self.steps, 0
         while target is None or done < target:
             batches = [] if self._seen == self.num_batches else self._take(self.each)

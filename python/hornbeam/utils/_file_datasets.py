@@ -152,6 +152,8 @@ def datasets(
 class _Load:
     """Reads the file of an element; where files may be skipped, a last item says whether it was."""
 
+    __name__ = "read"  # in messages
+
     def __init__(self, load: Callable[[str], Any], skip: bool) -> None:
         self.load, self.skip = load, skip
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
+import contextlib
+import errno
+import importlib
 import os
 import re
 import shutil
@@ -14,7 +14,7 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import IO, Any
 
 __all__ = ["extract_archive"]
@@ -26,8 +26,7 @@ MIN_BYTES = 2**30
 MAX_HEADER = 2**22  # bytes that tarfile may ask for at once: names and attributes
 
 _PIECE = 2**20
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-_COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "lzma"}  # not every Python has all of them
 
 
 class _Bounded:
@@ -48,12 +47,12 @@ _Member = tuple[
 ]  # name, how to open a file (None: a folder), "" or what it is
 
 
-def _tar_members(path: str) -> Iterator[_Member] | None:
+def _tar_members(path: str) -> Generator[_Member, None, None] | None:
     """What a tar holds, compressed or not, in order; None where it is none."""
     with open(path, "rb") as f:
         start = f.read(8)
-    opener = next((o for magic, o in _COMPRESSED.items() if start.startswith(magic)), open)
-    file = opener(path, "rb")
+    module = next((m for magic, m in _COMPRESSED.items() if start.startswith(magic)), "io")
+    file = importlib.import_module(module).open(path, "rb")
     try:
         archive = tarfile.TarFile(fileobj=_Bounded(file))  # type: ignore[arg-type]
     except tarfile.ReadError as e:
@@ -65,8 +64,9 @@ def _tar_members(path: str) -> Iterator[_Member] | None:
         file.close()
         raise
 
-    def walk() -> Iterator[_Member]:
+    def walk() -> Generator[_Member, None, None]:
         with file, archive:
+            yield "", None, ""
             for info in archive:
                 if info.isdir():
                     yield info.name, None, ""
@@ -75,16 +75,22 @@ def _tar_members(path: str) -> Iterator[_Member] | None:
                 else:
                     yield info.name, None, "a link" if info.issym() or info.islnk() else "a device"
                 archive.members.clear()  # type: ignore[attr-defined]  # else a million names stay in memory
+            for _ in range(64):  # the checksum of what is compressed is at its end
+                if not file.read(_PIECE):
+                    return
+            raise ValueError("there is much behind its last member")
 
-    return walk()
+    members = walk()
+    next(members)  # from here on, closing it closes the file
+    return members
 
 
-def _zip_members(path: str) -> Iterator[_Member] | None:
+def _zip_members(path: str) -> Generator[_Member, None, None] | None:
     """What a zip holds; None where it is none."""
     if not zipfile.is_zipfile(path):
         return None
 
-    def walk() -> Iterator[_Member]:
+    def walk() -> Generator[_Member, None, None]:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
                 kind = stat.S_IFMT(info.external_attr >> 16)
@@ -131,30 +137,31 @@ def extract_archive(file_path: Any, path: Any = ".", archive_format: Any = "auto
     for name in formats:
         try:
             members = _FORMATS[name](source)
-        except _DAMAGED as e:
-            raise ValueError(f"the archive {source} is damaged: {e}") from e
+        except Exception as e:
+            raise _said(source, e) from e
         if members is not None:
             _unpack(source, members, target)
             return True
     return False
 
 
-def _unpack(source: str, members: Iterator[_Member], target: str) -> None:
+def _unpack(source: str, members: Generator[_Member, None, None], target: str) -> None:
     parent = os.path.dirname(target)
     os.makedirs(parent, exist_ok=True)
     beside = tempfile.mkdtemp(prefix=os.path.basename(target)[:100] + ".part-", dir=parent)
     staged = os.path.join(beside, "files")
     try:
         os.mkdir(staged)
-        left_out = _write(source, members, staged)
+        with contextlib.closing(members):
+            left_out = _write(source, members, staged)
         try:
             os.rename(staged, target)
         except OSError:
             if not os.path.isdir(target):
                 raise
             _move_into(staged, target)
-    except _DAMAGED as e:
-        raise ValueError(f"the archive {source} is damaged: {e}") from e
+    except Exception as e:
+        raise _said(source, e) from e
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     if left_out:
@@ -162,7 +169,19 @@ def _unpack(source: str, members: Iterator[_Member], target: str) -> None:
         warnings.warn(f"left out of {source}: {', '.join(left_out[:3])}{more}", stacklevel=3)
 
 
-def _write(source: str, members: Iterator[_Member], folder: str) -> list[str]:
+def _said(source: str, error: Exception) -> Exception:
+    """The error itself, or what a damaged archive's comes to."""
+    known = isinstance(error, (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error))
+    if (
+        known
+        or type(error).__name__ in ("LZMAError", "BadGzipFile")
+        or (type(error) is OSError and error.errno is None)
+    ):
+        return ValueError(f"the archive {source} is damaged: {error}")  # bz2 raises an OSError without a number
+    return error
+
+
+def _write(source: str, members: Generator[_Member, None, None], folder: str) -> list[str]:
     """Writes the members; says which were left out."""
     free, size = shutil.disk_usage(folder).free, os.path.getsize(source)
     limit, count, written = max(MIN_BYTES, MAX_RATIO * size), 0, 0
@@ -185,7 +204,10 @@ def _write(source: str, members: Iterator[_Member], folder: str) -> list[str]:
                 if written > limit:
                     raise ValueError(f"the archive {source} of {size} bytes unpacks to more than {limit} bytes")
                 if written > free:
-                    raise OSError(f"the archive {source} unpacks to more than the {free} bytes that the disk has free")
+                    raise OSError(
+                        errno.ENOSPC,
+                        f"the archive {source} unpacks to more than the {free} bytes that the disk has free",
+                    )
                 out.write(piece)
     return left_out
 

@@ -12,6 +12,13 @@ from hornbeam.core.strings import as_strings, is_strings
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.tensor import to_tensor
 from hornbeam.core.tree import flatten
+from hornbeam.layers.preprocessing.category_encoding import CategoryEncoding
+from hornbeam.layers.preprocessing.discretization import Discretization
+from hornbeam.layers.preprocessing.hashed_crossing import HashedCrossing
+from hornbeam.layers.preprocessing.hashing import Hashing
+from hornbeam.layers.preprocessing.integer_lookup import IntegerLookup
+from hornbeam.layers.preprocessing.normalization import Normalization
+from hornbeam.layers.preprocessing.string_lookup import StringLookup
 from hornbeam.models import Model
 from hornbeam.models._functional_graph import Graph
 from hornbeam.utils.features import Cross, Feature, categories, check_mode, column, learns, tables
@@ -67,7 +74,7 @@ class FeatureSpace(Model):
         self.crosses = [self._cross(c) for c in crosses or ()]
         self.crosses_by_name = {c.name: c for c in self.crosses}
         self.preprocessors = {key: feature.preprocessor for key, feature in self.features.items()}
-        self.crossers = {c.name: layers.HashedCrossing(c.crossing_dim, name=c.name) for c in self.crosses}
+        self.crossers = {c.name: HashedCrossing(c.crossing_dim, name=c.name) for c in self.crosses}
         self.one_hot_encoders: dict[str, Any] = {}
         self._entry = {key: layers.Input((1,), dtype=f.dtype, name=key) for key, f in self.features.items()}
         self._adapted = False
@@ -100,14 +107,14 @@ class FeatureSpace(Model):
     @classmethod
     def float_normalized(cls, name: str | None = None) -> Feature:
         """A column of numbers, by ``layers.Normalization``."""
-        return Feature("float32", layers.Normalization(name=_name(name, "float_normalized")), "float")
+        return Feature("float32", Normalization(name=_name(name, "float_normalized")), "float")
 
     @classmethod
     def float_discretized(
         cls, num_bins: int | None, bin_boundaries: Any = None, output_mode: str = "one_hot", name: str | None = None
     ) -> Feature:
         """A column of numbers, by ``layers.Discretization``."""
-        layer = layers.Discretization(bin_boundaries, num_bins, name=_name(name, "float_discretized"))
+        layer = Discretization(bin_boundaries, num_bins, name=_name(name, "float_discretized"))
         return Feature("float32", layer, output_mode)
 
     @classmethod
@@ -120,7 +127,7 @@ class FeatureSpace(Model):
     ) -> Feature:
         """A column of ints that are categories, by ``layers.IntegerLookup``."""
         name = _name(name, "integer_categorical")
-        layer = layers.IntegerLookup(max_tokens=max_tokens, num_oov_indices=num_oov_indices, name=name)
+        layer = IntegerLookup(max_tokens=max_tokens, num_oov_indices=num_oov_indices, name=name)
         return Feature("int32", layer, output_mode)
 
     @classmethod
@@ -133,18 +140,18 @@ class FeatureSpace(Model):
     ) -> Feature:
         """A column of strings that are categories, by ``layers.StringLookup``."""
         name = _name(name, "string_categorical")
-        layer = layers.StringLookup(max_tokens=max_tokens, num_oov_indices=num_oov_indices, name=name)
+        layer = StringLookup(max_tokens=max_tokens, num_oov_indices=num_oov_indices, name=name)
         return Feature("string", layer, output_mode)
 
     @classmethod
     def string_hashed(cls, num_bins: int, output_mode: str = "one_hot", name: str | None = None) -> Feature:
         """A column of strings, by ``layers.Hashing``."""
-        return Feature("string", layers.Hashing(num_bins, name=_name(name, "string_hashed")), output_mode)
+        return Feature("string", Hashing(num_bins, name=_name(name, "string_hashed")), output_mode)
 
     @classmethod
     def integer_hashed(cls, num_bins: int, output_mode: str = "one_hot", name: str | None = None) -> Feature:
         """A column of ints, by ``layers.Hashing``."""
-        return Feature("int32", layers.Hashing(num_bins, name=_name(name, "integer_hashed")), output_mode)
+        return Feature("int32", Hashing(num_bins, name=_name(name, "integer_hashed")), output_mode)
 
     def _feature(self, name: str, kind: Any) -> Feature:
         if isinstance(kind, Feature):
@@ -283,7 +290,7 @@ class FeatureSpace(Model):
                     f"Instead it returns a {x.dtype} dtype."
                 )
             size = categories(name, self.preprocessors.get(name) or self.crossers[name])
-            self.one_hot_encoders[name] = layers.CategoryEncoding(size, "multi_hot", name=f"{name}_one_hot")
+            self.one_hot_encoders[name] = CategoryEncoding(size, "multi_hot", name=f"{name}_one_hot")
         return self.one_hot_encoders[name](x)
 
     # ---- configs ----

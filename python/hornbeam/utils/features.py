@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import layers, ops
+from hornbeam import ops
 from hornbeam.core.registry import deserialize_keras_object, register_builtin, serialize_keras_object
 from hornbeam.core.strings import is_strings
 from hornbeam.core.symbolic import KerasTensor
 from hornbeam.core.validation import positive_int
 from hornbeam.layers.preprocessing.adapting import first_part, to_array
+from hornbeam.layers.preprocessing.discretization import Discretization
 
 __all__ = ["Cross", "Feature", "categories", "check_mode", "column", "learns", "tables"]
 
@@ -91,7 +92,7 @@ def learns(layer: Any) -> bool:
     """Whether a layer has still to be shown data: it can, and was not given what it would learn."""
     given = (
         getattr(layer, "input_mean", None) is not None,
-        isinstance(layer, layers.Discretization) and layer.num_bins is None,
+        isinstance(layer, Discretization) and layer.num_bins is None,
         getattr(layer, "_has_input_vocabulary", False),
     )
     return hasattr(layer, "adapt") and not any(given)
@@ -101,8 +102,8 @@ def categories(name: str, layer: Any) -> int:
     """How many categories a layer tells apart."""
     if hasattr(layer, "vocabulary_size"):
         return int(layer.vocabulary_size())
-    if isinstance(layer, layers.Discretization):
-        return int(layer.num_bins or len(layer.bin_boundaries) + 1)
+    if isinstance(layer, Discretization):
+        return layer.num_bins or layer._depth
     size = getattr(layer, "num_tokens", None) or getattr(layer, "num_bins", None)
     if size is None:
         raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam import _core
 from hornbeam._dtypes import floatx
 from hornbeam.core.validation import choice, int_tuple
 
@@ -80,7 +81,8 @@ def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) ->
         An array of three axes.
     """
     data_format = layout(data_format)
-    x = np.array(img, dtype=dtype or floatx())
+    x = pixels(img) if hasattr(img, "__arrow_c_array__") else np.array(img)
+    x = x.astype(dtype or floatx(), copy=False)
     if x.ndim not in (2, 3):
         raise ValueError(f"Unsupported image shape: {x.shape}")
     x = x[:, :, None] if x.ndim == 2 else x
@@ -202,5 +204,20 @@ def decode(path: Any, mode: str) -> Any:
     img = opened(path, ("JPEG", "PNG", "BMP", "GIF"))
     if img.mode.startswith("I"):  # 16 bits: the upper 8, as in files of colours
         img = pillow().fromarray((np.asarray(img).astype("int64") >> 8).clip(0, 255).astype("uint8"))
-    x = np.array(converted(img, mode))
+    x = pixels(converted(img, mode))
     return x[:, :, None] if x.ndim == 2 else x
+
+
+def pixels(img: Any) -> Any:
+    """The pixels of one of Pillow's images, a copy: (rows, columns), or (rows, columns, channels).
+
+    Args:
+        img: the image.
+    """
+    if img.mode == "RGB" and hasattr(img, "__arrow_c_array__"):  # what NumPy is given are bytes that are packed twice
+        try:
+            _, array = img.__arrow_c_array__()
+            return _core.rgb_of_arrow(array, img.height, img.width)
+        except ValueError:  # a large image lies in several pieces
+            pass
+    return np.array(img)

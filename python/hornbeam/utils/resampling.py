@@ -25,8 +25,7 @@ def _gaussian(_: Any, x: Any) -> Any:
     return np.where(x < 1.5, np.exp(-2 * x**2), 0)
 
 
-_ALL = {**KERNELS, "gaussian": _gaussian, "mitchellcubic": _mitchell}
-_REACH = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5, "gaussian": 2, "mitchellcubic": 2}
+_ALL = {**KERNELS, "gaussian": (2, _gaussian), "mitchellcubic": (2, _mitchell)}
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
 
 
@@ -42,10 +41,10 @@ def _taps(method: str, old: int, new: int, repeated: int) -> tuple[Any, Any]:
         index = np.floor(low).astype("int64") + np.arange(int(np.ceil(scale)) + 1)[:, None]
         weight = np.clip(np.minimum(index + 1, high) - np.maximum(index, low), 0, None)
     else:
-        radius = _REACH[method]
+        radius, kernel = _ALL[method]
         at = (place + 0.5) * scale - 0.5
         index = np.floor(at).astype("int64") + np.arange(1 - radius, radius + 1)[:, None]
-        weight = _ALL[method](np, np.abs(at - index))
+        weight = kernel(np, np.abs(at - index))
     weight = np.where((index >= 0) & (index < old), weight, 0)
     index = index.clip(0, old - 1)[..., None] * repeated + np.arange(repeated)
     weight = np.repeat(weight / weight.sum(0), repeated, axis=1)

@@ -11,8 +11,19 @@ import numpy as np
 from hornbeam.core.operators import HasValue, TensorLike
 from hornbeam.core.tensor import Tensor, as_array
 from hornbeam.core.tree import flatten, map_structure, pack_like, signature
+from hornbeam.data.foreign import as_numpy, is_array_like
 
-__all__ = ["ShapesDiffer", "as_element", "as_slices", "read_only", "stack", "to_tensors", "unstack", "writable"]
+__all__ = [
+    "ShapesDiffer",
+    "as_element",
+    "as_sample",
+    "as_slices",
+    "read_only",
+    "stack",
+    "to_tensors",
+    "unstack",
+    "writable",
+]
 
 
 class ShapesDiffer(ValueError):
@@ -34,6 +45,22 @@ def as_element(x: Any) -> Any:
     return _leaf(x)
 
 
+def as_sample(x: Any) -> Any:
+    """What somebody else's data set gave as an element: as ``as_element`` takes it, but that lists which do not hold mere
+    numbers and strings are tuples."""
+    return as_element(_lists_to_tuples(x))
+
+
+def _lists_to_tuples(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {k: _lists_to_tuples(v) for k, v in x.items()}
+    plain = isinstance(x, list) and all(isinstance(i, (numbers.Number, str, bytes)) for i in flatten(x))
+    if plain or not isinstance(x, (list, tuple)):
+        return x
+    items = [_lists_to_tuples(i) for i in x]
+    return type(x)(*items) if hasattr(x, "_fields") else tuple(items)
+
+
 def _leaf(x: Any) -> Any:
     if x is None or type(x) in (str, bytes):
         return x
@@ -45,8 +72,10 @@ def _leaf(x: Any) -> Any:
         return os.fspath(x)
     if isinstance(x, (numbers.Number, list)):
         return _of_python(x)
-    if isinstance(x, (TensorLike, HasValue)) or hasattr(x, "__array__"):
+    if isinstance(x, (TensorLike, HasValue)):
         return _leaf(np.asarray(x))
+    if is_array_like(x):
+        return _leaf(as_numpy(x))
     if hasattr(x, "_node"):  # a data set: an element of `window`
         return x
     raise TypeError(

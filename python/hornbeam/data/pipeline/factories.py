@@ -11,13 +11,14 @@ import numpy as np
 from hornbeam import config
 from hornbeam.core.tree import flatten, map_structure
 from hornbeam.core.validation import integer
+from hornbeam.data.foreign import columns_of, length_of
 from hornbeam.data.pipeline.base import Base, dataset_of, seed_of
 from hornbeam.data.pipeline.csv import read_csv
-from hornbeam.data.pipeline.elements import as_element, as_slices
+from hornbeam.data.pipeline.elements import as_element, as_sample, as_slices
 from hornbeam.data.pipeline.idx import read_idx, read_npy
 from hornbeam.data.pipeline.node import Node
 from hornbeam.data.pipeline.selecting import Shuffled, Zipped
-from hornbeam.data.pipeline.sources import Arrays, Generated, Items, Range
+from hornbeam.data.pipeline.sources import Arrays, Generated, Items, Range, Samples
 from hornbeam.data.pipeline.spec import TensorSpec
 
 __all__ = ["Factories"]
@@ -88,8 +89,42 @@ class Factories(Base):
                 "`generator` must be a function that gives an iterator, so that each pass has its own. Received: "
                 f"{type(generator).__name__}"
             )
-        length = len(generator) if hasattr(generator, "__len__") else None
-        return cls(Generated(lambda: generator, signature, length))
+        return cls(Generated(lambda: generator, signature, length_of(generator)))
+
+    @classmethod
+    def from_source(cls: type[Made], source: Any) -> Made:
+        """A data set of the elements of somebody else's: torch's, tf.data's, Hugging Face's, grain's, or anything like them.
+
+        What has a length and can be indexed is asked for elements by number, so that shuffling and going on in the middle
+        cost nothing; anything else is iterated over, anew for each pass. Lists that do not hold mere numbers, as torch's
+        loaders give them, become tuples. Tensors in host memory are not copied. Tables of pandas, polars and Arrow give
+        their rows, dicts by column.
+
+        Args:
+            source: the data set. Where it gives batches, so does this one; ``unbatch`` takes them apart.
+
+        Raises:
+            TypeError: for what can be read only once, such as a generator, and for dicts.
+
+        Example:
+            >>> from hornbeam.data import Dataset
+            >>> [(int(x), int(y)) for x, y in Dataset.from_source([(1, 2), (3, 4)])]
+            [(1, 2), (3, 4)]
+        """
+        columns = columns_of(source)
+        if columns is not None:
+            return cls(Arrays(as_slices(dict(columns))))
+        if isinstance(source, dict):
+            raise TypeError("`source` must be one data set. Received: a dict; from_tensor_slices takes those of arrays")
+        length = length_of(source)
+        if length is not None and hasattr(source, "__getitem__"):
+            return cls(Samples(source))
+        if not hasattr(source, "__iter__") or hasattr(source, "__next__"):
+            raise TypeError(
+                "`source` must have a length and indices, or be something to be iterated over anew for each pass. "
+                f"Received: {type(source).__name__}"
+            )
+        return cls(Generated(lambda: map(as_sample, source), None, length))
 
     @classmethod
     def range(cls: type[Made], *args: int, output_type: Any = "int64") -> Made:

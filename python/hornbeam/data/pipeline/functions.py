@@ -44,8 +44,8 @@ class Function:
 
     def __init__(self, function: Callable[..., Any], what: str, processes: int = 0) -> None:
         self._function, self._processes = function, processes
+        self.what = f"{what}({getattr(function, '__name__', type(function).__name__)})"
         self.batches = False  # whether elements are batches of different sizes
-        self._what = f"{what}({getattr(function, '__name__', type(function).__name__)})"
         self._programs: dict[Any, Program | None] = {}
         self._widened: dict[Any, list[tuple[int | None, ...]]] = {}  # shapes seen, None where they differ
         self._sized: set[Any] = set()  # kinds of elements whose sizes the function has to know
@@ -74,7 +74,7 @@ class Function:
             made = program.executable.run(arrays + self._keys(program, number, at))
             return program.rebuild([a[()] for a in made])
         except Exception as e:
-            note(e, f"in `{self._what}`, of element {number}")
+            note(e, f"in `{self.what}`, of element {number}")
             raise
 
     def rows(self, batch: Any, numbers: Any, at: Pass) -> Any:

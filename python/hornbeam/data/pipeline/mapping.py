@@ -46,7 +46,7 @@ class Mapped(_Applied):
 
     def __init__(self, source: Node, function: Function, workers: int) -> None:
         super().__init__(source, indexed=source.indexed, workers=workers)
-        self.function, self.length, self._parallel = function, source.length, workers
+        self.function, self.length, self.parallel = function, source.length, workers
         function.batches = _gives_batches(source)
         self._one_by_one = False  # whether elements of the source do not fit one array
 
@@ -75,8 +75,8 @@ class Mapped(_Applied):
     def stream(self, at: Pass, start: int) -> Elements:
         with closing(self.inputs[0].read(at, start)) as items:
             numbered = zip(count(start), items)
-            if self._parallel:
-                with closing(in_order(self._apply, numbered, at, self._parallel, 0)) as made:
+            if self.parallel:
+                with closing(in_order(self._apply, numbered, at, self.parallel, 0)) as made:
                     yield from made
             else:
                 for each in numbered:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from hornbeam.core.tree import map_structure
-from hornbeam.data.pipeline.elements import as_element, read_only, rows_in, rows_of, unstack
+from hornbeam.data.pipeline.elements import as_element, as_sample, read_only, rows_in, rows_of, stack, unstack
 from hornbeam.data.pipeline.node import Length, Node, Pass
 from hornbeam.data.pipeline.spec import TensorSpec, conform, dtype_of_part
 from hornbeam.data.pipeline.threads import Elements
 
-__all__ = ["Arrays", "Generated", "Items", "Range"]
+__all__ = ["Arrays", "Generated", "Items", "Range", "Samples"]
 
 
 class Arrays(Node):
@@ -52,6 +52,27 @@ class Items(Node):
 
     def item(self, number: int, at: Pass) -> Any:
         return self.items[number]
+
+
+class Samples(Node):
+    """The elements of somebody else's data set, which has a length and is indexed.
+
+    Args:
+        source: the data set; threads may read it at once.
+    """
+
+    def __init__(self, source: Any) -> None:
+        super().__init__(indexed=True)
+        self.source, self.length = source, len(source)
+
+    def item(self, number: int, at: Pass) -> Any:
+        return as_sample(self.source[number])
+
+    def rows(self, numbers: Any, at: Pass) -> Any:
+        several = getattr(self.source, "__getitems__", None)  # torch's and Hugging Face's way to ask for many at once
+        if several is None:
+            return super().rows(numbers, at)
+        return stack([as_sample(x) for x in several([int(i) for i in numbers])])
 
 
 class Range(Node):

@@ -28,7 +28,6 @@ class Called(Buildable):
     autocast: bool
     supports_masking: bool
     takes_strings = False  # before a model's program: see layers.preprocessing.edge
-    _edge_only = False  # whether it runs there whatever it takes
     _knows_spec = False  # whether compute_output_spec tells what comes of symbolic inputs without tracing `call`
 
     def call(self, *args: Any, **kwargs: Any) -> Any:

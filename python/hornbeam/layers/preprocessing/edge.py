@@ -16,7 +16,7 @@ class EdgeLayer(Layer):
     """A layer that takes strings, perhaps among other values.
 
     A subclass computes with NumPy's arrays in ``call``, and says in ``compute_output_spec`` what comes of symbolic inputs.
-    Where a model calls it on strings, or it sets ``_edge_only``, it runs before the model's program, on a batch at a time.
+    Where a model calls it on strings, it runs before the model's program, on a batch at a time.
     """
 
     takes_strings = True

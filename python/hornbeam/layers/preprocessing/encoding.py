@@ -63,7 +63,10 @@ def _counted(ids: Any, depth: int, dtype: str, weights: Any) -> Any:
         ids, amounts = ops.reshape(ids, (-1,)), ops.reshape(amounts, (-1,))
         known = ops.where(_known(ids, depth), ids, depth)
         return ops.segment_sum(amounts, known, depth)
-    ids, amounts = ops.moveaxis(ids, 1, -1), ops.moveaxis(amounts, 1, -1)
+    ids, amounts = (
+        ops.cast(ops.moveaxis(ids, 1, -1), "int64"),
+        ops.moveaxis(amounts, 1, -1),
+    )  # rows * depth may be large
     *outer, length = dims_of(ids)
     rows = 1
     for d in outer:
@@ -79,7 +82,7 @@ def _known(ids: Any, depth: int) -> Any:
     return ops.logical_and(ops.greater_equal(ids, 0), ops.less(ids, depth))
 
 
-def encoded_shape(shape: Any, output_mode: str, depth: int) -> tuple[Any, ...]:
+def encoded_shape(shape: Any, output_mode: str, depth: int) -> Any:
     """The shape of what ``encode`` gives for indices of a shape."""
     shape = tuple(shape)
     if output_mode == "int":

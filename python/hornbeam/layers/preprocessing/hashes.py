@@ -6,6 +6,7 @@ tensors of any shape, eagerly and in a graph.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hornbeam import ops
@@ -109,7 +110,7 @@ def _joined(u: Any, v: Any, factor: Any) -> Any:
     return _mixed((v ^ a) * factor) * factor
 
 
-def sip_hash(x: Any, key: tuple[int, int]) -> Any:
+def sip_hash(x: Any, key: Sequence[int]) -> Any:
     """SipHash-2-4 of ints as decimal digits, keyed (Aumasson and Bernstein 2012)."""
     text = _Decimal(x)
     keys = [_word(k) for k in key]

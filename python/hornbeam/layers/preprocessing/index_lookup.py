@@ -111,9 +111,7 @@ class IndexLookup(VocabularyOwner):
         self._has_input_vocabulary: bool = has_vocabulary
         self.input_vocabulary = None if isinstance(vocabulary, (str, os.PathLike)) else _listed(vocabulary)
         self.input_idf_weights = _listed(idf_weights)
-        hashes = not strings and num_oov_indices > 1 and oov_method == "farmhash"
-        self.takes_strings = (strings or hashes) and not invert
-        self._edge_only = hashes and not invert
+        self.takes_strings = strings and not invert
         self.input_dtype = STRING if strings and not invert else "int64"
         self._terms: list[Any] = []
         self._weights: Any = None

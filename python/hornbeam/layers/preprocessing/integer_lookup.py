@@ -29,8 +29,7 @@ class IntegerLookup(IndexLookup):
             "count", how often; "tf_idf", the same times its weight.
         sparse: only False: tensors here are dense.
         pad_to_max_tokens: whether outputs other than ids have ``max_tokens`` columns.
-        oov_method: which of several ids an int gets: "floormod", its remainder; "farmhash", that of its digits' hash, for
-            which the layer runs before a model's compiled step, on the model's inputs.
+        oov_method: which of several ids an int gets: "floormod", its remainder; "farmhash", that of its digits' hash.
         salt: one or two ints >= 0: "farmhash" is SipHash-2-4 with them.
         name: its name.
 

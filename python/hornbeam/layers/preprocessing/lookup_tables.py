@@ -11,7 +11,8 @@ import numpy as np
 from hornbeam import _core, ops
 from hornbeam.core.state import state
 from hornbeam.core.strings import string_list
-from hornbeam.core.tensor import Tensor, to_tensor
+from hornbeam.core.tensor import to_tensor
+from hornbeam.layers.preprocessing.hashes import bucket, fingerprint, sip_hash
 
 __all__ = ["RAW", "Encoding", "IntegerCounter", "IntegerTable", "encode_strings", "string_encoder"]
 
@@ -158,10 +159,7 @@ class IntegerTable:
             return ops.full_like(x, start)
         if not e.hashed:
             return ops.mod(x, e.buckets) + start
-        if not isinstance(x, Tensor):
-            raise ValueError("`oov_method='farmhash'` of ints needs their digits, which a graph does not have")
-        texts = [str(i) for i in np.asarray(x).ravel().tolist()]
-        return to_tensor(_core.string_hash(texts, e.buckets, e.salt).reshape(x.shape) + start)
+        return bucket(fingerprint(x) if e.salt is None else sip_hash(x, e.salt), e.buckets) + start
 
     def _all_known(self, ids: Any, found: Any, x: Any) -> Any:
         """The ids, where all are found; else an error, of the program's where the ints are known to it alone."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from hornbeam import config
 from hornbeam.core import validation as _check
-from hornbeam.core.tensor import to_tensor
+from hornbeam.core.tensor import _INTEGERS, to_tensor
 from hornbeam.ops import math as m
 from hornbeam.ops.arrays import expand_dims, squeeze, transpose
 from hornbeam.ops.elementwise import to_float
 
-__all__ = ["Layout", "checked_images", "computed_in", "data_format_of", "in_dtype", "larger"]
+__all__ = ["Layout", "checked_images", "computed_in", "data_format_of", "in_dtype"]
 
 
 def data_format_of(data_format: Any) -> str:
@@ -61,14 +63,6 @@ class Layout:
         return squeeze(x, 0) if self.single else x
 
 
-def larger(a: Any, b: Any) -> Any:
-    """The larger of two sizes, each >= 0 and perhaps known only to the running graph."""
-    if isinstance(a, int) and isinstance(b, int):
-        return max(a, b)
-    fits = 1 // (a // (b + 1) + 1)  # 1 where a <= b, else 0
-    return a + fits * (b - a)
-
-
 def computed_in(x: Any) -> Any:
     """``x`` in the dtype that images are interpolated in: float64 as it is, all others in float32 or ``floatx``."""
     return to_tensor(x, "float32") if x.dtype in ("float16", "bfloat16") else to_float(x)
@@ -84,20 +78,10 @@ def in_dtype(y: Any, dtype: str, away: bool = False) -> Any:
     """
     if y.dtype == dtype:
         return y
-    limits = _LIMITS.get(dtype)
-    if limits is None:
+    if dtype not in _INTEGERS:
         return to_tensor(y, dtype)
+    low, high = _INTEGERS[dtype]
+    most = np.dtype(y.dtype).type(high)
+    most = most if int(most) <= high else np.nextafter(most, 0, dtype=y.dtype)  # what both dtypes hold
     y = m.multiply(m.sign(y), m.floor(m.add(m.abs(y), 0.5))) if away else m.round(y)
-    return to_tensor(m.clip(y, *limits), dtype)
-
-
-# The least and the largest of each int dtype, as float32 holds them without going beyond.
-_LIMITS = {
-    "uint8": (0.0, 255.0),
-    "int8": (-128.0, 127.0),
-    "int16": (-32768.0, 32767.0),
-    "uint16": (0.0, 65535.0),
-    "int32": (-2147483648.0, 2147483520.0),
-    "uint32": (0.0, 4294967040.0),
-    "int64": (-9223372036854775808.0, 9223371487098961920.0),
-}
+    return to_tensor(m.clip(y, float(low), float(most)), dtype)

@@ -16,7 +16,7 @@ from hornbeam.ops import math as m
 from hornbeam.ops.arrays import _smaller, reshape, shape_product, swapaxes
 from hornbeam.ops.elementwise import to_float
 from hornbeam.ops.image.kernels import KERNELS, bands, matrix_of, weights
-from hornbeam.ops.image.layouts import Layout, computed_in, in_dtype, larger
+from hornbeam.ops.image.layouts import Layout, computed_in, in_dtype
 from hornbeam.ops.image.picking import flat_ids, picked
 from hornbeam.ops.joining import _slice_axis, repeat, unstack
 from hornbeam.ops.linalg import matmul
@@ -198,11 +198,19 @@ def _padded(x: Any, rows: int, columns: int, value: float) -> Any:
     """The image in the middle of the smallest one with these proportions, up to a pixel."""
     height, width = dims_of(x)[1:3]
     (_, high), (_, wide) = _in_proportion(height, width, rows, columns)
-    above, beside = (larger(n, m) - n for n, m in ((height, high), (width, wide)))
+    above, beside = (_larger(n, m) - n for n, m in ((height, high), (width, wide)))
     above, beside = above // 2, beside // 2
     if not is_float(x.dtype) and value != int(value):
         x = to_float(x)
     return pad(x, [(0, 0), (above, above), (beside, beside), (0, 0)], constant_values=value)
+
+
+def _larger(a: Any, b: Any) -> Any:
+    """The larger of two sizes, each >= 0 and perhaps known only to the running graph."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    fits = 1 // (a // (b + 1) + 1)  # 1 where a <= b, else 0
+    return a + fits * (b - a)
 
 
 def _in_proportion(height: Any, width: Any, rows: int, columns: int) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
