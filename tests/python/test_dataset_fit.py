@@ -196,3 +196,13 @@ def test_threads_end_with_the_training():
     while threads() and time.monotonic() < until:
         time.sleep(0.01)
     assert not threads()
+
+
+def test_a_data_set_without_end_needs_steps():
+    ds, m = pairs().batch(2).repeat(), model()
+    for run, name in ((m.fit, "steps_per_epoch"), (m.evaluate, "validation_steps"), (m.predict, "steps")):
+        with pytest.raises(ValueError, match=f"a data set without end needs .*`{name}`"):
+            run(ds, verbose=0)
+    with pytest.raises(ValueError, match="without end needs .*`validation_steps`"):
+        m.fit(pairs().batch(2), validation_data=ds, verbose=0)
+    assert len(m.fit(ds, steps_per_epoch=3, validation_data=ds, validation_steps=2, verbose=0).history["val_loss"]) == 1

@@ -228,6 +228,8 @@ def test_plain_data_is_read(protocol):
     )
     np.testing.assert_array_equal(found["b"], both["b"])
     np.testing.assert_array_equal(found["c"], np.eye(3, 2))
+    listed = read(pickle.dumps([np.arange(2), {"a": (np.arange(3), 1)}], protocol=protocol))
+    assert listed[0].tolist() == [0, 1] and listed[1]["a"][0].tolist() == [0, 1, 2] and listed[1]["a"][1] == 1
     empty = read(pickle.dumps(np.empty(0, object), protocol=protocol))
     assert empty.shape == (0,) and empty.dtype == object
 

@@ -136,6 +136,14 @@ def test_a_connection_that_ends_early(monkeypatch, home):
     assert names(home) == ["datasets"]
 
 
+BAD_ANSWERS = {
+    "/words": b"hello\r\n\r\n",
+    "/chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "/cut": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc",
+    "/headers": b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+}
+
+
 @pytest.fixture
 def server(tmp_path):
     """A web server of a folder."""
@@ -153,6 +161,8 @@ def server(tmp_path):
                 self.send_response(302)
                 self.send_header("Location", "file:///etc/passwd")
                 self.end_headers()
+            elif self.path in BAD_ANSWERS:
+                self.wfile.write(BAD_ANSWERS[self.path])
             else:
                 super().do_GET()
 
@@ -175,6 +185,16 @@ def test_a_server(origin, server, home, capsys):
     with pytest.raises(OSError, match="URL fetch failure on .*/inside: 302"):
         hb.utils.get_file("d", server + "/inside")
     assert names(home / "datasets") == ["b", "text.txt"]
+
+
+@pytest.mark.parametrize("path", BAD_ANSWERS)
+def test_what_is_no_answer(server, home, path):
+    with pytest.raises(OSError, match=f"URL fetch failure on {server}{path}: .*Without a network, put that file at"):
+        hb.utils.get_file("a", server + path)
+    assert names(home) == ["datasets"]
+    (home / "datasets" / "a").write_bytes(CONTENT)
+    with pytest.warns(UserWarning, match="is used although its hash is not"):
+        assert hb.utils.get_file("a", server + path, file_hash="0" * 64) == str(home / "datasets" / "a")
 
 
 def test_an_interrupt_leaves_nothing(monkeypatch, home):
@@ -450,13 +470,38 @@ def test_much_behind_the_end(tmp_path):
     assert names(tmp_path) == ["a", "b"]
 
 
-def test_an_encrypted_zip_and_a_file_for_a_folder(tmp_path):
-    tar_of(tmp_path / "a.tar", ("d", b"file"), ("d/inside", b"1"))
-    with pytest.raises(OSError):
-        extract_archive(tmp_path / "a.tar", tmp_path / "out")
+def marked(path, *marks):
+    """A zip of one file, with bytes set at places behind the first of what stands before them."""
+    with zipfile.ZipFile(path, "w") as z:
+        z.writestr("a", "x")
+    data = bytearray(path.read_bytes())
+    for before, offset, value in marks:
+        data[data.find(before) + offset] = value
+    path.write_bytes(data)
+
+
+def test_what_no_archive_may_be_is_a_value_error(tmp_path):
+    """A password, an unknown compression, and what is a file and a folder at once or lies too deep to be removed."""
+    made = tmp_path / "a"
+    for match, make in (
+        ("is damaged.*password", lambda: marked(made, (b"PK\1\2", 8, 1), (b"PK\3\4", 6, 1))),
+        ("is damaged.*compression", lambda: marked(made, (b"PK\1\2", 10, 97), (b"PK\3\4", 8, 97))),
+        ("'d/inside' both as a file and as a folder", lambda: tar_of(made, ("d", b"file"), ("d/inside", b"1"))),
+        ("'d' both as a file and as a folder", lambda: tar_of(made, ("d/inside", b"1"), ("d", b"file"))),
+        ("'.' both as a file and as a folder", lambda: tar_of(made, (".", b"file"))),
+        ("below more than 200 folders", lambda: tar_of(made, ("/".join(["d"] * 1500), b"file"))),
+    ):
+        make()
+        with pytest.raises(ValueError, match=match):
+            extract_archive(made, tmp_path / "out")
+        assert names(tmp_path) == ["a"]
+        made.unlink()
+
+
+def test_no_archive(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no archive"):
         extract_archive(tmp_path / "none", tmp_path / "out")
-    assert names(tmp_path) == ["a.tar"]
+    assert names(tmp_path) == []
 
 
 def test_an_empty_tar_and_a_text(tmp_path):

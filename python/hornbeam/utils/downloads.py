@@ -126,6 +126,7 @@ def _cache_folder(cache_dir: Any, subdir: str, *names: str | None) -> str:
 
 def _fetch(origin: str, target: str, file_hash: str | None, algorithm: str) -> None:
     """Downloads to a name beside the target, checks, and then takes the target's place."""
+    from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
@@ -136,10 +137,10 @@ def _fetch(origin: str, target: str, file_hash: str | None, algorithm: str) -> N
             try:
                 with urlopen(origin, timeout=_TIMEOUT) as response:
                     _copy(response, out)
-            except (OSError, ValueError) as e:  # ValueError: no URL
+            except (OSError, ValueError, HTTPException) as e:  # ValueError: no URL; HTTPException: no answer of HTTP's
                 reason = f"{e.code} -- {e.msg}" if isinstance(e, HTTPError) else getattr(e, "reason", e)
                 raise OSError(
-                    f"URL fetch failure on {origin}: {reason}. Without a network, put that file at {target}"
+                    f"URL fetch failure on {origin}: {' '.join(str(reason).split())}. Without a network, put that file at {target}"
                 ) from e
         if file_hash is not None and not validate_file(part, file_hash, algorithm):
             raise ValueError(
