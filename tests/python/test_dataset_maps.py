@@ -613,6 +613,39 @@ def test_an_iterator_is_closed_from_another_thread():
     thread.join()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_a_pass_does_not_go_on_in_a_fork():
+    """Its threads are not there: an error, and not a hang. A new pass is as good as any."""
+    ds = Dataset.range(9).map(lambda x: np.asarray(x), 2)
+    items = iter(ds)
+    next(items)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            next(items)
+            said = "it went on"
+        except RuntimeError as e:
+            said = f"{e}, {[int(x) for x in ds]}"
+        finally:
+            os.write(write, said.encode())
+            os._exit(0)
+    os.close(write)
+    with open(read) as f:
+        said = f.read()
+    os.waitpid(child, 0)
+    assert "begun before a fork" in said and said.endswith(str(list(range(9))))
+    assert [int(x) for x in items] == list(range(1, 9))
+
+
+def test_keys_differ():
+    from hornbeam.data.pipeline.node import key_of
+
+    keys = [(5,), (5, 0), (5, 0, 0), (5, 7, 3), (5 + (7 << 32), 3), (0, 5), (-5,), (5, 1 << 32), (5, 0, 1)]
+    assert len({key_of(*k) for k in keys}) == len(keys)
+
+
 def test_a_pass_that_was_closed_or_failed_stays_where_it_was():
     ds = Dataset.range(5)
     items = iter(ds)

@@ -7,10 +7,11 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from hornbeam.data.dataset import PyDataset
+from hornbeam.data.pipeline.threads import Workers
 
 __all__ = ["read_ahead", "read_dataset"]
 
@@ -59,7 +60,7 @@ def read_dataset(dataset: PyDataset, indices: Iterable[int]) -> Iterator[Any]:
     if dataset.workers <= 1:
         yield from read_ahead((dataset[i] for i in indices), dataset.max_queue_size)
         return
-    pool = ThreadPoolExecutor(dataset.workers, thread_name_prefix="hornbeam-prefetch")
+    pool = Workers(dataset.workers)  # an executor's threads would be waited for when the program ends
     waiting: deque[Future[Any]] = deque()
     rest = iter(indices)
     try:
@@ -70,4 +71,5 @@ def read_dataset(dataset: PyDataset, indices: Iterable[int]) -> Iterator[Any]:
                 return
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        waiting.clear()
+        pool.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -39,12 +40,16 @@ class DatasetIterator:
     def __init__(self, node: Node, position: Position, tensors: bool) -> None:
         self._position, self._tensors, self._length = position, tensors, node.length
         self._elements: Iterator[Any] = _elements(node, position.epoch, position.element)
-        self._lock = threading.Lock()
+        self._lock, self._process = threading.Lock(), os.getpid()
 
     def __iter__(self) -> DatasetIterator:
         return self
 
     def __next__(self) -> Any:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this pass was begun before a fork, which its threads did not survive: begin another one"
+            )
         with self._lock:
             try:
                 element = next(self._elements)

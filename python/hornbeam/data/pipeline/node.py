@@ -47,8 +47,10 @@ class Pass:
 
 def key_of(seed: int, *numbers: int) -> int:
     """A 63-bit key from a seed and numbers, no two alike."""
-    words = [seed & (2**64 - 1), *numbers]
-    return int(np.random.SeedSequence(words).generate_state(1, "uint64")[0]) >> 1
+    words = np.array(
+        [len(numbers), seed & (2**64 - 1), *numbers], "uint64"
+    )  # their count, for NumPy ignores zeros at the end
+    return int(np.random.SeedSequence(words.view("uint32").tolist()).generate_state(1, "uint64")[0]) >> 1
 
 
 class Node:
