@@ -153,6 +153,24 @@ def test_fault_47_ctrl_c_while_a_generator_is_blocked(tmp_path):
     )
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_fault_47_ctrl_c_while_a_data_sets_workers_are_blocked(tmp_path, workers):
+    scripts.run_interrupted(
+        f"""
+        class Blocked(hb.utils.PyDataset):
+            def __len__(self):
+                return 100
+            def __getitem__(self, index):
+                if index > 2:
+                    time.sleep(1000)  # which the program does not wait for when it ends
+                return np.ones((8, 4), "float32"), np.zeros(8, "int32")
+        m = net()
+        until_interrupted(lambda: m.fit(Blocked(workers={workers}), shuffle=False, verbose=0))
+        """,
+        tmp_path,
+    )
+
+
 def test_fault_47_ctrl_c_in_predict_and_load(tmp_path):
     scripts.run_interrupted(
         """

@@ -30,7 +30,14 @@ LATE = {
     "datasets._files": {"zipfile"},
     "datasets._fashion_mnist": {"gzip"},
     "examples.digits": {"matplotlib", "matplotlib.pyplot", "sklearn.datasets", "sklearn.model_selection"},
-    "utils.downloads": {"hashlib", "hornbeam.utils.archives", "tempfile", "urllib.error", "urllib.request"},
+    "utils.downloads": {
+        "hashlib",
+        "http.client",
+        "hornbeam.utils.archives",
+        "tempfile",
+        "urllib.error",
+        "urllib.request",
+    },
     "utils.images": {"PIL"},
     "utils.plotting": {"shutil", "subprocess"},  # for plot_model alone
 }

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from types import GeneratorType
 from typing import Any
 
 from hornbeam.data.pipeline.elements import to_tensors
@@ -72,7 +73,7 @@ class DatasetIterator:
     def close(self) -> None:
         """Ends the pass, and the threads that work for it; where another thread is about to get an element, behind that."""
         elements, self._elements, self._position = self._elements, iter(()), Position()
-        if hasattr(elements, "close") and not elements.gi_running:
+        if isinstance(elements, GeneratorType) and not elements.gi_running:
             elements.close()
 
 
