@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 import sys
+import time
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ __all__ = ["Watch"]
 
 _OWN = __name__.partition(".")[0]
 _LIBRARIES = ("random", "secrets", "uuid", "numpy")  # on whose behalf others draw
+_CLOCKS = {n for n in vars(time) if not n.startswith("_")} | {"now", "utcnow", "today"}
 _MOST = 64  # items of a collection that are looked at
 
 
@@ -32,34 +34,48 @@ class Watch:
     def __init__(self) -> None:
         self.differs = False
         self._held: dict[int, tuple[Any, Any]] = {}  # generators and their states, by id
+        self._others: dict[int, bool] = {}  # by the id of a module's names: whether it may hold others' generators
+        self._harmless: set[str] = set()  # functions in C
 
     def __enter__(self) -> Watch:
         self._keep(random.getstate.__self__)  # type: ignore[attr-defined]
         self._keep(np.random.mtrand._rand)  # type: ignore[attr-defined]
-        self._ours = sys.getprofile() is None
-        if self._ours:
+        self._looking = sys.getprofile() is None
+        if self._looking:
             sys.setprofile(self._see)
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        if self._ours:
+    def look_away(self) -> None:
+        """From now on only the states of generators that are known count: looking at each call takes its time."""
+        if self._looking:
             sys.setprofile(None)
+        self._looking = False
+
+    def __exit__(self, *exc: object) -> None:
+        self.look_away()
         for generator, state in self._held.values():
             if pickle.dumps(_state(generator)) != pickle.dumps(state):
                 self.differs = True
                 _set_state(generator, state)
 
     def _see(self, frame: Any, event: str, called: Any) -> None:
-        if self.differs:
-            return
-        if event == "call" and _package(frame) not in (_OWN, *_LIBRARIES):
-            named = (frame.f_globals.get(n) for n in frame.f_code.co_names)
-            for x in _reached([*frame.f_locals.values(), *named], 3):
-                self._keep(x)
-        elif event == "c_call" and _tells_calls_apart(called):
+        if event == "call":
+            names = frame.f_globals
+            other = self._others.get(id(names))
+            if other is None:
+                other = self._others[id(names)] = _package(frame) not in (_OWN, *_LIBRARIES)
+            if other:
+                named = [names.get(n) for n in frame.f_code.co_names]
+                for x in _reached([*frame.f_locals.values(), *named], 3):
+                    self._keep(x)
+        elif event == "c_call" and called.__name__ not in self._harmless:
+            name = called.__name__
+            if not (name in _CLOCKS or "rand" in name):
+                self._harmless.add(name)
+                return
             while frame is not None and _package(frame) in _LIBRARIES:
                 frame = frame.f_back
-            self.differs = frame is None or _package(frame) != _OWN
+            self.differs = self.differs or frame is None or _package(frame) != _OWN
 
     def _keep(self, x: Any) -> None:
         if id(x) not in self._held:
@@ -70,12 +86,6 @@ class Watch:
 
 def _package(frame: Any) -> str:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0]
-
-
-def _tells_calls_apart(called: Any) -> bool:
-    name = getattr(called, "__name__", "")
-    clock = getattr(called, "__module__", None) == "time" or name in ("now", "utcnow", "today")
-    return clock or "rand" in name
 
 
 def _reached(values: Any, depth: int) -> Iterator[Any]:

@@ -170,6 +170,7 @@ def program_of(
     try:
         with watch:
             first = Program(function, element, shapes, rows)
+            watch.look_away()
             second = Program(function, element, shapes, rows)
             if not first.like(second):  # layers are built when they are first called
                 first, second = second, Program(function, element, shapes, rows)
