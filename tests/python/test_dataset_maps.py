@@ -36,6 +36,16 @@ _count = 0
 _generator = np.random.default_rng(0)
 
 
+class Augmentation:
+    def __init__(self):
+        self.draws = random.Random(3)
+
+    def shift(self, x):
+        return x + self.draws.randint(0, 1)
+
+    __call__ = shift
+
+
 def counting(x):
     global _count
     _count += 1
@@ -73,6 +83,8 @@ def test_other_functions_are_called():
         lambda x: x + float(np.asarray(x)[0]),
         lambda x: hb.layers.Dense(1)(x[None]),
         lambda x: x + held.randint(2),
+        Augmentation().shift,
+        Augmentation(),
     ):
         ds = Dataset.from_tensor_slices(ONES).map(f)
         list(ds)
@@ -133,6 +145,17 @@ def test_elements_of_many_shapes_share_a_program():
 
     ds = Dataset.from_generator(lambda: (np.full((n, 3), n, "float32") for n in sizes)).map(sized)
     assert [len(v) for v in values(ds)] == [3 * n for n in sizes] and compiled(ds)
+
+
+def test_batches_share_a_program_whichever_comes_first():
+    layer = hb.layers.Dense(3)  # built by its first call
+    for skipped in (0, 2):
+        ds = Dataset.from_tensor_slices(np.ones((7, 2), "float32")).batch(3).skip(skipped).map(lambda x: layer(x))
+        got = values(ds)
+        assert [len(v) for v in got] == [3, 3, 1][skipped:] and compiled(ds)
+        assert len(ds._node.function._programs) == 1
+    ds = Dataset.from_tensor_slices((np.ones((7, 2), "float32"), np.zeros(7))).batch(3).map(lambda x, y: x[..., 0] + y)
+    assert [len(v) for v in values(ds)] == [3, 3, 1] and compiled(ds)
 
 
 def test_images_of_many_sizes_become_one_batch():
