@@ -118,11 +118,15 @@ def test_image_classification_from_scratch(pet_images, capsys):
     assert set(history) == {"loss", "acc", "val_loss", "val_acc"}
     assert history["val_acc"][-1] >= 0.9
 
-    img = hb.utils.load_img("PetImages/Cat/7.jpg", target_size=image_size)
-    img_array = hb.ops.expand_dims(hb.utils.img_to_array(img), 0)
-    predictions = model.predict(img_array, verbose=0)
-    score = float(hb.ops.sigmoid(predictions[0][0]))
-    assert predictions.shape == (1, 1) and score < 0.5  # a cat
+    scores = []
+    for i in range(20):
+        img = hb.utils.load_img(f"PetImages/{('Cat', 'Dog')[i % 2]}/{i}.jpg", target_size=image_size)
+        img_array = hb.utils.img_to_array(img)
+        img_array = hb.ops.expand_dims(img_array, 0)
+        predictions = model.predict(img_array, verbose=0)
+        assert predictions.shape == (1, 1)
+        scores.append(float(hb.ops.sigmoid(predictions[0][0])))
+    assert sum((score > 0.5) == i % 2 for i, score in enumerate(scores)) >= 16
     reloaded = hb.models.load_model(f"save_at_{epochs}.hornbeam")
     np.testing.assert_array_equal(reloaded.predict(val_ds, verbose=0), model.predict(val_ds, verbose=0))
     assert os.path.exists("save_at_1.hornbeam")
@@ -228,8 +232,10 @@ def test_text_classification_from_scratch(reviews, tmp_path):
     end_to_end_model = hb.Model(inputs, outputs)
     end_to_end_model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
     np.testing.assert_allclose(end_to_end_model.evaluate(raw_test_ds, verbose=0), tested, rtol=1e-5)
-    judged = end_to_end_model.predict(["A GREAT film:<br />lovely, moving, great", "awful.<br />So flat, so boring"])
-    assert judged.shape == (2, 1) and judged[0, 0] < 0.5 < judged[1, 0]  # "neg" is class 1
+    judged = end_to_end_model.predict(
+        ["A GREAT film:<br />lovely, moving, great", "awful.<br />So flat, so boring"], verbose=0
+    )
+    assert judged.shape == (2, 1) and judged[0, 0] < judged[1, 0]  # "neg" is class 1
 
     end_to_end_model.save(tmp_path / "reviews.hornbeam")
     known = {"custom_standardization": custom_standardization}
