@@ -76,6 +76,23 @@ def test_shuffled_batches_generators_and_validation():
     model.fit(TEXTS[:6], Y[:6], verbose=0)
 
 
+def test_data_sets_of_strings():
+    data = hb.data.Dataset.from_tensor_slices((np.array(TEXTS), Y)).batch(5)
+    words = layers.TextVectorization(output_sequence_length=4)
+    words.adapt(data.map(lambda x, y: x))
+    assert words.get_vocabulary() == vectorizer().get_vocabulary()
+    before, inside = after([], hb.Input((4,), dtype="int64")), after([words])
+    inside.set_weights(before.get_weights())
+    a = before.fit(data.map(lambda x, y: (words(x), y)), epochs=2, verbose=0)
+    b = inside.fit(data, epochs=2, verbose=0)
+    assert a.history == b.history
+    assert np.array_equal(
+        inside.predict(data.map(lambda x, y: x), verbose=0), before.predict(words(TEXTS).numpy(), verbose=0)
+    )
+    profile = hb.profile(inside, TEXTS, Y, verbose=0)
+    assert len(profile.rows) > 5
+
+
 def test_a_model_without_an_input_begins_with_its_first_strings():
     for x in (TEXTS, np.array(TEXTS)[:, None]):
         model = hb.Sequential(

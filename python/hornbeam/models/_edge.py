@@ -123,9 +123,7 @@ class Edge:
         if len(given) != len(self.entry):
             raise ValueError(f"model {name!r} takes {len(self.entry)} inputs. Received: {len(given)}")
         if any(isinstance(v, (Traced, KerasTensor)) for v in given):
-            raise ValueError(
-                f"model {name!r} takes strings, or other values that no graph holds: call it outside of one"
-            )
+            raise ValueError(f"model {name!r} takes strings, which no graph holds: call it outside of one")
         values = {id(t): _fit(v, t, name) for t, v in zip(self.entry, given)}
         for node in self.nodes:
             values.update({id(t): v for t, v in zip(node.outputs, node.run(values))})
