@@ -6,6 +6,7 @@ figures are medians, ratios those of passes side by side. What runs is in `data_
 
 - ``jpeg``: 2,000 JPEGs of 500 x 375 from a folder: decode, crop at random to 224 x 224, flip, normalise, batches of 32.
 - ``cifar``: 20,000 images of 32 x 32 in memory: pad and crop, flip, rotate, contrast, batches of 128.
+- ``fit``: an epoch of ResNet-20 over 2,560 such images on one thread, cropped and flipped by a data set, beside arrays as they are.
 - ``text``: 100,000 reviews: a vocabulary of 20,000 words found (adapt), then ids of 200 words each in batches of 512.
 - ``csv``: a million rows of 20 columns from a file to float32 batches of 4,096.
 """
@@ -82,6 +83,7 @@ def make_table(folder: pathlib.Path, count: int) -> None:
 MAKERS = {
     "jpeg": (make_jpegs, 2_000),
     "cifar": (make_images, 20_000),
+    "fit": (make_images, 2_560),
     "text": (make_reviews, 100_000),
     "csv": (make_table, 1_000_000),
 }

@@ -225,9 +225,37 @@ def csv_pyarrow(folder: pathlib.Path) -> Made:
     return one_pass, "read_csv, batches"
 
 
+# ---- fit ----
+def fit_side(folder: pathlib.Path, augmented: bool) -> Made:
+    """ResNet-20 on one thread, for an epoch; the other CPUs are free to make batches."""
+    import hornbeam as hb
+    from workloads import make
+
+    x, y = np.load(folder / "images.npy").astype("float32") / 255, np.load(folder / "labels.npy")
+    model = make(hb, "resnet20")[0]
+    model.compile("adam", "sparse_categorical_crossentropy", threads=1)
+    if not augmented:
+        return lambda: model.fit(x, y, batch_size=64, verbose=0), "arrays"
+    flips = hb.Sequential(
+        [hb.layers.ZeroPadding2D(4), hb.layers.RandomCrop(32, 32), hb.layers.RandomFlip("horizontal")]
+    )
+    batches = hb.data.Dataset.from_tensor_slices((x, y)).shuffle(seed=0).batch(64)
+    batches = batches.map(lambda x, y: (flips(x, training=True), y), num_parallel_calls=1).prefetch(4)
+    return lambda: model.fit(batches, verbose=0), "crop and flip in a Dataset, one worker"
+
+
+def fit_hornbeam(folder: pathlib.Path) -> Made:
+    return fit_side(folder, augmented=True)
+
+
+def fit_arrays(folder: pathlib.Path) -> Made:
+    return fit_side(folder, augmented=False)
+
+
 SIDES: dict[str, dict[str, Callable[[pathlib.Path], Made]]] = {
     "jpeg": {"hornbeam": jpeg_hornbeam, "torch": jpeg_torch, "tensorflow": jpeg_tensorflow},
     "cifar": {"hornbeam": cifar_hornbeam, "torch": cifar_torch, "keras": cifar_keras},
     "text": {"hornbeam": text_hornbeam, "keras": text_keras},
+    "fit": {"hornbeam": fit_hornbeam, "hornbeam, arrays": fit_arrays},
     "csv": {"hornbeam": csv_hornbeam, "polars": csv_polars, "pyarrow": csv_pyarrow},
 }

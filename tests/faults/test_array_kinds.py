@@ -234,7 +234,7 @@ def test_fault_22_every_layer_computes_in_its_own_dtype_inside_a_model(name, dty
     other = [np.round(a * 2).astype(dtype) for a in arrays]
     want = model.predict(cases.feed([o.astype("float32") for o in other]), verbose=0)
     got = model.predict(cases.feed(other), verbose=0)
-    assert got.dtype == want.dtype == np.float32
+    assert got.dtype == want.dtype == (np.int32 if name == "Discretization" else np.float32)  # which counts bins
     np.testing.assert_array_equal(got, want)
 
 

@@ -18,6 +18,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import os
 import struct
 import sys
@@ -192,6 +193,8 @@ def _operation(name: str) -> Any:
 
     class Operation:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
+            names = list(inspect.signature(function).parameters)[1:]  # behind the input's
+            vars(self).update(zip(names, args), **kwargs)
             self.given = args, kwargs
 
         def __call__(self, *inputs: Any, **kwargs: Any) -> Any:

@@ -354,6 +354,14 @@ def test_images_of_any_size(name):
         np.testing.assert_allclose(model.predict(x, verbose=0), twin(x, training=False), rtol=1e-5, atol=1e-3)
 
 
+def test_images_of_unknown_size_that_are_too_small_are_enlarged():
+    entry = hb.Input((None, None, 2))
+    model = hb.Model(entry, L.CenterCrop(5, 4)(entry))
+    for size in ((4, 20), (20, 3), (9, 7)):
+        x = R.uniform(0, 255, (2, *size, 2)).astype("float32")
+        np.testing.assert_allclose(model.predict(x, verbose=0), L.CenterCrop(5, 4)(x), rtol=1e-5, atol=1e-3)
+
+
 def test_a_model_of_dicts():
     entry = {
         "images": hb.Input((9, 7, 2)),

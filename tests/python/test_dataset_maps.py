@@ -135,6 +135,17 @@ def test_elements_of_many_shapes_share_a_program():
     assert [len(v) for v in values(ds)] == [3 * n for n in sizes] and compiled(ds)
 
 
+def test_batches_share_a_program_whichever_comes_first():
+    layer = hb.layers.Dense(3)  # built by its first call
+    for skipped in (0, 2):
+        ds = Dataset.from_tensor_slices(np.ones((7, 2), "float32")).batch(3).skip(skipped).map(lambda x: layer(x))
+        got = values(ds)
+        assert [len(v) for v in got] == [3, 3, 1][skipped:] and compiled(ds)
+        assert len(ds._node.function._programs) == 1
+    ds = Dataset.from_tensor_slices((np.ones((7, 2), "float32"), np.zeros(7))).batch(3).map(lambda x, y: x[..., 0] + y)
+    assert [len(v) for v in values(ds)] == [3, 3, 1] and compiled(ds)
+
+
 def test_images_of_many_sizes_become_one_batch():
     sizes = [(4, 6), (8, 2), (4, 4)]
     files = Dataset.from_tensor_slices(np.arange(3))

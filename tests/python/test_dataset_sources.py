@@ -207,6 +207,25 @@ def test_caches_call_once(tmp_path, kind, where):
         assert sorted(elements(other.shuffle(seed=3))) == sorted(elements(ds))
 
 
+@pytest.mark.parametrize("make", [lambda d: d, lambda d: d.filter(lambda x: True), lambda d: d.batch(2)])
+def test_what_is_kept_cannot_be_changed(make):
+    def spoil(x):
+        x = np.array(x, copy=False) if isinstance(x, np.ndarray) else np.asarray(x)
+        x += 1
+        return x
+
+    kept = make(Dataset.from_generator(lambda: (np.zeros(2) for _ in range(4)))).cache()
+    indexed = make(Dataset.range(4).map(lambda x: np.zeros(2))).cache()
+    for ds in (kept, indexed, indexed.batch(2), Dataset.from_tensors(np.zeros(2))):
+        for _ in range(2):
+            assert all(np.all(x == 1) for x in ds.map(spoil).as_numpy_iterator())
+
+
+def test_objects_that_are_no_text_are_refused():
+    with pytest.raises(TypeError, match="real numbers, bools and strings"):
+        Dataset.from_tensor_slices(np.array(["a", None, 1.5], object))
+
+
 def test_a_cache_keeps_the_first_pass_whichever_asks():
     ds = Dataset.range(30).shuffle(seed=2)
     kept = ds.cache()

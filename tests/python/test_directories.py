@@ -363,8 +363,16 @@ def test_texts(tmp_path):
     assert ds.class_names == ["neg", "pos"] and len(ds.file_paths) == 3
     ((x, y),) = list(ds.as_numpy_iterator())
     assert x.tolist() == ["bad\r\n", "h\u00e9llo w\u00f6rld", ""] and y.tolist() == [0, 0, 1] and y.dtype == "int32"
+    x_all = x.tolist()
     (x,) = list(texts(tmp_path, label_mode=None, max_length=2, shuffle=False, verbose=False).as_numpy_iterator())
     assert x.tolist() == ["ba", "h\u00e9", ""]
+    batch, labels = next(iter(ds))  # tensors of strings
+    assert (
+        batch.dtype == "string"
+        and batch[1].numpy() == "h\u00e9llo w\u00f6rld"
+        and batch[1:].numpy().tolist() == x_all[1:]
+    )
+    assert [str(t.numpy()) for t in batch] == x_all and int(labels[2]) == 1
     single = texts(tmp_path, labels=None, batch_size=None, shuffle=False, verbose=False)
     assert list(single.as_numpy_iterator()) == ["bad\r\n", "h\u00e9llo w\u00f6rld", ""]
     (tmp_path / "neg/0.txt").write_bytes(b"caf\xe9")

@@ -77,6 +77,7 @@ LAYERS = [
     (L.GRU, {"units": 3}, (2, 4, 5), (2, 3), 3),
     (L.GRU, {"units": 3, "reset_after": False, "go_backwards": True}, (2, 4, 5), (2, 3), 3),
     (L.Rescaling, {"scale": 0.5, "offset": 1.0}, (2, 3), (2, 3), 0),
+    (L.Rescaling, {"scale": np.array(0.5), "offset": np.array(1.0)}, (2, 3), (2, 3), 0),
     (L.Masking, {}, (2, 3, 4), (2, 3, 4), 0),
     (L.Identity, {}, (2, 3), (2, 3), 0),
     (L.ActivityRegularization, {"l2": 0.1}, (2, 3), (2, 3), 0),

@@ -94,8 +94,13 @@ class Tensor(TensorLike):
             raise TypeError("len() of unsized object")
         return int(self.shape[0])
 
+    def __getitem__(self, key: Any) -> Any:
+        if self.dtype == "string":  # ops compute with numbers alone
+            return Tensor(np.asarray(self._buffer.host()[key], object))
+        return super().__getitem__(key)
+
     def __iter__(self) -> Iterator[Any]:
-        if state.trace is None or self.dtype == "bfloat16":
+        if state.trace is None or self.dtype in ("bfloat16", "string"):
             return super().__iter__()
         return (Tensor(a) for a in self._buffer.host())  # known numbers stay known
 

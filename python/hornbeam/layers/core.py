@@ -314,8 +314,7 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale = np.asarray(scale, "float32") if np.ndim(scale) else number("scale", scale)
-        self.offset = np.asarray(offset, "float32") if np.ndim(offset) else number("offset", offset)
+        self.scale, self.offset = _factor("scale", scale), _factor("offset", offset)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -323,6 +322,13 @@ class Rescaling(Layer):
         x = ops.cast(inputs, self.compute_dtype)
         scale, offset = (to_tensor(v, x.dtype) if np.ndim(v) else v for v in (self.scale, self.offset))
         return ops.add(ops.multiply(x, scale), offset)
+
+
+def _factor(name: str, value: Any) -> Any:
+    """A number, or an array of several."""
+    if np.ndim(value):
+        return np.asarray(value, "float32")
+    return number(name, value.item() if isinstance(value, np.ndarray) else value)
 
 
 class ActivityRegularization(Layer):

@@ -45,7 +45,8 @@ class Trainer(StepParts):
         """Trains the model.
 
         Args:
-            x: arrays (a structure of them), a generator or a ``PyDataset`` of ``(x, y)`` or ``(x, y, sample_weight)``.
+            x: arrays (a structure of them), or a ``data.Dataset``, a generator or a ``PyDataset`` of batches: ``(x, y)`` or
+                ``(x, y, sample_weight)``.
                 Batches of the latter are read ahead on a thread.
             y: targets, with arrays.
             batch_size: samples a step, with arrays only; None for 32, or for as many as ``steps_per_epoch`` asks for.
@@ -53,7 +54,7 @@ class Trainer(StepParts):
             verbose: 0 for silence, 1 for a progress bar, 2 for a line an epoch, "auto" for 1.
             callbacks: a list of callbacks, or a ``CallbackList``, to which nothing is added then.
             validation_split: share of the last samples held out, before shuffling; with arrays only.
-            validation_data: ``(x, y)``, ``(x, y, sample_weight)``, a generator or a ``PyDataset``.
+            validation_data: ``(x, y)``, ``(x, y, sample_weight)``, a ``data.Dataset``, a generator or a ``PyDataset``.
             shuffle: whether each epoch takes the samples, or the batches of a ``PyDataset``, in a new order; "batch" for
                 a new order within each batch of arrays.
             class_weight: a weight for each class.
@@ -239,7 +240,7 @@ class Trainer(StepParts):
         before its step and some as they are after it.
 
         Args:
-            x: arrays, a generator or a ``PyDataset``; no samples give an empty output.
+            x: arrays, a ``data.Dataset``, a generator or a ``PyDataset``; no samples give an empty output.
             batch_size: samples a step, with arrays only; None for 32, or for as many as ``steps`` asks for.
             verbose: 0 for silence, else a progress bar.
             steps: how many batches, None for all.

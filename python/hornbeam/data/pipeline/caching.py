@@ -8,6 +8,7 @@ import threading
 from contextlib import closing
 from typing import Any
 
+from hornbeam.data.pipeline.elements import read_only, unstack
 from hornbeam.data.pipeline.node import Node, Pass
 from hornbeam.data.pipeline.records import decode, encode
 from hornbeam.data.pipeline.threads import Elements
@@ -144,11 +145,22 @@ class Cached(Node):
     def item(self, number: int, at: Pass) -> Any:
         found = self._store.get(number)
         if found is self._store:
-            found = self.inputs[0].item(number, self._first(at))
-            self._store.put(number, found)
-            if len(self._store) == self.length:
-                self._store.finish()
+            found = read_only(self.inputs[0].item(number, self._first(at)))
+            self._keep(number, found)
         return found
+
+    def rows(self, numbers: Any, at: Pass) -> Any:
+        if any(self._store.get(int(n)) is not self._store for n in numbers):
+            return super().rows(numbers, at)
+        batch = read_only(self.inputs[0].rows(numbers, self._first(at)))
+        for i, n in enumerate(numbers):
+            self._keep(int(n), unstack(batch, i))
+        return batch
+
+    def _keep(self, number: int, element: Any) -> None:
+        self._store.put(number, element)
+        if len(self._store) == self.length:
+            self._store.finish()
 
     def stream(self, at: Pass, start: int) -> Elements:
         number = start
@@ -159,7 +171,7 @@ class Cached(Node):
         if have and self.length is not None and have == self.length:
             return
         with closing(self.inputs[0].read(self._first(at), min(number, have))) as items:
-            for i, x in enumerate(items, min(number, have)):
+            for i, x in enumerate(map(read_only, items), min(number, have)):
                 with self._lock:
                     if i == len(self._store):
                         self._store.put(i, x)

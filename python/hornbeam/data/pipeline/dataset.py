@@ -167,7 +167,7 @@ class Dataset(Factories, Combining):
 
         A function that is made of ``hornbeam.ops`` and layers is traced once for each shape, and runs as a compiled
         program, without Python's lock. Any other, such as one that uses NumPy or its own random numbers, is called with
-        arrays, numbers and strings. It is traced twice to tell: what it does beside computing, such as printing, happens
+        arrays, numbers and strings. It is traced twice or more to tell: what it does beside computing, such as printing, happens
         then alone.
 
         Random layers and ``SeedGenerator`` draw by the number of the pass and of the element: the same for any number of

@@ -13,7 +13,17 @@ from hornbeam.core.tensor import Tensor, as_array
 from hornbeam.core.tree import flatten, map_structure, pack_like, signature
 from hornbeam.data.foreign import as_numpy, is_array_like
 
-__all__ = ["ShapesDiffer", "as_element", "as_sample", "as_slices", "stack", "to_tensors", "unstack", "writable"]
+__all__ = [
+    "ShapesDiffer",
+    "as_element",
+    "as_sample",
+    "as_slices",
+    "read_only",
+    "stack",
+    "to_tensors",
+    "unstack",
+    "writable",
+]
 
 
 class ShapesDiffer(ValueError):
@@ -74,7 +84,7 @@ def _leaf(x: Any) -> Any:
 
 
 def _plain(a: Any) -> Any:
-    if a.dtype.kind in "fiubUSO":
+    if a.dtype.kind in "fiubUS" or (a.dtype.kind == "O" and all(isinstance(i, (str, bytes)) for i in a.flat)):
         return a[()] if a.ndim == 0 and a.dtype.kind != "O" else a
     raise TypeError(f"elements are of real numbers, bools and strings. Received: an array of dtype {a.dtype}")
 
@@ -106,11 +116,17 @@ def as_slices(x: Any) -> Any:
         raise ValueError(f"slices are taken of arrays with an axis of samples. Received: {x!r:.200}")
     if len({len(a) for a in leaves}) > 1:
         raise ValueError(f"all arrays must have the same number of samples. Received: {[len(a) for a in leaves]}")
-    return map_structure(_read_only, arrays)
+    return read_only(arrays)
+
+
+def read_only(x: Any) -> Any:
+    """The element, or batch, whose arrays others share: nobody can write to them."""
+    return map_structure(_read_only, x)
 
 
 def _read_only(a: Any) -> Any:
-    """A view that what is sliced of it cannot be written through."""
+    if not isinstance(a, np.ndarray) or not a.flags.writeable:
+        return a
     view = a.view()
     view.flags.writeable = False
     return view

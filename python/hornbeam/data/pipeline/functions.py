@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, config
+from hornbeam.core.devices import device
 from hornbeam.core.tensor import as_array
 from hornbeam.core.tree import flatten, pack_like, signature
 from hornbeam.core.whole import one_at_a_time
@@ -19,6 +20,7 @@ from hornbeam.data.pipeline.tracing import ElementDraws, Program, call, program_
 
 __all__ = ["Function", "note"]
 
+_CPU = device("cpu")  # where functions run, whatever steps do
 _MOST = 64  # programs of one function, for elements of so many shapes
 
 
@@ -43,6 +45,7 @@ class Function:
     def __init__(self, function: Callable[..., Any], what: str, processes: int = 0) -> None:
         self._function, self._processes = function, processes
         self.what = f"{what}({getattr(function, '__name__', type(function).__name__)})"
+        self.batches = False  # whether elements are batches of different sizes
         self._programs: dict[Any, Program | None] = {}
         self._widened: dict[Any, list[tuple[int | None, ...]]] = {}  # shapes seen, None where they differ
         self._sized: set[Any] = set()  # kinds of elements whose sizes the function has to know
@@ -65,7 +68,7 @@ class Function:
                 return self._pool(at).run(writable(element), number, at.epoch)
             program = self._program(element, rows=False)
             if program is None:
-                with ElementDraws(number, at):
+                with _CPU, ElementDraws(number, at):
                     return as_element(call(self._function, writable(element)))
             arrays = [as_array(x) for x in flatten(element)]
             made = program.executable.run(arrays + self._keys(program, number, at))
@@ -124,6 +127,8 @@ class Function:
     def _trace(self, element: Any, rows: bool, kind: Any, shapes: list[Any], setting: Any) -> Program | None:
         seen = self._widened.get(kind)
         wide = shapes if seen is None else [_widen(a, b) for a, b in zip(seen, shapes)]
+        if self.batches and not rows and len({s[:1] for s in shapes}) == 1 and shapes[0]:
+            wide = [(None, *s[1:]) for s in wide]  # the last may be smaller: all run one program, whichever comes first
         self._widened[kind] = wide
         sample = pack_like(element, [as_array(x[0] if rows else x) for x in flatten(element)])
         for given in [shapes] if wide == shapes or kind in self._sized else [wide, shapes]:

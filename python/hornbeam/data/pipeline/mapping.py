@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from hornbeam.core.tree import flatten, map_structure
+from hornbeam.data.pipeline.batching import Batched, Rebatched, Unbatched
 from hornbeam.data.pipeline.elements import ShapesDiffer, stack, unstack
 from hornbeam.data.pipeline.functions import Function
 from hornbeam.data.pipeline.node import Node, Pass, drop
+from hornbeam.data.pipeline.padding import PaddedBatched
 from hornbeam.data.pipeline.spec import TensorSpec
 from hornbeam.data.pipeline.threads import Elements, in_order
 
@@ -45,6 +47,7 @@ class Mapped(_Applied):
     def __init__(self, source: Node, function: Function, workers: int) -> None:
         super().__init__(source, indexed=source.indexed, workers=workers)
         self.function, self.length, self.parallel = function, source.length, workers
+        function.batches = _gives_batches(source)
         self._one_by_one = False  # whether elements of the source do not fit one array
 
     def spec(self) -> Any:
@@ -81,6 +84,13 @@ class Mapped(_Applied):
 
     def _apply(self, numbered: tuple[int, Any], at: Pass) -> Any:
         return self.function(numbered[1], numbered[0], at)
+
+
+def _gives_batches(node: Node) -> bool:
+    """Whether elements are batches, of which some may be smaller."""
+    while len(node.inputs) == 1 and not isinstance(node, (Batched, PaddedBatched, Rebatched, Unbatched)):
+        node = node.inputs[0]
+    return isinstance(node, (Batched, PaddedBatched, Rebatched)) and not node.whole
 
 
 class Filtered(_Applied):

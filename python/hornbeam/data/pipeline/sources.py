@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam.core.tree import map_structure
-from hornbeam.data.pipeline.elements import as_element, as_sample, rows_in, rows_of, stack, unstack
+from hornbeam.data.pipeline.elements import as_element, as_sample, read_only, rows_in, rows_of, stack, unstack
 from hornbeam.data.pipeline.node import Length, Node, Pass
 from hornbeam.data.pipeline.spec import TensorSpec, conform, dtype_of_part
 from hornbeam.data.pipeline.threads import Elements
@@ -48,7 +48,7 @@ class Items(Node):
 
     def __init__(self, items: list[Any]) -> None:
         super().__init__(indexed=True)
-        self.items, self.length = items, len(items)
+        self.items, self.length = [read_only(x) for x in items], len(items)
 
     def item(self, number: int, at: Pass) -> Any:
         return self.items[number]

@@ -170,6 +170,8 @@ def program_of(
     try:
         first = Program(function, element, shapes, rows)
         second = Program(function, element, shapes, rows)
+        if not first.like(second):  # layers are built when they are first called
+            first, second = second, Program(function, element, shapes, rows)
     except Exception:  # what is wrong comes out where it is called with numbers
         return None
     finally:

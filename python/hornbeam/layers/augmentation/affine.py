@@ -12,7 +12,7 @@ from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import choice, number
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, as_pair, images_of
 from hornbeam.ops.image.layouts import Layout
-from hornbeam.ops.image.sampling import INTERPOLATIONS, repeated, sampled
+from hornbeam.ops.image.sampling import INTERPOLATIONS, sampled
 
 __all__ = ["RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
 
@@ -40,23 +40,15 @@ class _Affine(BaseImagePreprocessingLayer):
         layout = Layout(images, self.data_format)
         pixels = layout.batch()
         _, height, width, _ = dims_of(pixels)
-        x = ops.arange(width, dtype="float32")
         y = ops.expand_dims(ops.arange(height, dtype="float32"), 1)
         a0, a1, a2, b0, b1, b2 = self._maps(transformation, height, width)
-        places, linear = (_plane(b0, x, b1, y, b2), _plane(a0, x, a1, y, a2)), interpolation == "bilinear"
-        if linear and pixels.dtype == "float32" and isinstance(a1, float) and isinstance(b0, float):  # both are 0
-            return layout.back(self._by_axes(pixels, *places))
-        return layout.back(sampled(pixels, repeated(list(places)), linear, self.fill_mode, self.fill_value))
 
-    def _by_axes(self, pixels: Any, rows: Any, columns: Any) -> Any:
-        """Pixels from rows ``(batch, height, 1)`` and columns ``(batch, 1, width)``: first whole rows are mixed, which are
-        cheap to take, then pixels."""
-        batch, height, width, channels = dims_of(pixels)
-        fill = (True, self.fill_mode, self.fill_value)
-        mixed = sampled(ops.reshape(pixels, [batch, height, width * channels]), repeated([ops.squeeze(rows, 2)]), *fill)
-        columns = ops.reshape(ops.broadcast_to(columns, [batch, height, width]), [batch * height, width])
-        found = sampled(ops.reshape(mixed, [batch * height, width, channels]), repeated([columns]), *fill)
-        return ops.reshape(found, [batch, height, width, channels])
+        def places(times: Any) -> list[Any]:
+            x = ops.repeat(ops.arange(width, dtype="float32"), times)
+            return [_plane(b0, x, b1, y, b2), _plane(a0, x, a1, y, a2)]
+
+        linear = interpolation == "bilinear"
+        return layout.back(sampled(pixels, places, linear, self.fill_mode, self.fill_value))
 
     def _transform_boxes(self, boxes: Any, transformation: Any, height: Any, width: Any) -> Any:
         """Boxes, in "xyxy", where they come to lie."""

@@ -7,9 +7,9 @@ from typing import Any
 from hornbeam import ops, random
 from hornbeam._boxes.changes import clip_to_image_size, crop
 from hornbeam._boxes.formats import as_size, convert_format, joined, sides
-from hornbeam.core.tensor import dims_of, to_tensor
+from hornbeam.core.tensor import dims_of, is_tensor, to_tensor
 from hornbeam.core.validation import choice, number, positive_int
-from hornbeam.layers.augmentation.gathering import counted, taken
+from hornbeam.layers.augmentation.gathering import taken
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
 from hornbeam.ops.image.layouts import Layout
 
@@ -27,15 +27,19 @@ class _Sized(BaseImagePreprocessingLayer):
 
     def _part(self, images: Any, top: Any, left: Any) -> Any:
         """The rows and columns from (top, left) on that the layer wants, as far as there are any."""
-        if isinstance(top, int) and isinstance(left, int):
+        starts = ((self.height_axis, top, self.height), (self.width_axis, left, self.width))
+        if not is_tensor(top):
             begin, dims = [0] * images.ndim, list(dims_of(images))
-            for axis, start, size in ((self.height_axis, top, self.height), (self.width_axis, left, self.width)):
-                begin[axis], dims[axis] = start, min(size, dims[axis] - start)
+            for axis, start, size in starts:
+                rest = dims[axis] - start
+                begin[axis], dims[axis] = start, min(size, rest) if isinstance(rest, int) else size
             return ops.slice(images, begin, dims)
         layout = Layout(images, self.data_format)
-        x = layout.batch()
-        rows, columns = counted(x, self.height, 1), counted(x, self.width, 2)
-        return layout.back(taken(x, rows + to_tensor(top, rows.dtype), columns + to_tensor(left, rows.dtype)))
+        rows, columns = (
+            ops.expand_dims(ops.arange(size, dtype="float32") + to_tensor(start, "float32"), 0)
+            for _, start, size in starts
+        )
+        return layout.back(taken(layout.batch(), rows, columns))
 
     def _window(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Top, left, height and width of the largest part in the middle that has the wanted ratio of sides."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam._boxes.changes import clip_to_image_size
-from hornbeam._boxes.formats import as_size, convert_format, joined, sides
+from hornbeam._boxes.formats import convert_format, joined, sides
 from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import choice
-from hornbeam.layers.augmentation.gathering import counted, taken
+from hornbeam.layers.augmentation.gathering import taken
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
 
 __all__ = ["RandomFlip"]
@@ -64,13 +64,12 @@ class RandomFlip(BaseImagePreprocessingLayer):
     def _mirrored(self, images: Any, flips: Any) -> Any:
         down, across = "vertical" in self.mode, "horizontal" in self.mode
         if images.ndim == 4 and self.data_format == "channels_last":
-            flips = ops.reshape(flips, [-1, 1, 1])
-            _, height, width, _ = dims_of(images)
-            rows, columns = counted(images, height, 1), counted(images, width, 2)
+            flips, (_, height, width, _) = ops.reshape(flips, [-1, 1]), dims_of(images)
+            rows, columns = (ops.expand_dims(ops.arange(n, dtype="float32"), 0) for n in (height, width))
             if down:
-                rows = ops.where(flips, as_size(height, rows.dtype) - 1 - rows, rows)
+                rows = ops.where(flips, ops.flip(rows, 1), rows)
             if across:
-                columns = ops.where(flips, as_size(width, rows.dtype) - 1 - columns, columns)
+                columns = ops.where(flips, ops.flip(columns, 1), columns)
             return taken(images, rows, columns if across else None)
         mirrored = ops.flip(images, self.width_axis) if across else images
         return ops.where(flips, ops.flip(mirrored, self.height_axis) if down else mirrored, images)
