@@ -325,6 +325,44 @@ def test_text_is_what_python_reads(tmp_path, seed):
     assert [list(e.values()) for e in elements(got)] == rows
 
 
+@pytest.mark.parametrize("value", [-(2**63), 2**63 - 1, -(10**18) - 1, 10**18 + 1, -(10**17) - 1])
+def test_ints_of_64_bits_keep_every_digit(tmp_path, value):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b\n{value},{'-' * (value < 0)}00000000000000000000{abs(value)}\n")
+    (row,) = elements(Dataset.from_csv(path))
+    assert row == {"a": value, "b": value} and row["a"].dtype == "int64"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "field"),
+    [("int64", "9223372036854775808"), ("int64", "-9223372036854775809"), ("int64", "1e19"), ("int64", "inf")]
+    + [("int32", "2147483648"), ("uint8", "-1"), ("uint8", "256"), ("int64", "0.5"), ("int64", "")],
+)
+def test_ints_that_the_dtype_does_not_hold(tmp_path, dtype, field):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b\n1,x\n{field},x\n")
+    with pytest.raises(ValueError, match=f"column 'a' is not of dtype {dtype}"):
+        Dataset.from_csv(path, dtypes={"a": dtype})
+
+
+def test_ints_beside_floats_are_refused_where_they_lose_digits(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1e3\n9007199254740993\n")
+    with pytest.raises(ValueError, match="column 'a' is not of dtype int64"):
+        Dataset.from_csv(path, dtypes="int64")
+    path.write_text("a\n1e3\n9007199254740991\n")
+    assert [e["a"] for e in elements(Dataset.from_csv(path, dtypes="int64"))] == [1000, 2**53 - 1]
+
+
+def test_a_first_line_that_says_nothing_of_the_others(tmp_path):
+    """Memory is had for as many rows as there can be: with 300 columns not for one at each byte."""
+    path = tmp_path / "t.csv"
+    row = ",".join(["12345678"] * 300)
+    path.write_text(f'\n\n{row}\n"5"{row[8:]}\n')
+    made = Dataset.from_csv(path, header=False)._node.arrays
+    assert len(made) == 300 and made["0"].tolist() == [12345678, 5]
+
+
 def test_a_large_table_is_read_in_pieces(tmp_path):
     n, path = 300000, tmp_path / "t.csv"
     rows = [f"{i},{i / 7:.6f},{'' if i % 1000 else i},w{i % 5}\n" for i in range(n)]

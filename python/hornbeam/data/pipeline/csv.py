@@ -134,7 +134,10 @@ def _of_numbers(a: Any, name: str, dtype: str | None) -> Any:
         dtype = config.floatx() if a.dtype.kind == "f" else "int32" if _fits(a, "int32") else "int64"
     elif np.dtype(dtype).kind in "iu":
         bounds = np.iinfo(dtype)
-        wrong = a[~((a >= bounds.min) & (a <= bounds.max) & (a == np.floor(a)))]
+        low, high = bounds.min, bounds.max
+        if a.dtype.kind == "f":  # which holds no more ints than these
+            low, high = max(low, -(2**53)), min(high, 2**53)
+        wrong = a[~((a >= low) & (a <= high) & (a == np.floor(a)))]
         if wrong.size:
             raise ValueError(f"column {name!r} is not of dtype {dtype}. Received: {wrong[0]} (a missing number is nan)")
     return a.astype(dtype, copy=False)
