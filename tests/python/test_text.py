@@ -376,7 +376,13 @@ def test_special_tokens_in_front_are_known_whatever_their_number():
     "options",
     [
         {"class_name": "StringLookup", "num_oov_indices": 2**40, "idf_weights": [1.0], "output_mode": "tf_idf"},
-        {"class_name": "StringLookup", "max_tokens": 2**40, "pad_to_max_tokens": True, "idf_weights": [1.0], "output_mode": "tf_idf"},
+        {
+            "class_name": "StringLookup",
+            "max_tokens": 2**40,
+            "pad_to_max_tokens": True,
+            "idf_weights": [1.0],
+            "output_mode": "tf_idf",
+        },
         {"class_name": "TextVectorization", "ngrams": 2**40},
     ],
 )

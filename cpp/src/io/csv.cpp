@@ -203,8 +203,10 @@ struct Part {
   /// Memory for about as many numbers as there are rows: by the first ones, and never for more than there can be.
   void reserve(const std::vector<CsvWanted>& wanted) {
     const std::string_view first = text.substr(0, size_t(1) << 16);
-    const double lines = double(std::count(first.begin(), first.end(), '\n')) / double(std::max<size_t>(1, first.size()));
-    const size_t rows_about = std::min(size_t(lines * 1.125 * double(text.size())), text.size() / std::max<size_t>(1, wanted.size())) + 1;
+    const double lines =
+        double(std::count(first.begin(), first.end(), '\n')) / double(std::max<size_t>(1, first.size()));
+    const size_t rows_about =
+        std::min(size_t(lines * 1.125 * double(text.size())), text.size() / std::max<size_t>(1, wanted.size())) + 1;
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (!wanted[i].wanted) continue;
       if (columns[i].kind == FieldKind::integer) columns[i].integers.reserve(rows_about);

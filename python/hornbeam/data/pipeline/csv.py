@@ -135,8 +135,8 @@ def _of_numbers(a: Any, name: str, dtype: str | None) -> Any:
     elif np.dtype(dtype).kind in "iu":
         bounds = np.iinfo(dtype)
         low, high = bounds.min, bounds.max
-        if a.dtype.kind == "f":  # which holds no more ints than these
-            low, high = max(low, -(2**53)), min(high, 2**53)
+        if a.dtype.kind == "f":  # which tells no more ints apart
+            low, high = max(low, 1 - 2**53), min(high, 2**53 - 1)
         wrong = a[~((a >= low) & (a <= high) & (a == np.floor(a)))]
         if wrong.size:
             raise ValueError(f"column {name!r} is not of dtype {dtype}. Received: {wrong[0]} (a missing number is nan)")
