@@ -54,6 +54,7 @@ class VocabularyOwner(EdgeLayer):
     _codec = "utf-8"  # what strings become bytes in
     _terms: list[Any]
     _counter: Any
+    _engine: tuple[list[Any], Any] | None  # terms, and what looks them up
     _weights: Any
     _frozen_vocab_size: int | None
     _has_input_vocabulary: bool
@@ -225,7 +226,7 @@ class VocabularyOwner(EdgeLayer):
 
     def _forget_engine(self) -> None:
         """Has what looks up made anew, and programs traced again."""
-        self._engine: Any = None
+        self._engine = None
         self._revision += 1
 
     # ---- files ----
