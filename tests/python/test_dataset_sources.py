@@ -363,6 +363,18 @@ def test_a_first_line_that_says_nothing_of_the_others(tmp_path):
     assert len(made) == 300 and made["0"].tolist() == [12345678, 5]
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [({"columns": "ab"}, "a list of different names"), ({"columns": ["a", "a"]}, "a list of different names")]
+    + [({"dtypes": "bfloat16"}, "no bfloat16"), ({"dtypes": {"a": "bfloat16"}}, "no bfloat16")],
+)
+def test_tables_that_cannot_be_had(tmp_path, options, why):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=why):
+        Dataset.from_csv(path, **options)
+
+
 def test_a_large_table_is_read_in_pieces(tmp_path):
     n, path = 300000, tmp_path / "t.csv"
     rows = [f"{i},{i / 7:.6f},{'' if i % 1000 else i},w{i % 5}\n" for i in range(n)]

@@ -35,6 +35,8 @@ def read_csv(
     """
     if not isinstance(delimiter, str) or len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise ValueError(f"`delimiter` must be one character. Received: delimiter={delimiter!r}")
+    if isinstance(columns, (str, bytes)) or (columns is not None and len({str(c) for c in columns}) < len(columns)):
+        raise ValueError(f"`columns` must be a list of different names. Received: columns={columns!r}")
     tables = [_Table(path, delimiter, header) for path in paths]
     names = tables[0].names
     if not header and columns is not None:
@@ -99,7 +101,10 @@ class _Table:
 def _dtype(dtype: Any) -> str | None:
     if dtype is None or dtype is str or dtype == "string":
         return None if dtype is None else "string"
-    return config.standardize_dtype(dtype)
+    name = config.standardize_dtype(dtype)
+    if name == "bfloat16":
+        raise ValueError("a table is read into NumPy's arrays, which hold no bfloat16. Received: dtypes='bfloat16'")
+    return name
 
 
 def _least(dtype: str | None) -> int:
