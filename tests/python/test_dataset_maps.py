@@ -36,6 +36,16 @@ _count = 0
 _generator = np.random.default_rng(0)
 
 
+class Augmentation:
+    def __init__(self):
+        self.draws = random.Random(3)
+
+    def shift(self, x):
+        return x + self.draws.randint(0, 1)
+
+    __call__ = shift
+
+
 def counting(x):
     global _count
     _count += 1
@@ -73,6 +83,8 @@ def test_other_functions_are_called():
         lambda x: x + float(np.asarray(x)[0]),
         lambda x: hb.layers.Dense(1)(x[None]),
         lambda x: x + held.randint(2),
+        Augmentation().shift,
+        Augmentation(),
     ):
         ds = Dataset.from_tensor_slices(ONES).map(f)
         list(ds)

@@ -143,7 +143,7 @@ def fft(x: Any) -> Pair:
         ValueError: for what is no such pair.
 
     Example:
-        >>> re, im = fft((np.array([1.0, 2.0]), np.array([0.0, 1.0])))
+        >>> re, im = fft(([1.0, 2.0], [0.0, 1.0]))
         >>> re.tolist(), im.tolist()
         ([3.0, -1.0], [1.0, -1.0])
     """
@@ -172,7 +172,7 @@ def fft2(x: Any) -> Pair:
         ValueError: for what is no such pair.
 
     Example:
-        >>> re, im = fft2((np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])))
+        >>> re, im = fft2(([[1.0, 2.0], [2.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]))
         >>> re.tolist(), im.tolist()
         ([[6.0, 0.0], [0.0, -2.0]], [[2.0, 0.0], [0.0, -2.0]])
     """

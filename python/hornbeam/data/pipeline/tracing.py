@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import pickle
 import random
 import re
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -166,7 +168,8 @@ def program_of(
     Raises:
         ValueError: where it assigns variables.
     """
-    before = _random_states(function)
+    generators = _generators_of(function)
+    before = [_state_of(g) for g in generators]
     try:
         first = Program(function, element, shapes, rows)
         second = Program(function, element, shapes, rows)
@@ -175,8 +178,9 @@ def program_of(
     except Exception:  # what is wrong comes out where it is called with numbers
         return None
     finally:
-        drew = _random_states(function) != before
-        _restore(before)
+        drew = pickle.dumps([_state_of(g) for g in generators]) != pickle.dumps(before)
+        for g, s in zip(generators, before):
+            _restore(g, s)
     for v, _ in second.trace.assigned.values():
         raise ValueError(
             f"a function of a data set may not assign variables, for elements are made in any order. It assigns {v.path}"
@@ -187,13 +191,17 @@ def program_of(
     return second
 
 
-def _random_states(function: Callable[..., Any]) -> Any:
-    """The states of Python's and NumPy's generators, and of such that the function holds."""
+def _generators_of(function: Callable[..., Any]) -> list[Any]:
+    """What may draw random numbers in a function: Python's and NumPy's own generators, and those that it holds."""
     cells = [c.cell_contents for c in getattr(function, "__closure__", None) or () if _filled(c)]
     code, names = getattr(function, "__code__", None), getattr(function, "__globals__", {})
     cells += [names[n] for n in (code.co_names if code else ()) if n in names]
-    own = [repr(g.bit_generator.state) for g in cells if isinstance(g, np.random.Generator)]
-    return random.getstate(), _plain_state(np.random.get_state()), own
+    owner = getattr(function, "__self__", function)
+    cells += [
+        v for x in (owner, *cells) for v in getattr(x, "__dict__", {}).values() if not isinstance(x, types.ModuleType)
+    ]
+    kinds = (np.random.Generator, np.random.RandomState, random.Random)
+    return [random, np.random, *(g for g in cells if isinstance(g, kinds))]
 
 
 def _filled(cell: Any) -> bool:
@@ -204,11 +212,16 @@ def _filled(cell: Any) -> bool:
     return True
 
 
-def _plain_state(numpy_state: Any) -> Any:
-    return tuple(x.tobytes() if isinstance(x, np.ndarray) else x for x in numpy_state)
+def _state_of(generator: Any) -> Any:
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.get_state() if hasattr(generator, "get_state") else generator.getstate()
 
 
-def _restore(states: Any) -> None:
-    random.setstate(states[0])
-    name, keys, *rest = states[1]
-    np.random.set_state((name, np.frombuffer(keys, "uint32"), *rest))
+def _restore(generator: Any, to: Any) -> None:
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = to
+    elif hasattr(generator, "set_state"):
+        generator.set_state(to)
+    else:
+        generator.setstate(to)
