@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import locale
 import os
 import pathlib
 import struct
@@ -373,6 +374,19 @@ def test_tables_that_cannot_be_had(tmp_path, options, why):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=why):
         Dataset.from_csv(path, **options)
+
+
+def test_numbers_beyond_doubles_where_points_are_commas(tmp_path):
+    path, before = tmp_path / "t.csv", locale.setlocale(locale.LC_NUMERIC)
+    path.write_text("a\n1.5e400\n-2.5e-400\n1.5\n")
+    try:
+        locale.setlocale(locale.LC_NUMERIC, "de_DE.UTF-8")
+    except locale.Error:
+        pytest.skip("there is no such locale here")
+    try:
+        assert Dataset.from_csv(path)._node.arrays["a"].tolist() == [np.inf, 0, 1.5]
+    finally:
+        locale.setlocale(locale.LC_NUMERIC, before)
 
 
 def test_a_large_table_is_read_in_pieces(tmp_path):

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <clocale>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -91,7 +92,9 @@ bool read_real(std::string_view number, double& real) {
   const auto r = std::from_chars(number.data(), number.data() + number.size(), real);
   if (r.ec != std::errc::result_out_of_range) return r.ec == std::errc() && r.ptr == number.data() + number.size();
 #endif
-  const std::string copy(number);
+  std::string copy(number);  // with the point as the application's locale writes it
+  if (const size_t point = copy.find('.'); point != std::string::npos)
+    copy.replace(point, 1, std::localeconv()->decimal_point);
   char* stop = nullptr;
   real = std::strtod(copy.c_str(), &stop);
   return stop == copy.data() + copy.size();
