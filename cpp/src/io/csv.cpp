@@ -244,7 +244,7 @@ struct Job {
   bool texts;
   std::atomic<size_t> next{0};
   std::atomic<bool> stop{false};
-  std::exception_ptr interrupted;
+  std::exception_ptr interrupted{};
 
   static void run(void* self, int thread, int) {
     Job& job = *static_cast<Job*>(self);
