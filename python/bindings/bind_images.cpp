@@ -27,7 +27,8 @@ void take_first_three(const uint8_t* from, uint8_t* to, int64_t pixels) {
 void bind_images(py::module_& m) {
   // `capsule`: an array of `rows * columns` pixels, lists of 4 bytes each. Returns the first three of each.
   m.def("rgb_of_arrow", [](const py::capsule& capsule, int64_t rows, int64_t columns) {
-    if (std::string_view(capsule.name()) != "arrow_array") throw TypeError("rgb_of_arrow takes an Arrow array");
+    if (!capsule.name() || std::string_view(capsule.name()) != "arrow_array")
+      throw TypeError("rgb_of_arrow takes an Arrow array");
     const auto& array = *static_cast<const ArrowArray*>(capsule.get_pointer());
     const bool pixels = array.release && array.n_children == 1 && rows >= 0 && columns >= 0 &&
                         array.length == rows * columns && !array.offset;

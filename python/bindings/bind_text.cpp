@@ -108,8 +108,16 @@ void bind_counter(py::module_& m) {
              const WithoutGil release;
              c.add(strings.views(), each);
            })
-      .def("__len__", &TermCounter::size)
-      .def_property_readonly("rows", &TermCounter::rows)
+      .def("__len__",
+           [](const TermCounter& c) {
+             const WithoutGil release;  // a call that counts may take it to look for signals
+             return c.size();
+           })
+      .def_property_readonly("rows",
+                             [](const TermCounter& c) {
+                               const WithoutGil release;
+                               return c.rows();
+                             })
       .def("sorted", [](const TermCounter& c, int64_t most, const py::list& without) {
         const Strings strings(without);
         std::vector<TermCounter::Count> found;

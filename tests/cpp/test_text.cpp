@@ -242,6 +242,26 @@ std::string with(std::string text, const std::string& from, const std::string& t
 }
 }  // namespace
 
+TEST(Text, ThreadsTakeTurnsAtACounter) {
+  TermCounter counter({});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&counter, t] {
+      for (int i = 0; i < 500; ++i) {
+        const std::string own = std::to_string(t) + "." + std::to_string(i);
+        counter.add({own, "all"});
+        counter.size();
+      }
+    });
+  for (std::thread& t : threads) t.join();
+  EXPECT_EQ(counter.size(), 2001);
+  EXPECT_EQ(counter.rows(), 4000);
+  const auto most = counter.sorted(1, {});
+  EXPECT_EQ(most.at(0).term, "all");
+  EXPECT_EQ(most.at(0).count, 2000);
+  EXPECT_EQ(most.at(0).rows, 2000);
+}
+
 TEST(Text, ModelsTakeStrings) {
   Model m = WordModel().load();
   const std::vector<Tensor> x = m.encode({{"one", "three", "two"}});
@@ -277,6 +297,9 @@ TEST(Text, FilesThatSayNonsenseOfStrings) {
   refuse(edge(with(kEncoder, "\"salt\":null", "\"salt\":[1]")), "salt");
   refuse(edge(with(kEncoder, "\"ngrams\":[]", "\"ngrams\":[0]")), "ngrams");
   refuse(edge(with(kEncoder, "one_hot", "tf_idf")), "weight");
+  const std::string weighed = with(kEncoder, "one_hot", "tf_idf");  // and more ids than 64 bits count
+  refuse(edge(with(weighed, "\"buckets\":1", "\"buckets\":9223372036854775807")), "buckets");
+  refuse(edge(with(weighed, "\"buckets\":1", "\"buckets\":-9223372036854775808")), "buckets");
   refuse(with(edge(), "\"shape\":[]", "\"shape\":[0]"), "known shape");
   refuse(with(edge(), "\"shape\":[]", "\"shape\":[4611686018427387904,4]"), "overflow");
   refuse(with(edge(), "\"strings\":true", "\"strings\":false"), "encoder");

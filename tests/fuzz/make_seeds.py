@@ -62,8 +62,19 @@ def models() -> Iterator[tuple[tuple[int | None, ...], Callable[[Any], Any]]]:
     yield (5, 4), attention
 
 
+def text_models() -> Iterator[Any]:
+    """Layers that take strings."""
+    terms = ["one", "two", "three"]
+    yield L.TextVectorization(vocabulary=terms, ngrams=2, output_sequence_length=3)
+    wide = {"max_tokens": 9, "pad_to_max_tokens": True}
+    yield L.TextVectorization(vocabulary=terms, split="character", output_mode="multi_hot", **wide)
+    yield L.TextVectorization(vocabulary=terms, idf_weights=[1.0, 2.0, 3.0], output_mode="tf_idf")
+    yield L.StringLookup(vocabulary=terms, num_oov_indices=3, mask_token="", salt=[1, 2])
+    yield L.StringLookup(vocabulary=terms, output_mode="one_hot")
+
+
 def main() -> None:
-    """Trains each for a step and saves it."""
+    """Trains each for a step and saves it; those of strings as they are."""
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for i, (shape, chain) in enumerate(models()):
@@ -72,6 +83,11 @@ def main() -> None:
         model.compile("adam", "mse")
         model.fit(np.ones((5, *(n or 3 for n in shape)), "float32"), np.ones((5, 2), "float32"), verbose=0)
         model.save(folder / f"model{i}")
+    for i, layer in enumerate(text_models()):
+        entry = hb.Input((1,), dtype="string")
+        model = hb.Model(entry, L.Dense(2)(ops.cast(layer(entry), "float32")))
+        model.predict(np.array([["one two"]], object), verbose=0)
+        model.save(folder / f"text{i}")
 
 
 if __name__ == "__main__":

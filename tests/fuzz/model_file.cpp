@@ -1,4 +1,5 @@
-// libFuzzer on what reads model files: the container, its JSON and the graphs in it, which are planned and run.
+// libFuzzer on what reads model files: the container, its JSON, the graphs in it, which are planned and run, and what
+// it says of strings, some of which are encoded.
 // make_seeds.py writes the seeds.
 // Whatever the bytes say, the only outcome besides success is an Error.
 #include <sys/mman.h>
@@ -7,6 +8,7 @@
 #include <cstdio>
 #include <string>
 
+#include "api/edge.hpp"
 #include "io/json.hpp"
 #include "run_graph.hpp"
 
@@ -53,6 +55,11 @@ void mend_checksums(std::string& bytes) {
   put("\"checksum\":\"", crc32(bytes, 8, 8 + length));
 }
 
+void encode(const Edge& edge) {
+  edge.encode({{}}, {});
+  edge.encode({{"one", "Two, one", "", "\xff"}}, {});
+}
+
 void read(const std::string& bytes) {
   static MemoryFile file;
   if (!file.fill(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size())) return;
@@ -62,6 +69,7 @@ void read(const std::string& bytes) {
       graph->verify();
       fuzz::run_graph(*graph, 2);
     }
+    if (model.metadata.count("edge")) encode(Edge(model));
   } catch (const Error&) {
   }
 }

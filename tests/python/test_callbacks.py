@@ -255,7 +255,11 @@ def test_the_best_is_saved_and_without_the_figure_all(tmp_path, capsys):
     keep = C.ModelCheckpoint(str(tmp_path / "{epoch}.hornbeam"), "figure", 1, save_best_only=True, mode="min")
     m.fit(X, Y, epochs=4, verbose=0, callbacks=[Figure(), keep])
     assert [os.path.basename(p) for p in saved] == ["1.hornbeam", "2.hornbeam", "4.hornbeam"] and keep.best == 1.0
-    assert "Epoch 3: figure did not improve from 2.00000" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Epoch 1: figure improved from None to 3.00000, saving model to" in out
+    assert (
+        "Epoch 3: figure did not improve from 2.00000\nEpoch 4: figure improved from 2.00000 to 1.00000, saving" in out
+    )
     saved.clear()
     with pytest.warns(UserWarning, match="'figure' is not among the logs"):
         m.fit(X, Y, epochs=2, verbose=0, callbacks=[keep])

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import locale
 import os
 import pathlib
 import struct
@@ -323,6 +324,69 @@ def test_text_is_what_python_reads(tmp_path, seed):
         writer.writerows([["x", "y", "z"], *rows])
     got = Dataset.from_csv(path, dtypes=str, delimiter=delimiter)
     assert [list(e.values()) for e in elements(got)] == rows
+
+
+@pytest.mark.parametrize("value", [-(2**63), 2**63 - 1, -(10**18) - 1, 10**18 + 1, -(10**17) - 1])
+def test_ints_of_64_bits_keep_every_digit(tmp_path, value):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b\n{value},{'-' * (value < 0)}00000000000000000000{abs(value)}\n")
+    made = Dataset.from_csv(path)._node.arrays
+    assert {k: (a.dtype.name, a.tolist()) for k, a in made.items()} == dict.fromkeys("ab", ("int64", [value]))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "field"),
+    [("int64", "9223372036854775808"), ("int64", "-9223372036854775809"), ("int64", "1e19"), ("int64", "inf")]
+    + [("int32", "2147483648"), ("uint8", "-1"), ("uint8", "256"), ("int64", "0.5"), ("int64", "")],
+)
+def test_ints_that_the_dtype_does_not_hold(tmp_path, dtype, field):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a,b\n1,x\n{field},x\n")
+    with pytest.raises(ValueError, match=f"column 'a' is not of dtype {dtype}"):
+        Dataset.from_csv(path, dtypes={"a": dtype})
+
+
+def test_ints_beside_floats_are_refused_where_they_lose_digits(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1e3\n9007199254740993\n")
+    with pytest.raises(ValueError, match="column 'a' is not of dtype int64"):
+        Dataset.from_csv(path, dtypes="int64")
+    path.write_text("a\n1e3\n9007199254740991\n")
+    assert [e["a"] for e in elements(Dataset.from_csv(path, dtypes="int64"))] == [1000, 2**53 - 1]
+
+
+def test_a_first_line_that_says_nothing_of_the_others(tmp_path):
+    """Memory is had for as many rows as there can be: with 300 columns not for one at each byte."""
+    path = tmp_path / "t.csv"
+    row = ",".join(["12345678"] * 300)
+    path.write_text(f'\n\n{row}\n"5"{row[8:]}\n')
+    made = Dataset.from_csv(path, header=False)._node.arrays
+    assert len(made) == 300 and made["0"].tolist() == [12345678, 5]
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [({"columns": "ab"}, "a list of different names"), ({"columns": ["a", "a"]}, "a list of different names")]
+    + [({"dtypes": "bfloat16"}, "no bfloat16"), ({"dtypes": {"a": "bfloat16"}}, "no bfloat16")],
+)
+def test_tables_that_cannot_be_had(tmp_path, options, why):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=why):
+        Dataset.from_csv(path, **options)
+
+
+def test_numbers_beyond_doubles_where_points_are_commas(tmp_path):
+    path, before = tmp_path / "t.csv", locale.setlocale(locale.LC_NUMERIC)
+    path.write_text("a\n1.5e400\n-2.5e-400\n1.5\n")
+    try:
+        locale.setlocale(locale.LC_NUMERIC, "de_DE.UTF-8")
+    except locale.Error:
+        pytest.skip("there is no such locale here")
+    try:
+        assert Dataset.from_csv(path)._node.arrays["a"].tolist() == [np.inf, 0, 1.5]
+    finally:
+        locale.setlocale(locale.LC_NUMERIC, before)
 
 
 def test_a_large_table_is_read_in_pieces(tmp_path):

@@ -133,3 +133,18 @@ def test_of_repeated_ids_the_last_update_stays():
 def test_segments_out_of_range_are_left_out():
     assert np.array_equal(ops.segment_sum([1.0, 2.0, 4.0, 8.0], [0, 9, -1, 2], 3), [1, 0, 8])
     assert np.array_equal(ops.segment_sum([1.0, 2.0, 4.0], np.array([0, 1, 1])), [1, 6])
+
+
+@pytest.mark.parametrize("kind", [object, str, bytes])
+def test_strings_of_a_data_set(kind):
+    words = np.array([["a", "bc", "d"], ["ef", "", "g"]], kind)
+    (batch,) = hb.data.Dataset.from_tensors(words)
+    for key in (0, -1, (slice(None), 1), np.array([1, 0]), hb.ops.convert_to_tensor([1]), (None, 1, slice(0, 0))):
+        got = batch[key]
+        assert (
+            got.dtype == "string" and got.tolist() == words[np.asarray(key) if hb.ops.is_tensor(key) else key].tolist()
+        )
+    assert batch[1, 0].shape == () and batch[1, 0].item() == words[1, 0]
+    assert [[word.item() for word in row] for row in batch] == words.tolist()
+    with pytest.raises(IndexError):
+        batch[2]

@@ -1,5 +1,6 @@
 """Strings: hashes, tokens, lookup layers beside Keras on TensorFlow (keras_numbers/text.json), and models that take them."""
 
+import concurrent.futures
 import json
 import os
 
@@ -350,3 +351,136 @@ def test_texts_without_tokens_are_documents():
     assert own.idf_weights.tolist() == core.idf_weights.tolist()
     own.adapt(iter([["a b"], ["", ""], [" "]]))
     assert own.idf_weights.tolist() == core.idf_weights.tolist()
+
+
+# ---- sizes, damaged text, and threads ----
+def test_many_buckets_take_no_memory():
+    strings = layers.StringLookup(vocabulary=["a"], num_oov_indices=2**61, mask_token="m")
+    assert strings.vocabulary_size() == 2**61 + 2
+    assert strings(["m", "a"]).tolist() == [0, 2**61 + 1]
+    ints = layers.IntegerLookup(vocabulary=[7], num_oov_indices=2**61)
+    assert ints(np.array([7, 5])).tolist() == [2**61, 5]
+    inverse = layers.StringLookup(vocabulary=["a"], num_oov_indices=2**61, invert=True)
+    assert inverse([2**61, 3]).tolist() == ["a", "[UNK]"]
+
+
+def test_special_tokens_in_front_are_known_whatever_their_number():
+    assert layers.StringLookup(vocabulary=["[UNK]", "[UNK]", "a"], num_oov_indices=2).get_vocabulary(False) == ["a"]
+    assert layers.StringLookup(vocabulary=["m", "[UNK]", "a"], mask_token="m").get_vocabulary(False) == ["a"]
+    for buckets in (2, 3, 2**40):
+        with pytest.raises(ValueError, match="repeated"):
+            layers.StringLookup(vocabulary=["[UNK]", "[UNK]", "a"], num_oov_indices=buckets + 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"class_name": "StringLookup", "num_oov_indices": 2**40, "idf_weights": [1.0], "output_mode": "tf_idf"},
+        {
+            "class_name": "StringLookup",
+            "max_tokens": 2**40,
+            "pad_to_max_tokens": True,
+            "idf_weights": [1.0],
+            "output_mode": "tf_idf",
+        },
+        {"class_name": "TextVectorization", "ngrams": 2**40},
+    ],
+)
+def test_files_do_not_ask_for_more_than_they_hold(tmp_path, options):
+    options = dict(options)
+    kind = getattr(layers, options.pop("class_name"))
+    tf_idf = {"idf_weights": [1.0], "output_mode": "tf_idf"} if "idf_weights" in options else {}
+    model = hb.Sequential([hb.Input((1,), dtype="string"), kind(vocabulary=["a"], **tf_idf)])
+    config = json.loads(json.dumps(model.get_config()))
+    next(layer for layer in config["layers"] if layer["class_name"] == kind.__name__)["config"].update(options)
+    from hornbeam.core.allowance import allowance
+
+    with allowance([]), pytest.raises(ValueError, match="allows for"):
+        hb.Sequential.from_config(config)
+
+
+def test_ints_to_learn_that_64_bits_do_not_hold():
+    for wrong in (np.array([2**63], "uint64"), np.array([1.0, np.nan]), np.array([2.0**63]), np.array([-np.inf, 1])):
+        with pytest.raises(ValueError, match="ints must be in"):
+            layers.IntegerLookup().adapt(wrong)
+    layer = layers.IntegerLookup()
+    layer.adapt(np.array([2**63 - 1], "uint64"))
+    assert layer.get_vocabulary(False) == [2**63 - 1]
+    layer.adapt(np.array([-(2.0**63), 3.5]))
+    assert layer.get_vocabulary(False) == [3, -(2**63)]
+
+
+def test_files_of_ints_that_64_bits_do_not_hold(tmp_path):
+    (tmp_path / "v.txt").write_text("1\n9223372036854775808\n")
+    with pytest.raises(ValueError, match="must fit 64 bits"):
+        layers.IntegerLookup(vocabulary=str(tmp_path / "v.txt"))
+
+
+def test_assets_hold_what_was_learned_or_are_refused(tmp_path):
+    for options in ({"oov_token": None}, {"mask_token": "m"}, {"num_oov_indices": 0}, {"num_oov_indices": 3}):
+        layer, again = layers.StringLookup(**options), layers.StringLookup(**options)
+        layer.adapt(np.array([b"\xff", "", "", "b", "b", "\u2028"], object))
+        layer.save_assets(tmp_path)
+        again.load_assets(tmp_path)
+        assert again.get_vocabulary() == layer.get_vocabulary()
+        assert again([b"\xff", "b", ""]).tolist() == layer([b"\xff", "b", ""]).tolist()
+    layer = layers.StringLookup()
+    layer.adapt(np.array(["a", "a", ""], object))
+    with pytest.raises(ValueError, match="cannot end with an empty one"):
+        layer.save_assets(tmp_path)
+
+
+def test_vocabularies_of_bytes_that_are_no_text(tmp_path):
+    (tmp_path / "v.txt").write_bytes(b"a\n\xff\xc3\n")
+    for vocabulary in ([b"a", b"\xff\xc3"], str(tmp_path / "v.txt")):
+        assert layers.StringLookup(vocabulary=vocabulary)([b"\xff\xc3", b"a", b"\xff"]).tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "base64", "undefined", "idna", "nope", "", None, 3])
+def test_encodings_that_are_none_of_text(encoding):
+    for kind in (layers.StringLookup, layers.TextVectorization):
+        with pytest.raises(ValueError, match="`encoding` must be the name of a codec"):
+            kind(encoding=encoding)
+
+
+def test_bags_of_ints_are_made_without_a_tensor_of_all_by_all():
+    terms = np.arange(10, 200010)
+    for mode, twice in (("multi_hot", 1), ("count", 2)):
+        layer = layers.IntegerLookup(vocabulary=terms, output_mode=mode, mask_token=3)
+        x = np.full((2, 3, 5000), 11)
+        x[0, 0, :4998] = 3
+        y = np.asarray(layer(x))
+        assert y.shape == (2, 3, 200001) and y[0, 0, 2] == twice and y[0, 0].sum() == twice
+        assert y[1, 2, 2] == (1 if mode == "multi_hot" else 5000)
+        assert np.asarray(layer(np.full(3, 11)))[2] == (1 if mode == "multi_hot" else 3)
+        assert layer(np.empty((2, 0), "int64")).shape == (2, 200001)
+
+
+def test_a_vocabulary_learned_while_others_look_up():
+    """Whatever was looked up meanwhile, the layer uses the newest vocabulary afterwards."""
+    layer = layers.StringLookup(output_mode="count", vocabulary=["a"])
+    made, old = [], layer._engine_of
+
+    def engine_of(make):
+        def learn_between(terms):
+            made.append(make(terms))
+            if len(made) == 1:
+                layer.set_vocabulary(["b"])
+            return made[-1]
+
+        return old(learn_between)
+
+    layer._engine_of = engine_of
+    assert layer([["a", "b"]]).tolist() == [[1, 1]]
+    assert layer([["b", "b"]]).tolist() == [[0, 2]]
+
+
+def test_counters_and_layers_shared_by_threads():
+    words = [f"w{i}" for i in range(3000)]
+    layer = layers.TextVectorization(output_mode="count")
+    layer.update_state(words)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: layer.update_state(words), range(8)))
+    assert layer._counter.rows == 27000 and len(layer._counter) == 3000
+    layer.finalize_state()
+    assert layer.vocabulary_size() == 3001

@@ -103,7 +103,8 @@ class HB_API TextEncoder {
   int64_t first_ = 0;  // id of the table's first term
 };
 
-/// Counts tokens, batch by batch, in memory that grows with the number of different ones.
+/// Counts tokens, batch by batch, in memory that grows with the number of different ones. Calls from several threads
+/// take turns.
 class HB_API TermCounter {
  public:
   struct Count {
@@ -115,7 +116,8 @@ class HB_API TermCounter {
   TermCounter(TermCounter&&) noexcept;
   TermCounter& operator=(TermCounter&&) noexcept;
 
-  /// Counts the tokens of rows of `each` strings, on several threads where there are many. Calls must not overlap.
+  /// Counts the tokens of rows of `each` strings, on several threads where there are many. What it had counted when it
+  /// throws is not to be used.
   void add(const Texts& texts, int64_t each = 1);
   /// How many rows there were.
   int64_t rows() const;

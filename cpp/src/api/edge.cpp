@@ -39,9 +39,10 @@ TextEncoder encoder_of(const Json& j, const std::string& assets, const ModelFile
   const Tensor bytes = variable(file, assets + "bytes"), ends = variable(file, assets + "ends");
   const Tensor weights = variable(file, assets + "weights");
   const StringTable table = bytes.defined() || ends.defined() ? StringTable(bytes, ends) : StringTable();
-  const int64_t ids = e.buckets + (e.mask && e.output == TextOutput::ints) + table.size();
-  if (e.output == TextOutput::tf_idf)
+  if (e.output == TextOutput::tf_idf) {  // of each id; those of columns beyond them are left out
+    const int64_t ids = std::min(e.buckets, weights.size()) + table.size();
     for (int64_t i = 0; i < std::min(ids, weights.size()); ++i) e.weights.push_back(float(weights.at(i)));
+  }
   return TextEncoder(std::move(how), std::move(e), table);
 }
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <clocale>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -10,11 +11,13 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "base/interrupt.hpp"
 #include "base/parallel.hpp"
 
 namespace hornbeam {
 namespace {
 constexpr size_t kChunk = size_t(1) << 20;  // bytes that a thread takes at a time
+constexpr uint64_t kRowsBetweenLooks = 1024;
 
 struct Field {
   const char *begin, *end;
@@ -89,7 +92,9 @@ bool read_real(std::string_view number, double& real) {
   const auto r = std::from_chars(number.data(), number.data() + number.size(), real);
   if (r.ec != std::errc::result_out_of_range) return r.ec == std::errc() && r.ptr == number.data() + number.size();
 #endif
-  const std::string copy(number);
+  std::string copy(number);  // with the point as the application's locale writes it
+  if (const size_t point = copy.find('.'); point != std::string::npos)
+    copy.replace(point, 1, std::localeconv()->decimal_point);
   char* stop = nullptr;
   real = std::strtod(copy.c_str(), &stop);
   return stop == copy.data() + copy.size();
@@ -126,8 +131,8 @@ FieldKind parse(const Field& f, int64_t& integer, double& real) {
   if (first == end ||
       !(is_digit(*first) || *first == '.' || *first == 'n' || *first == 'N' || *first == 'i' || *first == 'I'))
     return FieldKind::text;
-  if (p - first == 18 && is_digit(*p) && !negative) {
-    const auto r = std::from_chars(first, end, integer);
+  if (p - first == 18 && is_digit(*p)) {
+    const auto r = std::from_chars(negative ? first - 1 : first, end, integer);
     if (r.ec == std::errc() && r.ptr == end) return FieldKind::integer;
   }
   const std::string_view number(first, size_t(end - first));
@@ -170,10 +175,13 @@ struct Part {
   std::exception_ptr error;
   uint64_t expected = 0, found = 0;  // fields of a row that has another number of them
 
-  void read(char delimiter, const std::vector<CsvWanted>& wanted, bool texts) {
+  /// Ends early once `stop` holds; where `looks`, throws Interrupted when the application wants that.
+  void read(char delimiter, const std::vector<CsvWanted>& wanted, bool texts, bool looks,
+            const std::atomic<bool>& stop) {
     Reader reader(text, delimiter);
     if (!texts) reserve(wanted);
-    for (rows = 0; reader.next_row(); ++rows) {
+    for (rows = 0; reader.next_row() && !stop.load(std::memory_order_relaxed); ++rows) {
+      if (looks && rows % kRowsBetweenLooks == 0) throw_if_interrupted();
       bool more = true;
       for (size_t i = 0; i < wanted.size(); ++i) {
         Field f{};
@@ -195,10 +203,13 @@ struct Part {
       }
     }
   }
-  /// Memory for about as many numbers as there are rows.
+  /// Memory for about as many numbers as there are rows: by the first ones, and never for more than there can be.
   void reserve(const std::vector<CsvWanted>& wanted) {
-    const size_t line = text.find('\n');
-    const size_t rows_about = line == std::string_view::npos ? 1 : text.size() / (line + 1) * 9 / 8 + 1;
+    const std::string_view first = text.substr(0, size_t(1) << 16);
+    const double lines =
+        double(std::count(first.begin(), first.end(), '\n')) / double(std::max<size_t>(1, first.size()));
+    const size_t rows_about =
+        std::min(size_t(lines * 1.125 * double(text.size())), text.size() / std::max<size_t>(1, wanted.size())) + 1;
     for (size_t i = 0; i < wanted.size(); ++i) {
       if (!wanted[i].wanted) continue;
       if (columns[i].kind == FieldKind::integer) columns[i].integers.reserve(rows_about);
@@ -232,13 +243,18 @@ struct Job {
   const std::vector<CsvWanted>& wanted;
   bool texts;
   std::atomic<size_t> next{0};
+  std::atomic<bool> stop{false};
+  std::exception_ptr interrupted{};
 
-  static void run(void* self, int, int) {
+  static void run(void* self, int thread, int) {
     Job& job = *static_cast<Job*>(self);
     for (size_t i; (i = job.next++) < job.parts.size();) {
       Part& part = job.parts[i];
       try {
-        part.read(job.delimiter, job.wanted, job.texts);
+        part.read(job.delimiter, job.wanted, job.texts, thread == 0, job.stop);
+      } catch (const Interrupted&) {
+        job.interrupted = std::current_exception();
+        job.stop = true;
       } catch (...) {
         part.error = std::current_exception();
       }
@@ -250,6 +266,7 @@ void read_parts(std::vector<Part>& parts, char delimiter, const std::vector<CsvW
                 uint64_t first_row) {
   Job job{parts, delimiter, wanted, texts};
   run_team(std::max(1, std::min(threads, int(parts.size()))), &Job::run, &job);
+  if (job.interrupted) std::rethrow_exception(job.interrupted);
   for (const Part& part : parts) {
     if (part.failed()) {
       try {

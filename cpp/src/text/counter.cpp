@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <mutex>
 #include <numeric>
 
 #include "base/check.hpp"
@@ -19,7 +20,7 @@ struct Counts {
 
   Count& at(std::string_view term) {
     const auto number = size_t(index.insert(term, fingerprint64(term)));
-    if (number == of.size()) of.emplace_back();
+    if (number >= of.size()) of.resize(number + 1);
     return of[number];
   }
   void take(const Texts& tokens, int64_t row) {
@@ -41,6 +42,7 @@ struct Counts {
 }  // namespace
 
 struct TermCounter::Data {
+  std::mutex mutex;
   Tokenization tokenization;
   Counts counts;
   int64_t rows = 0;
@@ -54,14 +56,21 @@ TermCounter::~TermCounter() = default;
 TermCounter::TermCounter(TermCounter&&) noexcept = default;
 TermCounter& TermCounter::operator=(TermCounter&&) noexcept = default;
 
-int64_t TermCounter::rows() const { return data_->rows; }
-int64_t TermCounter::size() const { return int64_t(data_->counts.of.size()); }
+int64_t TermCounter::rows() const {
+  const std::lock_guard lock(data_->mutex);
+  return data_->rows;
+}
+int64_t TermCounter::size() const {
+  const std::lock_guard lock(data_->mutex);
+  return int64_t(data_->counts.of.size());
+}
 
 void TermCounter::add(const Texts& texts, int64_t each) {
   within_memory([&] {
     HB_CHECK(each > 0 && texts.size() % size_t(each) == 0, "rows of ", each,
              " strings must fill the batch. Received: ", texts.size(), " strings");
     Data& d = *data_;
+    const std::lock_guard lock(d.mutex);
     const int64_t rows = int64_t(texts.size()) / each;
     const RowTeam team(texts, rows);
     std::vector<Tokens> tokens(size_t(team.most()), Tokens(d.tokenization));
@@ -77,6 +86,7 @@ void TermCounter::add(const Texts& texts, int64_t each) {
 
 std::vector<TermCounter::Count> TermCounter::sorted(int64_t most, const Texts& without) const {
   return within_memory([&] {
+    const std::lock_guard lock(data_->mutex);
     const Counts& counts = data_->counts;
     std::vector<size_t> order(counts.of.size());
     std::iota(order.begin(), order.end(), size_t(0));

@@ -9,8 +9,9 @@ int64_t TermIndex::insert(std::string_view text, uint64_t hash) {
   Slot& s = slots_[slot(text, hash)];
   if (!s.number1) {
     HB_CHECK(size() < kMost, "a table may have ", kMost, " terms");
-    ends_.push_back(bytes_.size() + text.size());
+    if (ends_.size() == ends_.capacity()) ends_.reserve(2 * ends_.size() + 16);  // what may fail comes first
     bytes_ += text;
+    ends_.push_back(bytes_.size());
     s = {uint32_t(hash >> 32), uint32_t(size())};
   }
   return s.number();

@@ -195,7 +195,9 @@ class ModelCheckpoint(_Monitor):
         except KeyError as e:
             raise KeyError(f"`filepath` names {e}, which is not among the logs: {sorted(logs or {})}") from e
         if self.verbose:
-            say(f"Epoch {epoch + 1}: saving model to {path}")
+            before = "None" if self.best is None else f"{self.best:.5f}"
+            better = "" if value is None else f"{self.monitor} improved from {before} to {value:.5f}, "
+            say(f"Epoch {epoch + 1}: {better}saving model to {path}")
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if value is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from hornbeam import _core
 from hornbeam.core import validation as _check
+from hornbeam.core.strings import STRING
 from hornbeam.core.tensor import _FLOATS, Tensor, as_array, dims_of, emit1, exact_ids, to_tensor, variable_value
 from hornbeam.core.trace import Traced
 from hornbeam.ops import math as m
@@ -37,7 +38,7 @@ def get_item(x: Any, key: Any) -> Any:
     """``x[key]``, as NumPy's: ints, slices, ``...``, None, and any number of integer or (eager) boolean arrays.
 
     Args:
-        x: a tensor of any shape.
+        x: a tensor of any shape; an eager one may hold strings.
         key: one of these, or a tuple of them.
 
     Returns:
@@ -52,6 +53,9 @@ def get_item(x: Any, key: Any) -> Any:
         ([2, 3], [[2, 1, 0], [5, 4, 3]])
     """
     x = to_tensor(x)
+    if isinstance(x, Tensor) and x.dtype == STRING:  # those of a data set: no program takes them
+        found = np.asarray(x)[key]
+        return Tensor(found if isinstance(found, np.ndarray) else np.array(found, object))
     keys = _full_keys(list(key) if isinstance(key, tuple) else [key], x)
     if builtins.any(is_tensor(k) for k in keys):
         return _pick(x, keys)

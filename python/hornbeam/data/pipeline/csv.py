@@ -35,6 +35,8 @@ def read_csv(
     """
     if not isinstance(delimiter, str) or len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise ValueError(f"`delimiter` must be one character. Received: delimiter={delimiter!r}")
+    if isinstance(columns, (str, bytes)) or (columns is not None and len({str(c) for c in columns}) < len(columns)):
+        raise ValueError(f"`columns` must be a list of different names. Received: columns={columns!r}")
     tables = [_Table(path, delimiter, header) for path in paths]
     names = tables[0].names
     if not header and columns is not None:
@@ -99,7 +101,10 @@ class _Table:
 def _dtype(dtype: Any) -> str | None:
     if dtype is None or dtype is str or dtype == "string":
         return None if dtype is None else "string"
-    return config.standardize_dtype(dtype)
+    name = config.standardize_dtype(dtype)
+    if name == "bfloat16":
+        raise ValueError("a table is read into NumPy's arrays, which hold no bfloat16. Received: dtypes='bfloat16'")
+    return name
 
 
 def _least(dtype: str | None) -> int:
@@ -134,7 +139,10 @@ def _of_numbers(a: Any, name: str, dtype: str | None) -> Any:
         dtype = config.floatx() if a.dtype.kind == "f" else "int32" if _fits(a, "int32") else "int64"
     elif np.dtype(dtype).kind in "iu":
         bounds = np.iinfo(dtype)
-        wrong = a[~((a >= bounds.min) & (a <= bounds.max) & (a == np.floor(a)))]
+        low, high = bounds.min, bounds.max
+        if a.dtype.kind == "f":  # which tells no more ints apart
+            low, high = max(low, 1 - 2**53), min(high, 2**53 - 1)
+        wrong = a[~((a >= low) & (a <= high) & (a == np.floor(a)))]
         if wrong.size:
             raise ValueError(f"column {name!r} is not of dtype {dtype}. Received: {wrong[0]} (a missing number is nan)")
     return a.astype(dtype, copy=False)

@@ -148,9 +148,7 @@ class IndexLookup(VocabularyOwner):
         return Encoding(self.output_mode, buckets, mask, salt, hashed, depth, self._weights)
 
     def _strings_engine(self) -> Any:
-        if self._engine is None:
-            self._engine = string_encoder(self._terms, self._encoding(), self._codec)
-        return self._engine
+        return self._engine_of(lambda terms: string_encoder(terms, self._encoding(), self._codec))
 
     def _native(self) -> dict[str, Any] | None:
         if not self._of_strings or self.invert or self._codec != "utf-8":
@@ -165,8 +163,7 @@ class IndexLookup(VocabularyOwner):
         if self.invert:
             return self._inverted(inputs)
         if not self._of_strings:
-            self._engine = self._engine or IntegerTable(self._terms, self._encoding())
-            return self._engine.encode(inputs, self._float)
+            return self._engine_of(lambda terms: IntegerTable(terms, self._encoding())).encode(inputs, self._float)
         if is_tensor(inputs):
             raise TypeError(f"layer {self.name!r} takes strings. Received: a tensor of dtype {inputs.dtype}")
         a, engine = as_strings(inputs), self._strings_engine()
@@ -180,7 +177,7 @@ class IndexLookup(VocabularyOwner):
         return to_tensor(out, self._float)
 
     def _inverted(self, ids: Any) -> Any:
-        start, n = len(self._special), len(self._terms)
+        start, n = self._front, len(self._terms)
         if not self._of_strings:
             terms = np.array([*self._terms, self.oov_token], "int64")
             known = ops.logical_and(ids >= start, ids < start + n)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,10 +13,11 @@ import numpy as np
 from hornbeam import _core, ops
 from hornbeam.core.state import state
 from hornbeam.core.strings import string_list
-from hornbeam.core.tensor import to_tensor
+from hornbeam.core.tensor import dims_of, to_tensor
+from hornbeam.layers.preprocessing.encoding import encode
 from hornbeam.layers.preprocessing.hashes import bucket, fingerprint, sip_hash
 
-__all__ = ["RAW", "Encoding", "IntegerCounter", "IntegerTable", "encode_strings", "string_encoder"]
+__all__ = ["RAW", "Encoding", "IntegerCounter", "IntegerTable", "encode_strings", "string_encoder", "whole"]
 
 RAW: dict[str, Any] = {"standardize": "none", "split": "none", "ngrams": []}  # of strings that are tokens already
 
@@ -73,6 +76,15 @@ def encode_strings(encoder: Any, strings: Any, lead: tuple[int, ...], each: int,
 
 
 # ---- ints ----
+def whole(a: Any) -> Any:
+    """An array of numbers as int64: fractions are cut off. Raises ValueError for what 64 bits do not hold, and NaN."""
+    if a.dtype.kind == "f":
+        a = a.astype("float64")
+    if a.size and a.dtype.kind in "fu" and not (a.max() < 2**63 and (a.dtype.kind == "u" or a.min() >= -(2**63))):
+        raise ValueError(f"ints must be in [-2**63, 2**63). Received: from {a.min()} to {a.max()}")
+    return a.astype("int64")
+
+
 class IntegerCounter:
     """Counts ints, batch by batch, as the core's ``TermCounter`` counts strings."""
 
@@ -130,7 +142,9 @@ class IntegerTable:
             return ops.one_hot(
                 ops.squeeze(ids, -1) if ids.ndim > 1 and ids.shape[-1] == 1 else ids, self._depth, dtype=dtype
             )
-        counts = ops.sum(ops.one_hot(ids, self._depth, dtype=dtype), axis=-2)
+        *lead, length = dims_of(ids)  # no tensor of all ids by all columns: both may be many
+        rows = ids if ids.ndim < 3 else ops.reshape(ids, (functools.reduce(operator.mul, lead), length))
+        counts = ops.reshape(encode(rows, "count", self._depth, dtype), (*lead, self._depth))
         if e.output == "multi_hot":
             return ops.cast(counts > 0, dtype)
         return counts * ops.convert_to_tensor(e.weights, dtype) if e.output == "tf_idf" else counts

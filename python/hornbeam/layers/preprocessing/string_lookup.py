@@ -85,9 +85,10 @@ def codec(encoding: Any) -> str:
     """The name of one of Python's codecs.
 
     Raises:
-        ValueError: when there is none of this name.
+        ValueError: when there is none of this name, or it is not one of text.
     """
     try:
+        "a".encode(encoding, "surrogateescape")  # some codecs are of bytes, and some know no way with wrong ones
         return codecs.lookup(encoding).name
-    except (LookupError, TypeError) as e:
+    except (LookupError, TypeError, UnicodeError) as e:
         raise ValueError(f"`encoding` must be the name of a codec. Received: encoding={encoding!r}") from e

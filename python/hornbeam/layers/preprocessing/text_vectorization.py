@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam.core.allowance import claim
 from hornbeam.core.strings import STRING, as_strings, string_list
 from hornbeam.core.tensor import Tensor, is_tensor, to_tensor
 from hornbeam.core.validation import choice, integer, no_arguments, positive_int, unsupported
@@ -95,7 +96,9 @@ class TextVectorization(IndexLookup):
                     f"output_sequence_length={output_sequence_length}"
                 )
             integer("output_sequence_length", output_sequence_length, 0)
-        sizes = range(1, positive_int("ngrams", ngrams) + 1) if isinstance(ngrams, int) else ngrams or ()
+        if isinstance(ngrams, int):
+            claim("ngrams", (positive_int("ngrams", ngrams),), "int64")
+        sizes = range(1, ngrams + 1) if isinstance(ngrams, int) else ngrams or ()
         self.ngrams, self._sizes = ngrams, tuple(positive_int("ngrams", n) for n in sizes)
         self.output_sequence_length, self.ragged, self.encoding = output_sequence_length, ragged, encoding
         self._codec = codec(encoding)
@@ -203,11 +206,9 @@ class TextVectorization(IndexLookup):
             self._strings_counter(self._tokenization).add(string_list(strings, self._codec), each)
 
     def _strings_engine(self) -> Any:
-        if self._engine is None:
-            length = -1 if self.output_sequence_length is None else self.output_sequence_length
-            terms, tokenization = self._terms, self._tokenization
-            self._engine = string_encoder(terms, self._encoding(), self._codec, length, tokenization)
-        return self._engine
+        length = -1 if self.output_sequence_length is None else self.output_sequence_length
+        tokenization = self._tokenization
+        return self._engine_of(lambda t: string_encoder(t, self._encoding(), self._codec, length, tokenization))
 
     def _native(self) -> dict[str, Any] | None:
         found = super()._native()

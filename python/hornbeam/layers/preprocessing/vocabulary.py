@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
+from hornbeam.core.allowance import claim
 from hornbeam.core.validation import integer
 
 __all__ = ["checked_terms", "document_weights", "given_terms", "padded_weights", "read_terms", "text_of"]
@@ -31,7 +32,7 @@ def given_terms(vocabulary: Any, strings: bool, codec: str) -> list[Any]:
         raise ValueError(f"Cannot set an empty vocabulary. Received: vocabulary={vocabulary}")
     if not strings:
         return [integer("vocabulary", t) for t in vocabulary]
-    terms = [t.decode(codec) if isinstance(t, bytes) else t for t in vocabulary]
+    terms = [t.decode(codec, "surrogateescape") if isinstance(t, bytes) else t for t in vocabulary]
     for t in terms:
         if not isinstance(t, str):
             raise TypeError(f"`vocabulary` must hold strings. Received: {t!r} of type {type(t).__name__}")
@@ -46,14 +47,14 @@ def read_terms(path: str, strings: bool, codec: str) -> list[Any]:
     """
     if not os.path.isfile(path):
         raise ValueError(f"Vocabulary file {path} does not exist.")
-    with open(path, encoding=codec, newline="\n") as file:
+    with open(path, encoding=codec, errors="surrogateescape", newline="\n") as file:
         lines = [line.rstrip("\r\n") for line in file]
     while lines and not lines[-1]:
         lines.pop()
     if strings:
         return lines
     try:
-        return [int(line) for line in lines]
+        return [integer("vocabulary", int(line)) for line in lines]
     except ValueError as e:
         raise ValueError(f"vocabulary file {path} must hold an int a line: {e}") from None
 
@@ -111,6 +112,7 @@ def padded_weights(weights: Any, length: int, front: int, width: int) -> Any:
         )
     if given.dtype.kind not in "fiu":
         raise TypeError(f"`idf_weights` must be numbers. Received: dtype={given.dtype}")
+    claim("idf_weights", (max(width, front + len(given)),), "float64")
     out = np.concatenate([np.full(front, np.average(given) if front else 0.0), given])
     return np.pad(out, (0, max(0, width - len(out)))).astype(config.floatx())
 
@@ -121,10 +123,12 @@ def document_weights(rows: Any, documents: int) -> Any:
 
 
 def text_of(terms: Sequence[Any]) -> str:
-    """The text of a file of terms, one a line."""
+    """The text of a file of terms, one a line. Raises ValueError for terms that would not be read again."""
     for t in terms:
         if isinstance(t, str) and ("\n" in t or t.endswith("\r")):
             raise ValueError(
                 f"a text file of terms cannot hold a line break. Received: {t!r}; save() the model instead"
             )
+    if len(terms) and terms[-1] == "":
+        raise ValueError("a text file of terms cannot end with an empty one. Received: ''; save() the model instead")
     return "\n".join(str(t) for t in terms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from hornbeam.core.strings import STRING, as_strings, string_list
 from hornbeam.core.tensor import is_tensor
 from hornbeam.core.validation import positive_int
 from hornbeam.layers.preprocessing.edge import EdgeLayer
-from hornbeam.layers.preprocessing.lookup_tables import RAW, IntegerCounter
+from hornbeam.layers.preprocessing.lookup_tables import RAW, IntegerCounter, whole
 from hornbeam.layers.preprocessing.vocabulary import (
     checked_terms,
     document_weights,
@@ -54,6 +54,7 @@ class VocabularyOwner(EdgeLayer):
     _codec = "utf-8"  # what strings become bytes in
     _terms: list[Any]
     _counter: Any
+    _engine: tuple[list[Any], Any] | None  # terms, and what looks them up
     _weights: Any
     _frozen_vocab_size: int | None
     _has_input_vocabulary: bool
@@ -69,10 +70,15 @@ class VocabularyOwner(EdgeLayer):
 
     # ---- vocabulary ----
     @property
-    def _special(self) -> list[Any]:
-        """The tokens in front of the terms."""
-        masks = self.mask_token is not None and self.output_mode == "int"
-        return [self.mask_token] * masks + [self.oov_token] * self.num_oov_indices
+    def _front(self) -> int:
+        """How many tokens there are in front of the terms."""
+        return (self.mask_token is not None and self.output_mode == "int") + self.num_oov_indices
+
+    def _special(self, most: int | None = None) -> list[Any]:
+        """The tokens in front of the terms, at most so many."""
+        masks = self._front - self.num_oov_indices
+        oov = self.num_oov_indices if most is None else min(self.num_oov_indices, most - masks)
+        return [self.mask_token] * masks + [self.oov_token] * oov
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The vocabulary.
@@ -81,11 +87,11 @@ class VocabularyOwner(EdgeLayer):
             include_special_tokens: whether the mask and out-of-vocabulary tokens stand in front, so that a term's place is
                 its id.
         """
-        return [*self._special, *self._terms] if include_special_tokens else list(self._terms)
+        return [*self._special(), *self._terms] if include_special_tokens else list(self._terms)
 
     def vocabulary_size(self) -> int:
         """How many ids there are, those of special tokens among them."""
-        return len(self._special) + len(self._terms)
+        return self._front + len(self._terms)
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Sets the vocabulary, in place of any there was.
@@ -112,15 +118,15 @@ class VocabularyOwner(EdgeLayer):
         read = read_terms if from_file else given_terms
         given = read(vocabulary, self._of_strings, self._codec)
         oov = self.oov_token if self.invert else None
-        special = [] if from_file else self._special
+        special = [] if from_file else self._special(len(given) + 1)  # there may be many: more than are given differ
         terms, found = checked_terms(given, special, None if from_file else self.mask_token, oov)
-        size = len(self._special) + len(terms)
+        size = self._front + len(terms)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(
                 "Attempted to set a vocabulary larger than the maximum vocab size. Received vocabulary size is "
                 f"{size}; `max_tokens` is {self.max_tokens}."
             )
-        front = 0 if found else len(self._special)
+        front = 0 if found else self._front
         weights = padded_weights(idf_weights, len(given), front, self._width) if tf_idf else None
         self._use(terms, weights)
 
@@ -131,14 +137,15 @@ class VocabularyOwner(EdgeLayer):
 
     def _use(self, terms: list[Any], weights: Any) -> None:
         """Makes these the vocabulary."""
-        size = len(self._special) + len(terms)
+        size = self._front + len(terms)
         fixed = self.output_mode != "int" and not self.pad_to_max_tokens
         if fixed and self._frozen_vocab_size not in (None, size):
             raise RuntimeError(
                 f"When using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, the vocabulary size cannot be "
                 f"changed after the layer is called. Old vocab size is {self._frozen_vocab_size}, new vocab size is {size}"
             )
-        self._terms, self._weights, self._frozen_vocab_size = list(terms), weights, size
+        self._weights, self._frozen_vocab_size = weights, size
+        self._terms = list(terms)  # last, for threads that look up meanwhile: see _engine_of
         self._forget_engine()
 
     # ---- learning it ----
@@ -172,7 +179,7 @@ class VocabularyOwner(EdgeLayer):
                 raise TypeError(f"ints are needed. Received: an array of dtype {a.dtype}")
             if a.size:
                 self._counter = self._counter or IntegerCounter()
-                self._counter.add(a.astype("int64").reshape(len(a) if a.ndim > 1 else 1, -1))
+                self._counter.add(whole(a).reshape(len(a) if a.ndim > 1 else 1, -1))
 
     def _refuse_fixed(self) -> None:
         if self._has_input_vocabulary:
@@ -193,7 +200,7 @@ class VocabularyOwner(EdgeLayer):
         if not counter:
             return
         without = [t for t in (self.mask_token, self.oov_token) if t is not None]
-        most = -1 if self.max_tokens is None else max(0, self.max_tokens - len(self._special))
+        most = -1 if self.max_tokens is None else max(0, self.max_tokens - self._front)
         terms: list[Any]
         if self._of_strings:
             found, rows = counter.sorted(most, string_list(np.array(without, object), self._codec))
@@ -203,16 +210,23 @@ class VocabularyOwner(EdgeLayer):
         weights = None
         if self.output_mode == "tf_idf":
             known = document_weights(rows, counter.rows)
-            weights = padded_weights(known, len(terms), len(self._special), self._width)
+            weights = padded_weights(known, len(terms), self._front, self._width)
         self._use(terms, weights)
 
     def reset_state(self) -> None:
         """Forgets what was counted."""
         self._counter = None
 
+    def _engine_of(self, make: Callable[[list[Any]], Any]) -> Any:
+        """What looks up, which ``make`` makes of terms: once for each vocabulary, though another thread may learn one now."""
+        terms, known = self._terms, self._engine
+        if known is None or known[0] is not terms:
+            self._engine = known = terms, make(terms)
+        return known[1]
+
     def _forget_engine(self) -> None:
         """Has what looks up made anew, and programs traced again."""
-        self._engine: Any = None
+        self._engine = None
         self._revision += 1
 
     # ---- files ----
@@ -238,7 +252,7 @@ class VocabularyOwner(EdgeLayer):
             terms = given_terms(arrays["terms"], False, "")
         weights = arrays.get("weights")
         if weights is not None:
-            size = len(self._special) + len(terms)
+            size = self._front + len(terms)
             weights = padded_weights(weights, max(size, self._width), 0, 0)
         checked_terms(terms, [], self.mask_token, None)
         self._use(terms, weights)
@@ -246,8 +260,9 @@ class VocabularyOwner(EdgeLayer):
     def save_assets(self, dir_path: Any) -> None:
         """Writes the vocabulary to a text file in a folder, unless the config holds it."""
         if self.input_vocabulary is None:
-            text = text_of(self.get_vocabulary())
-            with open(os.path.join(dir_path, _FILE), "w", encoding=self._codec, newline="\n") as file:
+            text = text_of(self.get_vocabulary(self.oov_token is not None))
+            path = os.path.join(dir_path, _FILE)
+            with open(path, "w", encoding=self._codec, errors="surrogateescape", newline="\n") as file:
                 file.write(text)
 
     def load_assets(self, dir_path: Any) -> None:
