@@ -42,6 +42,7 @@ def jpeg_hornbeam(folder: pathlib.Path) -> Made:
 
     augment = hb.Sequential(
         [
+            hb.Input((375, 500, 3), dtype="uint8"),
             hb.layers.RandomCrop(224, 224),
             hb.layers.RandomFlip("horizontal"),
             hb.layers.Normalization(mean=MEAN, variance=[d * d for d in DEVIATION]),
@@ -103,6 +104,7 @@ def cifar_hornbeam(folder: pathlib.Path) -> Made:
     layers = hb.layers
     augment = hb.Sequential(
         [
+            hb.Input((32, 32, 3), dtype="uint8"),
             layers.ZeroPadding2D(4),
             layers.RandomCrop(32, 32),
             layers.RandomFlip("horizontal"),
@@ -149,6 +151,7 @@ def cifar_keras(folder: pathlib.Path) -> Made:
     layers = keras.layers
     augment = keras.Sequential(
         [
+            keras.Input((32, 32, 3), dtype="uint8"),
             layers.ZeroPadding2D(4),
             layers.RandomCrop(32, 32),
             layers.RandomFlip("horizontal"),
