@@ -118,6 +118,23 @@ def test_doubles(op):
         np.testing.assert_allclose(got, getattr(np, op)(*args), rtol=1e-15, err_msg=f"{i}")
 
 
+@pytest.mark.parametrize("columns", [1, 2, 3, 7, 8, 9])
+@pytest.mark.parametrize("isa", _core.isa_names())
+def test_channels_that_meet_what_has_none(isa, columns):
+    """Rows of few floats in float32 programs, whose tiles begin and end within them."""
+    rng = np.random.default_rng(columns)
+    full = (5, 13, 11, columns)
+    shapes = [(5, 1, 1, columns), (5, 13, 11, 1), (5, 13, 1, columns), (1, 13, 1, columns), (5, 1, 11, 1), (13, 1, 1)]
+    for shape in shapes:
+        a, b, c = (rng.integers(-99, 99, s).astype("float32") for s in (full, shape, (columns,)))
+        run = hb.function(lambda x, y, z: (x + y) * z, isa=isa)
+        np.testing.assert_array_equal(np.asarray(run(a, b, c)), (a + b) * c, err_msg=f"{shape}")
+        one, other = (rng.integers(-99, 99, s).astype("float32") for s in (shape, (1, 1, 11, columns)))
+        np.testing.assert_array_equal(np.asarray(hb.function(ops.subtract, isa=isa)(one, other)), one - other)
+    none = hb.function(ops.add, isa=isa)(np.zeros((0, 4, 3), "float32"), np.zeros((4, 1), "float32"))
+    assert np.asarray(none).shape == (0, 4, 3)
+
+
 @pytest.mark.parametrize("dtype", [*SPECIAL, "float16"])
 def test_where(dtype):
     choose = hb.function(lambda c, a, b: emit1("where", [c, a, b]))
