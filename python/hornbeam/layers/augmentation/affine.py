@@ -40,13 +40,9 @@ class _Affine(BaseImagePreprocessingLayer):
         layout = Layout(images, self.data_format)
         pixels = layout.batch()
         _, height, width, _ = dims_of(pixels)
-        y = ops.expand_dims(ops.arange(height, dtype="float32"), 1)
+        x, y = ops.arange(width, dtype="float32"), ops.expand_dims(ops.arange(height, dtype="float32"), 1)
         a0, a1, a2, b0, b1, b2 = self._maps(transformation, height, width)
-
-        def places(times: Any) -> list[Any]:
-            x = ops.repeat(ops.arange(width, dtype="float32"), times)
-            return [_plane(b0, x, b1, y, b2), _plane(a0, x, a1, y, a2)]
-
+        places = [_plane(b0, x, b1, y, b2), _plane(a0, x, a1, y, a2)]
         linear = interpolation == "bilinear"
         return layout.back(sampled(pixels, places, linear, self.fill_mode, self.fill_value))
 

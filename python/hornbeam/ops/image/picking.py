@@ -1,13 +1,12 @@
-"""Elements by coordinates: rows of a flat table, and their neighbours, which are rows of the same table moved on."""
+"""Elements by coordinates: rows of a flat table, and their neighbours, which lie a fixed distance behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from hornbeam.core.tensor import dims_of, emit1, to_tensor
-from hornbeam.ops.arrays import _smaller, shape_product
-from hornbeam.ops.joining import _slice_axis
+from hornbeam.core.tensor import emit1, to_tensor
+from hornbeam.ops.arrays import shape_product
 from hornbeam.ops.math import add, multiply
 
 __all__ = ["flat_ids", "picked"]
@@ -49,10 +48,7 @@ def picked(table: Any, ids: Any, ahead: Sequence[Any]) -> list[Any]:
         ids: ints of any shape, so small that there are such rows.
         ahead: distances: ints or expressions.
     """
-    rows = dims_of(table)[0]
     return [
-        emit1(
-            "gather", [table if isinstance(n, int) and n == 0 else _slice_axis(table, 0, _smaller(n, rows), rows), ids]
-        )
+        emit1("gather", [table, ids if isinstance(n, int) and n == 0 else add(ids, to_tensor(n, ids.dtype))])
         for n in ahead
     ]

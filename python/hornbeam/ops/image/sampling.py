@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam.core import validation as _check
 from hornbeam.core.tensor import dims_of, is_tensor, promote, to_tensor
 from hornbeam.ops import math as m
-from hornbeam.ops.arrays import reshape, shape_product
+from hornbeam.ops.arrays import expand_dims, reshape, shape_product
 from hornbeam.ops.comparison import greater, where
 from hornbeam.ops.image.layouts import computed_in, in_dtype
 from hornbeam.ops.image.picking import flat_ids, picked
-from hornbeam.ops.joining import _slice_axis, concatenate, repeat
+from hornbeam.ops.joining import _slice_axis, concatenate
 from hornbeam.ops.padding import pad
 
-__all__ = ["FILL_MODES", "INTERPOLATIONS", "coordinates_of", "repeated", "sampled"]
+__all__ = ["FILL_MODES", "INTERPOLATIONS", "coordinates_of", "sampled"]
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 INTERPOLATIONS = ("nearest", "bilinear")
 _RING = 2  # elements of the fill value around a tensor: both neighbours of a place outside are among them
 
 
-def sampled(x: Any, places: Callable[[Any], list[Any]], linear: bool, fill_mode: str, fill_value: Any) -> Any:
+def sampled(x: Any, places: Sequence[Any], linear: bool, fill_mode: str, fill_value: Any) -> Any:
     """Values of each sample of a batch at places of its own.
 
     Args:
         x: ``(batch, n_1, .., n_k, channels)``.
-        places: gives k float tensors of coordinates, ``(batch or 1, ..., places)``, in which each of the last axis stands
-            a number of times, as often as it is asked for.
+        places: k float tensors of coordinates, ``(batch or 1, ..., places)``.
         linear: whether to interpolate; else the nearest element is taken, of two the one further from 0.
         fill_mode: what is beyond the ends, as ``map_coordinates`` has it.
         fill_value: a number, of the mode "constant".
@@ -44,7 +43,7 @@ def sampled(x: Any, places: Callable[[Any], list[Any]], linear: bool, fill_mode:
     x = _extended(x, fill_mode, fill_value)
     batch, *inside, channels = dims_of(x)
     table = reshape(x, [shape_product([batch, *inside]), channels])
-    elements = [_element(p, n, linear, fill_mode)[0] for p, n in zip(places(1), sizes)]
+    elements, shares = zip(*(_element(p, n, linear, fill_mode) for p, n in zip(places, sizes)))
     ids = flat_ids(batch, inside, elements)
     if not linear:
         return picked(table, ids, [0])[0]
@@ -52,13 +51,11 @@ def sampled(x: Any, places: Callable[[Any], list[Any]], linear: bool, fill_mode:
     ahead = [
         sum((s for s, on in zip(steps, corner) if on), 0) for corner in itertools.product((0, 1), repeat=len(steps))
     ]
-    *outer, last = dims_of(ids)
-    values = [reshape(computed_in(v), [*outer, last * channels]) for v in picked(table, ids, ahead)]
-    # How near each of a pixel's channels is to the next element: where it is one number for all of them, loops are short.
-    shares = [_element(p, n, linear, fill_mode)[1] for p, n in zip(places(channels), sizes)]
+    values = [computed_in(v) for v in picked(table, ids, ahead)]
     for share in reversed(shares):  # neighbours along the last axis lie next to each other
-        values = [m.add(a, m.multiply(m.subtract(b, a), share)) for a, b in zip(values[::2], values[1::2])]
-    return in_dtype(reshape(values[0], [*outer, last, channels]), dtype, away=True)
+        near = expand_dims(share, -1)
+        values = [m.add(a, m.multiply(m.subtract(b, a), near)) for a, b in zip(values[::2], values[1::2])]
+    return in_dtype(values[0], dtype, away=True)
 
 
 def _extended(x: Any, fill_mode: str, fill_value: Any) -> Any:
@@ -118,8 +115,3 @@ def coordinates_of(*xs: Any) -> list[Any]:
     xs = tuple(to_tensor(x) for x in xs)
     dtype = promote("float32", *(x.dtype for x in xs))
     return [to_tensor(x, dtype) for x in xs]
-
-
-def repeated(places: list[Any]) -> Callable[[Any], list[Any]]:
-    """Coordinates that are there, for ``sampled``."""
-    return lambda times: places if isinstance(times, int) and times == 1 else [repeat(p, times, -1) for p in places]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,8 @@ from hornbeam.ops.arrays import expand_dims, reshape
 from hornbeam.ops.creation import arange
 from hornbeam.ops.image.kernels import bell_matrix
 from hornbeam.ops.image.layouts import Layout
-from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, repeated, sampled
-from hornbeam.ops.joining import repeat, stack, unstack
+from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, sampled
+from hornbeam.ops.joining import stack, unstack
 from hornbeam.ops.linalg import matmul
 
 __all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
@@ -84,26 +83,21 @@ def _for_each(name: str, maps: Any, x: Any, axes: int) -> None:
         )
 
 
-def _projected(transform: Any, x: Any, affine: bool) -> Callable[[Any], list[Any]]:
+def _projected(transform: Any, x: Any, affine: bool) -> list[Any]:
     """From which row and column each pixel of a batch ``x`` comes, for ``sampled``."""
     height, width = dims_of(x)[1:3]
     t = transform if transform.ndim == 2 else expand_dims(transform, 0)
     a0, a1, a2, b0, b1, b2, c0, c1 = (reshape(t[:, i], [-1, 1, 1]) for i in range(8))
-    row = reshape(arange(height, dtype=t.dtype), [1, -1, 1])
+    row, column = reshape(arange(height, dtype=t.dtype), [1, -1, 1]), reshape(arange(width, dtype=t.dtype), [1, 1, -1])
 
-    def places(times: Any) -> list[Any]:
-        column = reshape(repeat(arange(width, dtype=t.dtype), times), [1, 1, -1])
+    def plane(p: Any, q: Any, r: Any) -> Any:
+        return m.add(m.multiply(p, column), m.add(m.multiply(q, row), r))
 
-        def plane(p: Any, q: Any, r: Any) -> Any:
-            return m.add(m.multiply(p, column), m.add(m.multiply(q, row), r))
-
-        from_row, from_column = plane(b0, b1, b2), plane(a0, a1, a2)
-        if affine:
-            return [from_row, from_column]
-        depth = plane(c0, c1, 1.0)
-        return [m.divide(from_row, depth), m.divide(from_column, depth)]
-
-    return places
+    from_row, from_column = plane(b0, b1, b2), plane(a0, a1, a2)
+    if affine:
+        return [from_row, from_column]
+    depth = plane(c0, c1, 1.0)
+    return [m.divide(from_row, depth), m.divide(from_column, depth)]
 
 
 def perspective_transform(
@@ -226,7 +220,7 @@ def elastic_transform(
     moved = m.multiply(matmul(down, matmul(noise, across)), far)
     rows = m.add(moved[0], reshape(arange(height, dtype="float32"), [1, -1, 1]))
     columns = m.add(moved[1], reshape(arange(width, dtype="float32"), [1, 1, -1]))
-    return layout.back(sampled(x, repeated([rows, columns]), linear, mode, fill_value))
+    return layout.back(sampled(x, [rows, columns], linear, mode, fill_value))
 
 
 def map_coordinates(
@@ -271,6 +265,6 @@ def map_coordinates(
     mode = _check.choice("fill_mode", fill_mode, FILL_MODES)
     if _check.integer("order", order) not in (0, 1):
         raise ValueError(f"Invalid value for argument `order`. Expected one of [0, 1]. Received: order={order}")
-    at = repeated([expand_dims(p, 0) for p in places])
+    at = [expand_dims(p, 0) for p in places]
     y = sampled(expand_dims(x, (0, x.ndim + 1)), at, order == 1, mode, fill_value)
     return reshape(y, dims_of(y)[1:-1])

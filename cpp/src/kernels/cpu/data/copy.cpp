@@ -1,5 +1,6 @@
 // Kernels that only move bytes: copies under other strides, concatenation, padding, and counting. By element size.
 #include "base/half.hpp"
+#include "kernels/cpu/data/elements.hpp"
 #include "kernels/cpu/kernel_util.hpp"
 
 namespace hornbeam {
@@ -10,34 +11,6 @@ struct CopyParams {
   int64_t offset = 0;  // of the source's first element
   size_t size = 4;
 };
-
-template <class T>
-void copy_run(T* dst, const T* src, int64_t n, int64_t stride) {
-  if (stride == 1)
-    std::memcpy(dst, src, size_t(n) * sizeof(T));
-  else if (stride == 0)
-    std::fill(dst, dst + n, *src);
-  else
-    for (int64_t i = 0; i < n; ++i) dst[i] = src[i * stride];
-}
-
-template <class F>
-void with_size(size_t size, F f) {
-  switch (size) {
-    case 1:
-      f(uint8_t{});
-      return;
-    case 2:
-      f(uint16_t{});
-      return;
-    case 4:
-      f(uint32_t{});
-      return;
-    default:
-      f(uint64_t{});
-      return;
-  }
-}
 
 void run_copy(const KernelCall& c) {
   const auto& p = params_of<CopyParams>(c);
@@ -89,7 +62,9 @@ void run_concat(const KernelCall& c) {
   for (size_t k = 0; k < p.bytes.size(); ++k) {
     const char* src = buffer<const char>(c, int(k));
     char* dst = buffer<char>(c, c.out) + p.offset[k];
-    for (int64_t i = r.begin; i < r.end; ++i) std::memcpy(dst + i * p.row, src + i * p.bytes[k], size_t(p.bytes[k]));
+    with_row_bytes(p.bytes[k], [&](auto bytes) {
+      for (int64_t i = r.begin; i < r.end; ++i) std::memcpy(dst + i * p.row, src + size_t(i) * bytes, bytes);
+    });
   }
 }
 }  // namespace

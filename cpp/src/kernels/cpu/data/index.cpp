@@ -1,6 +1,7 @@
 // Kernels that read and write by index. An index out of range raises the status word and touches nothing.
 #include <numeric>
 
+#include "kernels/cpu/data/elements.hpp"
 #include "kernels/cpu/kernel_util.hpp"
 
 namespace hornbeam {
@@ -29,14 +30,14 @@ int64_t load_id(const KernelCall& c, int input, DType d, int64_t i) {
   return d == DType::i32 ? id_at<int32_t>(c, input, i) : id_at<int64_t>(c, input, i);
 }
 
-void run_gather(const KernelCall& c) {
+template <class Id, class Bytes>
+void gather_rows(const KernelCall& c, Bytes bytes) {
   const auto& p = params_of<IndexParams>(c);
-  const size_t bytes = size_t(p.inner) * dtype_size(p.dtype);
   const char* table = buffer<const char>(c, 0);
   char* y = buffer<char>(c, 2);
   const Range r = part_range(p.count, c.parts, c.part);
   for (int64_t i = r.begin; i < r.end; ++i) {
-    const int64_t id = load_id(c, 1, p.ids, i);
+    const int64_t id = id_at<Id>(c, 1, i);
     if (id < 0 || id >= p.rows) {
       c.status->raise_index(c.node, i, id, p.rows);
       std::memset(y + size_t(i) * bytes, 0, bytes);
@@ -44,6 +45,15 @@ void run_gather(const KernelCall& c) {
       std::memcpy(y + size_t(i) * bytes, table + size_t(id) * bytes, bytes);
     }
   }
+}
+void run_gather(const KernelCall& c) {
+  const auto& p = params_of<IndexParams>(c);
+  with_row_bytes(p.inner * int64_t(dtype_size(p.dtype)), [&](auto bytes) {
+    if (p.ids == DType::i32)
+      gather_rows<int32_t>(c, bytes);
+    else
+      gather_rows<int64_t>(c, bytes);
+  });
 }
 
 void run_scatter_add(const KernelCall& c) {  // each part owns a range of rows, so sums are in the ids' order
@@ -138,18 +148,23 @@ struct AlongParams : IdsAlong {
 };
 void run_take_along(const KernelCall& c) {
   const auto& p = params_of<AlongParams>(c);
-  const size_t size = dtype_size(p.dtype);
-  const Range r = part_range(p.outer * p.picks * p.inner, c.parts, c.part);
-  for (int64_t i = r.begin; i < r.end; ++i) {
-    const int64_t o = i / (p.picks * p.inner), k = i % p.inner, id = load_id(c, 1, p.ids, i);
-    char* y = buffer<char>(c, 2) + size_t(i) * size;
-    if (id < 0 || id >= p.n) {
-      c.status->raise_index(c.node, i, id, p.n);
-      std::memset(y, 0, size);
-    } else {
-      std::memcpy(y, buffer<const char>(c, 0) + size_t((o * p.n + id) * p.inner + k) * size, size);
+  const int64_t group = p.picks * p.inner;
+  const Range r = part_range(p.outer * group, c.parts, c.part);
+  with_size(dtype_size(p.dtype), [&](auto zero) {
+    using T = decltype(zero);
+    T* y = buffer<T>(c, 2);
+    for (int64_t i = r.begin; i < r.end;) {
+      const int64_t o = i / group, end = std::min(r.end, (o + 1) * group);
+      const T* x = buffer<const T>(c, 0) + o * p.n * p.inner;
+      for (int64_t k = i % p.inner; i < end; ++i) {
+        const int64_t id = load_id(c, 1, p.ids, i);
+        const bool valid = id >= 0 && id < p.n;
+        if (!valid) c.status->raise_index(c.node, i, id, p.n);
+        y[i] = valid ? x[id * p.inner + k] : T(0);
+        if (++k == p.inner) k = 0;
+      }
     }
-  }
+  });
 }
 void run_put_along(const KernelCall& c) {
   const auto& p = params_of<AlongParams>(c);

@@ -38,6 +38,25 @@ void read_run(float* dst, const void* src, DType d, int64_t offset, int64_t n, i
       return;
   }
 }
+// Where rows are short: operand k at [at, end), the last two axes by loops of their own. Channels are such rows.
+constexpr int64_t kShortRow = 8;
+void read_short_rows(float* dst, const float* src, const Walk& w, size_t k, int64_t at, int64_t end) {
+  const size_t last = w.sizes.size() - 1;
+  const Ints& strides = w.strides[k];
+  const int64_t n = w.sizes[last], block = n * w.sizes[last - 1], step = strides[last];
+  while (at < end) {
+    const float* x = src;
+    int64_t rest = at / block, row = at % block / n, column = at % n;
+    const int64_t stop = std::min(end, (rest + 1) * block);
+    for (size_t d = last - 1; d-- > 0; rest /= w.sizes[d]) x += rest % w.sizes[d] * strides[d];
+    for (; at < stop; ++row, column = 0) {
+      const int64_t taken = std::min(n - column, stop - at);
+      const float* from = x + row * strides[last - 1] + column * step;
+      for (int64_t i = 0; i < taken; ++i) dst[i] = from[i * step];
+      dst += taken, at += taken;
+    }
+  }
+}
 // Makes one instruction of several where nobody else reads what comes in between.
 class Merger {
  public:
@@ -283,6 +302,8 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
         }
       } else if (s.kind == Input::rows) {
         read_rows(s, in, size_t(i), at, n, tiles[s.slot]);
+      } else if (s.dtype == DType::f32 && walk.sizes.size() > 1 && walk.sizes.back() <= kShortRow) {
+        read_short_rows(tiles[s.slot], static_cast<const float*>(in[i]), walk, size_t(i), at, at + n);
       } else {
         float* t = tiles[s.slot];
         walk.runs(size_t(i), at, at + n, [&](int64_t offset, int64_t pos, int64_t len, int64_t stride) {

@@ -1,8 +1,10 @@
-// Elementwise ops one at a time, element by element, for the dtypes that the tile machine does not take.
+// Elementwise ops one at a time, for the dtypes that the tile machine does not take: a loop over tiles for each op and
+// dtype.
 #include <cmath>
 #include <limits>
 
 #include "base/half.hpp"
+#include "kernels/cpu/data/elements.hpp"
 #include "kernels/cpu/elementwise/fused.hpp"
 
 namespace hornbeam {
@@ -68,7 +70,7 @@ T normal_share(T x) {
 // Numeric results; comparisons and logic give 0 or 1 of the operands' type. Every op has its case, or this does not
 // compile; inference keeps ints from those of floats.
 template <class T>
-T reference(Ew op, T a, T b) {
+inline __attribute__((always_inline)) T reference(Ew op, T a, T b) {
   constexpr bool real = std::is_floating_point_v<T>;
 #define HB_OF_FLOATS(name, expression)     \
   case Ew::name##_:                        \
@@ -173,47 +175,96 @@ struct ReferenceParams {
   Walk walk;
   Ew op;
   int arity;
-  DType in, out;
+  DType out;
 };
 
-// Element i of each operand, for flat position i.
-int64_t offset_at(const Walk& w, size_t k, int64_t i) {
-  int64_t offset = 0;
-  for (size_t d = w.sizes.size(); d-- > 0;) {
-    offset += i % w.sizes[d] * w.strides[k][d];
-    i /= w.sizes[d];
+// An operand as loops read it: its elements one after another, where they lie so, and else laid out in a tile.
+template <class T>
+class Operand {
+ public:
+  Operand(const Walk& walk, size_t k, const void* x)
+      : walk_(walk), k_(k), x_(static_cast<const T*>(x)), direct_(walk.contiguous(k)), one_(walk.scalar(k)) {
+    if (!direct_ && one_) std::fill(tile_, tile_ + kTile, *x_);
   }
-  return offset;
+  const T* at(int64_t begin, int64_t end) {
+    if (direct_) return x_ + begin;
+    if (!one_)
+      walk_.runs(k_, begin, end, [&](int64_t offset, int64_t at, int64_t n, int64_t stride) {
+        copy_run(tile_ + (at - begin), x_ + offset, n, stride);
+      });
+    return tile_;
+  }
+
+ private:
+  const Walk& walk_;
+  const size_t k_;
+  const T* x_;
+  const bool direct_, one_;
+  T tile_[kTile];
+};
+
+// Runs f(begin, end) tile by tile.
+template <class F>
+void each_tile(const KernelCall& c, const Walk& walk, F f) {
+  const Range r = part_range(walk.total, c.parts, c.part);
+  for (int64_t at = r.begin; at < r.end; at += kTile) f(at, std::min<int64_t>(at + kTile, r.end));
 }
 
+constexpr bool gives_bool(Ew op) {
+  const EwKind kind = kEwInfo[int(op)].kind;
+  return kind == EwKind::compare || kind == EwKind::logic || kind == EwKind::test;
+}
+template <class T, Ew op>
+using ResultOf = std::conditional_t<gives_bool(op), uint8_t, T>;
+
+template <class T, Ew op>
+void run_tile(void* out, const T* a, const T* b, int64_t n) {
+  auto* __restrict y = static_cast<ResultOf<T, op>*>(out);
+  for (int64_t i = 0; i < n; ++i) y[i] = ResultOf<T, op>(reference<T>(op, a[i], b[i]));
+}
+template <class T>
+using TileLoop = void (*)(void* out, const T* a, const T* b, int64_t n);
+
+// Null where inference keeps the dtype from the op.
+template <class T, Ew op>
+constexpr TileLoop<T> loop_of() {
+  if constexpr (kEwInfo[int(op)].kind == EwKind::floats && !std::is_floating_point_v<T>)
+    return nullptr;
+  else
+    return run_tile<T, op>;
+}
+
+template <class T>
 void run_reference(const KernelCall& c) {
+  static constexpr TileLoop<T> kLoops[] = {
+#define HB_EW(name, arity, kind) loop_of<T, Ew::name##_>(),
+#include "schema/elementwise.def"
+#undef HB_EW
+  };
   const auto& p = params_of<ReferenceParams>(c);
-  const Range r = part_range(p.walk.total, c.parts, c.part);
-  with_type(p.in, [&](auto zero) {
-    using T = decltype(zero);
-    const T* a = buffer<const T>(c, 0);
-    const T* b = p.arity > 1 ? buffer<const T>(c, 1) : a;
-    void* out = c.buffers[p.arity];
-    for (int64_t i = r.begin; i < r.end; ++i) {
-      T y = reference<T>(p.op, a[offset_at(p.walk, 0, i)], b[p.arity > 1 ? offset_at(p.walk, 1, i) : 0]);
-      if (p.out == p.in)
-        static_cast<T*>(out)[i] = y;
-      else
-        static_cast<uint8_t*>(out)[i] = y != 0;
-    }
+  const size_t result = dtype_size(p.out);
+  Operand<T> a(p.walk, 0, c.buffers[0]), b(p.walk, p.arity > 1, c.buffers[p.arity > 1]);
+  each_tile(c, p.walk, [&](int64_t begin, int64_t end) {
+    const T* x = a.at(begin, end);
+    kLoops[int(p.op)](buffer<char>(c, p.arity) + size_t(begin) * result, x, p.arity > 1 ? b.at(begin, end) : x,
+                      end - begin);
   });
 }
 
-void run_where(const KernelCall& c) {  // by element size: any dtype
+template <class T>  // by element size: any dtype
+void run_where(const KernelCall& c) {
   const auto& p = params_of<ReferenceParams>(c);
-  const size_t size = dtype_size(p.out);
-  const uint8_t* cond = buffer<const uint8_t>(c, 0);
-  const Range r = part_range(p.walk.total, c.parts, c.part);
-  for (int64_t i = r.begin; i < r.end; ++i) {
-    const int k = cond[offset_at(p.walk, 0, i)] ? 1 : 2;
-    std::memcpy(buffer<char>(c, 3) + size_t(i) * size,
-                buffer<const char>(c, k) + size_t(offset_at(p.walk, size_t(k), i)) * size, size);
-  }
+  Operand<uint8_t> condition(p.walk, 0, c.buffers[0]);
+  Operand<T> a(p.walk, 1, c.buffers[1]), b(p.walk, 2, c.buffers[2]);
+  each_tile(c, p.walk, [&](int64_t begin, int64_t end) {
+    const uint8_t* on = condition.at(begin, end);
+    const T *x = a.at(begin, end), *z = b.at(begin, end);
+    T* __restrict y = buffer<T>(c, 3) + begin;
+    for (int64_t i = 0; i < end - begin; ++i) {  // by bits: a choice between loads would be a jump
+      const T chosen = T(0 - T(on[i] != 0));
+      y[i] = T((x[i] & chosen) | (z[i] & T(~chosen)));
+    }
+  });
 }
 
 // NaN, and floats that the ints do not hold, become the least of them, as NumPy's on x86 do: no index is in range then.
@@ -223,69 +274,85 @@ D convert(S v) {
   if constexpr (std::is_integral_v<D> && std::is_floating_point_v<S>) {
     using Int = std::conditional_t<std::is_signed_v<D>, D, int32_t>;
     constexpr S least = S(std::numeric_limits<Int>::min());  // a power of two: exact
-    return D(v >= least && v < -least ? Int(v) : std::numeric_limits<Int>::min());
+    return D(Int((v >= least) & (v < -least) ? v : least));
   } else {
     return D(v);
   }
 }
-template <class S>
-void convert_one(S v, void* out, DType d, int64_t i) {
+
+// How a dtype's elements are stored, and what they are computed in.
+struct Truth {};  // a bool, as uint8
+template <class T>
+struct Stored {
+  using Type = T;
+  static T load(T v) { return v; }
+  template <class S>
+  static T make(S v) {
+    return convert<T>(v);
+  }
+};
+template <>
+struct Stored<Truth> {
+  using Type = uint8_t;
+  static uint8_t load(uint8_t v) { return v; }
+  template <class S>
+  static uint8_t make(S v) {
+    return v != S(0);
+  }
+};
+template <>
+struct Stored<Half> {
+  using Type = Half;
+  static float load(Half v) { return to_float(v); }
+  template <class S>
+  static Half make(S v) {
+    return to_half(float(v));
+  }
+};
+template <>
+struct Stored<BFloat16> {
+  using Type = BFloat16;
+  static float load(BFloat16 v) { return to_float(v); }
+  template <class S>
+  static BFloat16 make(S v) {
+    return to_bfloat16(float(v));
+  }
+};
+// Calls f with the Stored of a dtype.
+template <class F>
+auto with_stored(DType d, F f) {
   switch (d) {
     case DType::f32:
-      static_cast<float*>(out)[i] = float(v);
-      break;
+      return f(Stored<float>{});
     case DType::f64:
-      static_cast<double*>(out)[i] = double(v);
-      break;
+      return f(Stored<double>{});
     case DType::f16:
-      static_cast<Half*>(out)[i] = to_half(float(v));
-      break;
+      return f(Stored<Half>{});
     case DType::bf16:
-      static_cast<BFloat16*>(out)[i] = to_bfloat16(float(v));
-      break;
+      return f(Stored<BFloat16>{});
     case DType::i32:
-      static_cast<int32_t*>(out)[i] = convert<int32_t>(v);
-      break;
+      return f(Stored<int32_t>{});
     case DType::i64:
-      static_cast<int64_t*>(out)[i] = convert<int64_t>(v);
-      break;
+      return f(Stored<int64_t>{});
     case DType::u8:
-      static_cast<uint8_t*>(out)[i] = convert<uint8_t>(v);
-      break;
+      return f(Stored<uint8_t>{});
     case DType::boolean:
-      static_cast<uint8_t*>(out)[i] = v != S(0);
       break;
   }
+  return f(Stored<Truth>{});
 }
+template <class From, class To>
 void run_cast(const KernelCall& c) {
-  const auto& p = params_of<ReferenceParams>(c);
-  const Range r = part_range(p.walk.total, c.parts, c.part);
-  const void* in = c.buffers[0];
-  void* out = c.buffers[1];
-  for (int64_t i = r.begin; i < r.end; ++i) switch (p.in) {
-      case DType::f32:
-        convert_one(static_cast<const float*>(in)[i], out, p.out, i);
-        break;
-      case DType::f64:
-        convert_one(static_cast<const double*>(in)[i], out, p.out, i);
-        break;
-      case DType::f16:
-        convert_one(to_float(static_cast<const Half*>(in)[i]), out, p.out, i);
-        break;
-      case DType::bf16:
-        convert_one(to_float(static_cast<const BFloat16*>(in)[i]), out, p.out, i);
-        break;
-      case DType::i32:
-        convert_one(static_cast<const int32_t*>(in)[i], out, p.out, i);
-        break;
-      case DType::i64:
-        convert_one(static_cast<const int64_t*>(in)[i], out, p.out, i);
-        break;
-      case DType::u8:
-      case DType::boolean:
-        convert_one(static_cast<const uint8_t*>(in)[i], out, p.out, i);
-        break;
-    }
+  const Range r = part_range(params_of<ReferenceParams>(c).walk.total, c.parts, c.part);
+  const auto* x = buffer<const typename From::Type>(c, 0);
+  auto* __restrict y = buffer<typename To::Type>(c, 1);
+  for (int64_t i = r.begin; i < r.end; ++i) y[i] = To::make(From::load(x[i]));
+}
+using Run = void (*)(const KernelCall&);
+Run cast_of(DType in, DType out) {
+  return with_stored(in, [&](auto from) {
+    return with_stored(out, [](auto to) -> Run { return run_cast<decltype(from), decltype(to)>; });
+  });
 }
 }  // namespace
 
@@ -295,11 +362,19 @@ KernelPlan plan_elementwise_reference(const KernelRequest& r, Ew op) {
   std::vector<Shape> shapes;
   for (const auto& t : r.inputs) shapes.push_back(t.shape);
   check_rank(r.outputs[0].shape, r.op.name);
-  ReferenceParams p{Walk::broadcast(r.outputs[0].shape, shapes), op, info.arity, in, out};
+  ReferenceParams p{Walk::broadcast(r.outputs[0].shape, shapes), op, info.arity, out};
   const int parts = parts_for(p.walk.total, 16);
-  if (info.kind == EwKind::convert) return make_plan(std::move(p), {{run_cast, parts}});
-  if (info.kind == EwKind::select) return make_plan(std::move(p), {{run_where, parts}});
-  if (!with_type(in, [](auto) {})) no_kernel(r);
-  return make_plan(std::move(p), {{run_reference, parts}});
+  Run run = nullptr;
+  if (info.kind == EwKind::convert)
+    run = cast_of(in, out);
+  else if (info.kind == EwKind::select)
+    with_size(dtype_size(out), [&](auto zero) { run = run_where<decltype(zero)>; });
+  else
+    with_type(in, [&](auto zero) {
+      using T = decltype(zero);
+      if constexpr (!std::is_same_v<T, float>) run = run_reference<T>;  // float32 is the tile machine's
+    });
+  if (!run) no_kernel(r);
+  return make_plan(std::move(p), {{run, parts}});
 }
 }  // namespace hornbeam

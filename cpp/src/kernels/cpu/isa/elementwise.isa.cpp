@@ -61,6 +61,27 @@ HB_INLINE float floor_mod(float a, float b) {
   float r = fmodf(a, b);
   return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
 }
+#ifdef __FP_FAST_FMAF
+// Of all lanes at once. The rounded quotient of |a| and |b| has the whole part, or its successor where it is that near:
+// so what is left has no more bits than a or b, and one step puts it right. False where a lane may want more than that:
+// from quotients of 2^22 on, which have no fractions, and where something on the way may be flushed to zero.
+HB_INLINE bool remainder(Vec a, Vec b, Vec& left) {
+  const Vec x = abs(a), y = abs(b), quotient = x / y;
+  const int32_t small = 0x0c800000, infinite = 0x7f800000;  // 2^-102
+  const IVec sure =
+      (quotient < set1(4194304.0f)) & (bits(y) >= small) & (bits(y) < infinite) & ((bits(x) >= small) | (bits(x) == 0));
+  if (max_lanes(select(sure, Vec{}, set1(1.0f))) != 0) return false;
+  const Vec whole = to_float(to_int(quotient));
+  float r[kLanes], w[kLanes], u[kLanes], v[kLanes];
+  store(w, whole), store(u, x), store(v, y);
+  for (int i = 0; i < kLanes; ++i) r[i] = __builtin_fmaf(-w[i], v[i], u[i]);
+  const Vec rest = load(r);
+  left = copy_sign(select(rest < Vec{}, rest + y, rest), a);
+  return true;
+}
+#else
+HB_INLINE bool remainder(Vec, Vec, Vec&) { return false; }
+#endif
 HB_INLINE float floor_div(float a, float b) {  // by the remainder, which is exact
   if (b == 0) return a / b;
   const float r = fmodf(a, b), q = roundf((a - r) / b);
@@ -158,7 +179,19 @@ HB_MAP2(subtract, x - y)
 HB_MAP2(multiply, x* y)
 HB_MAP2(divide, x / y)
 HB_SCALAR2(floor_divide, floor_div(x, y))
-HB_SCALAR2(mod, floor_mod(x, y))
+HB_TILE(mod) {
+  HB_UNUSED;
+  int i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const Vec x = load(a + i), y = load(b + i);
+    Vec r;
+    if (remainder(x, y, r))
+      store(d + i, select((r != Vec{}) & ((r < Vec{}) != (y < Vec{})), r + y, r));
+    else
+      for (int k = i; k < i + kLanes; ++k) d[k] = floor_mod(a[k], b[k]);
+  }
+  for (; i < n; ++i) d[i] = floor_mod(a[i], b[i]);
+}
 HB_SCALAR2(power, powf(x, y))
 HB_MAP2(maximum, select((x > y) | (x != x), x, y))
 HB_MAP2(minimum, select((x < y) | (x != x), x, y))
