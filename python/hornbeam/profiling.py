@@ -19,7 +19,7 @@ from hornbeam.data.arrays import cardinality, to_arrays
 from hornbeam.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.data.pipeline.base import AUTOTUNE, workers_of
 from hornbeam.data.pipeline.dataset import Dataset
-from hornbeam.data.pipeline.timing import first_elements
+from hornbeam.data.pipeline.timing import first_element
 from hornbeam.training.steps import Step
 
 
@@ -204,10 +204,10 @@ def profile(
     if isinstance(x, Dataset):
         if any(v is not None for v in (y, sample_weight, batch_size)):
             raise ValueError("`y`, `sample_weight` and `batch_size` are a Dataset's own to say. Received: one of them")
-        batches, stages = first_elements(x._node, repeats)
-        if not batches:
+        batch, stages = first_element(x._node, repeats)
+        if batch is None:
             raise ValueError("profile() needs at least one batch. Received: a Dataset without elements")
-        x, y, sample_weight = unpack_x_y_sample_weight(batches[0])
+        x, y, sample_weight = unpack_x_y_sample_weight(batch)
         batch_size = cardinality(model._to_arrays(x))
     arrays = [model._to_arrays(x), to_arrays("y", y), to_arrays("sample_weight", sample_weight)]
     n = cardinality(*arrays)

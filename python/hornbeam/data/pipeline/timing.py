@@ -13,7 +13,7 @@ from hornbeam.data.pipeline.mapping import Filtered, Mapped
 from hornbeam.data.pipeline.node import Node, Pass
 from hornbeam.data.pipeline.threads import Elements
 
-__all__ = ["first_elements"]
+__all__ = ["first_element"]
 
 
 class _Stopwatch:
@@ -71,15 +71,15 @@ class _Stopwatch:
         return timed
 
 
-def first_elements(node: Node, count: int) -> tuple[list[Any], list[tuple[str, float]]]:
-    """Reads the first elements of a pass, nothing of it ahead or in parallel.
+def first_element(node: Node, count: int) -> tuple[Any, list[tuple[str, float]]]:
+    """The first element of a pass, and how long those behind it take, nothing of them ahead or in parallel.
 
     Args:
         node: whose elements.
-        count: how many at most, beside the one that is read first, which is not timed.
+        count: how many at most are timed, the first one only where there is no other.
 
     Returns:
-        The elements, and for each node that took part, those that read others behind them, its name and its seconds an
+        The element, None where there is none, and for each node that took part, those that read others behind them, its name and its seconds an
         element.
     """
     watch, nodes = _Stopwatch(), list({id(n): n for n in node.all_nodes()}.values())
@@ -96,22 +96,24 @@ def first_elements(node: Node, count: int) -> tuple[list[Any], list[tuple[str, f
             )
             if isinstance(n, Mapped):
                 n.parallel = 0
-        found, first = [], {}
+        found, timed, before_others = None, 0, {}
         with closing(node.read(at)) as items:
-            for element in islice(items, count + 1):
-                found.append(element)
-                if len(found) == 1:
-                    first = dict(watch.seconds)  # among it programs that were compiled, files that were opened
+            for element in islice(items, count + 1):  # which are let go of, as steps do
+                if found is None:
+                    found = element
+                    before_others = dict(watch.seconds)  # among it programs that were compiled, files that were opened
+                else:
+                    timed += 1
     finally:
         at.close()
         for n, before in zip(nodes, kept):
             vars(n).clear()
             vars(n).update(before)
-    if len(found) == 1:
-        first = {}
-    each = max(1, len(found) - bool(first))
+    first = before_others if timed else {}
     return found, [
-        (_name(n), (watch.seconds[id(n)] - first.get(id(n), 0.0)) / each) for n in nodes if id(n) in watch.seconds
+        (_name(n), (watch.seconds[id(n)] - first.get(id(n), 0.0)) / max(timed, 1))
+        for n in nodes
+        if id(n) in watch.seconds
     ]
 
 
