@@ -204,7 +204,7 @@ def test_structured_data_classification_with_feature_space(patients, tmp_path):
     training = hb.Model(encoded, predictions)
     training.compile(hb.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
     history = training.fit(prepared, epochs=12, validation_data=prepared_held, verbose=0).history
-    assert history["val_accuracy"][-1] > 0.75
+    assert history["val_accuracy"][-1] > 0.85
     whole = hb.Model(inputs, predictions)
     one = {name: hb.ops.convert_to_tensor([value]) if name != "thal" else [value] for name, value in SAMPLE.items()}
     found = whole.predict(one, verbose=0)
@@ -241,9 +241,9 @@ def test_structured_data_classification_from_scratch(patients):
     encoded = [encode_numerical_feature(raw[name], name) for name in numeric] + [raw[name] for name in categories]
     y = L.Dense(32, activation="relu")(L.concatenate(encoded))
     model = hb.Model(raw, L.Dense(1, activation="sigmoid")(L.Dropout(0.1)(y)))
-    model.compile(hb.optimizers.Adam(0.02), "binary_crossentropy", metrics=["accuracy"])
-    history = model.fit(train, epochs=12, validation_data=held, verbose=0).history
-    assert history["val_accuracy"][-1] > 0.75
+    model.compile(hb.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+    history = model.fit(train, epochs=30, validation_data=held, verbose=0).history
+    assert history["val_accuracy"][-1] > 0.85
     means = {name: float(np.mean(split(table)[0][name])) for name in numeric}
     for layer, name in zip([x for x in model.layers if isinstance(x, L.Normalization)], numeric):
         np.testing.assert_allclose(float(layer.adapt_mean.numpy()[0]), means[name], rtol=1e-5)
