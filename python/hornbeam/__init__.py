@@ -3,13 +3,16 @@
 The whole training step is compiled into one static graph by a C++ core; the API is Keras'.
 """
 
+import importlib
+import types
+import typing
+
 from hornbeam import (
     activations,
     callbacks,
     config,
     constraints,
     data,
-    datasets,
     dtype_policies,
     initializers,
     layers,
@@ -19,11 +22,9 @@ from hornbeam import (
     models,
     ops,
     optimizers,
-    preprocessing,
     random,
     regularizers,
     saving,
-    utils,
 )
 from hornbeam._core import Dim, FormatError, GradientError
 from hornbeam._dtype_policy import DTypePolicy, FloatDTypePolicy
@@ -42,6 +43,9 @@ from hornbeam.optimizers import Optimizer
 from hornbeam.profiling import profile
 from hornbeam.saving.model_file import load_model
 from hornbeam.show_config import show_config
+
+if typing.TYPE_CHECKING:
+    from hornbeam import datasets, preprocessing, utils
 
 __all__ = [
     "DTypePolicy",
@@ -91,3 +95,15 @@ __all__ = [
     "utils",
     "value_and_grad",
 ]
+
+_LATE = ("datasets", "preprocessing", "utils")  # imported when they are asked for: training does without them
+
+
+def __getattr__(name: str) -> types.ModuleType:
+    if name not in _LATE:
+        raise AttributeError(f"module 'hornbeam' has no attribute {name!r}")
+    return importlib.import_module(f"hornbeam.{name}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

@@ -27,17 +27,15 @@ FLOORS = [
 
 # What is imported inside functions: what the wheel does without, and standard modules that are slow to import.
 LATE = {
+    "core.validation": {"difflib"},
+    "data.pipeline.processes": {"multiprocessing"},
+    "data.pipeline.threads": {"concurrent.futures"},
     "datasets._files": {"zipfile"},
     "datasets._fashion_mnist": {"gzip"},
     "examples.digits": {"matplotlib", "matplotlib.pyplot", "sklearn.datasets", "sklearn.model_selection"},
-    "utils.downloads": {
-        "hashlib",
-        "http.client",
-        "hornbeam.utils.archives",
-        "tempfile",
-        "urllib.error",
-        "urllib.request",
-    },
+    "ops.creation": {"fractions"},
+    "utils.archives": {"shutil", "tarfile", "tempfile", "zipfile", "zlib"},
+    "utils.downloads": {"hashlib", "http.client", "tempfile", "urllib.error", "urllib.request"},
     "utils.images": {"PIL"},
     "utils.plotting": {"shutil", "subprocess"},  # for plot_model alone
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ _FUNCTION_MODULES = tuple(
 )
 # Packages whose names the package around them shows as its own.
 _SHOWN_ABOVE = ("hornbeam.layers.augmentation", "hornbeam.layers.preprocessing")
+_LATE = "hornbeam.utils"  # not imported with the package, and has a class that a config may name: FeatureSpace
 _classes: dict[tuple[str, str], Any] = {}  # by public module and name
 _by_name: dict[str, Any] = {}  # the last of each name, for configs that say no module, as the first versions wrote them
 
@@ -152,7 +154,7 @@ def deserialize_keras_object(
         module_objects: what names mean in a config that says no module.
 
     Raises:
-        ValueError: when its class is not known here. Nothing is ever imported to find it.
+        ValueError: when its class is not known here. Nothing but this package is ever imported to find it.
     """
     if isinstance(config, (list, tuple)):
         return [deserialize_keras_object(v, custom_objects, safe_mode, module_objects) for v in config]
@@ -237,6 +239,8 @@ def _class(config: dict[str, Any], module_objects: dict[str, Any] | None) -> Any
         if found is not None:
             return found
     if isinstance(name, str) and registered is None:
+        if module == _LATE:
+            importlib.import_module(_LATE)
         if isinstance(module, str) and (module, name) in _classes:
             return _classes[module, name]
         found = (module_objects or {}).get(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 import operator
@@ -148,6 +147,8 @@ def channels_last(data_format: Any) -> str:
 
 def unexpected(owner: Any, name: str, known: Iterable[str] = ()) -> TypeError:
     """The error for an argument that there is not, with the one of ``known`` that was perhaps meant."""
+    import difflib
+
     close = difflib.get_close_matches(name, known, 1)
     hint = f". Did you mean {close[0]!r}?" if close else ""
     return TypeError(f"{type(owner).__name__} got an unexpected keyword argument {name!r}{hint}")

@@ -7,11 +7,13 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hornbeam.data.dataset import PyDataset
 from hornbeam.data.pipeline.threads import Workers
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["read_ahead", "read_dataset"]
 

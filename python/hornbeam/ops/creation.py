@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from fractions import Fraction as _Fraction
 from typing import Any
 
 import numpy as np
@@ -60,7 +59,9 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     start, stop, step = (_scalar(n, v) for n, v in (("start", start), ("stop", stop), ("step", step)))
     if step == 0:
         raise ValueError(f"`step` must not be 0. Received: step={step}")
-    n = max(0, -(_Fraction(start - stop) // _Fraction(step)))
+    from fractions import Fraction
+
+    n = max(0, -(Fraction(start - stop) // Fraction(step)))
     _check.fits_memory("a range", [n], "float64")
     if dtype is None:
         whole = isinstance(start, int) and isinstance(stop, int) and isinstance(step, int)

@@ -7,13 +7,8 @@ import errno
 import importlib
 import os
 import re
-import shutil
 import stat
-import tarfile
-import tempfile
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Generator
 from typing import IO, Any
 
@@ -50,6 +45,8 @@ _Member = tuple[
 
 def _tar_members(path: str) -> Generator[_Member, None, None] | None:
     """What a tar holds, compressed or not, in order; None where it is none."""
+    import tarfile
+
     with open(path, "rb") as f:
         start = f.read(8)
     module = next((m for magic, m in _COMPRESSED.items() if start.startswith(magic)), "io")
@@ -88,6 +85,8 @@ def _tar_members(path: str) -> Generator[_Member, None, None] | None:
 
 def _zip_members(path: str) -> Generator[_Member, None, None] | None:
     """What a zip holds; None where it is none."""
+    import zipfile
+
     if not zipfile.is_zipfile(path):
         return None
 
@@ -147,6 +146,9 @@ def extract_archive(file_path: Any, path: Any = ".", archive_format: Any = "auto
 
 
 def _unpack(source: str, members: Generator[_Member, None, None], target: str) -> None:
+    import shutil
+    import tempfile
+
     parent = os.path.dirname(target)
     os.makedirs(parent, exist_ok=True)
     beside = tempfile.mkdtemp(prefix=os.path.basename(target)[:100] + ".part-", dir=parent)
@@ -172,6 +174,10 @@ def _unpack(source: str, members: Generator[_Member, None, None], target: str) -
 
 def _said(source: str, error: Exception) -> Exception:
     """The error itself, or what a damaged archive's comes to."""
+    import tarfile
+    import zipfile
+    import zlib
+
     known = isinstance(error, (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error))
     known = known or type(error) in (RuntimeError, NotImplementedError)  # zipfile's: a password, an unknown compression
     if (
@@ -185,6 +191,8 @@ def _said(source: str, error: Exception) -> Exception:
 
 def _write(source: str, members: Generator[_Member, None, None], folder: str) -> list[str]:
     """Writes the members; says which were left out."""
+    import shutil
+
     free, size = shutil.disk_usage(folder).free, os.path.getsize(source)
     limit, count, written = max(MIN_BYTES, MAX_RATIO * size), 0, 0
     left_out = []

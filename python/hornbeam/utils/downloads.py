@@ -10,6 +10,7 @@ from typing import Any
 
 from hornbeam.callbacks.progress import is_terminal, say
 from hornbeam.core.validation import choice
+from hornbeam.utils.archives import extract_archive
 from hornbeam.utils.progress import Progbar
 
 __all__ = ["get_file", "hash_file", "validate_file"]
@@ -81,8 +82,6 @@ def get_file(
             warnings.warn(f"{target} is used although its hash is not {file_hash}: {e}", stacklevel=2)
     if unpacked is None:
         return target
-    from hornbeam.utils.archives import extract_archive
-
     if (fetched or not os.path.isdir(unpacked)) and not extract_archive(
         target, unpacked, "tar" if untar else archive_format
     ):

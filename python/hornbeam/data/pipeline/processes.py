@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import queue
@@ -51,6 +50,8 @@ def _serve(connection: Any, pickled: bytes) -> None:
 
 def _end_with_parent() -> None:
     """Ends this process when that which began it has, in the middle of a task, too."""
+    import multiprocessing
+
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -61,6 +62,8 @@ class _Worker:
     """A process, and the pipe to it. It ends when that is closed."""
 
     def __init__(self, pickled: bytes) -> None:
+        import multiprocessing
+
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self.process = spawn.Process(target=_serve, args=(theirs, pickled), daemon=True)  # ended when this one exits

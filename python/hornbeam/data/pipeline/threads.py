@@ -7,8 +7,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["Elements", "Workers", "in_order"]
 
@@ -37,6 +39,8 @@ class Workers:
 
     def submit(self, call: Callable[..., Any], *args: Any) -> Future[Any]:
         """Has a thread make the call; without a thread to be had, it is made at once."""
+        from concurrent.futures import Future
+
         future: Future[Any] = Future()
         task = (future, call, args)
         if self._threads:

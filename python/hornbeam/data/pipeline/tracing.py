@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -123,14 +122,14 @@ class Program:
         return bool(self._description() == other._description())
 
     def _description(self) -> Any:
-        def digest(a: Any) -> Any:
+        def numbers(a: Any) -> Any:
             if isinstance(a, str):  # the body of a branch or loop
                 return _ADDRESS.sub("", a)
-            return a.shape, a.dtype.name, hashlib.sha256(np.ascontiguousarray(a).tobytes()).digest()
+            return a.shape, a.dtype.name, a.tobytes()
 
         return (
             _ADDRESS.sub("", str(self.trace.graph)),
-            [digest(a) for a in self.noted],
+            [numbers(a) for a in self.noted],
             [id(v) for v, _ in self.trace.reads.values()],
             [id(g) for g in self.generators],
             [x is None for x in flatten(self.result)],
