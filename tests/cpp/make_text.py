@@ -1,4 +1,5 @@
-"""Writes text.hornbeam, which test_text.cpp and tests/python/test_text.py read: a model of texts, colours and a number."""
+"""Writes what test_text.cpp and tests/python/test_string_models.py read: text.hornbeam, a model of texts, colours and a number, and
+crossing.hornbeam, one that crosses a word with an int."""
 
 import os
 
@@ -10,7 +11,7 @@ from hornbeam import layers
 TEXTS = ["The cat, the DOG!", "", "a bird"]
 COLOURS = [["red", "blue"], ["green", "red"], ["mauve", "x"]]
 SIZES = np.array([[1], [-2], [0.5]], "float32")
-PATH = os.path.join(os.path.dirname(__file__), "text.hornbeam")
+HERE = os.path.dirname(__file__)
 
 
 def make():
@@ -30,7 +31,15 @@ def make():
     return model
 
 
+def make_crossing():
+    """A model of a word and an int: their bins, as vectors and as they are."""
+    pair = [hb.Input((1,), dtype="string"), hb.Input((1,), dtype="int32")]
+    bins = layers.HashedCrossing(5)(pair)
+    return hb.Model(pair, layers.Concatenate()([layers.HashedCrossing(5, output_mode="one_hot")(pair), bins * 1.0]))
+
+
 if __name__ == "__main__":
+    make_crossing().save(os.path.join(HERE, "crossing.hornbeam"))
     model = make()
-    model.save(PATH)
+    model.save(os.path.join(HERE, "text.hornbeam"))
     print(model.predict([np.array(TEXTS), np.array(COLOURS), SIZES], verbose=0).tolist())

@@ -312,6 +312,55 @@ TEST(Text, FilesThatSayNonsenseOfStrings) {
   EXPECT_ERROR(WordModel(with(edge(), "\"width\":3", "\"width\":4")).load().encode({{"one"}}), ValueError, "");
 }
 
+TEST(Text, Crossings) {
+  const Texts words{"A", "B", "A", "B", "A"};
+  const std::vector<int64_t> numbers{101, 101, 101, 102, 102}, bins{1, 4, 1, 1, 3};  // of the documentation of Keras
+  const Tensor wide = Tensor::of<int64_t>(DType::i64, {5, 1}, numbers);
+  const Tensor narrow = Tensor::of<int32_t>(DType::i32, {5}, {101, 101, 101, 102, 102});
+  EXPECT_EQ(values<int64_t>(cross_features({words, wide}, 5)), bins);
+  EXPECT_EQ(values<int64_t>(cross_features({words, narrow}, 5)), bins);
+  EXPECT_NE(values<int64_t>(cross_features({narrow, words}, 1000)),
+            values<int64_t>(cross_features({words, narrow}, 1000)));
+  EXPECT_EQ(cross_features({Texts{}, Texts{}}, 5).shape(), (Shape{0}));
+  EXPECT_ERROR(cross_features({words}, 5), ValueError, "two features");
+  EXPECT_ERROR(cross_features({words, wide}, 0), ValueError, "positive");
+  EXPECT_ERROR(cross_features({words, Texts{"A"}}, 5), ValueError, "5 and 1");
+  EXPECT_ERROR(cross_features({words, Tensor::zeros(DType::f32, {5})}, 5), TypeError, "float32");
+}
+
+TEST(Text, AFileOfCrossingsThatPythonWrote) {
+  Model m = Model::load(HB_TEST_FILES "/crossing.hornbeam");
+  const std::vector<std::string> words{"A", "B", "A"};
+  const std::vector<Tensor> x = m.encode({words}, {Tensor::of<int32_t>(DType::i32, {3, 1}, {101, 101, 102})});
+  EXPECT_EQ(values<float>(m.predict(x)[0]), (std::vector<float>{0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 1, 4, 0, 0, 0, 1, 0, 3}));
+  EXPECT_EQ(m.predict(m.encode({{}}, {Tensor::zeros(DType::i32, {0, 1})}))[0].shape(), (Shape{0, 6}));
+  EXPECT_ERROR(m.encode({words}, {Tensor::zeros(DType::i32, {2, 1})}), ValueError, "3 and 2");
+  EXPECT_ERROR(m.encode({words}, {Tensor::zeros(DType::f32, {3, 1})}), TypeError, "float32");
+}
+
+TEST(Text, FilesThatSayNonsenseOfCrossings) {
+  const std::string good =
+      R"({"inputs":[{"name":"word","strings":true,"shape":[]},{"name":"n","strings":false,"shape":[]}],)"
+      R"("begins":[{"name":"x","shape":[3],"crossing":{"inputs":[0,1],"bins":3,"one_hot":true}}]})";
+  const auto refuse = [](const std::string& says, const char* why) {
+    EXPECT_ERROR(WordModel(says).load(), FormatError, why);
+  };
+  const std::vector<Tensor> x =
+      WordModel(good).load().encode({{"A", "B"}}, {Tensor::of<int64_t>(DType::i64, {2}, {1, 2})});
+  EXPECT_EQ(x[0].shape(), (Shape{2, 3}));
+  refuse(with(good, "[0,1]", "[0,2]"), "[0, 2)");
+  refuse(with(good, "[0,1]", "[0]"), "two inputs");
+  refuse(with(good, "[0,1]", "3"), "inputs");
+  refuse(with(good, "\"bins\":3", "\"bins\":0"), "positive");
+  refuse(with(good, "\"bins\":3", "\"bins\":1.5"), "bins");
+  refuse(with(good, "true}}", "1}}"), "one_hot");
+  refuse(with(good, "\"shape\":[]", "\"shape\":[2]"), "one string");
+  EXPECT_ERROR(WordModel(with(good, "\"bins\":3", "\"bins\":1125899906842624"))
+                   .load()
+                   .encode({{"A"}}, {Tensor::zeros(DType::i64, {1})}),
+               MemoryError, "");
+}
+
 TEST(Text, AFileThatPythonWrote) {
   Model m = Model::load(HB_TEST_FILES "/text.hornbeam");
   const std::vector<std::string> texts{"The cat, the DOG!", "", "a bird"},

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "hornbeam/tensor.hpp"
@@ -22,6 +23,14 @@ using HashKey = std::array<uint64_t, 2>;
 /// The bucket of a string among `buckets`: FarmHash's Fingerprint64 modulo their number, SipHash-2-4 with a key. The
 /// same as TensorFlow's string_to_hash_bucket_fast and _strong. Throws ValueError unless `buckets` is positive.
 HB_API int64_t hash_bucket(std::string_view text, int64_t buckets, const HashKey* key = nullptr);
+
+/// The values of one feature: strings, or a tensor of int32 or int64.
+using Feature = std::variant<Texts, Tensor>;
+
+/// The bins of combinations of at least two features' values, as int64 [n]: each string's Fingerprint64 and each int as
+/// it is, chained in the features' order, modulo `bins`. The same as TensorFlow's sparse_cross_hashed of one value
+/// each. Throws ValueError when features differ in length or `bins` is not positive, TypeError for other tensors.
+HB_API Tensor cross_features(const std::vector<Feature>& features, int64_t bins);
 
 /// A vocabulary: terms by number, and numbers by term. It does not change once it is made, so that any number of
 /// threads may look up at once; copies share the terms.

@@ -78,12 +78,51 @@ void Edge::read(const ModelFile& file) {
   for (const Json& given : j.at("begins").arr("begins")) begins_.push_back(begin_of(given, file));
 }
 
-Edge::Begin Edge::begin_of(const Json& j, const ModelFile& file) const {
-  Begin b;
-  const long long input = j.at("input").integer("an input's number");
+size_t Edge::input_of(const Json& j) const {
+  const long long input = j.integer("an input's number");
   HB_CHECK(input >= 0 && size_t(input) < inputs_.size(), "an input's number must be in [0, ", inputs_.size(),
            "). Received: ", input);
-  b.input = size_t(input);
+  return size_t(input);
+}
+
+Edge::Begin Edge::crossing_of(const Json& j) const {
+  Begin b;
+  for (const Json& input : j.at("inputs").arr("inputs")) {
+    b.crossed.push_back(input_of(input));
+    HB_CHECK(inputs_[b.crossed.back()].strings <= 1,
+             "features are of one string a sample. Received: ", inputs_[b.crossed.back()].strings);
+  }
+  HB_CHECK(b.crossed.size() >= 2, "a crossing is of two inputs or more. Received: ", b.crossed.size());
+  b.bins = j.at("bins").integer("bins");
+  HB_CHECK(b.bins > 0, "bins must be positive. Received: ", b.bins);
+  b.one_hot = j.at("one_hot").truth("one_hot");
+  return b;
+}
+
+Tensor Edge::cross(const Begin& b, const std::vector<std::vector<std::string>>& texts,
+                   const std::vector<Tensor>& others) const {
+  std::vector<Feature> features;
+  for (const size_t i : b.crossed) {
+    if (inputs_[i].strings)
+      features.push_back(Texts(texts[inputs_[i].place].begin(), texts[inputs_[i].place].end()));
+    else
+      features.push_back(others[inputs_[i].place]);
+  }
+  const Tensor bins = cross_features(features, b.bins);
+  if (!b.one_hot) return bins;
+  Tensor hot = Tensor::zeros(DType::f32, {bins.size(), b.bins});
+  for (int64_t i = 0; i < bins.size(); ++i) hot.data<float>()[i * b.bins + bins.data<int64_t>()[i]] = 1;
+  return hot;
+}
+
+Edge::Begin Edge::begin_of(const Json& j, const ModelFile& file) const {
+  Begin b;
+  if (const Json* crossing = j.find("crossing")) {
+    b = crossing_of(*crossing);
+    b.shape = shape_of(j.at("shape"));
+    return b;
+  }
+  b.input = input_of(j.at("input"));
   const Json* encoder = j.find("encoder");
   HB_CHECK((encoder != nullptr) == (inputs_[b.input].strings > 0), "inputs of strings have an encoder, and no others");
   if (!encoder) return b;
@@ -104,15 +143,22 @@ std::vector<Tensor> Edge::encode(const std::vector<std::vector<std::string>>& te
   std::vector<Tensor> out;
   for (const Begin& b : begins_) {
     const Input& input = inputs_[b.input];
-    if (!b.encoder) {
+    if (!b.encoder && b.crossed.empty()) {
       out.push_back(others[input.place]);
       continue;
     }
-    const std::vector<std::string>& given = texts[input.place];
-    HB_CHECK(int64_t(given.size()) % input.strings == 0, "input \"", input.name, "\" takes ", input.strings,
-             " strings a sample; got ", given.size(), " strings");
-    const Tensor made = b.encoder->encode(Texts(given.begin(), given.end()), b.each);
-    const int64_t samples = int64_t(given.size()) / input.strings;
+    Tensor made;
+    int64_t samples = 0;
+    if (b.encoder) {
+      const std::vector<std::string>& given = texts[input.place];
+      HB_CHECK(int64_t(given.size()) % input.strings == 0, "input \"", input.name, "\" takes ", input.strings,
+               " strings a sample; got ", given.size(), " strings");
+      made = b.encoder->encode(Texts(given.begin(), given.end()), b.each);
+      samples = int64_t(given.size()) / input.strings;
+    } else {
+      made = cross(b, texts, others);
+      samples = made.shape()[0];
+    }
     Shape shape{samples};
     int64_t known = samples;
     for (const int64_t d : b.shape) known = d < 0 ? known : checked_mul(known, d, "a sample's numbers");

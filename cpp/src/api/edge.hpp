@@ -29,12 +29,19 @@ class Edge {
   };
   struct Begin {  // what a program begins with
     size_t input = 0;
-    std::optional<TextEncoder> encoder;  // none: as it is
+    std::optional<TextEncoder> encoder;  // of the input; it is taken as it is without one, or is one of those crossed
     int64_t each = 1;                    // strings of a row
-    Shape shape;                         // of a sample, -1 where the strings tell
+    std::vector<size_t> crossed;         // inputs, in turn
+    int64_t bins = 0;                    // of the crossing
+    bool one_hot = false;
+    Shape shape;  // of a sample, -1 where the strings tell
   };
   void read(const ModelFile& file);
   Begin begin_of(const Json& j, const ModelFile& file) const;
+  size_t input_of(const Json& j) const;
+  Begin crossing_of(const Json& j) const;
+  Tensor cross(const Begin& b, const std::vector<std::vector<std::string>>& texts,
+               const std::vector<Tensor>& others) const;
 
   std::vector<Input> inputs_;
   std::vector<Begin> begins_;

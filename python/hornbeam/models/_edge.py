@@ -91,12 +91,15 @@ class Edge:
                 begins.append({"name": name, "input": places[id(t)]})
                 continue
             node = t._keras_history[0]
-            encoder = node.operation._native() if len(node.inputs) == 1 and id(node.inputs[0]) in places else None
-            if encoder is None or t.dtype not in ("int64", "float32"):
+            native, taken = node.operation._native(), [places.get(id(i)) for i in node.inputs]
+            if native is None or None in taken or t.dtype not in ("int64", "float32"):
                 return None
-            place = places[id(node.inputs[0])]
-            kept = f"{assets}{layers.index(node.operation)}/"
-            begins.append({"name": name, "input": place, "shape": shape, "encoder": encoder, "assets": kept})
+            begin = {"name": name, "shape": shape}
+            if len(taken) > 1:
+                begins.append({**begin, "crossing": {"inputs": taken, **native}})
+            else:
+                kept = f"{assets}{layers.index(node.operation)}/"
+                begins.append({**begin, "input": taken[0], "encoder": native, "assets": kept})
         return {"inputs": inputs, "begins": begins}
 
     def fits(self, samples: int) -> bool:

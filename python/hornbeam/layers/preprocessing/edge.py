@@ -34,6 +34,9 @@ class EdgeLayer(Layer):
         return super()._convert(x)
 
     def _native(self) -> dict[str, Any] | None:
-        """The options of the core's ``TextEncoder`` that does the same to one input of strings, as JSON holds them, with
-        "each", the strings of a row: "one" or "last", those of the last axis. None where there is no such."""
+        """The options of what does the same in the core, as JSON holds them; None where there is no such.
+
+        Of a layer of one input those of a ``TextEncoder``, with "each", the strings of a row: "one" or "last", those of the
+        last axis. Of a crossing "bins", and "one_hot", whether bins become vectors.
+        """
         return None

@@ -80,6 +80,9 @@ class HashedCrossing(EdgeLayer):
         shape = self.compute_output_shape([x.shape for x in inputs])
         return KerasTensor(shape, self.compute_dtype)
 
+    def _native(self) -> dict[str, Any] | None:
+        return {"bins": self.num_bins, "one_hot": self.output_mode == "one_hot"}
+
     def call(self, inputs: Any) -> Any:
         """The bins, or their encoding."""
         _check([tuple(x.shape) for x in inputs], inputs)
