@@ -90,7 +90,7 @@ class Torch:
 
     def tensor(self, array: Any, spatial: int, how: str) -> Any:
         """An array as a tensor: images with their channels first, in the memory format ``how``."""
-        t = self.torch.from_numpy(np.ascontiguousarray(array))
+        t = self.torch.from_numpy(np.asarray(array, order="C"))
         if spatial and t.ndim == spatial + 2:
             t = t.movedim(-1, 1)
             formats = {("last", 2): self.torch.channels_last, ("last", 3): self.torch.channels_last_3d}
@@ -141,9 +141,15 @@ class Torch:
 
         def step() -> Any:
             y = take(call(*xs))
-            return [y, *torch.autograd.grad(y, [*leaves, *learned], seed, allow_unused=True)]
+            return [y, *map(written, torch.autograd.grad(y, [*leaves, *learned], seed, allow_unused=True))]
 
         return step, lambda: [self.array(t, cell.spatial) for t in step()[: 1 + len(leaves)]]
+
+
+def written(gradient: Any) -> Any:
+    """A gradient whose elements all lie in memory: torch gives that of a sum as a view of one row or number."""
+    views = gradient is not None and any(s == 0 and n > 1 for s, n in zip(gradient.stride(), gradient.shape))
+    return gradient.contiguous() if views else gradient
 
 
 SIDES: dict[str, Callable[[int], Any]] = {

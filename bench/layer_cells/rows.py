@@ -135,7 +135,7 @@ def over(
 def reduction(name: str, x: Sequence[int], axis: Any, kind: str = "f") -> Cell:
     """A reduction that both sides have under about one name."""
     other = {"max": "amax", "min": "amin"}.get(name, name)
-    picks = name in ("argmax", "argmin", "all", "any")
+    picks = name in ("argmax", "argmin", "all", "any") or kind != "f"
 
     def theirs(torch: Any, t: Any) -> Any:
         function = getattr(torch, other)
