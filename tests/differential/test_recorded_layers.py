@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from layers import difference, digest
 from runner import run
 
 import hornbeam as hb
+from layers import difference, digest
 
 RECORDED = json.loads(gzip.decompress((Path(__file__).parent / "recorded_layers.json.gz").read_bytes()))
 
