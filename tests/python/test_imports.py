@@ -33,6 +33,7 @@ LATE = {
     "datasets._files": {"zipfile"},
     "datasets._fashion_mnist": {"gzip"},
     "examples.digits": {"matplotlib", "matplotlib.pyplot", "sklearn.datasets", "sklearn.model_selection"},
+    "examples.pictures": {"sklearn.datasets"},
     "ops.creation": {"fractions"},
     "utils.archives": {"shutil", "tarfile", "tempfile", "zipfile", "zlib"},
     "utils.downloads": {"hashlib", "http.client", "tempfile", "urllib.error", "urllib.request"},
