@@ -29,6 +29,12 @@ class _Affine(BaseImagePreprocessingLayer):
         self.interpolation = choice("interpolation", interpolation, INTERPOLATIONS)
         self.fill_value = number("fill_value", fill_value)
 
+    def _set_factors(self, height_factor: Any, width_factor: Any, closed: bool = True) -> None:
+        """Keeps what is drawn for each side, between -1 (itself too if ``closed``) and 1."""
+        self.height_factor, self.width_factor = as_pair(height_factor), as_pair(width_factor)
+        self.height_lower, self.height_upper = _bounds("height_factor", height_factor, -1.0, 1.0, closed)
+        self.width_lower, self.width_upper = _bounds("width_factor", width_factor, -1.0, 1.0, closed)
+
     def _maps(self, transformation: Any, height: Any, width: Any) -> tuple[Any, Any, Any, Any, Any, Any]:
         """``a0, a1, a2, b0, b1, b2``, each ``(batch, 1)`` or a number for all samples: what the pixel (x, y) shows is taken
         from (a0 x + a1 y + a2, b0 x + b1 y + b2)."""
@@ -190,10 +196,8 @@ class RandomZoom(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
-        self.height_factor, self.width_factor = as_pair(height_factor), as_pair(width_factor)
-        self.height_lower, self.height_upper = _bounds("height_factor", height_factor, -1.0, 1.0, closed=False)
-        if width_factor is not None:
-            self.width_lower, self.width_upper = _bounds("width_factor", width_factor, -1.0, 1.0, closed=False)
+        self._set_factors(height_factor, height_factor if width_factor is None else width_factor, closed=False)
+        self.width_factor = as_pair(width_factor)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """For each sample "height_zoom" and "width_zoom", how many times as much is seen; and the images' "input_shape"."""
@@ -247,9 +251,7 @@ class RandomTranslation(_Affine):
         **kwargs: Any,
     ) -> None:
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
-        self.height_factor, self.width_factor = as_pair(height_factor), as_pair(width_factor)
-        self.height_lower, self.height_upper = _bounds("height_factor", height_factor, -1.0, 1.0)
-        self.width_lower, self.width_upper = _bounds("width_factor", width_factor, -1.0, 1.0)
+        self._set_factors(height_factor, width_factor)
 
     def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
         """For each sample "translations", how many pixels to the right and down; and the images' "input_shape"."""

@@ -8,7 +8,7 @@ from typing import Any
 from hornbeam import ops, random
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
 
-__all__ = ["ColorLayer", "value_range_of"]
+__all__ = ["ColorLayer", "FactorLayer", "value_range_of"]
 
 
 class ColorLayer(BaseImagePreprocessingLayer):
@@ -91,6 +91,28 @@ class ColorLayer(BaseImagePreprocessingLayer):
 
     def _clipped(self, images: Any) -> Any:
         return ops.clip(images, *self.value_range)
+
+
+class FactorLayer(ColorLayer):
+    """A layer of colours that takes how much is done: a number of its own for each image, drawn from ``factor``.
+
+    Args:
+        factor: a number or a pair within ``_FACTOR_BOUNDS``.
+        value_range: the least and the greatest value that images have.
+        data_format: "channels_last" or "channels_first"; None for ``config.image_data_format()``.
+        seed: None for a fresh one.
+    """
+
+    def __init__(
+        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(data_format=data_format, **kwargs)
+        self._set_factor(factor)
+        self.value_range = value_range_of(value_range)
+        self._set_seed(seed)
+
+    def _draw(self, data: Any, seed: Any) -> Any:
+        return {"factor": random.uniform((self._sizes(data)[0],), *self.factor, seed=seed)}
 
 
 def value_range_of(value: Any) -> tuple[float, float]:

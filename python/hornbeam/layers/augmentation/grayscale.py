@@ -6,7 +6,7 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam.core.validation import fraction
-from hornbeam.layers.augmentation.color_layer import ColorLayer, value_range_of
+from hornbeam.layers.augmentation.color_layer import ColorLayer, FactorLayer
 from hornbeam.ops import image
 
 __all__ = ["RandomColorDegeneration", "RandomGrayscale"]
@@ -43,7 +43,7 @@ class RandomGrayscale(ColorLayer):
         return ops.where(chosen, image.rgb_to_grayscale(images, data_format=self.data_format), images)
 
 
-class RandomColorDegeneration(ColorLayer):
+class RandomColorDegeneration(FactorLayer):
     """Takes each image a part of its own of the way to grey, while training.
 
     Input and output shape: ``(rows, columns, 3)`` or ``(batch, rows, columns, 3)`` in any dtype, or a dict as for every
@@ -57,14 +57,6 @@ class RandomColorDegeneration(ColorLayer):
         seed: None for a fresh one.
         bounding_box_format: as for every layer of images.
     """
-
-    def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._set_factor(factor)
-        self.value_range = value_range_of(value_range)
-        self._set_seed(seed)
 
     def _draw(self, data: Any, seed: Any) -> Any:
         return {"factor": random.uniform((self._sizes(data)[0], 1, 1, 1), *self.factor, seed=seed)}

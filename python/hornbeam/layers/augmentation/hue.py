@@ -6,13 +6,13 @@ from typing import Any
 
 from hornbeam import ops, random
 from hornbeam.layers.augmentation.brightness import RandomBrightness, RandomContrast
-from hornbeam.layers.augmentation.color_layer import ColorLayer, value_range_of
+from hornbeam.layers.augmentation.color_layer import ColorLayer, FactorLayer, value_range_of
 from hornbeam.ops import image
 
 __all__ = ["RandomColorJitter", "RandomHue", "RandomSaturation"]
 
 
-class RandomSaturation(ColorLayer):
+class RandomSaturation(FactorLayer):
     """Makes colours paler or stronger, of each image by a factor of its own, while training.
 
     With f drawn from ``factor``, the saturation (of HSV) is multiplied by f / (1 - f): 0 leaves greys, 0.5 the image as
@@ -30,14 +30,6 @@ class RandomSaturation(ColorLayer):
         bounding_box_format: as for every layer of images.
     """
 
-    def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._set_factor(factor)
-        self.value_range = value_range_of(value_range)
-        self._set_seed(seed)
-
     def _draw(self, data: Any, seed: Any) -> Any:
         f = random.uniform((self._sizes(data)[0],), *self.factor, seed=seed)
         return {"factor": f / (1 - f + 1e-7)}
@@ -50,7 +42,7 @@ class RandomSaturation(ColorLayer):
         return image.hsv_to_rgb(hsv, data_format=self.data_format)
 
 
-class RandomHue(ColorLayer):
+class RandomHue(FactorLayer):
     """Turns all colours round the colour wheel, those of each image by an angle of its own, while training.
 
     Input and output shape: ``(rows, columns, 3)`` or ``(batch, rows, columns, 3)`` in any dtype, or a dict as for every
@@ -66,14 +58,6 @@ class RandomHue(ColorLayer):
     """
 
     _FACTOR_BOUNDS = (0, 1)
-
-    def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._set_factor(factor)
-        self.value_range = value_range_of(value_range)
-        self._set_seed(seed)
 
     def _draw(self, data: Any, seed: Any) -> Any:
         batch = self._sizes(data)[0]

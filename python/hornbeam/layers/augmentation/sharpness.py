@@ -8,7 +8,7 @@ import numpy as np
 
 from hornbeam import ops, random
 from hornbeam.core.validation import int_tuple
-from hornbeam.layers.augmentation.color_layer import ColorLayer, value_range_of
+from hornbeam.layers.augmentation.color_layer import ColorLayer, FactorLayer, value_range_of
 from hornbeam.ops import image
 
 __all__ = ["RandomGaussianBlur", "RandomSharpness"]
@@ -16,7 +16,7 @@ __all__ = ["RandomGaussianBlur", "RandomSharpness"]
 _SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
 
 
-class RandomSharpness(ColorLayer):
+class RandomSharpness(FactorLayer):
     """Blurs images or sharpens them, each by an amount of its own, while training.
 
     An image is moved away from its blurred twin, or towards it (Cubuk et al. 2019, AutoAugment).
@@ -34,17 +34,6 @@ class RandomSharpness(ColorLayer):
     """
 
     _FACTOR_BOUNDS = (0, 1)
-
-    def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._set_factor(factor)
-        self.value_range = value_range_of(value_range)
-        self._set_seed(seed)
-
-    def _draw(self, data: Any, seed: Any) -> Any:
-        return {"factor": random.uniform((self._sizes(data)[0],), *self.factor, seed=seed)}
 
     def _adjust(self, images: Any, transformation: Any) -> Any:
         first = self.data_format == "channels_first"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops, random
-from hornbeam.layers.augmentation.color_layer import ColorLayer, value_range_of
+from hornbeam.layers.augmentation.color_layer import ColorLayer, FactorLayer, value_range_of
 
 __all__ = ["RandomInvert", "RandomPosterization", "Solarization"]
 
@@ -48,7 +48,7 @@ class RandomInvert(ColorLayer):
         return ops.where(chosen, self.value_range[1] - images, images)
 
 
-class RandomPosterization(ColorLayer):
+class RandomPosterization(FactorLayer):
     """Keeps a few bits of each value while training, as many for each image as is drawn (Cubuk et al. 2019, AutoAugment).
 
     Values are scaled to 0 to 255 and cut to whole numbers for it.
@@ -73,17 +73,11 @@ class RandomPosterization(ColorLayer):
 
     _FACTOR_BOUNDS = (1, 8)
 
-    def __init__(
-        self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._set_factor(factor)
-        low, high = self.factor
+    def _set_factor(self, factor: Any) -> None:
+        low, high = self._range("factor", factor)
         if not (low == int(low) and high == int(high) and 1 <= low and high <= 8):
             raise ValueError(f"`factor` must be an int or a pair of ints in [1, 8]. Received: factor={factor}")
         self.factor = int(low), int(high)
-        self.value_range = value_range_of(value_range)
-        self._set_seed(seed)
 
     def _draw(self, data: Any, seed: Any) -> Any:
         shape, (low, high) = (self._sizes(data)[0],), self.factor
