@@ -36,14 +36,8 @@ def load_data(
 
     Args:
         path: the file's name in the cache.
-        num_words: numbers from this on become ``oov_char``. None keeps all but the largest, as Keras does.
-        skip_top: numbers below this become ``oov_char``.
-        maxlen: longer news, and those of this length, are left out.
+        num_words, skip_top, maxlen, seed, start_char, oov_char, index_from: as for ``imdb.load_data``.
         test_split: the share for tests.
-        seed: for the order of the news.
-        start_char: begins each of them; None for nothing.
-        oov_char: stands for words that are left out; None drops them.
-        index_from: is added to each rank; 0 is for padding.
 
     Returns:
         ``(x_train, y_train), (x_test, y_test)``: arrays of lists of ints; topics int64, see ``get_label_names``.

@@ -70,19 +70,27 @@ def check_split(validation_split: Any, subset: Any, shuffle: bool, seed: Any) ->
         integer("seed", seed, 0)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
     """What the functions for all kinds of files have in common: see ``image_dataset_from_directory``."""
 
+    kind: str  # of the files, for messages
     directory: Any
     labels: Any
     label_mode: str | None
     class_names: Any
+    batch_size: int | None
     shuffle: bool
     seed: int | None
+    validation_split: float | None
+    subset: str | None
     follow_links: bool
     verbose: bool
+    on_error: str
     format: str = "tf"
+
+    def __post_init__(self) -> None:
+        self.labels, self.label_mode = check_labels(self.labels, self.label_mode, self.class_names, self.kind)
 
 
 def reshuffles(format: Any) -> bool:
@@ -100,11 +108,7 @@ def datasets(
     request: Request,
     formats: tuple[str, ...],
     kind: str,
-    validation_split: float | None,
-    subset: str | None,
     load: Callable[[str], Any],
-    batch_size: int | None,
-    on_error: str,
     padded: bool = False,
 ) -> Any:
     """The data set of a folder's files, or a list of two.
@@ -113,18 +117,14 @@ def datasets(
         request: which files.
         formats: what names end with.
         kind: of the files, for messages.
-        validation_split: the share.
-        subset: None, "training", "validation" or "both".
         load: reads a file.
-        batch_size: None for single files.
-        on_error: "raise" or "skip".
         padded: whether the files of a batch are filled up to the longest.
     """
     r, anew = request, reshuffles(request.format)
-    check_split(validation_split, subset, r.shuffle, r.seed)
-    if batch_size is not None:
-        positive_int("batch_size", batch_size)
-    unsupported("on_error", on_error, "raise", "skip")
+    check_split(r.validation_split, r.subset, r.shuffle, r.seed)
+    if r.batch_size is not None:
+        positive_int("batch_size", r.batch_size)
+    unsupported("on_error", r.on_error, "raise", "skip")
     seed = int(np.random.randint(10**6)) if r.seed is None else r.seed
     files = list_files(r.directory, r.labels, formats, r.class_names, r.shuffle, seed, r.follow_links, r.verbose)
     if r.label_mode == "binary" and len(files.class_names or ()) != 2:
@@ -133,20 +133,20 @@ def datasets(
             f"Received: class_names={files.class_names}"
         )
     found = []
-    for i, part in enumerate(split(files, validation_split, subset, kind, r.directory)):
+    for i, part in enumerate(split(files, r.validation_split, r.subset, kind, r.directory)):
         columns = (part.paths,) if r.label_mode is None else (part.paths, encoded(part, r.label_mode))
         ds: Any = Dataset.from_tensor_slices(columns)
         if r.shuffle and i == 0:  # of two, validation stays in its order
             ds = ds.shuffle(len(part.paths), seed, anew)
-        ds = ds.map(_Load(load, on_error == "skip"), num_parallel_calls=AUTOTUNE)
-        if on_error == "skip":
+        ds = ds.map(_Load(load, r.on_error == "skip"), num_parallel_calls=AUTOTUNE)
+        if r.on_error == "skip":
             ds = ds.filter(_is_there).map(_without_mark)
-        if batch_size is not None:
-            ds = ds.padded_batch(batch_size) if padded else ds.batch(batch_size)
+        if r.batch_size is not None:
+            ds = ds.padded_batch(r.batch_size) if padded else ds.batch(r.batch_size)
         ds = ds.prefetch(AUTOTUNE)
         ds.class_names, ds.file_paths = part.class_names, part.paths
         found.append(ds)
-    return found if subset == "both" else found[0]
+    return found if r.subset == "both" else found[0]
 
 
 class _Load:

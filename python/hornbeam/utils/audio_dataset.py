@@ -35,27 +35,23 @@ def audio_dataset_from_directory(
 
     Args:
         directory: the folder; with inferred labels, each folder inside is a class.
-        labels: see ``image_dataset_from_directory``, as for the arguments that are not here.
-        label_mode: "int", "categorical", "binary" or None.
-        class_names: for inferred labels, which folders, in the order of their numbers; None for all.
+        labels, label_mode, class_names, shuffle, seed, validation_split, subset, follow_links, verbose: see
+            ``image_dataset_from_directory``.
         batch_size: None for single sounds.
         sampling_rate: samples a second that sounds are brought to; None for each file's own.
         output_sequence_length: samples that are kept, shorter sounds being filled with zeros; None for all of them,
             shorter sounds being filled up to the longest of the batch.
         ragged: only False.
-        shuffle: whether to shuffle; else the order is that of the paths.
-        seed: for the shuffling; needed for a split of shuffled files.
-        validation_split: the share of files, the last ones, for validation; with ``subset``.
-        subset: "training", "validation" or "both".
-        follow_links: whether to look into linked folders.
-        verbose: whether to say how many files and classes there are.
         on_error: "raise" an error that names a file that does not decode, or "skip" it with a warning.
 
     Returns:
         A ``Dataset`` of float32 sounds (batch, samples, channels) in [-1, 1], or of pairs (sounds, labels), with the
         attributes ``class_names`` and ``file_paths``; for "both" a list of two.
     """
-    labels, label_mode = _file_datasets.check_labels(labels, label_mode, class_names, "audio")
+    files = _file_datasets.Request(
+        "audio", directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset,
+        follow_links, verbose, on_error,
+    )  # fmt: skip
     if ragged and output_sequence_length is not None:
         raise ValueError("Cannot set both `ragged` and `output_sequence_length`")
     unsupported("ragged", ragged, False)
@@ -65,11 +61,8 @@ def audio_dataset_from_directory(
         if sampling_rate <= 0:
             raise ValueError(f"`sampling_rate` should be higher than 0. Received: sampling_rate={sampling_rate}")
     length = None if output_sequence_length is None else integer("output_sequence_length", output_sequence_length, 1)
-    files = _file_datasets.Request(directory, labels, label_mode, class_names, shuffle, seed, follow_links, verbose)
-    load = _Sound(sampling_rate, length)
-    padded = length is None
     return _file_datasets.datasets(
-        files, (".wav",), "audio files", validation_split, subset, load, batch_size, on_error, padded
+        files, (".wav",), "audio files", _Sound(sampling_rate, length), padded=length is None
     )
 
 

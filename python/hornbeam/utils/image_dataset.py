@@ -71,7 +71,10 @@ def image_dataset_from_directory(
         A ``Dataset`` of float32 pictures (batch, rows, columns, channels) from 0 to 255, or of pairs (pictures, labels),
         with the attributes ``class_names`` and ``file_paths``; for "both" a list of two.
     """
-    labels, label_mode = _file_datasets.check_labels(labels, label_mode, class_names, "image")
+    files = _file_datasets.Request(
+        "image", directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset,
+        follow_links, verbose, on_error, format,
+    )  # fmt: skip
     if color_mode not in MODES:
         raise ValueError(
             f'`color_mode` must be one of {{"rgb", "rgba", "grayscale"}}. Received: color_mode={color_mode}'
@@ -87,10 +90,7 @@ def image_dataset_from_directory(
         layout(data_format) == "channels_first",
     )
     pillow()
-    files = _file_datasets.Request(
-        directory, labels, label_mode, class_names, shuffle, seed, follow_links, verbose, format
-    )
-    return _file_datasets.datasets(files, FORMATS, "images", validation_split, subset, load, batch_size, on_error)
+    return _file_datasets.datasets(files, FORMATS, "images", load)
 
 
 class _Picture:

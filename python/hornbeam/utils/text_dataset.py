@@ -31,30 +31,23 @@ def text_dataset_from_directory(
 
     Args:
         directory: the folder; with inferred labels, each folder inside is a class.
-        labels: see ``image_dataset_from_directory``, as for the arguments that are not here.
-        label_mode: "int", "categorical", "binary" or None.
-        class_names: for inferred labels, which folders, in the order of their numbers; None for all.
+        labels, label_mode, class_names, shuffle, seed, validation_split, subset, follow_links, verbose: see
+            ``image_dataset_from_directory``.
         batch_size: None for single texts.
         max_length: characters that are kept; None for all.
-        shuffle: whether to shuffle; else the order is that of the paths.
-        seed: for the shuffling; needed for a split of shuffled files.
-        validation_split: the share of files, the last ones, for validation; with ``subset``.
-        subset: "training", "validation" or "both".
-        follow_links: whether to look into linked folders.
         format: "tf", or "grain" for the same order in each epoch.
-        verbose: whether to say how many files and classes there are.
         on_error: "raise" an error that names a file that is not UTF-8, or "skip" it with a warning.
 
     Returns:
         A ``Dataset`` of strings (batch,), or of pairs (strings, labels), with the attributes ``class_names`` and
         ``file_paths``; for "both" a list of two.
     """
-    labels, label_mode = _file_datasets.check_labels(labels, label_mode, class_names, "text")
-    load = _Text(None if max_length is None else integer("max_length", max_length, 0))
     files = _file_datasets.Request(
-        directory, labels, label_mode, class_names, shuffle, seed, follow_links, verbose, format
-    )
-    return _file_datasets.datasets(files, (".txt",), "text files", validation_split, subset, load, batch_size, on_error)
+        "text", directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset,
+        follow_links, verbose, on_error, format,
+    )  # fmt: skip
+    load = _Text(None if max_length is None else integer("max_length", max_length, 0))
+    return _file_datasets.datasets(files, (".txt",), "text files", load)
 
 
 class _Text:
