@@ -110,11 +110,11 @@ def at_rate(x: Any, old: int, new: int) -> Any:
     narrow = min(1.0, new / old)
     reach = math.ceil(_CROSSINGS / narrow)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((reach, reach), (0, 0))), 2 * reach, axis=0)
-    y = np.empty((n, x.shape[1]), "float32")
+    y, highest = np.empty((n, x.shape[1]), "float32"), np.i0(_BETA)
     for phase in range(min(up, n)):  # samples that lie alike between their neighbours share weights
         first, rest = divmod(phase * down, up)
         far = (np.arange(1 - reach, reach + 1) - rest / up) * narrow
-        window = np.i0(_BETA * np.sqrt(np.clip(1 - (far / _CROSSINGS) ** 2, 0, None))) / np.i0(_BETA)
+        window = np.i0(_BETA * np.sqrt(np.clip(1 - (far / _CROSSINGS) ** 2, 0, None))) / highest
         weights = (narrow * np.sinc(far) * window).astype("float32")
         part = y[phase::up]
         np.einsum("nck,k->nc", windows[first + 1 :: down][: len(part)], weights, out=part)
