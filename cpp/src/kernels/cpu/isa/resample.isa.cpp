@@ -5,9 +5,15 @@
 namespace hornbeam::isa::HB_ISA_NAME {
 namespace {
 
+// A count that the compiler knows: what lies between two neighbours is the usual case.
+template <int N>
+struct Known {
+  constexpr operator int() const { return N; }
+};
+
 // N registers of a sum over `count` places, at(k) each.
-template <int N, class At>
-HB_INLINE void sum_registers(float* y, const float* weights, int count, At at) {
+template <int N, class Count, class At>
+HB_INLINE void sum_registers(float* y, const float* weights, Count count, At at) {
   Vec sum[N] = {};
   for (int k = 0; k < count; ++k) {
     const Vec w = set1(weights[k]);
@@ -17,8 +23,8 @@ HB_INLINE void sum_registers(float* y, const float* weights, int count, At at) {
   for (int v = 0; v < N; ++v) store(y + v * kLanes, sum[v]);
 }
 // n floats of a sum over `count` places, at(k) each.
-template <class At>
-HB_INLINE void sum_floats(float* y, int64_t n, const float* weights, int count, At at) {
+template <class Count, class At>
+HB_INLINE void sum_floats(float* y, int64_t n, const float* weights, Count count, At at) {
   int64_t i = 0;
   auto from = [&](int k) { return at(k) + i; };
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) sum_registers<4>(y + i, weights, count, from);
@@ -31,7 +37,11 @@ HB_INLINE void sum_floats(float* y, int64_t n, const float* weights, int count, 
 }
 
 void mix_rows(const MixRows& q) {
-  sum_floats(q.y, q.n, q.weights, q.count, [&](int k) { return q.rows[k]; });
+  const float* const* rows = q.rows;
+  if (q.count == 2)
+    sum_floats(q.y, q.n, q.weights, Known<2>{}, [a = rows[0], b = rows[1]](int k) { return k ? b : a; });
+  else
+    sum_floats(q.y, q.n, q.weights, q.count, [rows](int k) { return rows[k]; });
 }
 
 // Pixels of three channels are read and written as if they had four: what is too much is overwritten by the next.
@@ -57,6 +67,18 @@ void mix_narrow_pixels(const MixPixels& q) {
     }
   }
 }
+void mix_wide_pixels(const MixPixels& q) {
+  const int64_t n = q.channels;
+  float* y = q.y;
+  for (int64_t p = 0; p < q.pixels; ++p, y += n) {
+    const int begin = q.begin[p], count = q.begin[p + 1] - begin;
+    auto at = [x = q.x + q.first[p] * n, n](int k) { return x + k * n; };
+    if (count == 2)
+      sum_floats(y, n, q.weights + begin, Known<2>{}, at);
+    else
+      sum_floats(y, n, q.weights + begin, count, at);
+  }
+}
 void mix_pixels(const MixPixels& q) {
   switch (q.channels) {
     case 1:
@@ -68,12 +90,7 @@ void mix_pixels(const MixPixels& q) {
     case 4:
       return mix_narrow_pixels<4>(q);
     default:
-      for (int64_t p = 0; p < q.pixels; ++p) {
-        const float* x = q.x + q.first[p] * q.channels;
-        const int begin = q.begin[p];
-        sum_floats(q.y + p * q.channels, q.channels, q.weights + begin, q.begin[p + 1] - begin,
-                   [&](int k) { return x + k * q.channels; });
-      }
+      mix_wide_pixels(q);
   }
 }
 }  // namespace
