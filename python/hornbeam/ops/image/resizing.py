@@ -15,7 +15,7 @@ from hornbeam.ops.arrays import _smaller, reshape, shape_product
 from hornbeam.ops.elementwise import to_float
 from hornbeam.ops.image.kernels import KERNELS, weights
 from hornbeam.ops.image.layouts import Layout, computed_in, in_dtype
-from hornbeam.ops.joining import _slice_axis, unstack
+from hornbeam.ops.joining import _slice_axis, repeat, unstack
 from hornbeam.ops.linalg import matmul
 from hornbeam.ops.padding import pad
 
@@ -98,6 +98,10 @@ def enlarged(x: Any, factors: Sequence[int]) -> Any:
     """
     dims = list(dims_of(x))
     sizes = [n * f for n, f in zip(dims[1:-1], factors)]
+    if any(isinstance(n, int) and n >= 2**31 for n in sizes):  # more than resampling counts
+        for axis, n in enumerate(factors, 1):
+            x = repeat(x, n, axis)
+        return x
     if len(factors) == 3:
         x = enlarged(reshape(x, [*dims[:2], shape_product(dims[2:])]), factors[:1])
         x = enlarged(reshape(x, [dims[0] * sizes[0], *dims[2:]]), factors[1:])
