@@ -169,7 +169,8 @@ void build_windows(Graph& g) {
   const SymShape none{0, 0};
   const Value y = g.add1("conv", {x, k}, {{"strides", twos}, {"low", none}, {"high", none}, {"dilations", ones}});
   const Attrs pool{{"window", twos}, {"strides", ones}, {"low", none}, {"high", none}};
-  differentiate(g, {g.add("max_pool", {y}, pool)[0], g.add1("average_pool", {y}, pool)}, {x, k});
+  const Value larger = g.add1("resample", {y}, {{"size", SymShape{5, 7}}, {"kernel", std::string("bicubic")}});
+  differentiate(g, {g.add("max_pool", {y}, pool)[0], g.add1("average_pool", {y}, pool), larger}, {x, k});
 }
 void build_rows(Graph& g) {
   const Value x = input(g, DType::f32, {4, 5}), gamma = input(g, DType::f32, {5}), beta = input(g, DType::f32, {5}),
@@ -251,6 +252,11 @@ TEST(HostileGraph, GradientOpsCheckWhatTheyAreHanded) {
                                        "conv_input_grad 1 f32[3,4,3,4]",
                                        "conv_input_grad 1 f32[4,3,3,4]",
                                        "max_pool_grad 1 f64[2,2,2,4]",
+                                       "resample_grad 0 f32[2,5,7,5]",  // images of any size become such as x
+                                       "resample_grad 0 f32[2,5,8,4]",
+                                       "resample_grad 0 f32[2,6,7,4]",
+                                       "resample_grad 0 f32[3,5,7,4]",
+                                       "resample_grad 0 f64[2,5,7,4]",
                                        "slice_grad 0 f64[3,4]",
                                        "sparse_softmax_cross_entropy_grad 0 f32[4,6]"};
   EXPECT_EQ(taken, sensible);

@@ -107,6 +107,15 @@ struct KernelCase : Case {
                           {{"window", window}, {"strides", strides}, {"low", low}, {"high", high}})[0];
     differentiate(y, {x}, concat(most ? "max_pool " : "average_pool ", s, window, strides, shape_text(low)));
   }
+  void resamples() {
+    const Shape s{random.of<int64_t>({1, 2, 3}), 1 + random.below(9), 1 + random.below(9), edge()};
+    const SymShape size{1 + random.below(9), 1 + random.below(9)};
+    const std::string kernel = random.of<const char*>({"nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"});
+    const Value x = numbers(s);
+    differentiate(g.add1(random.chance(50) ? "resample" : "resample_grad", {x},
+                         {{"size", size}, {"kernel", kernel}, {"antialias", random.chance(50)}}),
+                  {x}, concat("resample ", kernel, " ", s, shape_text(size)));
+  }
   void reductions() {
     const Shape s = shape(1, 4);
     depth = double(shape_product(s));
@@ -184,8 +193,8 @@ class Kernels : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(All, Kernels, testing::ValuesIn(isa_names()), [](const auto& i) { return i.param; });
 
 TEST_P(Kernels, StayInsideTheirOperands) {
-  for (const auto build :
-       {&KernelCase::norms, &KernelCase::softmaxes, &KernelCase::attention, &KernelCase::recurrent, &KernelCase::pools,
-        &KernelCase::reductions, &KernelCase::shapes, &KernelCase::indices, &KernelCase::chains})
+  for (const auto build : {&KernelCase::norms, &KernelCase::softmaxes, &KernelCase::attention, &KernelCase::recurrent,
+                           &KernelCase::pools, &KernelCase::resamples, &KernelCase::reductions, &KernelCase::shapes,
+                           &KernelCase::indices, &KernelCase::chains})
     check_all(GetParam(), build, 100);
 }

@@ -119,6 +119,29 @@ def test_pooling(shape, window, strides, low, high, dtype):
     close(*beside_the_cpu(all_of_them, [x, dy], dtype), dtype)
 
 
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("kernel, antialias", [("nearest", False), ("bilinear", False), ("bicubic", True)])
+@pytest.mark.parametrize("shape, size", [((2, 5, 7, 3), (8, 4)), ((1, 6, 3, 8), (3, 9)), ((1, 1, 4, 1), (1, 40))])
+def test_resampling(shape, size, kernel, antialias, dtype):
+    def both(x, dy):
+        yield emit1("resample", [x], size=list(size), kernel=kernel, antialias=antialias)
+        yield emit1("resample_grad", [dy], size=list(shape[1:3]), kernel=kernel, antialias=antialias)
+
+    given = "float64" if dtype == "float64" else "float32"
+    x, dy = drawn(shape, given, 0), drawn((shape[0], *size, shape[3]), given, 1)
+    close(*beside_the_cpu(both, [x, dy], dtype), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "bool"])
+def test_nearest_pixels_of_any_dtype(dtype):
+    x = (np.arange(2 * 5 * 7 * 3) % 251).astype(dtype).reshape(2, 5, 7, 3)
+    nearest = lambda x: [emit1("resample", [x], size=[3, 9], kernel="nearest")]  # noqa: E731
+    got, want = beside_the_cpu(nearest, [x])
+    close(got, want)
+    picked = [(2 * np.arange(o) + 1) * n // (2 * o) for n, o in ((5, 3), (7, 9))]
+    np.testing.assert_array_equal(want[0], x[:, picked[0]][:, :, picked[1]])
+
+
 def test_images_that_begin_anywhere():
     """Slices of what a scan walks over are aligned to their elements alone."""
     xs, k = drawn((4, 1, 5, 5, 3), "float32", 0), drawn((3, 3, 3, 4), "float32", 1)

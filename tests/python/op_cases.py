@@ -15,6 +15,7 @@ import numpy as np
 
 from hornbeam import ops
 from hornbeam.core.tensor import emit, emit1
+from hornbeam.ops.image.kernels import weights as resampling_weights
 
 
 @dataclass
@@ -666,3 +667,44 @@ ELSEWHERE = {
     "while_loop",
     "random_uniform",
 }
+
+
+def mixing(n: int, out: int, kernel: str, antialias: bool) -> Any:
+    """What resampling n elements to `out` of them multiplies by: a matrix (out, n)."""
+    if kernel == "nearest":
+        return np.eye(n)[(2 * np.arange(out) + 1) * n // (2 * out)]
+    return resampling_weights(n, out, out / n, 0.0, kernel, antialias)
+
+
+def resample_reference(x: Any, size: Any, kernel: str, antialias: bool, grad: bool = False) -> Any:
+    sizes = [(o, n) if grad else (n, o) for n, o in zip(x.shape[1:3], size)]
+    rows, columns = (mixing(n, o, kernel, antialias) for n, o in sizes)
+    return np.einsum("on,pm,b" + ("opc->bnmc" if grad else "nmc->bopc"), rows, columns, x)
+
+
+for _sh, _size, _kernel, _smooth in (
+    ((2, 3, 5, 3), (6, 10), "nearest", False),
+    ((1, 7, 5, 2), (3, 4), "nearest", False),
+    ((2, 5, 4, 17), (8, 9), "bilinear", False),
+    ((2, 9, 11, 3), (4, 5), "bilinear", True),
+    ((1, 9, 8, 3), (4, 8), "bilinear", False),
+    ((1, 1, 6, 1), (3, 4), "bilinear", False),
+    ((2, 5, 6, 4), (5, 13), "bicubic", False),
+    ((1, 4, 9, 5), (9, 4), "bicubic", True),
+    ((1, 9, 4, 1), (4, 9), "bicubic", True),
+    ((1, 12, 6, 33), (5, 7), "lanczos3", True),
+    ((1, 7, 13, 2), (11, 6), "lanczos5", False),
+):
+    _how: dict[str, Any] = {"kernel": _kernel, "antialias": _smooth}
+    case(
+        "resample resample_grad",
+        lambda x, s=_size, h=_how: emit1("resample", [x], size=list(s), **h),
+        [rnd(*_sh)],
+        lambda x, s=_size, h=_how: resample_reference(x, s, **h),
+    )
+    case(
+        "resample_grad resample",
+        lambda x, s=_size, h=_how: emit1("resample_grad", [x], size=list(s), **h),
+        [rnd(*_sh)],
+        lambda x, s=_size, h=_how: resample_reference(x, s, grad=True, **h),
+    )

@@ -234,6 +234,9 @@ BIG = [
     ("lstm", lambda a: _cell("lstm", a, 4), (45 * 6, 4 * 37)),
     ("gru", lambda a: _cell("gru", a, 3), (45 * 6, 3 * 37)),
     ("gather", lambda a: ops.take(a, np.arange(5000) % 99, axis=0), (100, 64)),
+    ("larger", lambda a: ops.image.resize(ops.reshape(a, [2, 60, 30, 5]), (97, 64), "bicubic"), (120, 150)),
+    ("smaller", lambda a: ops.image.resize(ops.reshape(a, [2, 160, 90, 3]), (61, 40), antialias=True), (320, 270)),
+    ("turned", lambda a: ops.transpose(a), (701, 300)),
 ]
 
 

@@ -211,3 +211,23 @@ def test_remainders_to_the_bit(isa):
     assert np.array_equal(nan, np.isnan(want) | (flushed(b) == 0))
     for n in (1, 3, 7, 9, 15, 17, 513):  # the rest of a register, one operand for all
         np.testing.assert_array_equal(np.asarray(mod(a[-n:], np.float32(7.5))), np.mod(a[-n:], np.float32(7.5)))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "int64"])
+@pytest.mark.parametrize("n", [1, 3, 7, 8, 31, 32, 33, 65])
+def test_axes_that_change_places(dtype, n):
+    """By tiles where both are long."""
+    for m in (1, 4, 9, 32, 70):
+        x = np.arange(3 * n * 2 * m).astype(dtype).reshape(3, n, 2, m)
+        for perm in ((0, 1, 3, 2), (3, 0, 2, 1), (0, 3, 2, 1), (2, 3, 1, 0), (1, 2, 0, 3)):
+            got = np.asarray(hb.function(lambda x, p=perm: ops.transpose(x, p))(x))
+            np.testing.assert_array_equal(got, x.transpose(perm), err_msg=f"{m} {perm}")
+        for name, got, want in (
+            ("flip", ops.flip(x, 1), x[:, ::-1]),
+            ("flip last", ops.flip(x, 3), x[..., ::-1]),
+            ("repeat", ops.repeat(x, 3, axis=3), x.repeat(3, 3)),
+            ("every other", ops.convert_to_tensor(x)[..., ::2], x[..., ::2]),
+            ("pad", ops.pad(x, [(0, 1), (2, 0), (0, 0), (1, 3)]), np.pad(x, [(0, 1), (2, 0), (0, 0), (1, 3)])),
+            ("pad images", ops.pad(x, [(0, 0), (1, 2), (3, 1), (0, 0)]), np.pad(x, [(0, 0), (1, 2), (3, 1), (0, 0)])),
+        ):
+            np.testing.assert_array_equal(np.asarray(got), want, err_msg=f"{name} {m}")

@@ -10,6 +10,7 @@ from hornbeam.core.tensor import dims_of
 from hornbeam.core.validation import channels_last, choice, int_tuple, integer, ints, positive_int
 from hornbeam.layers.layer import Layer
 from hornbeam.ops.arrays import shape_product
+from hornbeam.ops.image.resizing import enlarged
 
 __all__ = [
     "Cropping1D",
@@ -239,7 +240,7 @@ class UpSampling1D(Layer):
     def call(self, inputs: Any) -> Any:
         """The longer sequence."""
         self._expect_axes(inputs, 3)
-        return ops.repeat(inputs, self.size, axis=1)
+        return enlarged(inputs, [self.size])
 
 
 class UpSampling2D(Layer):
@@ -263,7 +264,7 @@ class UpSampling2D(Layer):
         """The larger images."""
         self._expect_axes(inputs, 4)
         if self.interpolation == "nearest":
-            return ops.repeat(ops.repeat(inputs, self.size[0], axis=1), self.size[1], axis=2)
+            return enlarged(inputs, self.size)
         if None in inputs.shape[1:3]:
             raise ValueError(f"layer {self.name!r} needs images of known size. Received: input shape={inputs.shape}")
         size = inputs.shape[1] * self.size[0], inputs.shape[2] * self.size[1]
@@ -286,6 +287,4 @@ class UpSampling3D(Layer):
     def call(self, inputs: Any) -> Any:
         """The larger volumes."""
         self._expect_axes(inputs, 5)
-        for axis, n in enumerate(self.size, 1):
-            inputs = ops.repeat(inputs, n, axis=axis)
-        return inputs
+        return enlarged(inputs, self.size)

@@ -6,7 +6,6 @@ are computed by it, by the same formulas: ``xp`` stands for either's functions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from hornbeam.core.operators import ops as _ops
 from hornbeam.core.tensor import is_tensor, promote, to_tensor
 
-__all__ = ["KERNELS", "bands", "bell_matrix", "matrix_of", "weights"]
+__all__ = ["KERNELS", "bell_matrix", "weights"]
 
 _TINY = 1000 * float(np.finfo("float32").eps)  # a sum of weights below it is that of an element out of sight
 
@@ -82,28 +81,6 @@ def weights(n: Any, out: Any, scale: Any, translation: Any, method: str, antiali
     return _normalized(xp, w, xp.logical_and(at >= -0.5, at <= size - 0.5)[:, None])
 
 
-def bands(n: int, out: int, method: str, antialias: bool) -> tuple[Any, Any]:
-    """The weights of another size without most of the zeros: neighbours that count alone.
-
-    Args:
-        n: how many elements there are.
-        out: how many there will be.
-        method: one of ``KERNELS``.
-        antialias: whether the kernel is as wide as an element of the result.
-
-    Returns:
-        ``(out,)`` of the first neighbour and ``(out, k)`` of the weights; all k lie among the n.
-    """
-    radius, kernel = KERNELS[method]
-    step = n / out
-    wide = max(step, 1.0) if antialias else 1.0
-    k = min(n, math.floor(2 * radius * wide) + 1)
-    at = (np.arange(out) + 0.5) * step - 0.5
-    first = np.clip(np.ceil(at - radius * wide), 0, n - k)
-    places = first[:, None] + np.arange(k)
-    return first.astype("int64"), _normalized(np, kernel(np, np.abs(at[:, None] - places) / wide), True)
-
-
 def bell_matrix(n: Any, sigma: float, reach: int) -> Any:
     """A Gaussian that is 0 beyond ``reach`` elements as a matrix ``(n, n)``, which blurs what it multiplies; beyond the ends
     there is nothing.
@@ -118,10 +95,3 @@ def bell_matrix(n: Any, sigma: float, reach: int) -> Any:
     distance = xp.abs(places[:, None] - places[None, :])
     total = float(np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2).sum())
     return xp.where(distance <= reach, xp.exp(-0.5 * (distance / sigma) ** 2) / total, 0.0)
-
-
-def matrix_of(first: Any, w: Any, n: int) -> Any:
-    """Bands as a matrix ``(out, n)``."""
-    whole = np.zeros((w.shape[0], n))
-    np.put_along_axis(whole, first[:, None] + np.arange(w.shape[1]), w, axis=1)
-    return whole

@@ -10,14 +10,11 @@ import numpy as np
 from hornbeam import config
 from hornbeam.core import validation as _check
 from hornbeam.core.allowance import claim
-from hornbeam.core.operators import ops as _ops
 from hornbeam.core.tensor import dims_of, emit1, is_float, is_tensor, promote, to_tensor, variable_value
-from hornbeam.ops import math as m
-from hornbeam.ops.arrays import _smaller, reshape, shape_product, swapaxes
+from hornbeam.ops.arrays import _smaller, reshape, shape_product
 from hornbeam.ops.elementwise import to_float
-from hornbeam.ops.image.kernels import KERNELS, bands, matrix_of, weights
+from hornbeam.ops.image.kernels import KERNELS, weights
 from hornbeam.ops.image.layouts import Layout, computed_in, in_dtype
-from hornbeam.ops.image.picking import flat_ids, picked
 from hornbeam.ops.joining import _slice_axis, repeat, unstack
 from hornbeam.ops.linalg import matmul
 from hornbeam.ops.padding import pad
@@ -86,11 +83,33 @@ def resize(
         x = _cropped(x, rows, columns)
     elif pad_to_aspect_ratio:
         x = _padded(x, rows, columns, _check.number("fill_value", fill_value))
-    before = x.shape[1]
-    first_rows = before is None or rows <= before  # what makes fewer pixels comes first
-    for axis, out in ((1, rows), (2, columns)) if first_rows else ((2, columns), (1, rows)):
-        x = _resized(x, axis, out, kind, bool(antialias))
+    if tuple(x.shape[1:3]) != (rows, columns):
+        x = x if kind == "nearest" else computed_in(x)
+        x = emit1("resample", [x], size=[rows, columns], kernel=kind, antialias=bool(antialias))
     return layout.back(in_dtype(x, layout.given.dtype))
+
+
+def enlarged(x: Any, factors: Sequence[int]) -> Any:
+    """Each element repeated along one to three axes.
+
+    Args:
+        x: ``(batch, axes.., channels)``.
+        factors: how often, for each of the axes.
+    """
+    dims = list(dims_of(x))
+    sizes = [n * f for n, f in zip(dims[1:-1], factors)]
+    if any(isinstance(n, int) and n >= 2**31 for n in sizes):  # more than resampling counts
+        for axis, n in enumerate(factors, 1):
+            x = repeat(x, n, axis)
+        return x
+    if len(factors) == 3:
+        x = enlarged(reshape(x, [*dims[:2], shape_product(dims[2:])]), factors[:1])
+        x = enlarged(reshape(x, [dims[0] * sizes[0], *dims[2:]]), factors[1:])
+    elif len(factors) == 1:
+        x = enlarged(reshape(x, [dims[0], 1, *dims[1:]]), [1, *factors])
+    else:
+        return emit1("resample", [x], size=sizes, kernel="nearest")
+    return reshape(x, [dims[0], *sizes, dims[-1]])
 
 
 def _two_sizes(size: Any) -> tuple[int, int]:
@@ -101,85 +120,6 @@ def _two_sizes(size: Any) -> tuple[int, int]:
     if rows <= 0 or columns <= 0:
         raise ValueError(f"`size` must have positive height and width. Received: size={size}")
     return rows, columns
-
-
-def _resized(x: Any, axis: int, out: int, kind: str, antialias: bool) -> Any:
-    """``(batch, rows, columns, channels)`` with another number of rows (1) or columns (2)."""
-    n = dims_of(x)[axis]
-    known = isinstance(n, int)
-    if known and n == out:
-        return x
-    smooth = antialias and not (known and n < out)
-    if kind == "nearest":
-        return _gathered(x, axis, _nearest(n, out), [0])[0]
-    if kind == "bilinear" and not smooth:
-        return _blended(x, axis, n, out)
-    if not known:
-        return _mixed(x, axis, weights(n, out, out / to_tensor(n, "float32"), 0.0, kind, smooth))
-    first, w = bands(n, out, kind, smooth)
-    if w.shape[1] * _TAP > n:
-        return _mixed(x, axis, matrix_of(first, w, n))
-    parts = [computed_in(p) for p in _gathered(x, axis, first, range(w.shape[1]))]
-    return sum(m.multiply(p, _along(w[:, k], axis, p)) for k, p in enumerate(parts))
-
-
-_TAP = 24  # neighbours that a product of matrices mixes in the time that one takes to be gathered
-
-
-def _nearest(n: Any, out: int) -> Any:
-    """Of each element of the result the one that its centre lies in: exact, for it may lie between two."""
-    odd = 2 * np.arange(out, dtype="int64") + 1
-    return (
-        odd * n // (2 * out) if isinstance(n, int) else m.floor_divide(m.multiply(odd, to_tensor(n, "int64")), 2 * out)
-    )
-
-
-def _blended(x: Any, axis: int, n: Any, out: int) -> Any:
-    """Each row or column between its two neighbours."""
-    known = isinstance(n, int)
-    xp, size = (np, n) if known else (_ops, to_tensor(n, "float32"))
-    at = (xp.arange(out, dtype="float64" if known else "float32") + 0.5) * (size / out) - 0.5
-    at = xp.clip(at, 0.0, size - 1.0)
-    if known and n == 1:
-        return computed_in(_gathered(x, axis, at, [0])[0])
-    if not known:  # perhaps 1, and then there is no neighbour: one that counts for nothing
-        x = pad(x, [(0, int(i == axis)) for i in range(4)])
-    low = xp.clip(xp.floor(at), 0.0, size - 2.0) if known else xp.floor(at)
-    a, b = (computed_in(p) for p in _gathered(x, axis, low, [0, 1]))
-    return m.add(a, m.multiply(m.subtract(b, a), _along(at - low, axis, a)))
-
-
-def _gathered(x: Any, axis: int, first: Any, ahead: Sequence[int]) -> list[Any]:
-    """Rows or columns by index, and those that follow them."""
-    dims = list(dims_of(x))
-    outer, n = (dims[0], dims[1]) if axis == 1 else (dims[0] * dims[1], dims[2])
-    inner = shape_product(dims[axis + 1 :])
-    first = to_tensor(first, "float32" if isinstance(n, int) and n <= 2**24 else "int64")
-    ids = flat_ids(outer, [n], [reshape(first, [1, -1])])
-    dims[axis] = dims_of(first)[0]
-    table = reshape(x, [outer * n, inner])
-    if axis == 1:  # few numbers of long rows: these are not copied to have others counted from the second one on
-        parts = [emit1("gather", [table, m.add(ids, to_tensor(k, ids.dtype))]) for k in ahead]
-    else:
-        parts = picked(table, ids, ahead)
-    return [reshape(p, dims) for p in parts]
-
-
-def _along(v: Any, axis: int, like: Any) -> Any:
-    """Numbers for each row or column; each column's is there once a channel, so that no inner loop is as short as that."""
-    channels = dims_of(like)[3]
-    v = to_tensor(v, like.dtype)
-    return reshape(v, [-1, 1, 1]) if axis == 1 else reshape(repeat(v, channels), [1, -1, channels])
-
-
-def _mixed(x: Any, axis: int, w: Any) -> Any:
-    """Each row or column a sum of x's, with weights ``(out, n)``."""
-    x = computed_in(x)
-    x = swapaxes(x, 1, 2) if axis == 2 else x
-    batch, n, *rest = dims_of(x)
-    y = matmul(to_tensor(w, x.dtype), reshape(x, [batch, n, shape_product(rest)]))
-    y = reshape(y, [batch, dims_of(w)[0], *rest])
-    return swapaxes(y, 1, 2) if axis == 2 else y
 
 
 def _cropped(x: Any, rows: int, columns: int) -> Any:

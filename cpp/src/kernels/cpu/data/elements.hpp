@@ -38,6 +38,21 @@ void with_size(size_t size, F f) {
   }
 }
 
+/// Calls f with a count, as a constant where it is small: its loop is unrolled then.
+template <class F>
+void with_few(int64_t n, F f) {
+  switch (n) {
+    case 2:
+      return f(std::integral_constant<int64_t, 2>{});
+    case 3:
+      return f(std::integral_constant<int64_t, 3>{});
+    case 4:
+      return f(std::integral_constant<int64_t, 4>{});
+    default:
+      return f(n);
+  }
+}
+
 /// Calls f with the bytes of a row, as a constant where they are few: memcpy is some moves then, and no call.
 template <class F>
 void with_row_bytes(int64_t bytes, F f) {

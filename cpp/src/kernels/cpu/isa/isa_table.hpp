@@ -145,6 +145,27 @@ struct MaxCellsGrad {
   const float* dy;
   bool add;
 };
+// y[i] = sum over k of weights[k] rows[k][i]
+template <class T>
+struct MixRowsOf {
+  T* y;
+  const T* const* rows;
+  const T* weights;
+  int count;
+  int64_t n;
+};
+// y[p * channels + i] = sum over k of weights[k] x[(first[p] + k - begin[p]) * channels + i], for k from begin[p] on to
+// before begin[p + 1]; x has `width` pixels.
+template <class T>
+struct MixPixelsOf {
+  T* y;
+  const T* x;
+  const int32_t *first, *begin;
+  const T* weights;
+  int64_t pixels, channels, width;
+};
+using MixRows = MixRowsOf<float>;
+using MixPixels = MixPixelsOf<float>;
 constexpr int kTileDepth = 400;               // K is taken in blocks of this many
 constexpr int kTileStride = kTileDepth + 16;  // row form: padded, so that rows do not share a cache set
 constexpr int kTileRows = 16;                 // column form: room for the tallest tile
@@ -186,6 +207,8 @@ struct IsaTable {
   void (*max_cells_grad)(const MaxCellsGrad& q);
   void (*dot_cells)(const DotCells& q);
   void (*outer_cells)(const OuterCells& q);
+  void (*mix_rows)(const MixRows& q);
+  void (*mix_pixels)(const MixPixels& q);
   void (*affine_columns)(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n);
   void (*affine2_columns)(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
                           int64_t rows, int64_t n);  // out = dy*a + x*b + c
