@@ -1,0 +1,311 @@
+// Images at any places: a block of places at a time gets its neighbours along each axis, then their pixels are mixed.
+// The gradient gives each result's to the pixels that it was mixed of; a part has whole images, so sums keep their order.
+#include <cmath>
+
+#include "kernels/cpu/data/elements.hpp"
+#include "kernels/cpu/kernel_util.hpp"
+#include "schema/sampling.hpp"
+
+namespace hornbeam {
+namespace {
+constexpr int64_t kBlock = 256;               // places whose neighbours are found at a time
+constexpr int64_t kNowhere = INT64_MIN / 16;  // where the fill value is: with whatever is added it stays below 0
+
+struct SampleParams {
+  Sampling s;
+  DType image, coordinates;
+  std::vector<uint64_t> fill = {};  // a pixel of it, and room to read on
+};
+
+// What lies next to the places of a block on one axis: elements from the axis' start, and how near the second is.
+template <class W>
+struct Neighbours {
+  int64_t low[kBlock], high[kBlock];
+  W share[kBlock];
+};
+
+// NaN stays.
+template <class W>
+W at_least(W x, W least) {
+  return x < least ? least : x;
+}
+template <class W>
+W at_most(W x, W most) {
+  return most < x ? most : x;
+}
+
+// The remainders of x by a whole number, in [0, period]: the quotients of near places are exact to a step.
+template <class W>
+void wrap(W* x, int64_t n, W period) {
+  constexpr W kFar = W(1 << 22);
+  bool far = false;
+  for (int64_t i = 0; i < n; ++i) far |= !(std::abs(x[i]) < kFar);
+  if (far)
+    for (int64_t i = 0; i < n; ++i) x[i] = std::fmod(x[i], period);
+  for (int64_t i = 0; i < n; ++i) {
+    const W rest = x[i] - std::floor(x[i] / period) * period, more = rest < 0 ? rest + period : rest;
+    x[i] = more > period ? more - period : more;
+  }
+}
+
+// Places beyond the ends as places between them.
+template <class W>
+void fold(const std::string& mode, W* x, int64_t n, W size) {
+  const W last = size - 1;
+  if (mode == "nearest") {
+    for (int64_t i = 0; i < n; ++i) x[i] = at_most(at_least(x[i], W(0)), last);
+  } else if (mode == "wrap") {
+    wrap(x, n, size);
+  } else if (mode == "mirror") {  // the ends are seen once
+    const W period = std::max(2 * last, W(1));
+    wrap(x, n, period);
+    for (int64_t i = 0; i < n; ++i) x[i] = at_most(at_most(x[i], period - x[i]), last);
+  } else {  // "reflect": twice
+    for (int64_t i = 0; i < n; ++i) x[i] += W(0.5);
+    wrap(x, n, 2 * size);
+    for (int64_t i = 0; i < n; ++i) x[i] = at_most(at_least(at_most(x[i], 2 * size - x[i]) - W(0.5), W(0)), last);
+  }
+}
+
+// Changes `x`, n coordinates on an axis whose elements lie `stride` apart.
+template <class W>
+void find(const Sampling& s, int axis, int64_t stride, W* x, int64_t n, Neighbours<W>& found) {
+  const int32_t size = int32_t(s.sizes[size_t(axis)]);
+  if (!s.linear)  // of two that are as near, the one further from 0
+    for (int64_t i = 0; i < n; ++i) x[i] = std::copysign(std::floor(std::abs(x[i]) + W(0.5)), x[i]);
+  int32_t low[kBlock], high[kBlock];
+  if (s.mode == "constant") {
+    const W before = -2;  // it and its neighbour lie outside; so does NaN
+    for (int64_t i = 0; i < n; ++i) {
+      const W place = at_most(at_least(x[i], before), W(size)), below = std::floor(place);
+      low[i] = int32_t(below >= before ? below : before), high[i] = low[i] + 1;
+      found.share[i] = place - below;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      found.low[i] = uint32_t(low[i]) < uint32_t(size) ? low[i] * stride : kNowhere;
+      found.high[i] = uint32_t(high[i]) < uint32_t(size) ? high[i] * stride : kNowhere;
+    }
+    return;
+  }
+  fold(s.mode, x, n, W(size));
+  const int32_t last = size - 1, after_last = s.mode == "wrap" ? 0 : last;
+  for (int64_t i = 0; i < n; ++i) {
+    const W below = std::floor(x[i]);
+    low[i] = std::min(int32_t(below > 0 ? at_most(below, W(last)) : W(0)), last);  // NaN: the first
+    high[i] = low[i] < last ? low[i] + 1 : after_last;
+    found.share[i] = x[i] - W(low[i]);
+  }
+  for (int64_t i = 0; i < n; ++i) found.low[i] = low[i] * stride, found.high[i] = high[i] * stride;
+}
+
+// Finds the neighbours of places [begin, begin + n) of an image.
+template <class W>
+void find_all(const Sampling& s, const W* coordinates, int64_t image, int64_t begin, int64_t n, Neighbours<W>* found) {
+  W x[kBlock];
+  int64_t stride = s.channels;
+  for (int axis = s.axes(); axis-- > 0; stride *= s.sizes[size_t(axis)]) {
+    std::memcpy(x, coordinates + (axis * (s.shared ? 1 : s.batch) + (s.shared ? 0 : image)) * s.places + begin,
+                size_t(n) * sizeof(W));
+    find(s, axis, stride, x, n, found[axis]);
+  }
+}
+
+// Where the neighbours around place i lie, below 0 where they do not: the last axis changes first.
+template <class W>
+void corners(const Neighbours<W>* found, int axes, int64_t i, int64_t* at) {
+  at[0] = 0;
+  for (int axis = 0, count = 1; axis < axes; ++axis, count *= 2)
+    for (int k = count; k-- > 0;) {
+      const int64_t from = at[k];
+      at[2 * k] = from + found[axis].low[i], at[2 * k + 1] = from + found[axis].high[i];
+    }
+}
+
+typedef float Four __attribute__((vector_size(16)));
+Four load_four(const float* p) {
+  Four v;
+  std::memcpy(&v, p, 16);
+  return v;
+}
+Four load_four(const uint8_t* p) { return Four{float(p[0]), float(p[1]), float(p[2]), float(p[3])}; }
+
+// Mixes the corners' values v in pairs, along the last axis first.
+template <class V, class W>
+V mix(V* v, const W* share, int axes) {
+  for (int axis = axes, count = 1 << axes; axis-- > 0; count /= 2)
+    for (int k = 0; k < count / 2; ++k) v[k] = v[2 * k] + (v[2 * k + 1] - v[2 * k]) * share[axis];
+  return v[0];
+}
+
+// kAxes: as many, where they are few; 0: any number.
+template <int kAxes, class T, class W>
+void mix_block(const Sampling& s, const Neighbours<W>* found, const T* x, const T* end, const T* fill, W* y, int64_t n) {
+  constexpr int kCorners = 1 << (kAxes ? kAxes : Sampling::kMostAxes);
+  const int axes = kAxes ? kAxes : s.axes();
+  const int64_t channels = s.channels;
+  for (int64_t i = 0; i < n; ++i, y += channels) {
+    int64_t at[kCorners];
+    corners(found, axes, i, at);
+    const T* p[kCorners];
+    W share[Sampling::kMostAxes];
+    for (int axis = 0; axis < axes; ++axis) share[axis] = found[axis].share[i];
+    for (int k = 0; k < 1 << axes; ++k) p[k] = at[k] < 0 ? fill : x + at[k];
+    int64_t c = 0;
+    if constexpr (sizeof(W) == 4 && kAxes != 0) {
+      Four v[kCorners];
+      for (; c + 4 <= channels; c += 4) {
+        for (int k = 0; k < kCorners; ++k) v[k] = load_four(p[k] + c);
+        const Four mixed = mix(v, share, axes);
+        std::memcpy(y + c, &mixed, 16);
+      }
+      if (channels == 3 && i + 1 < n) {  // what is read and written beyond the pixel does not matter
+        bool inside = true;
+        for (int k = 0; k < kCorners; ++k) inside &= at[k] < 0 || p[k] + 4 <= end;
+        if (inside) {
+          for (int k = 0; k < kCorners; ++k) v[k] = load_four(p[k]);
+          const Four mixed = mix(v, share, axes);
+          std::memcpy(y, &mixed, 16);
+          continue;
+        }
+      }
+    }
+    for (; c < channels; ++c) {
+      W v[kCorners];
+      for (int k = 0; k < 1 << axes; ++k) v[k] = W(p[k][c]);
+      y[c] = mix(v, share, axes);
+    }
+  }
+}
+
+// Calls f(image, begin, n, first) for the places of a part in blocks; `first`: the place among those of all images.
+template <class F>
+void each_block(const Sampling& s, const KernelCall& c, F f) {
+  const Range r = part_range(s.batch * s.places, c.parts, c.part);
+  for (int64_t first = r.begin; first < r.end;) {
+    const int64_t image = first / s.places, begin = first % s.places;
+    const int64_t n = std::min({kBlock, s.places - begin, r.end - first});
+    f(image, begin, n, first);
+    first += n;
+  }
+}
+
+template <class T, class W>
+void mix_image(const KernelCall& c) {
+  const auto& p = params_of<SampleParams>(c);
+  const Sampling& s = p.s;
+  const int64_t image_size = s.pixels() * s.channels;
+  const T *x = buffer<const T>(c, 0), *end = x + s.batch * image_size,
+          *fill = reinterpret_cast<const T*>(p.fill.data());
+  const auto mixed = s.axes() == 1   ? mix_block<1, T, W>
+                     : s.axes() == 2 ? mix_block<2, T, W>
+                     : s.axes() == 3 ? mix_block<3, T, W>
+                                     : mix_block<0, T, W>;
+  Neighbours<W> found[Sampling::kMostAxes];
+  each_block(s, c, [&](int64_t image, int64_t begin, int64_t n, int64_t first) {
+    find_all(s, buffer<const W>(c, 1), image, begin, n, found);
+    mixed(s, found, x + image * image_size, end, fill, buffer<W>(c, c.out) + first * s.channels, n);
+  });
+}
+
+template <class W>
+void pick(const KernelCall& c) {
+  const auto& p = params_of<SampleParams>(c);
+  const Sampling& s = p.s;
+  const int64_t size = int64_t(dtype_size(p.image)), image_bytes = s.pixels() * s.channels * size;
+  Neighbours<W> found[Sampling::kMostAxes];
+  with_row_bytes(s.channels * size, [&](auto bytes) {
+    each_block(s, c, [&](int64_t image, int64_t begin, int64_t n, int64_t first) {
+      find_all(s, buffer<const W>(c, 1), image, begin, n, found);
+      const char* x = buffer<const char>(c, 0) + image * image_bytes;
+      char* y = buffer<char>(c, c.out) + size_t(first) * bytes;
+      for (int64_t i = 0; i < n; ++i, y += bytes) {
+        int64_t at = 0;
+        for (int axis = 0; axis < s.axes(); ++axis) at += found[axis].low[i];
+        std::memcpy(y, at < 0 ? reinterpret_cast<const char*>(p.fill.data()) : x + at * size, bytes);
+      }
+    });
+  });
+}
+
+void run_sample(const KernelCall& c) {
+  const auto& p = params_of<SampleParams>(c);
+  if (!p.s.linear)
+    p.coordinates == DType::f64 ? pick<double>(c) : pick<float>(c);
+  else if (p.image == DType::f64)
+    mix_image<double, double>(c);
+  else if (p.image == DType::u8)
+    mix_image<uint8_t, float>(c);
+  else
+    mix_image<float, float>(c);
+}
+
+// Adds each place's dy to the pixels that were mixed, by their shares of it.
+template <class T, class W>
+void give_back(const Sampling& s, const Neighbours<W>* found, const T* dy, T* dx, int64_t n) {
+  const int axes = s.axes(), count = s.linear ? 1 << axes : 1;
+  for (int64_t i = 0; i < n; ++i, dy += s.channels) {
+    int64_t at[1 << Sampling::kMostAxes];
+    T weight[1 << Sampling::kMostAxes];
+    at[0] = 0, weight[0] = 1;
+    for (int axis = 0, k = 1; axis < axes; ++axis, k *= s.linear ? 2 : 1) {
+      const T share = T(found[axis].share[i]);
+      for (int j = k; j-- > 0;) {
+        const int64_t from = at[j];
+        const T whole = weight[j];
+        if (!s.linear) {
+          at[j] = from + found[axis].low[i];
+          continue;
+        }
+        at[2 * j] = from + found[axis].low[i], at[2 * j + 1] = from + found[axis].high[i];
+        weight[2 * j] = whole * (1 - share), weight[2 * j + 1] = whole * share;
+      }
+    }
+    for (int k = 0; k < count; ++k) {
+      if (at[k] < 0) continue;
+      T* to = dx + at[k];
+      for (int64_t c = 0; c < s.channels; ++c) to[c] += weight[k] * dy[c];
+    }
+  }
+}
+
+template <class T, class W>
+void run_sample_grad(const KernelCall& c) {
+  const auto& p = params_of<SampleParams>(c);
+  const Sampling& s = p.s;
+  const int64_t image_size = s.pixels() * s.channels;
+  const Range images = part_range(s.batch, c.parts, c.part);
+  T* dx = buffer<T>(c, c.out);
+  std::fill(dx + images.begin * image_size, dx + images.end * image_size, T(0));
+  Neighbours<W> found[Sampling::kMostAxes];
+  for (int64_t image = images.begin; image < images.end; ++image)
+    for (int64_t begin = 0; begin < s.places; begin += kBlock) {
+      const int64_t n = std::min(kBlock, s.places - begin);
+      find_all(s, buffer<const W>(c, 1), image, begin, n, found);
+      give_back(s, found, buffer<const T>(c, 0) + (image * s.places + begin) * s.channels, dx + image * image_size, n);
+    }
+}
+}  // namespace
+
+KernelPlan plan_sample(const KernelRequest& r) {
+  const TensorSpec &x = r.inputs[0], &at = r.inputs[1];
+  SampleParams p{Sampling::of(r, x.shape, at.shape), x.dtype, at.dtype};
+  const size_t size = dtype_size(x.dtype);
+  const Tensor fill = Tensor::scalar(x.dtype, r.attrs.real("value"));
+  p.fill.resize((size_t(p.s.channels) + 4) * size / 8 + 1);
+  for (int64_t c = 0; c < p.s.channels; ++c)
+    std::memcpy(reinterpret_cast<char*>(p.fill.data()) + size_t(c) * size, fill.raw(), size);
+  const int parts = parts_for(p.s.batch * p.s.places, 16.0 * double(p.s.axes()) + 4.0 * double(p.s.channels));
+  return make_plan(std::move(p), {{run_sample, parts}});
+}
+
+KernelPlan plan_sample_grad(const KernelRequest& r) {
+  const DType type = r.inputs[0].dtype, at = r.inputs[1].dtype;
+  const Sampling s = Sampling::of(r, r.outputs[0].shape, r.inputs[1].shape);
+  KernelFn run = nullptr;
+  with_float(r, type, [&](auto t) {
+    with_float(r, at, [&](auto w) { run = run_sample_grad<decltype(t), decltype(w)>; });
+  });
+  const double cost = double(s.places) * (16.0 * s.axes() + 8.0 * double(s.channels)) + double(s.pixels() * s.channels);
+  return make_plan(SampleParams{s, type, at}, {{run, parts_for(s.batch, cost)}});
+}
+}  // namespace hornbeam
