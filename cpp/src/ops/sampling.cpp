@@ -12,11 +12,10 @@ KernelPlan plan_sample_grad(const KernelRequest&);
 }  // namespace cuda
 
 namespace {
-const std::vector<AttrSpec> kSampleAttrs = {
-    {"linear", AttrType::boolean, true},
-    AttrSpec{"mode", AttrType::text, std::string("constant")}.one_of(
-        {"constant", "nearest", "wrap", "mirror", "reflect"}),
-    {"value", AttrType::real, 0.0}};  // of the mode "constant"
+const std::vector<AttrSpec> kSampleAttrs = {{"linear", AttrType::boolean, true},
+                                            AttrSpec{"mode", AttrType::text, std::string("constant")}.one_of(
+                                                {"constant", "nearest", "wrap", "mirror", "reflect"}),
+                                            {"value", AttrType::real, 0.0}};  // of the mode "constant"
 
 // The shape of what is seen of images of a shape at coordinates, input `at`.
 SymShape seen(const InferContext& c, const SymShape& x, size_t at) {

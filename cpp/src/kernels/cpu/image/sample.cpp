@@ -1,5 +1,6 @@
 // Images at any places: a block of places at a time gets its neighbours along each axis, then their pixels are mixed.
-// The gradient gives each result's to the pixels that it was mixed of; a part has whole images, so sums keep their order.
+// The gradient gives each result's to the pixels that it was mixed of; a part has whole images, so sums keep their
+// order.
 #include <cmath>
 
 #include "kernels/cpu/data/elements.hpp"
@@ -8,8 +9,8 @@
 
 namespace hornbeam {
 namespace {
-constexpr int64_t kBlock = 256;               // places whose neighbours are found at a time
-constexpr int64_t kNowhere = INT64_MIN / 16;  // where the fill value is: with whatever is added it stays below 0
+constexpr int64_t kBlock = 256;          // places whose neighbours are found at a time
+constexpr int32_t kNowhere = INT32_MIN;  // where the fill value is: with whatever is added it stays below 0
 
 struct SampleParams {
   Sampling s;
@@ -20,7 +21,7 @@ struct SampleParams {
 // What lies next to the places of a block on one axis: elements from the axis' start, and how near the second is.
 template <class W>
 struct Neighbours {
-  int64_t low[kBlock], high[kBlock];
+  int32_t low[kBlock], high[kBlock];
   W share[kBlock];
 };
 
@@ -38,9 +39,9 @@ W at_most(W x, W most) {
 template <class W>
 void wrap(W* x, int64_t n, W period) {
   constexpr W kFar = W(1 << 22);
-  bool far = false;
-  for (int64_t i = 0; i < n; ++i) far |= !(std::abs(x[i]) < kFar);
-  if (far)
+  int far = 0;
+  for (int64_t i = 0; i < n; ++i) far += !(std::abs(x[i]) < kFar);
+  if (far > 0)
     for (int64_t i = 0; i < n; ++i) x[i] = std::fmod(x[i], period);
   for (int64_t i = 0; i < n; ++i) {
     const W rest = x[i] - std::floor(x[i] / period) * period, more = rest < 0 ? rest + period : rest;
@@ -69,44 +70,41 @@ void fold(const std::string& mode, W* x, int64_t n, W size) {
 
 // Changes `x`, n coordinates on an axis whose elements lie `stride` apart.
 template <class W>
-void find(const Sampling& s, int axis, int64_t stride, W* x, int64_t n, Neighbours<W>& found) {
-  const int32_t size = int32_t(s.sizes[size_t(axis)]);
+void find(const Sampling& s, int axis, int32_t stride, W* __restrict x, int64_t n, Neighbours<W>& __restrict found) {
+  const int32_t size = int32_t(s.sizes[size_t(axis)]), last = size - 1;
   if (!s.linear)  // of two that are as near, the one further from 0
     for (int64_t i = 0; i < n; ++i) x[i] = std::copysign(std::floor(std::abs(x[i]) + W(0.5)), x[i]);
-  int32_t low[kBlock], high[kBlock];
   if (s.mode == "constant") {
     const W before = -2;  // it and its neighbour lie outside; so does NaN
     for (int64_t i = 0; i < n; ++i) {
       const W place = at_most(at_least(x[i], before), W(size)), below = std::floor(place);
-      low[i] = int32_t(below >= before ? below : before), high[i] = low[i] + 1;
+      const int32_t low = int32_t(below >= before ? below : before), high = low + 1;
+      found.low[i] = low >= 0 && low < size ? low * stride : kNowhere;
+      found.high[i] = high >= 0 && high < size ? high * stride : kNowhere;
       found.share[i] = place - below;
-    }
-    for (int64_t i = 0; i < n; ++i) {
-      found.low[i] = uint32_t(low[i]) < uint32_t(size) ? low[i] * stride : kNowhere;
-      found.high[i] = uint32_t(high[i]) < uint32_t(size) ? high[i] * stride : kNowhere;
     }
     return;
   }
   fold(s.mode, x, n, W(size));
-  const int32_t last = size - 1, after_last = s.mode == "wrap" ? 0 : last;
+  const int32_t after_last = s.mode == "wrap" ? 0 : last;
   for (int64_t i = 0; i < n; ++i) {
     const W below = std::floor(x[i]);
-    low[i] = std::min(int32_t(below > 0 ? at_most(below, W(last)) : W(0)), last);  // NaN: the first
-    high[i] = low[i] < last ? low[i] + 1 : after_last;
-    found.share[i] = x[i] - W(low[i]);
+    const int32_t low = std::min(int32_t(below > 0 ? at_most(below, W(last)) : W(0)), last);  // NaN: the first
+    found.low[i] = low * stride;
+    found.high[i] = (low < last ? low + 1 : after_last) * stride;
+    found.share[i] = x[i] - W(low);
   }
-  for (int64_t i = 0; i < n; ++i) found.low[i] = low[i] * stride, found.high[i] = high[i] * stride;
 }
 
 // Finds the neighbours of places [begin, begin + n) of an image.
 template <class W>
 void find_all(const Sampling& s, const W* coordinates, int64_t image, int64_t begin, int64_t n, Neighbours<W>* found) {
   W x[kBlock];
-  int64_t stride = s.channels;
+  int64_t stride = s.channels;  // an image has less than 2^31 elements
   for (int axis = s.axes(); axis-- > 0; stride *= s.sizes[size_t(axis)]) {
     std::memcpy(x, coordinates + (axis * (s.shared ? 1 : s.batch) + (s.shared ? 0 : image)) * s.places + begin,
                 size_t(n) * sizeof(W));
-    find(s, axis, stride, x, n, found[axis]);
+    find(s, axis, int32_t(stride), x, n, found[axis]);
   }
 }
 
@@ -121,60 +119,106 @@ void corners(const Neighbours<W>* found, int axes, int64_t i, int64_t* at) {
     }
 }
 
+// The same of n places at once, for as few axes: at[corner][place].
+template <int kAxes, class W>
+void corners(const Neighbours<W>* found, int64_t n, int32_t (*at)[kBlock]) {
+  for (int k = 0; k < 1 << kAxes; ++k)
+    for (int axis = 0; axis < kAxes; ++axis) {
+      const int32_t* next = k >> (kAxes - 1 - axis) & 1 ? found[axis].high : found[axis].low;
+      for (int64_t i = 0; i < n; ++i)
+        at[k][i] = axis == 0 ? next[i] : (at[k][i] | next[i]) < 0 ? kNowhere : at[k][i] + next[i];
+    }
+}
+
 typedef float Four __attribute__((vector_size(16)));
 Four load_four(const float* p) {
   Four v;
   std::memcpy(&v, p, 16);
   return v;
 }
-Four load_four(const uint8_t* p) { return Four{float(p[0]), float(p[1]), float(p[2]), float(p[3])}; }
+Four load_four(const uint8_t* p) {
+  typedef uint8_t Bytes __attribute__((vector_size(16)));
+  typedef int32_t Ints __attribute__((vector_size(16)));
+  const Bytes zero{};
+  Bytes v{};
+  std::memcpy(&v, p, 4);
+  v = __builtin_shufflevector(v, zero, 0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16);
+  Ints wide;
+  std::memcpy(&wide, &v, 16);
+  return __builtin_convertvector(wide, Four);
+}
 
 // Mixes the corners' values v in pairs, along the last axis first.
-template <class V, class W>
-V mix(V* v, const W* share, int axes) {
-  for (int axis = axes, count = 1 << axes; axis-- > 0; count /= 2)
+template <int kAxes, class V, class W>
+V mix(V* v, const W* share) {
+  for (int axis = kAxes, count = 1 << kAxes; axis-- > 0; count /= 2)
     for (int k = 0; k < count / 2; ++k) v[k] = v[2 * k] + (v[2 * k + 1] - v[2 * k]) * share[axis];
   return v[0];
 }
 
-// kAxes: as many, where they are few; 0: any number.
+// y = the mixed pixels of n places of the image x; `on`: what lies behind it may be read.
 template <int kAxes, class T, class W>
-void mix_block(const Sampling& s, const Neighbours<W>* found, const T* x, const T* end, const T* fill, W* y, int64_t n) {
-  constexpr int kCorners = 1 << (kAxes ? kAxes : Sampling::kMostAxes);
-  const int axes = kAxes ? kAxes : s.axes();
-  const int64_t channels = s.channels;
+void mix_block(const Sampling& s, const Neighbours<W>* found, const T* x, bool on, const T* fill, W* y, int64_t n) {
+  constexpr int kCorners = 1 << kAxes;
+  const int64_t channels = s.channels, last = on ? INT32_MAX : s.pixels() * channels - 4;
+  int32_t at[kCorners][kBlock];
+  corners<kAxes>(found, n, at);
   for (int64_t i = 0; i < n; ++i, y += channels) {
-    int64_t at[kCorners];
-    corners(found, axes, i, at);
     const T* p[kCorners];
-    W share[Sampling::kMostAxes];
-    for (int axis = 0; axis < axes; ++axis) share[axis] = found[axis].share[i];
-    for (int k = 0; k < 1 << axes; ++k) p[k] = at[k] < 0 ? fill : x + at[k];
+    W share[kAxes];
     int64_t c = 0;
-    if constexpr (sizeof(W) == 4 && kAxes != 0) {
-      Four v[kCorners];
-      for (; c + 4 <= channels; c += 4) {
+    bool inside = true;
+    for (int k = 0; k < kCorners; ++k) p[k] = at[k][i] < 0 ? fill : x + at[k][i], inside &= at[k][i] <= last;
+    for (int axis = 0; axis < kAxes; ++axis) share[axis] = found[axis].share[i];
+    if constexpr (sizeof(W) == 4) {
+      const auto mix_four = [&] {
+        Four v[kCorners];
         for (int k = 0; k < kCorners; ++k) v[k] = load_four(p[k] + c);
-        const Four mixed = mix(v, share, axes);
+        const Four mixed = mix<kAxes>(v, share);
         std::memcpy(y + c, &mixed, 16);
+      };
+      if (channels == 3 && i + 1 < n && inside) {  // the fourth value does not matter: the next pixel takes its place
+        mix_four();
+        continue;
       }
-      if (channels == 3 && i + 1 < n) {  // what is read and written beyond the pixel does not matter
-        bool inside = true;
-        for (int k = 0; k < kCorners; ++k) inside &= at[k] < 0 || p[k] + 4 <= end;
-        if (inside) {
-          for (int k = 0; k < kCorners; ++k) v[k] = load_four(p[k]);
-          const Four mixed = mix(v, share, axes);
-          std::memcpy(y, &mixed, 16);
-          continue;
-        }
-      }
+      for (; c + 4 <= channels; c += 4) mix_four();
     }
     for (; c < channels; ++c) {
       W v[kCorners];
-      for (int k = 0; k < 1 << axes; ++k) v[k] = W(p[k][c]);
-      y[c] = mix(v, share, axes);
+      for (int k = 0; k < kCorners; ++k) v[k] = W(p[k][c]);
+      y[c] = mix<kAxes>(v, share);
     }
   }
+}
+
+// The same of one channel: all places' values, then all mixed.
+template <int kAxes, class T, class W>
+void mix_gray(const Sampling&, const Neighbours<W>* found, const T* x, bool, const T* fill, W* y, int64_t n) {
+  constexpr int kCorners = 1 << kAxes;
+  int32_t at[kCorners][kBlock];
+  W v[kCorners][kBlock];
+  corners<kAxes>(found, n, at);
+  for (int k = 0; k < kCorners; ++k)
+    for (int64_t i = 0; i < n; ++i) v[k][i] = W(*(at[k][i] < 0 ? fill : x + at[k][i]));
+  for (int axis = kAxes, count = kCorners; axis-- > 0; count /= 2)
+    for (int k = 0; k < count / 2; ++k)
+      for (int64_t i = 0; i < n; ++i) v[k][i] = v[2 * k][i] + (v[2 * k + 1][i] - v[2 * k][i]) * found[axis].share[i];
+  std::copy(v[0], v[0] + n, y);
+}
+
+// The same for any number of axes.
+template <class T, class W>
+void mix_axes(const Sampling& s, const Neighbours<W>* found, const T* x, bool, const T* fill, W* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t c = 0; c < s.channels; ++c) {
+      int64_t at[1 << Sampling::kMostAxes];
+      W v[1 << Sampling::kMostAxes];
+      corners(found, s.axes(), i, at);
+      for (int k = 0; k < 1 << s.axes(); ++k) v[k] = W((at[k] < 0 ? fill : x + at[k])[c]);
+      for (int axis = s.axes(), count = 1 << axis; axis-- > 0; count /= 2)
+        for (int k = 0; k < count / 2; ++k) v[k] = v[2 * k] + (v[2 * k + 1] - v[2 * k]) * found[axis].share[i];
+      *y++ = v[0];
+    }
 }
 
 // Calls f(image, begin, n, first) for the places of a part in blocks; `first`: the place among those of all images.
@@ -189,21 +233,26 @@ void each_block(const Sampling& s, const KernelCall& c, F f) {
   }
 }
 
+template <int kAxes, class T, class W>
+auto mixer(bool gray) {
+  return gray ? mix_gray<kAxes, T, W> : mix_block<kAxes, T, W>;
+}
 template <class T, class W>
 void mix_image(const KernelCall& c) {
   const auto& p = params_of<SampleParams>(c);
   const Sampling& s = p.s;
   const int64_t image_size = s.pixels() * s.channels;
-  const T *x = buffer<const T>(c, 0), *end = x + s.batch * image_size,
-          *fill = reinterpret_cast<const T*>(p.fill.data());
-  const auto mixed = s.axes() == 1   ? mix_block<1, T, W>
-                     : s.axes() == 2 ? mix_block<2, T, W>
-                     : s.axes() == 3 ? mix_block<3, T, W>
-                                     : mix_block<0, T, W>;
+  const bool gray = s.channels == 1;
+  const T* fill = reinterpret_cast<const T*>(p.fill.data());
+  const auto mixed = s.axes() == 1   ? mixer<1, T, W>(gray)
+                     : s.axes() == 2 ? mixer<2, T, W>(gray)
+                     : s.axes() == 3 ? mixer<3, T, W>(gray)
+                                     : mix_axes<T, W>;
   Neighbours<W> found[Sampling::kMostAxes];
   each_block(s, c, [&](int64_t image, int64_t begin, int64_t n, int64_t first) {
     find_all(s, buffer<const W>(c, 1), image, begin, n, found);
-    mixed(s, found, x + image * image_size, end, fill, buffer<W>(c, c.out) + first * s.channels, n);
+    mixed(s, found, buffer<const T>(c, 0) + image * image_size, image + 1 < s.batch, fill,
+          buffer<W>(c, c.out) + first * s.channels, n);
   });
 }
 
@@ -302,9 +351,8 @@ KernelPlan plan_sample_grad(const KernelRequest& r) {
   const DType type = r.inputs[0].dtype, at = r.inputs[1].dtype;
   const Sampling s = Sampling::of(r, r.outputs[0].shape, r.inputs[1].shape);
   KernelFn run = nullptr;
-  with_float(r, type, [&](auto t) {
-    with_float(r, at, [&](auto w) { run = run_sample_grad<decltype(t), decltype(w)>; });
-  });
+  with_float(r, type,
+             [&](auto t) { with_float(r, at, [&](auto w) { run = run_sample_grad<decltype(t), decltype(w)>; }); });
   const double cost = double(s.places) * (16.0 * s.axes() + 8.0 * double(s.channels)) + double(s.pixels() * s.channels);
   return make_plan(SampleParams{s, type, at}, {{run, parts_for(s.batch, cost)}});
 }

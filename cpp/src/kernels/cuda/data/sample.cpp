@@ -18,12 +18,13 @@ KernelPlan plan_sample(const KernelRequest& r) {
   const char* word = word_name(dtype_size(x.dtype));  // whose nearest is taken, whatever it is
   int64_t fill = 0;
   std::memcpy(&fill, Tensor::scalar(x.dtype, r.attrs.real("value")).raw(), dtype_size(x.dtype));
-  p.launch("sample.cuh",
-           concat_text(kernel_of("sample", s), s.linear ? type_name(x.dtype) : word, ", ",
-                       s.linear ? type_name(y.dtype) : word, ", ", type_name(at.dtype), ", ", index_name(y.size()), ">"),
-           word_grid(p, y.size()), kWordThreads,
-           {p.in(0), p.in(1), p.out(), y.size(), s.places, s.pixels(), s.channels, divisor(s.channels),
-            s.shared ? int64_t(1) : s.batch, fill, r.attrs.real("value"), Dims(s.sizes)});
+  p.launch(
+      "sample.cuh",
+      concat_text(kernel_of("sample", s), s.linear ? type_name(x.dtype) : word, ", ",
+                  s.linear ? type_name(y.dtype) : word, ", ", type_name(at.dtype), ", ", index_name(y.size()), ">"),
+      word_grid(p, y.size()), kWordThreads,
+      {p.in(0), p.in(1), p.out(), y.size(), s.places, s.pixels(), s.channels, divisor(s.channels),
+       s.shared ? int64_t(1) : s.batch, fill, r.attrs.real("value"), Dims(s.sizes)});
   return p.done();
 }
 

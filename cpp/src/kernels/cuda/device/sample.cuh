@@ -62,8 +62,8 @@ __device__ __forceinline__ void find_all(Neighbours<W>* found, const W* at, i64 
 #pragma unroll
   for (int a = 0; a < kAxes; ++a) found[a] = neighbours<kBeyond, kLinear>(at[a * step], sizes.n[a]);
 }
-/// The pixel that is the first or second neighbour on each axis, by the bits of `corner`, the last axis' the lowest; -1:
-/// there is none.
+/// The pixel that is the first or second neighbour on each axis, by the bits of `corner`, the last axis' the lowest;
+/// -1: there is none.
 template <int kAxes, class W>
 __device__ __forceinline__ i64 pixel_of(const Neighbours<W>* found, int corner, const Dims& sizes) {
   i64 pixel = 0;
@@ -76,7 +76,8 @@ __device__ __forceinline__ i64 pixel_of(const Neighbours<W>* found, int corner, 
   return pixel;
 }
 
-/// The fill value is `value`, its bits are `fill`. y [batch, places, channels] of x [batch, pixels, channels] at [axes, batch or 1, places].
+/// The fill value is `value`, its bits are `fill`. y [batch, places, channels] of x [batch, pixels, channels] at [axes,
+/// batch or 1, places].
 template <int kAxes, Beyond kBeyond, bool kLinear, class T, class Y, class W, class I>
 __global__ void sample(Run run, const T* x, const W* at, Y* y, i64 n, i64 places, i64 pixels, i64 channels, i64 magic,
                        i64 images, i64 fill, double value, Dims sizes) {
@@ -130,7 +131,8 @@ __global__ void sample_grad(Run run, const T* dy, const W* at, T* dx, i64 batch,
         T weight = 1;
         if (kLinear)
 #pragma unroll
-          for (int a = 0; a < kAxes; ++a) weight *= k >> (kAxes - 1 - a) & 1 ? T(found[a].share) : 1 - T(found[a].share);
+          for (int a = 0; a < kAxes; ++a)
+            weight *= k >> (kAxes - 1 - a) & 1 ? T(found[a].share) : 1 - T(found[a].share);
         if (pixel >= 0) to[pixel * channels] += weight * d;
       }
     }
