@@ -30,20 +30,34 @@ int64_t load_id(const KernelCall& c, int input, DType d, int64_t i) {
   return d == DType::i32 ? id_at<int32_t>(c, input, i) : id_at<int64_t>(c, input, i);
 }
 
+// Runs of ids up or down, as of crops and mirrored images, are copied without a look at each.
 template <class Id, class Bytes>
 void gather_rows(const KernelCall& c, Bytes bytes) {
   const auto& p = params_of<IndexParams>(c);
   const char* table = buffer<const char>(c, 0);
+  const Id* ids = buffer<const Id>(c, 1);
   char* y = buffer<char>(c, 2);
   const Range r = part_range(p.count, c.parts, c.part);
-  for (int64_t i = r.begin; i < r.end; ++i) {
-    const int64_t id = id_at<Id>(c, 1, i);
+  for (int64_t i = r.begin; i < r.end;) {
+    const int64_t id = ids[i], most = r.end - i;
+    char* to = y + size_t(i) * bytes;
     if (id < 0 || id >= p.rows) {
       c.status->raise_index(c.node, i, id, p.rows);
-      std::memset(y + size_t(i) * bytes, 0, bytes);
-    } else {
-      std::memcpy(y + size_t(i) * bytes, table + size_t(id) * bytes, bytes);
+      std::memset(to, 0, bytes);
+      ++i;
+      continue;
     }
+    const char* from = table + size_t(id) * bytes;
+    std::memcpy(to, from, bytes);
+    int64_t n = 1;
+    if (most > 1 && ids[i + 1] == id + 1) {
+      for (const int64_t end = std::min(most, p.rows - id); n < end && ids[i + n] == id + n;) ++n;
+      std::memcpy(to + bytes, from + bytes, size_t(n - 1) * bytes);
+    } else {
+      for (const int64_t end = std::min(most, id + 1); n < end && ids[i + n] == id - n; ++n)
+        std::memcpy(to + size_t(n) * bytes, from - size_t(n) * bytes, bytes);
+    }
+    i += n;
   }
 }
 void run_gather(const KernelCall& c) {
