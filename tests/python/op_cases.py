@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sample_reference import sample_reference
 
 from hornbeam import ops
 from hornbeam.core.tensor import emit, emit1
-from sample_reference import sample_reference
 
 
 @dataclass
@@ -640,12 +640,26 @@ case(
     [rnd(4, 3), rnd(2, 2, seed=1)],
     lambda x, u: np.concatenate([x[:1], np.concatenate([x[1:3, :1], u], 1), x[3:]]),
 )
+
+
 def between(*shape: int, seed: int = 0) -> Any:
     """Coordinates from -9 to 9 that keep away from where what is sampled has corners and jumps."""
     numbers = np.random.default_rng(seed + len(CASES))
     return (numbers.integers(-9, 9, shape) + numbers.uniform(0.1, 0.4, shape)).astype("float32")
 
 
+_ties = np.array([[2, np.nan, -0.0, 2, np.inf, 0.0, -np.inf, np.nan, 2]], "float32")
+for _x in (_ties, _ties.astype("float64"), np.array([3, -7, 3, 2**31 - 1, -(2**31), 0], "int32"), rnd(3, 67)):
+    for _first in (0, 1, 3, 5, -1):
+        case(
+            "argsort",
+            lambda x, n=_first: emit1("argsort", [x], descending=True, first=n),
+            [_x],  # NaN is above all numbers; equals keep their order
+            lambda x, n=_first: np.lexsort((-np.where(x == x, x.astype("float64"), 0), x == x))[
+                ..., : n if n >= 0 else None
+            ],
+            grad=False,
+        )
 for _mode in ("constant", "nearest", "wrap", "mirror", "reflect"):
     for _x, _at, _linear in [
         ((2, 4, 5, 3), (2, 2, 3, 2), True),

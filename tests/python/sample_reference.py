@@ -14,7 +14,9 @@ def sample_reference(x: Any, at: Any, linear: bool, mode: str, value: float = 0.
     """What the op ``sample`` gives for coordinates that reach at most 50 elements beyond the ends."""
     far, sizes = 50, x.shape[1:-1]
     seen = [
-        np.pad(np.arange(n), far, constant_values=-1) if mode == "constant" else np.pad(np.arange(n), far, PADDING[mode])
+        np.pad(np.arange(n), far, constant_values=-1)
+        if mode == "constant"
+        else np.pad(np.arange(n), far, PADDING[mode])
         for n in sizes
     ]
     y = np.zeros((x.shape[0], *at.shape[2:], x.shape[-1]), "float64" if linear else x.dtype)
