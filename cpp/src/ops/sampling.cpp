@@ -13,8 +13,8 @@ KernelPlan plan_sample_grad(const KernelRequest&);
 
 namespace {
 const std::vector<AttrSpec> kSampleAttrs = {{"linear", AttrType::boolean, true},
-                                            AttrSpec{"mode", AttrType::text, std::string("constant")}.one_of(
-                                                {"constant", "nearest", "wrap", "mirror", "reflect"}),
+                                            AttrSpec{"mode", AttrType::text, std::string(kBeyondNames[0])}.one_of(
+                                                {std::begin(kBeyondNames), std::end(kBeyondNames)}),
                                             {"value", AttrType::real, 0.0}};  // of the mode "constant"
 
 // The shape of what is seen of images of a shape at coordinates, input `at`.

@@ -95,7 +95,8 @@ def _projected(transform: Any, x: Any, affine: bool) -> Any:
     places = plane(*(reshape(stack([t[:, 3 + i], t[:, i]]), [2, -1, 1, 1]) for i in range(3)))
     if affine:
         return places
-    return m.divide(places, plane(*(reshape(t[:, i], [-1, 1, 1]) for i in (6, 7)), 1.0))
+    c0, c1 = (reshape(t[:, i], [-1, 1, 1]) for i in (6, 7))
+    return m.divide(places, plane(c0, c1, 1.0))
 
 
 def perspective_transform(

@@ -51,13 +51,13 @@ void wrap(W* x, int64_t n, W period) {
 
 // Places beyond the ends as places between them.
 template <class W>
-void fold(const std::string& mode, W* x, int64_t n, W size) {
+void fold(Beyond beyond, W* x, int64_t n, W size) {
   const W last = size - 1;
-  if (mode == "nearest") {
+  if (beyond == Beyond::nearest) {
     for (int64_t i = 0; i < n; ++i) x[i] = at_most(at_least(x[i], W(0)), last);
-  } else if (mode == "wrap") {
+  } else if (beyond == Beyond::wrap) {
     wrap(x, n, size);
-  } else if (mode == "mirror") {  // the ends are seen once
+  } else if (beyond == Beyond::mirror) {  // the ends are seen once
     const W period = std::max(2 * last, W(1));
     wrap(x, n, period);
     for (int64_t i = 0; i < n; ++i) x[i] = at_most(at_most(x[i], period - x[i]), last);
@@ -74,7 +74,7 @@ void find(const Sampling& s, int axis, int32_t stride, W* __restrict x, int64_t 
   const int32_t size = int32_t(s.sizes[size_t(axis)]), last = size - 1;
   if (!s.linear)  // of two that are as near, the one further from 0
     for (int64_t i = 0; i < n; ++i) x[i] = std::copysign(std::floor(std::abs(x[i]) + W(0.5)), x[i]);
-  if (s.mode == "constant") {
+  if (s.beyond == Beyond::constant) {
     const W before = -2;  // it and its neighbour lie outside; so does NaN
     for (int64_t i = 0; i < n; ++i) {
       const W place = at_most(at_least(x[i], before), W(size)), below = std::floor(place);
@@ -85,8 +85,8 @@ void find(const Sampling& s, int axis, int32_t stride, W* __restrict x, int64_t 
     }
     return;
   }
-  fold(s.mode, x, n, W(size));
-  const int32_t after_last = s.mode == "wrap" ? 0 : last;
+  fold(s.beyond, x, n, W(size));
+  const int32_t after_last = s.beyond == Beyond::wrap ? 0 : last;
   for (int64_t i = 0; i < n; ++i) {
     const W below = std::floor(x[i]);
     const int32_t low = std::min(int32_t(below > 0 ? at_most(below, W(last)) : W(0)), last);  // NaN: the first

@@ -7,7 +7,8 @@
 namespace hornbeam::cuda {
 namespace {
 std::string kernel_of(const char* name, const Sampling& s) {
-  return concat_text(name, "<", s.axes(), ", Beyond::", s.mode, ", ", s.linear ? "true" : "false", ", ");
+  return concat_text(name, "<", s.axes(), ", Beyond::", kBeyondNames[int(s.beyond)], ", ", s.linear ? "true" : "false",
+                     ", ");
 }
 }  // namespace
 
