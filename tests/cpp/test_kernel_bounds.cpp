@@ -179,6 +179,17 @@ struct KernelCase : Case {
     const Value ids = integers(at, s[size_t(axis)]);
     differentiate(g.add1("take_along_axis", {x, ids}, {{"axis", axis}}), {x}, concat("take_along_axis ", s, at));
   }
+  void samples() {
+    const int64_t axes = 1 + random.below(3), images = random.of<int64_t>({1, 2, 3}), places = edge() * edge();
+    Shape s{images}, at{axes, random.chance(50) ? images : 1, places};
+    for (int64_t i = 0; i < axes; ++i) s.push_back(random.of<int64_t>({1, 2, 3, 5, 7}));
+    s.push_back(random.chance(50) ? random.of<int64_t>({1, 2, 3, 4}) : edge());
+    const Value x = numbers(s), to = o.mul(numbers(at), random.of<double>({1, 8}));
+    const std::string mode = random.of<const char*>({"constant", "nearest", "wrap", "mirror", "reflect"});
+    const bool linear = random.chance(70);
+    differentiate(g.add1("sample", {x, to}, {{"linear", linear}, {"mode", mode}, {"value", 0.5}}), {x},
+                  concat("sample ", s, at, mode, linear));
+  }
   void chains() {  // elementwise alone
     const Shape s = shape(1, 4);
     const Value x = numbers(s);
@@ -194,7 +205,7 @@ INSTANTIATE_TEST_SUITE_P(All, Kernels, testing::ValuesIn(isa_names()), [](const 
 
 TEST_P(Kernels, StayInsideTheirOperands) {
   for (const auto build : {&KernelCase::norms, &KernelCase::softmaxes, &KernelCase::attention, &KernelCase::recurrent,
-                           &KernelCase::pools, &KernelCase::resamples, &KernelCase::reductions, &KernelCase::shapes,
-                           &KernelCase::indices, &KernelCase::chains})
+                           &KernelCase::pools, &KernelCase::resamples, &KernelCase::samples, &KernelCase::reductions,
+                           &KernelCase::shapes, &KernelCase::indices, &KernelCase::chains})
     check_all(GetParam(), build, 100);
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sample_reference import sample_reference
 
 from hornbeam import ops
 from hornbeam.core.tensor import emit, emit1
@@ -640,6 +641,44 @@ case(
     [rnd(4, 3), rnd(2, 2, seed=1)],
     lambda x, u: np.concatenate([x[:1], np.concatenate([x[1:3, :1], u], 1), x[3:]]),
 )
+
+
+def between(*shape: int, seed: int = 0) -> Any:
+    """Coordinates from -9 to 9 that keep away from where what is sampled has corners and jumps."""
+    numbers = np.random.default_rng(seed + len(CASES))
+    return (numbers.integers(-9, 9, shape) + numbers.uniform(0.1, 0.4, shape)).astype("float32")
+
+
+_ties = np.array([[2, np.nan, -0.0, 2, np.inf, 0.0, -np.inf, np.nan, 2]], "float32")
+for _x in (_ties, _ties.astype("float64"), np.array([3, -7, 3, 2**31 - 1, -(2**31), 0], "int32"), rnd(3, 67)):
+    for _first in (0, 1, 3, 5, -1):
+        case(
+            "argsort",
+            lambda x, n=_first: emit1("argsort", [x], descending=True, first=n),
+            [_x],  # NaN is above all numbers; equals keep their order
+            lambda x, n=_first: np.lexsort((-np.where(x == x, x.astype("float64"), 0), x == x))[
+                ..., : n if n >= 0 else None
+            ],
+            grad=False,
+        )
+for _mode in ("constant", "nearest", "wrap", "mirror", "reflect"):
+    for _x, _at, _linear in [
+        ((2, 4, 5, 3), (2, 2, 3, 2), True),
+        ((2, 3, 2, 4), (2, 1, 5), True),
+        ((1, 5, 1), (1, 1, 7), True),
+        ((1, 1, 2, 3, 2), (3, 1, 3), True),
+        ((1, 2, 1, 2, 2, 1), (4, 1, 2), True),
+        ((2, 4, 5, 3), (2, 2, 3, 2), False),
+        ((2, 6, 1), (1, 1, 3), False),
+    ]:
+        _how = dict(linear=_linear, mode=_mode, value=0.5 if _mode == "constant" else 0.0)
+        case(
+            "sample sample_grad",
+            lambda x, at, a=_how: emit1("sample", [x, at], **a),
+            [rnd(*_x), between(*_at)],
+            lambda x, at, a=_how: sample_reference(x, at, **a),
+            tol=4e-6,
+        )
 # int64 and other integers
 case("add", ops.add, [np.arange(6), np.arange(6) * 3], np.add, grad=False)
 case(
@@ -652,6 +691,14 @@ case(
 case(
     "mod", ops.mod, [np.array([7, -7, 5, 3]), np.array([2, 2, -3, 0])], lambda a, b: np.array([1, 1, -1, 0]), grad=False
 )
+for _linear in (True, False):
+    case(
+        "sample",
+        lambda x, at, a=_linear: emit1("sample", [x, at], linear=a, mode="reflect"),
+        [np.arange(120, dtype="uint8").reshape(2, 4, 5, 3), between(2, 1, 9)],
+        lambda x, at, a=_linear: sample_reference(x, at, a, "reflect"),
+        grad=False,
+    )
 case("power", ops.power, [np.array([2, -3, 5]), np.array([10, 3, 0])], np.power, grad=False)
 
 # Ops with checks of their own, elsewhere: structural ones, control flow (test_control.py) and random numbers (test_ops.py).

@@ -150,10 +150,16 @@ HB_DEFINE_OP(put_along_axis) {  // inputs ids, updates: zeros with the updates a
 HB_DEFINE_OP(argsort) {  // stable, along the last axis; NaN is above every number
   OpDef d;
   d.name = "argsort";
-  d.attrs = {{"descending", AttrType::boolean, false}};
+  d.attrs = {{"descending", AttrType::boolean, false},
+             AttrSpec{"first", AttrType::integer, int64_t(-1)}.between(-1)};  // so many of the order; -1: all of it
   d.infer = [](const InferContext& c) -> Types {
     if (c.rank(0) < 1) c.fail("needs at least one axis");
-    return {{DType::i32, c.shape(0)}};
+    SymShape y = c.shape(0);
+    if (const int64_t first = c.attrs.integer("first"); first >= 0) {
+      if (y.back().is_const() && first > y.back().value()) c.fail("needs as many elements as are asked for");
+      y.back() = first;
+    }
+    return {{DType::i32, y}};
   };
   d.differentiable = false;
   d.cpu = plan_argsort;

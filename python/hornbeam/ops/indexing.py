@@ -161,12 +161,13 @@ def argsort(x: Any, axis: int | None = -1) -> Any:
     return _sorted_ids(x, axis, False)
 
 
-def _sorted_ids(x: Any, axis: int | None, descending: bool) -> Any:
+def _sorted_ids(x: Any, axis: int | None, descending: bool, first: int = -1) -> Any:
+    """Where the elements along an axis stand in their order; ``first``: so many of them, -1 for all."""
     x = to_numbers(x)
     if axis is None:
         x, axis = ravel(x), -1
     axis = _check.axis_in(axis, x.ndim)
-    return moveaxis(emit1("argsort", [moveaxis(x, axis, -1)], descending=descending), -1, axis)
+    return moveaxis(emit1("argsort", [moveaxis(x, axis, -1)], descending=descending, first=first), -1, axis)
 
 
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
@@ -226,7 +227,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
         raise ValueError(f"top_k needs at least one axis. Received: x.shape={tuple(x.shape)}")
     if x.shape[-1] is not None and k > x.shape[-1]:
         raise ValueError(f"`k` must be at most the last axis' size, {x.shape[-1]}. Received: k={k}")
-    ids = _slice_axis(_sorted_ids(x, -1, True), x.ndim - 1, 0, k)
+    ids = _sorted_ids(x, -1, True, k)
     return emit1("take_along_axis", [x, ids], axis=-1), ids
 
 

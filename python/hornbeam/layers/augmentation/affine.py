@@ -12,7 +12,7 @@ from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import choice, number
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, as_pair, images_of
 from hornbeam.ops.image.layouts import Layout
-from hornbeam.ops.image.sampling import INTERPOLATIONS, sampled
+from hornbeam.ops.image.sampling import INTERPOLATIONS, sampled, stacked
 
 __all__ = ["RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom"]
 
@@ -47,8 +47,9 @@ class _Affine(BaseImagePreprocessingLayer):
         pixels = layout.batch()
         _, height, width, _ = dims_of(pixels)
         x, y = ops.arange(width, dtype="float32"), ops.expand_dims(ops.arange(height, dtype="float32"), 1)
-        a0, a1, a2, b0, b1, b2 = self._maps(transformation, height, width)
-        places = [_plane(b0, x, b1, y, b2), _plane(a0, x, a1, y, a2)]
+        maps = [to_tensor(t, "float32") for t in self._maps(transformation, height, width)]
+        p, q, r = (ops.reshape(stacked([maps[i + 3], maps[i]], 2), [2, -1, 1, 1]) for i in range(3))
+        places = p * x + q * y + r
         linear = interpolation == "bilinear"
         return layout.back(sampled(pixels, places, linear, self.fill_mode, self.fill_value))
 
@@ -69,19 +70,6 @@ class _Affine(BaseImagePreprocessingLayer):
         found["boxes"] = self._transform_boxes(found["boxes"], transformation, **size)
         found = clip_to_image_size(found, **size)
         return convert_format(found, "xyxy", self.bounding_box_format, **size)
-
-
-def _plane(p: Any, x: Any, q: Any, y: Any, r: Any) -> Any:
-    """``p x + q y + r`` for each sample, of no more axes than it needs: what is the same along one has a size of 1 there."""
-    terms = [_product(p, x), _product(q, y), r if isinstance(r, float) else ops.expand_dims(r, -1)]
-    return sum(t for t in terms if not isinstance(t, float))
-
-
-def _product(factor: Any, x: Any) -> Any:
-    """``factor x``, with an axis for the samples; 0.0 for a factor that is 0.0."""
-    if isinstance(factor, float):
-        return ops.expand_dims(x, list(range(3 - x.ndim))) * factor if factor else factor
-    return ops.expand_dims(factor, -1) * x
 
 
 def _columns(x: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from hornbeam.core.tensor import dims_of, to_tensor
 from hornbeam.core.validation import choice, number
 from hornbeam.layers.augmentation.image_layer import BaseImagePreprocessingLayer, images_of
 from hornbeam.ops.image.layouts import Layout
-from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, sampled
+from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, sampled, stacked
 from hornbeam.ops.image.warping import _homography
 
 __all__ = ["RandomElasticTransform", "RandomPerspective"]
@@ -182,8 +182,8 @@ class RandomElasticTransform(_Warp):
             noise = random.normal((batch, 2, height, width), seed=transformation["seed"])
         right, down = ops.unstack(self._ways(noise, transformation["distortion_factor"], height, width), 2, axis=1)
         rows = ops.expand_dims(ops.arange(height, dtype="float32"), 1) + down
-        columns = ops.arange(width, dtype="float32") + right
-        bent = layout.back(sampled(x, [rows, columns], interpolation == "bilinear", self.fill_mode, self.fill_value))
+        places = stacked([rows, ops.arange(width, dtype="float32") + right])
+        bent = layout.back(sampled(x, places, interpolation == "bilinear", self.fill_mode, self.fill_value))
         chosen = ops.reshape(to_tensor(transformation["apply_transform"]), [-1] + [1] * (images.ndim - 1))
         return ops.cast(ops.clip(ops.where(chosen, bent, images), *self.value_range), self.compute_dtype)
 

@@ -15,8 +15,8 @@ from hornbeam.ops.arrays import expand_dims, reshape
 from hornbeam.ops.creation import arange
 from hornbeam.ops.image.kernels import bell_matrix
 from hornbeam.ops.image.layouts import Layout
-from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, sampled
-from hornbeam.ops.joining import stack, unstack
+from hornbeam.ops.image.sampling import FILL_MODES, INTERPOLATIONS, coordinates_of, sampled, stacked
+from hornbeam.ops.joining import stack
 from hornbeam.ops.linalg import matmul
 
 __all__ = ["affine_transform", "elastic_transform", "map_coordinates", "perspective_transform"]
@@ -83,21 +83,20 @@ def _for_each(name: str, maps: Any, x: Any, axes: int) -> None:
         )
 
 
-def _projected(transform: Any, x: Any, affine: bool) -> list[Any]:
+def _projected(transform: Any, x: Any, affine: bool) -> Any:
     """From which row and column each pixel of a batch ``x`` comes, for ``sampled``."""
     height, width = dims_of(x)[1:3]
     t = transform if transform.ndim == 2 else expand_dims(transform, 0)
-    a0, a1, a2, b0, b1, b2, c0, c1 = (reshape(t[:, i], [-1, 1, 1]) for i in range(8))
-    row, column = reshape(arange(height, dtype=t.dtype), [1, -1, 1]), reshape(arange(width, dtype=t.dtype), [1, 1, -1])
+    row, column = reshape(arange(height, dtype=t.dtype), [-1, 1]), arange(width, dtype=t.dtype)
 
     def plane(p: Any, q: Any, r: Any) -> Any:
         return m.add(m.multiply(p, column), m.add(m.multiply(q, row), r))
 
-    from_row, from_column = plane(b0, b1, b2), plane(a0, a1, a2)
+    places = plane(*(reshape(stack([t[:, 3 + i], t[:, i]]), [2, -1, 1, 1]) for i in range(3)))
     if affine:
-        return [from_row, from_column]
-    depth = plane(c0, c1, 1.0)
-    return [m.divide(from_row, depth), m.divide(from_column, depth)]
+        return places
+    c0, c1 = (reshape(t[:, i], [-1, 1, 1]) for i in (6, 7))
+    return m.divide(places, plane(c0, c1, 1.0))
 
 
 def perspective_transform(
@@ -218,9 +217,8 @@ def elastic_transform(
     noise = _installed.normal((2, batch, height, width), stddev=spread, dtype="float32", seed=seed)
     down, across = (to_tensor(bell_matrix(n, spread, int(6 * spread) // 2), "float32") for n in (height, width))
     moved = m.multiply(matmul(down, matmul(noise, across)), far)
-    rows = m.add(moved[0], reshape(arange(height, dtype="float32"), [1, -1, 1]))
-    columns = m.add(moved[1], reshape(arange(width, dtype="float32"), [1, 1, -1]))
-    return layout.back(sampled(x, [rows, columns], linear, mode, fill_value))
+    pixels = stacked([reshape(arange(height, dtype="float32"), [1, -1, 1]), arange(width, dtype="float32")])
+    return layout.back(sampled(x, m.add(moved, pixels), linear, mode, fill_value))
 
 
 def map_coordinates(
@@ -259,12 +257,11 @@ def map_coordinates(
             "First dim of `coordinates` must be the same as the rank of `inputs`. Received inputs with shape: "
             f"{tuple(x.shape)} and coordinate leading dim of {count}"
         )
-    places = coordinates_of(*(given if listed else unstack(given, x.ndim)))
-    if places[0].ndim == 0:
+    places = stacked(coordinates_of(*given)) if listed else coordinates_of(given)[0]
+    if places.ndim == 1:
         raise ValueError("Invalid coordinates rank: expected at least rank 2. Received: a rank of 1")
     mode = _check.choice("fill_mode", fill_mode, FILL_MODES)
     if _check.integer("order", order) not in (0, 1):
         raise ValueError(f"Invalid value for argument `order`. Expected one of [0, 1]. Received: order={order}")
-    at = [expand_dims(p, 0) for p in places]
-    y = sampled(expand_dims(x, (0, x.ndim + 1)), at, order == 1, mode, fill_value)
+    y = sampled(expand_dims(x, (0, x.ndim + 1)), expand_dims(places, 1), order == 1, mode, fill_value)
     return reshape(y, dims_of(y)[1:-1])

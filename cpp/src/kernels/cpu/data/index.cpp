@@ -1,6 +1,4 @@
 // Kernels that read and write by index. An index out of range raises the status word and touches nothing.
-#include <numeric>
-
 #include "kernels/cpu/data/elements.hpp"
 #include "kernels/cpu/kernel_util.hpp"
 
@@ -30,20 +28,34 @@ int64_t load_id(const KernelCall& c, int input, DType d, int64_t i) {
   return d == DType::i32 ? id_at<int32_t>(c, input, i) : id_at<int64_t>(c, input, i);
 }
 
+// Runs of ids up or down, as of crops and mirrored images, are copied without a look at each.
 template <class Id, class Bytes>
 void gather_rows(const KernelCall& c, Bytes bytes) {
   const auto& p = params_of<IndexParams>(c);
   const char* table = buffer<const char>(c, 0);
+  const Id* ids = buffer<const Id>(c, 1);
   char* y = buffer<char>(c, 2);
   const Range r = part_range(p.count, c.parts, c.part);
-  for (int64_t i = r.begin; i < r.end; ++i) {
-    const int64_t id = id_at<Id>(c, 1, i);
+  for (int64_t i = r.begin; i < r.end;) {
+    const int64_t id = ids[i], most = r.end - i;
+    char* to = y + size_t(i) * bytes;
     if (id < 0 || id >= p.rows) {
       c.status->raise_index(c.node, i, id, p.rows);
-      std::memset(y + size_t(i) * bytes, 0, bytes);
-    } else {
-      std::memcpy(y + size_t(i) * bytes, table + size_t(id) * bytes, bytes);
+      std::memset(to, 0, bytes);
+      ++i;
+      continue;
     }
+    const char* from = table + size_t(id) * bytes;
+    std::memcpy(to, from, bytes);
+    int64_t n = 1;
+    if (most > 1 && ids[i + 1] == id + 1) {
+      for (const int64_t end = std::min(most, p.rows - id); n < end && ids[i + n] == id + n;) ++n;
+      std::memcpy(to + bytes, from + bytes, size_t(n - 1) * bytes);
+    } else {
+      for (const int64_t end = std::min(most, id + 1); n < end && ids[i + n] == id - n; ++n)
+        std::memcpy(to + size_t(n) * bytes, from - size_t(n) * bytes, bytes);
+    }
+    i += n;
   }
 }
 void run_gather(const KernelCall& c) {
@@ -146,24 +158,30 @@ void sum_runs(const KernelCall& c) {
 struct AlongParams : IdsAlong {
   DType ids, dtype;
 };
-void run_take_along(const KernelCall& c) {
+template <class T, class Id>
+void take_along(const KernelCall& c) {
   const auto& p = params_of<AlongParams>(c);
   const int64_t group = p.picks * p.inner;
   const Range r = part_range(p.outer * group, c.parts, c.part);
+  const Id* ids = buffer<const Id>(c, 1);
+  T* y = buffer<T>(c, 2);
+  for (int64_t i = r.begin; i < r.end;) {
+    const int64_t o = i / group, end = std::min(r.end, (o + 1) * group);
+    const T* x = buffer<const T>(c, 0) + o * p.n * p.inner;
+    for (int64_t k = i % p.inner; i < end; ++i) {
+      const int64_t id = ids[i];
+      const bool valid = id >= 0 && id < p.n;
+      if (!valid) c.status->raise_index(c.node, i, id, p.n);
+      y[i] = valid ? x[id * p.inner + k] : T(0);
+      if (++k == p.inner) k = 0;
+    }
+  }
+}
+void run_take_along(const KernelCall& c) {
+  const auto& p = params_of<AlongParams>(c);
   with_size(dtype_size(p.dtype), [&](auto zero) {
     using T = decltype(zero);
-    T* y = buffer<T>(c, 2);
-    for (int64_t i = r.begin; i < r.end;) {
-      const int64_t o = i / group, end = std::min(r.end, (o + 1) * group);
-      const T* x = buffer<const T>(c, 0) + o * p.n * p.inner;
-      for (int64_t k = i % p.inner; i < end; ++i) {
-        const int64_t id = load_id(c, 1, p.ids, i);
-        const bool valid = id >= 0 && id < p.n;
-        if (!valid) c.status->raise_index(c.node, i, id, p.n);
-        y[i] = valid ? x[id * p.inner + k] : T(0);
-        if (++k == p.inner) k = 0;
-      }
-    }
+    p.ids == DType::i32 ? take_along<T, int32_t>(c) : take_along<T, int64_t>(c);
   });
 }
 void run_put_along(const KernelCall& c) {
@@ -184,27 +202,61 @@ void run_put_along(const KernelCall& c) {
 }
 
 struct SortParams {
-  int64_t rows, n;
+  int64_t rows, n, first;  // so many of each row's order are wanted
   DType dtype;
   bool descending;
 };
+// A number as an unsigned one in the same order: NaN is above every number, and the zeros are one.
+template <class T>
+auto ordered(T x) {
+  using U = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+  constexpr U kTop = U(1) << (sizeof(U) * 8 - 1);
+  if constexpr (std::is_floating_point_v<T>) {
+    if (x != x) return U(~U(0));
+    U bits;
+    x += T(0);
+    std::memcpy(&bits, &x, sizeof(U));
+    return U(bits & kTop ? ~bits : bits | kTop);
+  } else {
+    return U(std::is_signed_v<T> ? U(x) ^ kTop : U(x));
+  }
+}
+// What is sorted: a number, and where it stands, which breaks ties: so the order is stable.
+template <class U>
+struct Entry {
+  U key;
+  int32_t at;
+  static Entry of(U key, int32_t at) { return {key, at}; }
+  int32_t place() const { return at; }
+  bool operator<(const Entry& o) const { return key != o.key ? key < o.key : at < o.at; }
+};
+template <>
+struct Entry<uint32_t> {
+  uint64_t both;
+  static Entry of(uint32_t key, int32_t at) { return {uint64_t(key) << 32 | uint32_t(at)}; }
+  int32_t place() const { return int32_t(both); }
+  bool operator<(const Entry& o) const { return both < o.both; }
+};
+constexpr int64_t kEntryBytes = 16;  // at most
+
 void run_argsort(const KernelCall& c) {
   const auto& p = params_of<SortParams>(c);
   const Range r = part_range(p.rows, c.parts, c.part);
   with_type(p.dtype, [&](auto zero) {
     using T = decltype(zero);
+    using E = Entry<decltype(ordered(zero))>;
+    static_assert(sizeof(E) <= kEntryBytes);
+    E* entries = reinterpret_cast<E*>(buffer<char>(c, c.work) + int64_t(c.thread) * p.n * kEntryBytes);
     for (int64_t i = r.begin; i < r.end; ++i) {
       const T* x = buffer<const T>(c, 0) + i * p.n;
-      int32_t* y = buffer<int32_t>(c, 1) + i * p.n;
-      std::iota(y, y + p.n, 0);
-      auto less = [&](int32_t a, int32_t b) {  // NaN is above every number
-        const bool nan_a = x[a] != x[a], nan_b = x[b] != x[b];
-        if (nan_a != nan_b) return p.descending ? nan_a : nan_b;
-        if (nan_a) return a < b;
-        if (x[a] != x[b]) return p.descending ? x[a] > x[b] : x[a] < x[b];
-        return a < b;
-      };
-      std::sort(y, y + p.n, less);  // the index breaks ties, so this is stable and allocates nothing
+      for (int64_t k = 0; k < p.n; ++k) {
+        const auto key = ordered(x[k]);
+        entries[k] = E::of(p.descending ? decltype(key)(~key) : key, int32_t(k));
+      }
+      if (p.first < p.n) std::nth_element(entries, entries + p.first, entries + p.n);
+      std::sort(entries, entries + p.first);
+      int32_t* y = buffer<int32_t>(c, 1) + i * p.first;
+      for (int64_t k = 0; k < p.first; ++k) y[k] = entries[k].place();
     }
   });
 }
@@ -271,10 +323,13 @@ KernelPlan plan_put_along_axis(const KernelRequest& r) {
 }
 KernelPlan plan_argsort(const KernelRequest& r) {
   const Shape& x = r.inputs[0].shape;
-  SortParams p{1, x.back(), r.inputs[0].dtype, r.attrs.flag("descending")};
+  SortParams p{1, x.back(), r.outputs[0].shape.back(), r.inputs[0].dtype, r.attrs.flag("descending")};
   for (size_t i = 0; i + 1 < x.size(); ++i) p.rows *= x[i];
   if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
-  return make_plan(p, {{run_argsort, parts_for(p.rows, 32.0 * double(p.n))}});
+  HB_CHECK(p.first <= p.n && p.n <= INT32_MAX, "[argsort] the first ", p.first, " of ", p.n,
+           " elements were asked for; there may be 2^31 - 1");
+  const int parts = parts_for(p.rows, 32.0 * double(p.n));
+  return make_plan(p, {{run_argsort, parts}}, size_t(at_once(r, parts) * p.n * kEntryBytes));
 }
 KernelPlan plan_searchsorted(const KernelRequest& r) {
   const SearchParams p{r.inputs[0].size(), r.inputs[1].size(), r.inputs[0].dtype, r.attrs.text("side") == "right"};

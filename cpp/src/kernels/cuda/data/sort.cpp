@@ -39,7 +39,13 @@ KernelPlan plan_argsort(const KernelRequest& r) {
   const TensorSpec& x = r.inputs[0];
   const SortSource source{concat_text("Numbers<", ordered_name(x.dtype), ">"), key_bytes(x.dtype),
                           Dims({r.attrs.flag("descending")})};
-  launch_sort(p, source, p.in(0), row_count(x.shape), x.shape.back(), nullptr, p.out());
+  const int64_t rows = row_count(x.shape), n = x.shape.back(), first = r.outputs[0].shape.back();
+  HB_CHECK(first <= n, "[argsort] the first ", first, " of ", n, " elements were asked for");
+  const Address order = first < n ? p.work(rows * n * 4) : p.out();
+  launch_sort(p, source, p.in(0), rows, n, nullptr, order);
+  if (first < n)
+    p.launch("sort.cuh", "take_first", {p.blocks(rows * first, kThreads)}, kThreads,
+             {order, p.out(), rows * first, n, first});
   return p.done();
 }
 

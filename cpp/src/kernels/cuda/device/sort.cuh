@@ -142,3 +142,9 @@ __global__ void search_sorted(Run run, const T* sorted, const T* values, int* y,
     }));
   }
 }
+
+/// The first of each row of n, all `count` of them.
+__global__ void take_first(Run run, const int* order, int* y, i64 count, i64 n, i64 first) {
+  if (run.halted()) return;
+  for (i64 t = first_index(); t < count; t += index_stride()) y[t] = order[t / first * n + t % first];
+}
