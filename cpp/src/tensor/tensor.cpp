@@ -34,17 +34,17 @@ constexpr size_t kHuge = size_t(2) << 20;
 
 // Large blocks that tensors gave back, for those to come: the system would clear their pages again, which takes longer
 // than most kernels take to fill them. Each has its size in its first bytes.
-constexpr size_t kLargestKept = 16 * kHuge;
+constexpr size_t kSmallestKept = size_t(256) << 10, kLargestKept = 16 * kHuge;
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kKeeps = false;
 #else
 constexpr bool kKeeps = true;
 #endif
-std::atomic<void*> g_kept[4];
+std::atomic<void*> g_kept[6];
 std::atomic<unsigned> g_next_kept{0};
 
 void give_back(void* p, size_t n) {
-  if (kKeeps && n >= 2 * kHuge && n <= kLargestKept) {
+  if (kKeeps && n >= kSmallestKept && n <= kLargestKept) {
     std::memcpy(p, &n, sizeof n);
     p = g_kept[g_next_kept++ % std::size(g_kept)].exchange(p);
   }
@@ -65,16 +65,16 @@ void* kept(size_t n) {
 // Large blocks ask for huge pages: kernels that stride through them would spend their time on address translation, and
 // first use on faults (Linux; elsewhere, or where the system gives none, nothing changes).
 void* allocate(size_t n) {
-  if (n < 2 * kHuge) return std::aligned_alloc(64, std::max<size_t>(64, (n + 63) / 64 * 64));
-  if (void* p = kept(n)) return p;
-  auto fresh = [n] { return std::aligned_alloc(kHuge, (n + kHuge - 1) / kHuge * kHuge); };
-  void* p = fresh();
+  const bool huge = n >= 2 * kHuge;
+  const size_t alignment = huge ? kHuge : 64, room = std::max<size_t>(64, (n + alignment - 1) / alignment * alignment);
+  if (void* p = n >= kSmallestKept ? kept(n) : nullptr) return p;
+  void* p = std::aligned_alloc(alignment, room);
   if (!p) {
     for (auto& slot : g_kept) std::free(slot.exchange(nullptr));
-    p = fresh();
+    p = std::aligned_alloc(alignment, room);
   }
 #ifdef MADV_HUGEPAGE
-  if (p) madvise(p, n / kHuge * kHuge, MADV_HUGEPAGE);
+  if (p && huge) madvise(p, n / kHuge * kHuge, MADV_HUGEPAGE);
 #endif
   return p;
 }
