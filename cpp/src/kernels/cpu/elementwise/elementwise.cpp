@@ -167,10 +167,14 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   return k;
 }
 
-void FusedKernel::prefetch_inputs(void* const* in, int64_t at, int n) const {
+void FusedKernel::prefetch(void* const* in, void* const* out, int64_t at, int n) const {
+  auto fetch = [&](const void* x, auto written) {
+    for (int i = 0; i < n; i += 16) __builtin_prefetch(static_cast<const float*>(x) + at + i, written.value);
+  };
   for (size_t k = 0; k < inputs.size(); ++k)
-    if (inputs[k].kind == Input::direct)
-      for (int i = 0; i < n; i += 16) __builtin_prefetch(static_cast<const float*>(in[k]) + at + i);
+    if (inputs[k].kind == Input::direct) fetch(in[k], std::false_type{});
+  for (size_t j = 0; j < outputs.size(); ++j)
+    if (outputs[j].direct && out[j]) fetch(out[j], std::true_type{});
 }
 
 int64_t FusedKernel::find_row(void* const* in, const Input& s, int64_t at) const {
@@ -258,7 +262,7 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
         read_rows(s, in, size_t(i), at, n, tiles[s.slot]);
       }
     }
-    if (at + kTile < end) prefetch_inputs(in, at + kTile, int(std::min<int64_t>(kTile, end - at - kTile)));
+    if (at + kTile < end) prefetch(in, out, at + kTile, int(std::min<int64_t>(kTile, end - at - kTile)));
     auto place = [&](int r) { return reg[r].base + (at & reg[r].mask); };
     for (const Step& s : steps) s.fn(place(s.to), place(s.a), place(s.b), place(s.c), n);
     for (size_t j = 0; j < outputs.size(); ++j) {

@@ -50,7 +50,7 @@ struct FusedKernel {
 
  private:
   void read_rows(const Input& s, void* const* in, size_t i, int64_t at, int n, float* tile) const;
-  void prefetch_inputs(void* const* in, int64_t at, int n) const;  // of the next tile
+  void prefetch(void* const* in, void* const* out, int64_t at, int n) const;  // the next tile
 };
 
 /// Inputs that may share memory with an output.
