@@ -334,9 +334,9 @@ KernelPlan plan_elementwise(const KernelRequest& r) {
   const int op = r.op.elementwise;
   const EwInfo& info = kEwInfo[op];
   const DType out = r.outputs[0].dtype;
-  bool tiles = tile_type(out);
-  for (const auto& t : r.inputs) tiles = tiles && tile_type(t.dtype);
-  if (tiles && !(info.kind == EwKind::convert && out == DType::boolean)) {
+  bool tiles = tile_type(out), bytes = out == DType::boolean;  // bools alone need no floats
+  for (const auto& t : r.inputs) tiles = tiles && tile_type(t.dtype), bytes = bytes && t.dtype == DType::boolean;
+  if (tiles && !bytes && !(info.kind == EwKind::convert && out == DType::boolean)) {
     const int64_t n = info.arity;
     return fused_plan(r, {op, 0, n > 1 ? 1 : -1, n > 2 ? 2 : -1}, {n});
   }

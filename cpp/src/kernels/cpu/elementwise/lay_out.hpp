@@ -33,8 +33,8 @@ void spread(D* dst, const S* src, int64_t rows, int64_t n) {
   for (; i < rows; ++i) std::fill(dst + i * n, dst + (i + 1) * n, D(src[i]));
 }
 
-/// Operand k of the walk at [at, end). Each of its axes is broadcast or lies as memory does; the last two, rows and what
-/// is in them, are taken together.
+/// Operand k of the walk at [at, end). Each of its axes is broadcast or lies as memory does; the last two, rows and
+/// what is in them, are taken together.
 template <class D, class S>
 void lay_out(D* dst, const S* src, const Walk& w, size_t k, int64_t at, int64_t end) {
   const size_t rank = w.sizes.size(), last = rank - 1;
