@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include "hornbeam/executable.hpp"
@@ -176,6 +177,16 @@ TEST_P(Isa, ElementwiseMathIsAccurate) {
       {Ew::sin_, std::sin, -3, 3, 4},
       {Ew::cos_, std::cos, -1.5, 1.5, 4},
       {Ew::sqrt_, std::sqrt, 0, 1e10, 1},
+      {Ew::tan_, std::tan, -1.5, 1.5, 4},
+      {Ew::asin_, std::asin, -1, 1, 3},
+      {Ew::acos_, std::acos, -1, 1, 3},
+      {Ew::atan_, std::atan, -9, 9, 3},
+      {Ew::sinh_, std::sinh, -89, 89, 3},
+      {Ew::cosh_, std::cosh, -89, 89, 3},
+      {Ew::asinh_, std::asinh, -50, 50, 4},
+      {Ew::acosh_, std::acosh, 1, 50, 4},
+      {Ew::atanh_, std::atanh, -0.999, 0.999, 4},
+      {Ew::erfc_, std::erfc, -4, 9, 8},
       {Ew::softplus_, [](double v) { return std::max(v, 0.0) + std::log1p(std::exp(-std::abs(v))); }, -80, 80, 3}};
   for (const Row& r : rows) {
     std::vector<float> x(4099), y(x.size());
@@ -188,6 +199,95 @@ TEST_P(Isa, ElementwiseMathIsAccurate) {
       ASSERT_NEAR(y[i], want, r.ulp * unit + slack) << kEwInfo[int(r.op)].name << "(" << x[i] << ")";
     }
   }
+}
+
+namespace {
+// Arguments at which functions change their form or have none.
+std::vector<float> corners() {
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> v{nan, inf,  0,    0.25f, 0.5f,        1,        2,     2.5f,  3,
+                       90,  8191, 8193, 1e6f,  7e6f + 0.5f, 16777216, 1e10f, 1e30f, 3e38f};
+  for (size_t i = 0, n = v.size(); i < n; ++i) v.push_back(-v[i]);
+  return v;
+}
+void expect_like(float got, double exact, float a, float b, const char* op) {
+  const float want = float(exact);
+  if (std::isnan(want) || std::isinf(want) || want == 0) {
+    EXPECT_TRUE(std::isnan(want) ? std::isnan(got) : got == want && std::signbit(got) == std::signbit(want))
+        << op << "(" << a << ", " << b << ") is " << got << ", not " << want;
+  } else if (std::abs(want) > 1e-37f) {  // below that results may be flushed
+    EXPECT_NEAR(got, exact, 2e-6 * std::abs(exact)) << op << "(" << a << ", " << b << ")";
+  }
+}
+}  // namespace
+
+TEST_P(Isa, FunctionsOfOneAtTheirCorners) {
+  const IsaTable& isa = *find_isa(GetParam().c_str());
+  const struct {
+    Ew op;
+    double (*exact)(double);
+  } rows[] = {{Ew::tan_, std::tan},     {Ew::asin_, std::asin}, {Ew::acos_, std::acos},   {Ew::atan_, std::atan},
+              {Ew::sinh_, std::sinh},   {Ew::cosh_, std::cosh}, {Ew::asinh_, std::asinh}, {Ew::acosh_, std::acosh},
+              {Ew::atanh_, std::atanh}, {Ew::erfc_, std::erfc}};
+  const std::vector<float> x = corners();
+  for (const auto& r : rows)
+    for (int n : {1, isa.lanes - 1, isa.lanes, int(x.size())}) {
+      std::vector<float> y(x.size(), -7);
+      isa.elementwise[int(r.op)](y.data(), x.data(), x.data(), x.data(), n);
+      for (size_t i = 0; i < x.size(); ++i)
+        if (int(i) >= n)
+          EXPECT_EQ(y[i], -7) << kEwInfo[int(r.op)].name;
+        else
+          expect_like(y[i], r.exact(double(x[i])), x[i], 0, kEwInfo[int(r.op)].name);
+    }
+}
+
+TEST_P(Isa, FunctionsOfTwoAtTheirCorners) {
+  const IsaTable& isa = *find_isa(GetParam().c_str());
+  const struct {
+    Ew op;
+    double (*exact)(double, double);
+  } rows[] = {{Ew::power_, std::pow}, {Ew::arctan2_, std::atan2}};
+  std::vector<float> a, b;
+  for (float x : corners())
+    for (float y : corners()) a.push_back(x), b.push_back(y);
+  for (int i = 0; i < 2000; ++i) {  // and in between
+    a.push_back(std::exp(float(i % 97) - 48.0f)), b.push_back(float(i % 31 - 15) / 16.0f);
+    a.push_back(1 + float(i % 41 - 20) / 1024.0f), b.push_back(float(i % 1999) - 1000);
+  }
+  for (const auto& r : rows) {
+    std::vector<float> y(a.size());
+    isa.elementwise[int(r.op)](y.data(), a.data(), b.data(), a.data(), int(a.size()));
+    for (size_t i = 0; i < a.size(); ++i)
+      expect_like(y[i], r.exact(double(a[i]), double(b[i])), a[i], b[i], kEwInfo[int(r.op)].name);
+  }
+}
+
+TEST_P(Isa, ErfinvUndoesErf) {
+  const IsaTable& isa = *find_isa(GetParam().c_str());
+  std::vector<float> x{-1, 1, 0, 1.5f, -2, std::numeric_limits<float>::quiet_NaN()}, y(2005);
+  while (x.size() < y.size()) x.push_back(-1 + float(x.size()) / 1003.0f);
+  isa.elementwise[int(Ew::erfinv_)](y.data(), x.data(), x.data(), x.data(), int(x.size()));
+  EXPECT_EQ(y[0], -std::numeric_limits<float>::infinity());
+  EXPECT_EQ(y[1], std::numeric_limits<float>::infinity());
+  EXPECT_EQ(y[2], 0);
+  for (size_t i = 3; i < 6; ++i) EXPECT_TRUE(std::isnan(y[i])) << x[i];
+  for (size_t i = 6; i < x.size(); ++i) {  // y off by d moves erf by d times its slope there
+    const double slope = 2 / std::sqrt(M_PI) * std::exp(-double(y[i]) * y[i]);
+    if (std::abs(x[i]) < 1) ASSERT_NEAR(std::erf(double(y[i])), x[i], 1e-6 * std::abs(y[i]) * slope + 1e-12) << x[i];
+  }
+}
+
+// Whole quotients are exact wherever their operands are, on whole registers as on single elements.
+TEST_P(Isa, FloorDivideIsExact) {
+  const IsaTable& isa = *find_isa(GetParam().c_str());
+  std::vector<float> a, b;
+  for (int i = 0; i < 3001; ++i)
+    a.push_back(float(i * 37 % 4001 - 2000) / 16), b.push_back(float(i % 61 - 30) / 8 + 0.0625f);
+  std::vector<float> y(a.size());
+  isa.elementwise[int(Ew::floor_divide_)](y.data(), a.data(), b.data(), a.data(), int(a.size()));
+  for (size_t i = 0; i < a.size(); ++i)
+    ASSERT_EQ(y[i], float(std::floor(double(a[i]) / double(b[i])))) << a[i] << " // " << b[i];
 }
 
 // What is made of constants while compiling has the bits that it would have had while running.

@@ -1,6 +1,7 @@
 // dtype.hpp, tensor.hpp and error.hpp given what they cannot take, and how much memory a process may have.
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -265,3 +266,29 @@ TEST(MemoryLimit, AddressSpaceMayShrinkLater) {
   EXPECT_EQ(memory_limit(), before);
 }
 #endif
+
+// What large tensors give back is used again, and by none that is of another size or still there.
+TEST(PublicTensor, LargeBlocksAreUsedAgain) {
+  const int64_t n = 300000;
+#if !defined(__SANITIZE_ADDRESS__)  // which is to see what is read after it was freed
+  const void* first = Tensor(DType::f32, {n}).raw();
+  EXPECT_EQ(Tensor(DType::f32, {n}).raw(), first);
+#endif
+  Tensor a(DType::f32, {n + 1}), b(DType::f32, {n + 1});
+  EXPECT_NE(a.raw(), b.raw());
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([t] {
+      for (int i = 0; i < 300; ++i) {
+        const int64_t size = 100000 * (1 + i % 9);
+        Tensor x(DType::f32, {size}), y(DType::i32, {size});
+        std::fill(x.data<float>(), x.data<float>() + size, float(t));
+        std::fill(y.data<int32_t>(), y.data<int32_t>() + size, -t);
+        for (int64_t k : {int64_t(0), size / 2, size - 1}) {
+          EXPECT_EQ(x.data<float>()[k], float(t));
+          EXPECT_EQ(y.data<int32_t>()[k], -t);
+        }
+      }
+    });
+  for (auto& t : threads) t.join();
+}

@@ -101,14 +101,26 @@ class Algebra {
     if (rc && ((is(n, Ew::multiply_) && c == 1) || (is(n, Ew::divide_) && c == 1) || (is(n, Ew::subtract_) && c == 0) ||
                (is(n, Ew::power_) && c == 1)))
       if (Value v = same(n, in[0]); v.defined()) return v;
-    if (rc && is(n, Ew::power_) && c == 2) return same_shape(n, ops_.square(in[0]));
-    if (rc && is(n, Ew::power_) && c == 0.5) return same_shape(n, ops_.sqrt(in[0]));
-    if (rc && is(n, Ew::power_) && c == -0.5) return same_shape(n, ops_.rsqrt(in[0]));
+    if (rc && is(n, Ew::power_))
+      if (Value v = power(n, in[0], c); v.defined()) return v;
     double l = 0;
     if (in.size() == 2 && is(n, Ew::multiply_) && scalar_constant(g_, in[0], &l) && l == 1)
       if (Value v = same(n, in[1]); v.defined()) return v;
     if (is(n, Ew::neg_) && made_by(in[0], Ew::neg_)) return node(in[0]).inputs[0];
     if (changed) return g_.add(*n.op, in, n.attrs)[0];
+    return {};
+  }
+  // x^c, where that takes a few instructions.
+  Value power(const Node& n, Value x, double c) {
+    if (g_.shape(x) != n.outputs[0].shape) return {};
+    if (c == 2) return ops_.square(x);
+    if (c == 3) return ops_.mul(ops_.square(x), x);
+    if (c == 4) return ops_.square(ops_.square(x));
+    if (!is_float(g_.dtype(x))) return {};
+    if (c == 0.5) return ops_.sqrt(x);
+    if (c == -0.5) return ops_.rsqrt(x);
+    if (c == -1) return ops_.unary("reciprocal", x);
+    if (c == -2) return ops_.square(ops_.unary("reciprocal", x));
     return {};
   }
   // relu's gradient where a max pool reads relu's result: what the winners pass back is kept where they are positive,
@@ -125,9 +137,6 @@ class Algebra {
       return {};
     const Value positive = ops_.binary("greater", {index.node, 0}, test.inputs[1]);
     return g_.add1("max_pool_grad", {index, ops_.where(positive, grad.inputs[1], in[2])}, grad.attrs);
-  }
-  Value same_shape(const Node& n, Value v) const {
-    return g_.shape(v) == n.outputs[0].shape && is_float(g_.dtype(v)) ? v : Value{};
   }
 
   Value matmul(const Node& n, std::vector<Value> in) {

@@ -3,9 +3,11 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <map>
 
@@ -28,14 +30,51 @@ std::string human(size_t bytes) {
   return text;
 }
 
+constexpr size_t kHuge = size_t(2) << 20;
+
+// Large blocks that tensors gave back, for those to come: the system would clear their pages again, which takes longer
+// than most kernels take to fill them. Each has its size in its first bytes.
+constexpr size_t kSmallestKept = size_t(256) << 10, kLargestKept = 16 * kHuge;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kKeeps = false;
+#else
+constexpr bool kKeeps = true;
+#endif
+std::atomic<void*> g_kept[6];
+std::atomic<unsigned> g_next_kept{0};
+
+void give_back(void* p, size_t n) {
+  if (kKeeps && n >= kSmallestKept && n <= kLargestKept) {
+    std::memcpy(p, &n, sizeof n);
+    p = g_kept[g_next_kept++ % std::size(g_kept)].exchange(p);
+  }
+  std::free(p);
+}
+void* kept(size_t n) {
+  for (auto& slot : g_kept) {
+    void* p = slot.exchange(nullptr);
+    if (!p) continue;
+    size_t has;
+    std::memcpy(&has, p, sizeof has);
+    if (has == n) return p;
+    std::free(slot.exchange(p));
+  }
+  return nullptr;
+}
+
 // Large blocks ask for huge pages: kernels that stride through them would spend their time on address translation, and
 // first use on faults (Linux; elsewhere, or where the system gives none, nothing changes).
 void* allocate(size_t n) {
-  constexpr size_t kHuge = size_t(2) << 20;
-  if (n < 2 * kHuge) return std::aligned_alloc(64, std::max<size_t>(64, (n + 63) / 64 * 64));
-  void* p = std::aligned_alloc(kHuge, (n + kHuge - 1) / kHuge * kHuge);
+  const bool huge = n >= 2 * kHuge;
+  const size_t alignment = huge ? kHuge : 64, room = std::max<size_t>(64, (n + alignment - 1) / alignment * alignment);
+  if (void* p = n >= kSmallestKept ? kept(n) : nullptr) return p;
+  void* p = std::aligned_alloc(alignment, room);
+  if (!p) {
+    for (auto& slot : g_kept) std::free(slot.exchange(nullptr));
+    p = std::aligned_alloc(alignment, room);
+  }
 #ifdef MADV_HUGEPAGE
-  if (p) madvise(p, n / kHuge * kHuge, MADV_HUGEPAGE);
+  if (p && huge) madvise(p, n / kHuge * kHuge, MADV_HUGEPAGE);
 #endif
   return p;
 }
@@ -71,7 +110,7 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
   if (!p) throw MemoryError(concat_text("tensor ", type_text(dtype_, shape_), " needs ", human(n)));
   data_ = p;
   within_memory(
-      [&] { keep_ = std::shared_ptr<const void>(p, [](const void* q) { std::free(const_cast<void*>(q)); }); });
+      [&] { keep_ = std::shared_ptr<const void>(p, [n](const void* q) { give_back(const_cast<void*>(q), n); }); });
 }
 
 Tensor::Tensor(DType dtype, Shape shape, void* data, std::shared_ptr<const void> keep)

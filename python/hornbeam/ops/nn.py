@@ -57,9 +57,10 @@ def batch_normalization(
     dims = [1] * x.ndim
     dims[_check.axis_in(axis, x.ndim)] = -1
     mean, variance = s.reshape(mean, dims), s.reshape(variance, dims)
-    y = m.multiply(m.subtract(x, mean), m.rsqrt(m.add(variance, epsilon)))
+    factor = m.rsqrt(m.add(variance, epsilon))  # of the channels' size, as all but x is
     if scale is not None:
-        y = m.multiply(y, s.reshape(scale, dims))
+        factor = m.multiply(factor, s.reshape(scale, dims))
+    y = m.multiply(m.subtract(x, mean), factor)
     return y if offset is None else m.add(y, s.reshape(offset, dims))
 
 

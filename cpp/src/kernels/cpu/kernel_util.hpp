@@ -159,12 +159,15 @@ struct Walk {
       for (size_t k = 0; k < strides.size(); ++k) strides[k].push_back(st[k][axis]);
     }
   }
-  bool contiguous(size_t k) const { return sizes.size() == 1 && (strides[k][0] == 1 || total == 1); }
-  // The last axis in memory order, repeated over all others.
-  bool periodic(size_t k) const {
-    for (size_t i = 0; i + 1 < sizes.size(); ++i)
-      if (strides[k][i] != 0) return false;
-    return sizes.size() > 1 && strides[k].back() == 1;
+  /// The operand lies as the space does, whatever axes others keep apart.
+  bool contiguous(size_t k) const { return total == 1 || period(k) == total; }
+  /// How many of the operand's elements, in memory order, repeat over the whole space; 0 where they do not.
+  int64_t period(size_t k) const {
+    int64_t n = 1;
+    size_t axis = sizes.size();
+    for (; axis > 0 && strides[k][axis - 1] == n; --axis) n *= sizes[axis - 1];
+    while (axis > 0 && strides[k][axis - 1] == 0) --axis;
+    return axis == 0 && n > 1 ? n : 0;
   }
   bool scalar(size_t k) const {
     for (int64_t s : strides[k])

@@ -1,61 +1,21 @@
 // The tile machine that runs elementwise groups in float32.
 #include "kernels/cpu/elementwise/fused.hpp"
+#include "kernels/cpu/elementwise/lay_out.hpp"
 
 namespace hornbeam {
 namespace {
 
 bool tile_type(DType d) { return d == DType::f32 || d == DType::boolean; }
 
-template <class T>
-void convert_run(float* dst, const T* src, int64_t n, int64_t stride) {
-  if (stride == 1)
-    for (int64_t i = 0; i < n; ++i) dst[i] = float(src[i]);
-  else
-    for (int64_t i = 0; i < n; ++i) dst[i] = float(src[i * stride]);
-}
-void read_run(float* dst, const void* src, DType d, int64_t offset, int64_t n, int64_t stride) {
-  switch (d) {
-    case DType::f32: {
-      const float* s = static_cast<const float*>(src) + offset;
-      if (stride == 1)
-        std::memcpy(dst, s, size_t(n) * 4);
-      else if (stride == 0)
-        std::fill(dst, dst + n, *s);
-      else
-        convert_run(dst, s, n, stride);
-      return;
-    }
-    case DType::f64:
-      return convert_run(dst, static_cast<const double*>(src) + offset, n, stride);
-    case DType::i32:
-      return convert_run(dst, static_cast<const int32_t*>(src) + offset, n, stride);
-    case DType::i64:
-      return convert_run(dst, static_cast<const int64_t*>(src) + offset, n, stride);
-    case DType::u8:
-    case DType::boolean:
-      return convert_run(dst, static_cast<const uint8_t*>(src) + offset, n, stride);
-    default:
-      return;
-  }
-}
-// Where rows are short: operand k at [at, end), the last two axes by loops of their own. Channels are such rows.
-constexpr int64_t kShortRow = 8;
-void read_short_rows(float* dst, const float* src, const Walk& w, size_t k, int64_t at, int64_t end) {
-  const size_t last = w.sizes.size() - 1;
-  const Ints& strides = w.strides[k];
-  const int64_t n = w.sizes[last], block = n * w.sizes[last - 1], step = strides[last];
-  while (at < end) {
-    const float* x = src;
-    int64_t rest = at / block, row = at % block / n, column = at % n;
-    const int64_t stop = std::min(end, (rest + 1) * block);
-    for (size_t d = last - 1; d-- > 0; rest /= w.sizes[d]) x += rest % w.sizes[d] * strides[d];
-    for (; at < stop; ++row, column = 0) {
-      const int64_t taken = std::min(n - column, stop - at);
-      const float* from = x + row * strides[last - 1] + column * step;
-      for (int64_t i = 0; i < taken; ++i) dst[i] = from[i * step];
-      dst += taken, at += taken;
-    }
-  }
+// An input's elements at [at, end) of the space, as floats.
+void read_input(float* dst, const void* src, DType d, const Walk& walk, size_t k, int64_t at, int64_t end) {
+  with_type(d, [&](auto zero) {
+    const auto* x = static_cast<const decltype(zero)*>(src);
+    if (walk.contiguous(k))
+      convert_elements(dst, x + at, end - at);
+    else
+      lay_out(dst, x, walk, k, at, end);
+  });
 }
 // Makes one instruction of several where nobody else reads what comes in between.
 class Merger {
@@ -135,12 +95,6 @@ class Merger {
   const int inputs_;
   std::vector<int> uses_;
 };
-
-// dst[i] = src[i % period] for n floats, n >= period.
-void repeat(float* dst, const float* src, int64_t period, int64_t n) {
-  std::memcpy(dst, src, size_t(period) * 4);
-  for (int64_t have = period; have < n; have *= 2) std::memcpy(dst + have, dst, size_t(std::min(have, n - have)) * 4);
-}
 }  // namespace
 
 FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<TensorSpec>& outs, const Ints& program,
@@ -167,7 +121,7 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
     for (int r : {k.code[size_t(i)].a, k.code[size_t(i)].b, k.code[size_t(i)].c})
       if (r >= 0) last[size_t(r)] = i;
   for (int i = 0; i < n_in; ++i) {
-    FusedKernel::Input in{FusedKernel::Input::strided, ins[size_t(i)].dtype, -1};
+    FusedKernel::Input in{FusedKernel::Input::laid_out, ins[size_t(i)].dtype, -1};
     in.last_read = last[size_t(i)];
     const auto listed = std::find(sparse.begin(), sparse.end(), i);
     if (listed != sparse.end())
@@ -175,9 +129,9 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
     else if (k.walk.scalar(size_t(i)))
       in.kind = FusedKernel::Input::scalar;
     else if (k.walk.contiguous(size_t(i)))
-      in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::convert;
-    else if (in.dtype == DType::f32 && k.walk.periodic(size_t(i)))
-      in.kind = FusedKernel::Input::periodic, in.period = k.walk.sizes.back();
+      in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::laid_out;
+    else if (in.dtype == DType::f32 && k.walk.period(size_t(i)) > 0)
+      in.kind = FusedKernel::Input::periodic, in.period = k.walk.period(size_t(i));
     if (in.kind != FusedKernel::Input::direct) {
       in.slot = k.slots++;
       if (in.period > 0 && in.period < kTile) ++k.slots;  // a period more, so that a tile may start anywhere in it
@@ -213,10 +167,14 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   return k;
 }
 
-void FusedKernel::prefetch_inputs(void* const* in, int64_t at, int n) const {
+void FusedKernel::prefetch(void* const* in, void* const* out, int64_t at, int n) const {
+  auto fetch = [&](const void* x, auto written) {
+    for (int i = 0; i < n; i += 16) __builtin_prefetch(static_cast<const float*>(x) + at + i, written.value);
+  };
   for (size_t k = 0; k < inputs.size(); ++k)
-    if (inputs[k].kind == Input::direct)
-      for (int i = 0; i < n; i += 16) __builtin_prefetch(static_cast<const float*>(in[k]) + at + i);
+    if (inputs[k].kind == Input::direct) fetch(in[k], std::false_type{});
+  for (size_t j = 0; j < outputs.size(); ++j)
+    if (outputs[j].direct && out[j]) fetch(out[j], std::true_type{});
 }
 
 int64_t FusedKernel::find_row(void* const* in, const Input& s, int64_t at) const {
@@ -257,12 +215,12 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
       reg[i] = {tiles[s.slot], 0};
     if (i == replaced) continue;
     if (s.kind == Input::scalar) {
-      float v;
-      read_run(&v, in[i], s.dtype, 0, 1, 1);
+      float v = 0;
+      with_type(s.dtype, [&](auto zero) { v = float(*static_cast<const decltype(zero)*>(in[i])); });
       std::fill(tiles[s.slot], tiles[s.slot] + std::min<int64_t>(kTile, end - begin), v);
     } else if (s.kind == Input::periodic && s.period < kTile) {
-      repeat(tiles[s.slot], static_cast<const float*>(in[i]), s.period,
-             s.period + std::min<int64_t>(kTile, end - begin));
+      std::memcpy(tiles[s.slot], in[i], size_t(s.period) * 4);
+      repeat(tiles[s.slot], s.period, s.period + std::min<int64_t>(kTile, end - begin));
     }
   }
   for (size_t i = 0; i < code.size(); ++i)
@@ -286,8 +244,8 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
     for (int i = 0; i < n_in; ++i) {
       const Input& s = inputs[size_t(i)];
       if (s.kind == Input::direct || s.kind == Input::scalar || i == replaced) continue;
-      if (s.kind == Input::convert) {
-        read_run(tiles[s.slot], in[i], s.dtype, at, n, 1);
+      if (s.kind == Input::laid_out) {
+        read_input(tiles[s.slot], in[i], s.dtype, walk, size_t(i), at, at + n);
       } else if (s.kind == Input::periodic) {
         float* source = static_cast<float*>(in[i]);
         const int64_t phase = at % s.period, left = std::min<int64_t>(n, s.period - phase);
@@ -300,18 +258,11 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
           std::memcpy(tiles[s.slot] + left, source, size_t(n - left) * 4);
           reg[i].base = tiles[s.slot];
         }
-      } else if (s.kind == Input::rows) {
-        read_rows(s, in, size_t(i), at, n, tiles[s.slot]);
-      } else if (s.dtype == DType::f32 && walk.sizes.size() > 1 && walk.sizes.back() <= kShortRow) {
-        read_short_rows(tiles[s.slot], static_cast<const float*>(in[i]), walk, size_t(i), at, at + n);
       } else {
-        float* t = tiles[s.slot];
-        walk.runs(size_t(i), at, at + n, [&](int64_t offset, int64_t pos, int64_t len, int64_t stride) {
-          read_run(t + (pos - at), in[i], s.dtype, offset, len, stride);
-        });
+        read_rows(s, in, size_t(i), at, n, tiles[s.slot]);
       }
     }
-    if (at + kTile < end) prefetch_inputs(in, at + kTile, int(std::min<int64_t>(kTile, end - at - kTile)));
+    if (at + kTile < end) prefetch(in, out, at + kTile, int(std::min<int64_t>(kTile, end - at - kTile)));
     auto place = [&](int r) { return reg[r].base + (at & reg[r].mask); };
     for (const Step& s : steps) s.fn(place(s.to), place(s.a), place(s.b), place(s.c), n);
     for (size_t j = 0; j < outputs.size(); ++j) {
@@ -383,9 +334,9 @@ KernelPlan plan_elementwise(const KernelRequest& r) {
   const int op = r.op.elementwise;
   const EwInfo& info = kEwInfo[op];
   const DType out = r.outputs[0].dtype;
-  bool tiles = tile_type(out);
-  for (const auto& t : r.inputs) tiles = tiles && tile_type(t.dtype);
-  if (tiles && !(info.kind == EwKind::convert && out == DType::boolean)) {
+  bool tiles = tile_type(out), bytes = out == DType::boolean;  // bools alone need no floats
+  for (const auto& t : r.inputs) tiles = tiles && tile_type(t.dtype), bytes = bytes && t.dtype == DType::boolean;
+  if (tiles && !bytes && !(info.kind == EwKind::convert && out == DType::boolean)) {
     const int64_t n = info.arity;
     return fused_plan(r, {op, 0, n > 1 ? 1 : -1, n > 2 ? 2 : -1}, {n});
   }

@@ -6,6 +6,7 @@
 #include "base/half.hpp"
 #include "kernels/cpu/data/elements.hpp"
 #include "kernels/cpu/elementwise/fused.hpp"
+#include "kernels/cpu/elementwise/lay_out.hpp"
 
 namespace hornbeam {
 namespace {
@@ -188,10 +189,7 @@ class Operand {
   }
   const T* at(int64_t begin, int64_t end) {
     if (direct_) return x_ + begin;
-    if (!one_)
-      walk_.runs(k_, begin, end, [&](int64_t offset, int64_t at, int64_t n, int64_t stride) {
-        copy_run(tile_ + (at - begin), x_ + offset, n, stride);
-      });
+    if (!one_) lay_out(tile_, x_, walk_, k_, begin, end);
     return tile_;
   }
 

@@ -12,7 +12,7 @@ constexpr int kMostRegisters = int(kLargestGroup) + 1;  // a group behind a prod
 /// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.
 struct FusedKernel {
   struct Input {
-    enum Kind { direct, convert, scalar, periodic, strided, rows } kind;
+    enum Kind { direct, scalar, periodic, laid_out, rows } kind;
     DType dtype;
     int slot;            // tile it is read into, when not direct
     int64_t period = 0;  // periodic: floats that repeat, as a bias does
@@ -50,7 +50,7 @@ struct FusedKernel {
 
  private:
   void read_rows(const Input& s, void* const* in, size_t i, int64_t at, int n, float* tile) const;
-  void prefetch_inputs(void* const* in, int64_t at, int n) const;  // of the next tile
+  void prefetch(void* const* in, void* const* out, int64_t at, int n) const;  // the next tile
 };
 
 /// Inputs that may share memory with an output.

@@ -1,27 +1,13 @@
 // The elementwise instructions, each a loop over one tile.
+#include "kernels/cpu/isa/functions.hpp"
 #include "kernels/cpu/isa/isa_parts.hpp"
-#include "kernels/cpu/isa/math.hpp"
 
-extern "C" {  // libm, for the functions too rare for a vector form
+extern "C" {  // libm, for what the vector forms leave out
 float sinf(float);
 float cosf(float);
 float tanf(float);
-float asinf(float);
-float acosf(float);
-float atanf(float);
-float sinhf(float);
-float coshf(float);
-float asinhf(float);
-float acoshf(float);
-float atanhf(float);
-float powf(float, float);
 float fmodf(float, float);
 float roundf(float);
-float erfcf(float);
-float atan2f(float, float);
-double erf(double);
-double exp(double);
-double log(double);
 }
 
 namespace hornbeam::isa::HB_ISA_NAME {
@@ -43,20 +29,6 @@ HB_INLINE void map2(float* d, const float* a, const float* b, int n, F f) {
 HB_INLINE Vec truth(IVec m) { return select(m, set1(1.0f), Vec{}); }
 HB_INLINE IVec is_inf(Vec a) { return abs(a) == set1(__builtin_inff()); }
 
-// Scalar functions of libm.
-HB_INLINE float erfinv(float y) {  // Winitzki's start, then Halley steps in double
-  if (!(y > -1.0f && y < 1.0f))
-    return y == 1.0f ? __builtin_inff() : y == -1.0f ? -__builtin_inff() : __builtin_nanf("");
-  const double a = 0.147, pi = 3.14159265358979323846;
-  double l = ::log(1.0 - double(y) * y), t = 2 / (pi * a) + l / 2;
-  double r = __builtin_sqrt(__builtin_sqrt(t * t - l / a) - t);
-  double x = y < 0 ? -r : r;
-  for (int i = 0; i < 3; ++i) {
-    double e = ::erf(x) - y, u = e / (1.1283791670955126 * ::exp(-x * x));
-    x -= u / (1 + x * u);
-  }
-  return float(x);
-}
 HB_INLINE float floor_mod(float a, float b) {
   float r = fmodf(a, b);
   return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
@@ -87,18 +59,18 @@ HB_INLINE float floor_div(float a, float b) {  // by the remainder, which is exa
   const float r = fmodf(a, b), q = roundf((a - r) / b);
   return (r != 0 && ((r < 0) != (b < 0))) ? q - 1 : q;
 }
-HB_INLINE void trig(float* d, const float* a, int n, int shift, float (*exact)(float)) {
+// f where it is good, and `exact` for larger arguments.
+template <class F>
+HB_INLINE void trig(float* d, const float* a, int n, float (*exact)(float), F f) {
+  Vec largest{};
   int i = 0;
-  for (; i < n; i += kLanes) {
-    const int m = n - i < kLanes ? n - i : kLanes;
-    Vec x = m < kLanes ? load_n(a + i, m) : load(a + i);
-    float raw[kLanes], y[kLanes];
-    store(raw, x);
-    store(y, sin_cos(x, shift));
-    for (int k = 0; k < m; ++k) {
-      const float v = raw[k];
-      d[i + k] = (v < 8192.0f && v > -8192.0f) ? y[k] : exact(v);
-    }
+  for (; i + kLanes <= n; i += kLanes) largest = max(abs(load(a + i)), largest);
+  if (i < n) largest = max(abs(load_n(a + i, n - i)), largest);
+  if (max_lanes(largest) < 8192.0f) return map1(d, a, n, f);
+  for (i = 0; i < n; ++i) {
+    float x[kLanes] = {a[i]};
+    store(x, f(load(x)));
+    d[i] = a[i] < 8192.0f && a[i] > -8192.0f ? x[0] : exact(a[i]);
   }
 }
 
@@ -113,22 +85,6 @@ HB_INLINE void trig(float* d, const float* a, int n, int shift, float (*exact)(f
   HB_TILE(name) {                                               \
     HB_UNUSED;                                                  \
     map2(d, a, b, n, [](Vec x, Vec y) -> Vec { return expr; }); \
-  }
-#define HB_SCALAR1(name, expr)    \
-  HB_TILE(name) {                 \
-    HB_UNUSED;                    \
-    for (int i = 0; i < n; ++i) { \
-      const float x = a[i];       \
-      d[i] = expr;                \
-    }                             \
-  }
-#define HB_SCALAR2(name, expr)        \
-  HB_TILE(name) {                     \
-    HB_UNUSED;                        \
-    for (int i = 0; i < n; ++i) {     \
-      const float x = a[i], y = b[i]; \
-      d[i] = expr;                    \
-    }                                 \
   }
 
 HB_MAP1(neg, -x)
@@ -145,28 +101,31 @@ HB_MAP1(rsqrt, 1.0f / sqrt(x))
 HB_MAP1(reciprocal, 1.0f / x)
 HB_TILE(sin) {
   HB_UNUSED;
-  trig(d, a, n, 0, sinf);
+  trig(d, a, n, sinf, [](Vec x) { return sin_cos(x, 0); });
 }
 HB_TILE(cos) {
   HB_UNUSED;
-  trig(d, a, n, 1, cosf);
+  trig(d, a, n, cosf, [](Vec x) { return sin_cos(x, 1); });
 }
-HB_SCALAR1(tan, tanf(x))
-HB_SCALAR1(asin, asinf(x))
-HB_SCALAR1(acos, acosf(x))
-HB_SCALAR1(atan, atanf(x))
-HB_SCALAR1(sinh, sinhf(x))
-HB_SCALAR1(cosh, coshf(x))
+HB_TILE(tan) {
+  HB_UNUSED;
+  trig(d, a, n, tanf, [](Vec x) { return tan(x); });
+}
+HB_MAP1(asin, asin(x))
+HB_MAP1(acos, acos(x))
+HB_MAP1(atan, atan(x))
+HB_MAP1(sinh, sinh(x))
+HB_MAP1(cosh, cosh(x))
 HB_MAP1(tanh, tanh(x))
-HB_SCALAR1(asinh, asinhf(x))
-HB_SCALAR1(acosh, acoshf(x))
-HB_SCALAR1(atanh, atanhf(x))
+HB_MAP1(asinh, asinh(x))
+HB_MAP1(acosh, acosh(x))
+HB_MAP1(atanh, atanh(x))
 HB_MAP1(sigmoid, sigmoid(x))
 HB_MAP1(softplus, softplus(x))
 HB_MAP1(erf, erf(x))
-HB_SCALAR1(erfc, erfcf(x))
+HB_MAP1(erfc, erfc(x))
 HB_MAP1(gelu, x* normal_share(x))
-HB_SCALAR1(erfinv, erfinv(x))
+HB_MAP1(erfinv, erfinv(x))
 HB_MAP1(floor, floor(x))
 HB_MAP1(ceil, ceil(x))
 HB_MAP1(round, round(x))
@@ -178,24 +137,35 @@ HB_MAP2(add, x + y)
 HB_MAP2(subtract, x - y)
 HB_MAP2(multiply, x* y)
 HB_MAP2(divide, x / y)
-HB_SCALAR2(floor_divide, floor_div(x, y))
-HB_TILE(mod) {
-  HB_UNUSED;
+// By the remainders of whole registers where they are exact, and else element by element.
+template <class F>
+HB_INLINE void by_remainder(float* d, const float* a, const float* b, int n, float (*exact)(float, float), F f) {
   int i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     const Vec x = load(a + i), y = load(b + i);
     Vec r;
     if (remainder(x, y, r))
-      store(d + i, select((r != Vec{}) & ((r < Vec{}) != (y < Vec{})), r + y, r));
+      store(d + i, f(x, y, r, (r != Vec{}) & ((r < Vec{}) != (y < Vec{}))));
     else
-      for (int k = i; k < i + kLanes; ++k) d[k] = floor_mod(a[k], b[k]);
+      for (int k = i; k < i + kLanes; ++k) d[k] = exact(a[k], b[k]);
   }
-  for (; i < n; ++i) d[i] = floor_mod(a[i], b[i]);
+  for (; i < n; ++i) d[i] = exact(a[i], b[i]);
 }
-HB_SCALAR2(power, powf(x, y))
+HB_TILE(floor_divide) {
+  HB_UNUSED;
+  by_remainder(d, a, b, n, floor_div, [](Vec x, Vec y, Vec r, IVec apart) {
+    const Vec q = round((x - r) / y);
+    return select(apart, q - 1.0f, q);
+  });
+}
+HB_TILE(mod) {
+  HB_UNUSED;
+  by_remainder(d, a, b, n, floor_mod, [](Vec, Vec y, Vec r, IVec apart) { return select(apart, r + y, r); });
+}
+HB_MAP2(power, power(x, y))
 HB_MAP2(maximum, select((x > y) | (x != x), x, y))
 HB_MAP2(minimum, select((x < y) | (x != x), x, y))
-HB_SCALAR2(arctan2, atan2f(x, y))
+HB_MAP2(arctan2, atan2(x, y))
 HB_MAP2(gelu_grad, gelu_slope(x) * y)
 HB_MAP2(equal, truth(x == y))
 HB_MAP2(not_equal, truth(x != y))

@@ -123,10 +123,9 @@ HB_INLINE Vec erf(Vec x) {
   return copy_sign(select(a < top, p * c / q, select(a == a, set1(1.0f), a)), x);
 }
 
-// The normal distribution's share beyond |x|: exp(-x^2 / 2) times a polynomial in t = 1 / (1 + |x| / sqrt(8)), which
+// The normal distribution's share beyond x >= 0 over exp(-x^2 / 2): a polynomial in t = 1 / (1 + x / sqrt(8)), which
 // keeps its digits where the share is small.
-HB_INLINE Vec normal_tail(Vec x) {
-  const Vec t = 1.0f / (abs(x) * 0.353553391f + 1.0f);
+HB_INLINE Vec tail_factor(Vec t) {
   Vec p = set1(-2.959734630e-02f);
   p = p * t + 1.426349266e-01f;
   p = p * t - 2.444068460e-01f;
@@ -136,8 +135,9 @@ HB_INLINE Vec normal_tail(Vec x) {
   p = p * t + 1.214538833e-01f;
   p = p * t + 1.412020387e-01f;
   p = p * t + 1.410423437e-01f;
-  return exp(x * x * -0.5f) * (p * t);
+  return p * t;
 }
+HB_INLINE Vec normal_tail(Vec x) { return exp(x * x * -0.5f) * tail_factor(1.0f / (abs(x) * 0.353553391f + 1.0f)); }
 // The share below x, and the derivative of x times that.
 HB_INLINE Vec normal_share(Vec x) {
   const Vec tail = normal_tail(x);
