@@ -24,8 +24,26 @@ const Algorithm kKernelGrad[] = {{is_double, plan_conv_reference},
                                  {clipping_pays, plan_clipped_kernel_grad},
                                  {always, plan_product_kernel_grad}};
 
+// The same with fewer axes, where the kernel looks along some alone: planes that no tap joins are images of their own,
+// lines and pixels that none joins are one long line.
+ConvGeometry flattened(ConvGeometry g) {
+  auto apart = [&](int i) { return g.window[i] == 1 && g.stride[i] == 1 && g.low[i] == 0 && g.in[i] == g.out[i]; };
+  if (apart(0)) {
+    g.batch *= g.in[0];
+    g.in[0] = g.out[0] = 1;
+  } else if (apart(1) && apart(2)) {
+    g.in[2] *= g.in[1], g.out[2] = g.in[2];
+    for (auto* axes : {&g.in, &g.out, &g.window, &g.stride, &g.low, &g.dilation}) {
+      (*axes)[1] = (*axes)[0];
+      (*axes)[0] = axes == &g.low ? 0 : 1;
+    }
+  }
+  return g;
+}
+
 template <size_t N>
-KernelPlan first_of(const Algorithm (&list)[N], const ConvGeometry& g, const KernelRequest& r) {
+KernelPlan first_of(const Algorithm (&list)[N], const ConvGeometry& given, const KernelRequest& r) {
+  const ConvGeometry g = flattened(given);
   if (r.inputs[0].dtype != DType::f32 && r.inputs[0].dtype != DType::f64) no_kernel(r);
   const Algorithm* a = list;
   while (!a->supports(g, r)) ++a;
