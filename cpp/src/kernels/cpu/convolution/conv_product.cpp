@@ -40,7 +40,8 @@ const Product& product_of(const ConvParams& p, int part) {
 
 constexpr int64_t kBlock = 64;           // filters of a panel that are turned together
 constexpr int64_t kBlockFloats = 65536;  // of an image that all groups read before the next ones: 256 KiB
-constexpr int64_t kFewColumns = 4, kLowTile = 6, kDotRun = 8;
+constexpr int64_t kFewColumns = 4, kDotRun = 8;
+constexpr double kLowTile = 6, kLowShare = 0.6;  // rows of a tile, at least, or as a share of the tallest tile's
 
 // Chooses between the window and the gather: tiles of the window end with the line, so lines must not be too short.
 void choose(const KernelRequest& r, Product& q, int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
@@ -48,7 +49,8 @@ void choose(const KernelRequest& r, Product& q, int64_t groups, int64_t rows, in
   const int64_t width = q.window.used ? q.window.piece : 1;
   const Gemm by_line = Gemm::plan_whole(r.target.isa, width, columns, depth, false);
   const int64_t tiles = (width + by_line.mr - 1) / by_line.mr;
-  q.window.used = q.window.used && width >= kLowTile * tiles;
+  const double low = std::min(kLowTile, kLowShare * r.target.isa->max_rows[by_line.nv]);
+  q.window.used = q.window.used && double(width) >= low * double(tiles);
   q.gemm = q.window.used ? by_line : Gemm::plan(r.target.isa, rows, columns, depth, false);
   q.dot = q.window.used && columns <= kFewColumns && q.window.run_length >= kDotRun;
   if (!q.window.used) return;
@@ -241,32 +243,10 @@ KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r
     for (int64_t b = 0; b < g.phases(1); ++b)
       for (int64_t e = 0; e < g.phases(2); ++e)
         for (int64_t group = 0; group < g.groups; ++group) {
-          // Input pixels i * stride + phase see the taps t with (phase + low - t * dilation) divisible by the stride.
           Product q;
           q.group = group;
-          const int64_t phase[3] = {a, b, e};
-          std::vector<int64_t> valid[3];
-          for (int i = 0; i < 3; ++i) {
-            q.phase[i] = phase[i];
-            q.gather.size[i] = g.out[i];
-            q.gather.count[i] = phase[i] < g.in[i] ? (g.in[i] - phase[i] + g.stride[i] - 1) / g.stride[i] : 0;
-            q.gather.step[i] = 1;
-            q.gather.start[i] = 0;
-            for (int64_t t = 0; t < g.window[i]; ++t)
-              if ((phase[i] + g.low[i] - t * g.dilation[i]) % g.stride[i] == 0) valid[i].push_back(t);
-          }
-          auto source = [&](int i, int64_t t) { return (phase[i] + g.low[i] - t * g.dilation[i]) / g.stride[i]; };
-          // taps from the last, so that neighbours in the gradient follow each other
-          for (auto d = valid[0].rbegin(); d != valid[0].rend(); ++d)
-            for (auto h = valid[1].rbegin(); h != valid[1].rend(); ++h)
-              for (auto w = valid[2].rbegin(); w != valid[2].rend(); ++w) {
-                q.gather.taps.push_back({{source(0, *d), source(1, *h), source(2, *w)}});
-                q.tap_index.push_back((*d * g.window[1] + *h) * g.window[2] + *w);
-              }
-          q.gather.pixel_stride = g.filters;
-          q.gather.channels = g.group_filters();
-          q.gather.offset = group * g.group_filters();
-          q.gather.set_runs();
+          q.phase[0] = a, q.phase[1] = b, q.phase[2] = e;
+          q.gather = Gather::backward(g, group, q.phase, &q.tap_index);
           const int64_t rows = g.batch * q.gather.pixels();
           if (rows == 0) continue;
           choose(r, q, g.groups, rows, g.group_channels(), int64_t(q.tap_index.size()) * g.group_filters());

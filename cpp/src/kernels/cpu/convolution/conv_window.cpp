@@ -106,37 +106,20 @@ Range Window::inside(const Gather& g, int64_t plane, int64_t at) const {
 
 const float* Window::read(const Gather& g, const Chunk& c, const float* x, float* lines_at,
                           int64_t* plane_stride) const {
-  const int64_t plane_floats = g.size[1] * g.size[2] * g.pixel_stride, first = c.line * g.step[1] + top;
-  const int64_t column = left + c.pixel * g.step[2];
   x += g.offset;
   if (!copies) {
+    const int64_t plane_floats = g.size[1] * g.size[2] * g.pixel_stride;
     *plane_stride = plane_floats;
-    return x + c.plane * plane_floats + first * line + column * pixel;
+    return x + c.plane * plane_floats + (c.line * g.step[1] + top) * line + (left + c.pixel * g.step[2]) * pixel;
   }
   *plane_stride = int64_t(depths.size()) * slot;
-  const int64_t lines = (c.lines - 1) * g.step[1] + reach;
-  const int64_t skip = std::clamp<int64_t>(-column, 0, width), from = std::max<int64_t>(0, column);
-  const int64_t n = std::max<int64_t>(0, std::min(width - skip, g.size[2] - from));  // pixels that exist
-  for (int64_t m = 0; m < c.planes * int64_t(depths.size()); ++m) {
-    const int64_t plane = c.plane + m / int64_t(depths.size());
-    const int64_t d = plane % g.count[0] * g.step[0] + depths[size_t(m % int64_t(depths.size()))];
-    float* dst = lines_at + m * slot;
-    for (int64_t l = 0; l < lines; ++l, dst += line) {
-      const int64_t h = first + l * spread;
-      if (!within(d, g.size[0]) || !within(h, g.size[1]) || n == 0) {
-        std::fill(dst, dst + line, 0.0f);
-        continue;
-      }
-      std::fill(dst, dst + skip * pixel, 0.0f);
-      const float* src =
-          x + (plane / g.count[0] * g.size[0] + d) * plane_floats + (h * g.size[2] + from) * g.pixel_stride;
-      if (pixel == g.pixel_stride)
-        std::memcpy(dst + skip * pixel, src, size_t(n * pixel) * 4);
-      else
-        for (int64_t i = 0; i < n; ++i) copy_floats(dst + (skip + i) * pixel, src + i * g.pixel_stride, pixel);
-      std::fill(dst + (skip + n) * pixel, dst + line, 0.0f);
-    }
-  }
+  copy_lines(g, c, lines_at, [&](float* dst, int64_t from, int64_t n) {
+    const float* src = x + from * g.pixel_stride;
+    if (pixel == g.pixel_stride)
+      std::memcpy(dst, src, size_t(n * pixel) * 4);
+    else
+      for (int64_t i = 0; i < n; ++i) copy_floats(dst + i * pixel, src + i * g.pixel_stride, pixel);
+  });
   return lines_at;
 }
 

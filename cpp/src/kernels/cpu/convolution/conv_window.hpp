@@ -44,6 +44,9 @@ struct Window {
   Chunk next(const Gather& g, int64_t begin, int64_t end) const;
   /// The first window of the chunk; copies its lines when need be. *plane_stride: floats from one plane to the next.
   const float* read(const Gather& g, const Chunk& c, const float* x, float* lines_at, int64_t* plane_stride) const;
+  /// Copies the chunk's lines: copy(to, the first of the source's pixels, how many), and zeros where there are none.
+  template <class Copy>
+  void copy_lines(const Gather& g, const Chunk& c, float* lines_at, Copy copy) const;
   /// The runs that meet the source from a line of the grid; what else is left out meets padding alone.
   Range inside(const Gather& g, int64_t plane, int64_t at) const;
   /// Whether no tap of some planes meets the source.
@@ -51,6 +54,30 @@ struct Window {
     return c.planes == 1 && inside(g, c.plane, c.line).size() <= 0;
   }
 };
+
+template <class Copy>
+void Window::copy_lines(const Gather& g, const Chunk& c, float* lines_at, Copy copy) const {
+  auto within = [](int64_t at, int64_t size) { return uint64_t(at) < uint64_t(size); };
+  const int64_t planes = int64_t(depths.size()), lines = (c.lines - 1) * g.step[1] + reach;
+  const int64_t first = c.line * g.step[1] + top, column = left + c.pixel * g.step[2];
+  const int64_t skip = std::clamp<int64_t>(-column, 0, width), from = std::max<int64_t>(0, column);
+  const int64_t n = std::max<int64_t>(0, std::min(width - skip, g.size[2] - from));  // pixels that exist
+  for (int64_t m = 0; m < c.planes * planes; ++m) {
+    const int64_t plane = c.plane + m / planes, image = plane / g.count[0];
+    const int64_t d = plane % g.count[0] * g.step[0] + depths[size_t(m % planes)];
+    float* dst = lines_at + m * slot;
+    for (int64_t l = 0; l < lines; ++l, dst += line) {
+      const int64_t h = first + l * spread;
+      if (!within(d, g.size[0]) || !within(h, g.size[1]) || n == 0) {
+        std::fill(dst, dst + line, 0.0f);
+        continue;
+      }
+      std::fill(dst, dst + skip * pixel, 0.0f);
+      copy(dst + skip * pixel, ((image * g.size[0] + d) * g.size[1] + h) * g.size[2] + from, n);
+      std::fill(dst + (skip + n) * pixel, dst + line, 0.0f);
+    }
+  }
+}
 
 /// Calls f(a line's first window, where its pixels go, the runs that matter) for the lines of a chunk.
 template <class F>
