@@ -43,7 +43,7 @@ ConvGeometry flattened(ConvGeometry g) {
 
 template <size_t N>
 KernelPlan first_of(const Algorithm (&list)[N], const ConvGeometry& given, const KernelRequest& r) {
-  const ConvGeometry g = flattened(given);
+  const ConvGeometry g = is_double(given, r) ? given : flattened(given);  // float64 judges the others
   if (r.inputs[0].dtype != DType::f32 && r.inputs[0].dtype != DType::f64) no_kernel(r);
   const Algorithm* a = list;
   while (!a->supports(g, r)) ++a;

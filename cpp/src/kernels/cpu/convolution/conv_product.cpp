@@ -41,6 +41,7 @@ const Product& product_of(const ConvParams& p, int part) {
 constexpr int64_t kBlock = 64;           // filters of a panel that are turned together
 constexpr int64_t kBlockFloats = 65536;  // of an image that all groups read before the next ones: 256 KiB
 constexpr int64_t kFewColumns = 4, kDotRun = 8;
+constexpr int64_t kSetFloats = 1024;             // pixels so far apart, or a multiple, share a set of L1
 constexpr double kLowTile = 6, kLowShare = 0.6;  // rows of a tile, at least, or as a share of the tallest tile's
 
 // Chooses between the window and the gather: tiles of the window end with the line, so lines must not be too short.
@@ -50,7 +51,8 @@ void choose(const KernelRequest& r, Product& q, int64_t groups, int64_t rows, in
   const Gemm by_line = Gemm::plan_whole(r.target.isa, width, columns, depth, false);
   const int64_t tiles = (width + by_line.mr - 1) / by_line.mr;
   const double low = std::min(kLowTile, kLowShare * r.target.isa->max_rows[by_line.nv]);
-  q.window.used = q.window.used && double(width) >= low * double(tiles);
+  const bool spread = q.gather.step[2] * q.window.pixel % kSetFloats != 0;
+  q.window.used = q.window.used && spread && double(width) >= low * double(tiles);
   q.gemm = q.window.used ? by_line : Gemm::plan(r.target.isa, rows, columns, depth, false);
   q.dot = q.window.used && columns <= kFewColumns && q.window.run_length >= kDotRun;
   if (!q.window.used) return;
