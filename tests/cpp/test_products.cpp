@@ -42,9 +42,15 @@ struct ProductCase : Case {
 
   void conv() {
     const int64_t axes = random.of<int64_t>({1, 2, 2, 2, 2, 3});
-    const bool depthwise = random.chance(20);
-    const int64_t groups = depthwise ? edge() + 1 : random.of<int64_t>({1, 1, 1, 1, 2, 3});
-    const int64_t c = depthwise ? 1 : std::min<int64_t>(edge(), 33), f = depthwise ? 1 : std::min<int64_t>(edge(), 49);
+    const bool depthwise = random.chance(20), small = random.chance(20);  // groups
+    const int64_t few = random.of<int64_t>({2, 4, 8});
+    const int64_t groups = depthwise ? edge() + 1 : random.of<int64_t>({1, 1, 1, 1, 2, 3}) + (small ? 5 : 0);
+    const int64_t c = depthwise ? 1
+                      : small   ? few
+                                : std::min<int64_t>(edge(), 33),
+                  f = depthwise ? 1
+                      : small   ? few
+                                : std::min<int64_t>(edge(), 49);
     Shape x{random.of<int64_t>({1, 1, 2, 3, 9})}, kernel, y{x[0]};
     Ints strides, dilations;
     SymShape low, high;

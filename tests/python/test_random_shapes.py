@@ -100,6 +100,54 @@ def test_small_images_in_large_batches(seed):
     close(step, [x, k], (x.shape, k.shape, stride, dilation))
 
 
+@pytest.mark.parametrize("isa", _core.isa_names())
+@pytest.mark.parametrize(
+    "x,k,stride,dilation,padding",
+    [
+        ((2, 5, 9, 14, 3), (3, 3, 3, 3, 10), 1, 1, "same"),  # three axes: planes outside, windows in lines
+        ((1, 6, 7, 13, 17), (2, 3, 3, 17, 6), 2, 1, "valid"),
+        ((2, 4, 5, 8, 3), (5, 1, 3, 3, 4), 1, 1, "same"),  # more planes of taps than the image has
+        ((2, 3, 6, 7, 9), (1, 3, 3, 9, 16), 1, 1, "same"),  # planes that no tap joins
+        ((2, 4, 3, 5, 9), (3, 1, 1, 9, 8), 1, 1, "same"),  # pixels that none joins
+        ((2, 20, 31, 64), (3, 3, 64, 8), 1, 7, "same"),  # lines of taps far apart
+        ((1, 300, 260), (5, 260, 9), 1, 1, "same"),  # a long line by pieces
+        ((1, 301, 260), (3, 260, 9), 2, 1, "same"),
+        ((1, 2100, 2), (2, 2, 7), 1, 1, "valid"),  # and in place
+        ((1, 40, 512), (3, 512, 9), 2, 1, "valid"),  # pixels that share a set of the cache
+        ((3, 13, 13, 8), (3, 3, 8, 16), 1, 1, "same"),
+    ],
+)
+def test_every_kind_of_window(x, k, stride, dilation, padding, isa):
+    rng = np.random.default_rng(len(x) + x[-1])
+
+    def step(x, k):
+        y = ops.conv(x, k, strides=stride, padding=padding, dilation_rate=dilation)
+        weights = np.cos(np.arange(int(np.prod(y.shape)))).reshape(y.shape).astype(x.dtype)
+        return y, *hb.gradients(ops.sum(y * weights), [x, k])
+
+    close(step, [rng.standard_normal(x), rng.standard_normal(k)], (x, k, stride, dilation, padding), isa=isa)
+
+
+@pytest.mark.parametrize("isa", _core.isa_names())
+@pytest.mark.parametrize("seed", range(16))
+def test_small_groups(seed, isa):
+    """Registers of filters that hold several groups; others where a group's do not divide a register."""
+    rng = np.random.default_rng(seed)
+    axes, groups = int(rng.integers(1, 4)), int(rng.choice([2, 3, 5, 32]))
+    c, f = ((4, 4), (2, 2), (8, 8), (1, 2), (2, 4), (4, 2), (3, 3), (16, 16))[seed % 8]
+    size = [int(rng.integers(1, (0, 70, 17, 8)[axes])) for _ in range(axes)]
+    window = [int(rng.integers(1, 5)) for _ in range(axes)]
+    stride, dilation = ((1, 1), (2, 1), (1, 2), (3, 1))[int(rng.integers(4))]
+    x, k = rng.standard_normal((2, *size, groups * c)), rng.standard_normal((*window, c, groups * f))
+
+    def step(x, k):
+        y = ops.relu(ops.conv(x, k, strides=stride, padding="same", dilation_rate=dilation) + 0.1)
+        weights = np.cos(np.arange(int(np.prod(y.shape)))).reshape(y.shape).astype(x.dtype)
+        return y, *hb.gradients(ops.sum(y * weights), [x, k])
+
+    close(step, [x, k], (x.shape, k.shape, stride, dilation), isa=isa)
+
+
 @pytest.mark.parametrize("end", range(7))
 @pytest.mark.parametrize("rows,depth,columns", [(1, 64, 1), (5, 33, 2), (32, 64, 1), (131, 300, 10), (66, 1001, 15)])
 def test_products_with_few_columns(rows, depth, columns, end):

@@ -21,6 +21,33 @@ Gather Gather::forward(const ConvGeometry& g, int64_t group) {
   return a;
 }
 
+Gather Gather::backward(const ConvGeometry& g, int64_t group, const int64_t (&phase)[3],
+                        std::vector<int64_t>* tap_index) {
+  Gather a;
+  std::vector<int64_t> valid[3];  // (phase + low - t * dilation) is divisible by the stride
+  for (int i = 0; i < 3; ++i) {
+    a.size[i] = g.out[i];
+    a.count[i] = phase[i] < g.in[i] ? (g.in[i] - phase[i] + g.stride[i] - 1) / g.stride[i] : 0;
+    a.step[i] = 1;
+    a.start[i] = 0;
+    for (int64_t t = 0; t < g.window[i]; ++t)
+      if ((phase[i] + g.low[i] - t * g.dilation[i]) % g.stride[i] == 0) valid[i].push_back(t);
+  }
+  auto source = [&](int i, int64_t t) { return (phase[i] + g.low[i] - t * g.dilation[i]) / g.stride[i]; };
+  // taps from the last, so that neighbours in the gradient follow each other
+  for (auto d = valid[0].rbegin(); d != valid[0].rend(); ++d)
+    for (auto h = valid[1].rbegin(); h != valid[1].rend(); ++h)
+      for (auto w = valid[2].rbegin(); w != valid[2].rend(); ++w) {
+        a.taps.push_back({{source(0, *d), source(1, *h), source(2, *w)}});
+        tap_index->push_back((*d * g.window[1] + *h) * g.window[2] + *w);
+      }
+  a.pixel_stride = g.filters;
+  a.channels = g.group_filters();
+  a.offset = group * g.group_filters();
+  a.set_runs();
+  return a;
+}
+
 void Gather::set_runs() {
   run = 1;
   if (channels != pixel_stride) return;

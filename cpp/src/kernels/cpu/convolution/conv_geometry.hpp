@@ -25,6 +25,10 @@ struct Gather {
 
   /// That of a convolution's group.
   static Gather forward(const ConvGeometry& g, int64_t group);
+  /// That of its input gradient, for the pixels i * stride + phase of the input; *tap_index: which of the kernel's its
+  /// taps are.
+  static Gather backward(const ConvGeometry& g, int64_t group, const int64_t (&phase)[3],
+                         std::vector<int64_t>* tap_index);
   void set_runs();
   int64_t pixels() const { return count[0] * count[1] * count[2]; }
   struct Pixel {
@@ -44,6 +48,8 @@ KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest& r);
 KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r);
 bool is_pointwise(const ConvGeometry& g, const KernelRequest& r);
 KernelPlan plan_pointwise(const ConvGeometry& g, const KernelRequest& r);
+bool groups_are_small(const ConvGeometry& g, const KernelRequest& r);
+KernelPlan plan_small_groups(const ConvGeometry& g, const KernelRequest& r);
 bool winograd_pays(const ConvGeometry& g, const KernelRequest& r);
 KernelPlan plan_winograd_forward(const ConvGeometry& g, const KernelRequest& r);
 KernelPlan plan_winograd_input_grad(const ConvGeometry& g, const KernelRequest& r);

@@ -11,14 +11,14 @@ struct Product {
   Window window;        // used where it is the better way
   bool dot = false;     // so few columns that registers are filled along k
   int64_t weights = 0;  // then: where they start in what was prepacked
-  // of the output, for the window: floats to the first pixel, and from one image, line, pixel to the next
-  int64_t base = 0, image = 0, line = 0, pixel = 0;
+  // of the output, for the window: floats to the first pixel, and from one image, plane, line, pixel to the next
+  int64_t base = 0, image = 0, plane = 0, line = 0, pixel = 0;
   int64_t group = 0;
   int64_t packed = 0;   // where its panels start in what was prepacked, in floats
   int64_t result = -1;  // where its rows are put in the workspace before they are spread, or -1: straight to the output
   int64_t phase[3] = {0, 0, 0};
   std::vector<int64_t> tap_index;  // of the kernel, for each of the gather's taps
-  int first_part = 0;
+  int first_part = 0;              // by windows, the same for all groups
 };
 
 struct ConvParams {
@@ -27,6 +27,7 @@ struct ConvParams {
   Epilogue epilogue;
   bool together = false;  // the epilogue runs once the products have made the whole result
   int parts = 0;
+  int64_t block = 0;                     // units of windows that go through all groups before the next ones
   int64_t scratch = 0;                   // floats of lines that each thread has at the head of the workspace
   int64_t workspace = 0, prepacked = 0;  // floats
 };
@@ -37,22 +38,27 @@ const Product& product_of(const ConvParams& p, int part) {
   return p.products[i];
 }
 
-constexpr int64_t kBlock = 64;  // filters of a panel that are turned together
-constexpr int64_t kFewColumns = 4, kLowTile = 6, kDotRun = 8;
+constexpr int64_t kBlock = 64;           // filters of a panel that are turned together
+constexpr int64_t kBlockFloats = 65536;  // of an image that all groups read before the next ones: 256 KiB
+constexpr int64_t kFewColumns = 4, kDotRun = 8;
+constexpr int64_t kSetFloats = 1024;             // pixels so far apart, or a multiple, share a set of L1
+constexpr double kLowTile = 6, kLowShare = 0.6;  // rows of a tile, at least, or as a share of the tallest tile's
 
 // Chooses between the window and the gather: tiles of the window end with the line, so lines must not be too short.
-void choose(const KernelRequest& r, Product& q, int64_t rows, int64_t columns, int64_t depth) {
+void choose(const KernelRequest& r, Product& q, int64_t groups, int64_t rows, int64_t columns, int64_t depth) {
   q.window = Window::plan(q.gather);
-  const int64_t width = q.gather.count[2];
+  const int64_t width = q.window.used ? q.window.piece : 1;
   const Gemm by_line = Gemm::plan_whole(r.target.isa, width, columns, depth, false);
   const int64_t tiles = (width + by_line.mr - 1) / by_line.mr;
-  q.window.used = q.window.used && width >= kLowTile * tiles;
+  const double low = std::min(kLowTile, kLowShare * r.target.isa->max_rows[by_line.nv]);
+  const bool spread = q.gather.step[2] * q.window.pixel % kSetFloats != 0;
+  q.window.used = q.window.used && spread && double(width) >= low * double(tiles);
   q.gemm = q.window.used ? by_line : Gemm::plan(r.target.isa, rows, columns, depth, false);
   q.dot = q.window.used && columns <= kFewColumns && q.window.run_length >= kDotRun;
   if (!q.window.used) return;
-  const double work = 2.0 * double(rows) * double(columns) * double(depth);
-  const int64_t lines = rows / width;
-  q.gemm.row_parts = int(std::max<int64_t>(1, std::min<int64_t>({lines, int64_t(kMaxParts), int64_t(work / 2e6)})));
+  const double work = 2.0 * double(groups * rows) * double(columns) * double(depth);
+  const int64_t units = q.window.units(q.gather, rows / q.gather.pixels());
+  q.gemm.row_parts = int(std::max<int64_t>(1, std::min<int64_t>({units, int64_t(kMaxParts), int64_t(work / 2e6)})));
 }
 
 int64_t take(int64_t& floats, int64_t n) {
@@ -69,8 +75,10 @@ void lay_out(const KernelRequest& r, ConvParams& p) {
     if (q.dot) q.weights = take(p.prepacked, q.gemm.k * q.gemm.n);
     scratch = std::max(scratch, q.window.used ? q.window.scratch : 0);
     q.first_part = p.parts;
-    p.parts += q.gemm.parts();
+    const bool last = q.group + 1 == p.g.groups;
+    if (!q.window.used || last) p.parts += q.gemm.parts();
   }
+  p.block = std::max(kBlockFloats, p.g.taps() * p.g.group_channels() * p.g.filters);  // or the kernel comes from afar
   p.scratch = (scratch + 15) / 16 * 16;
   p.workspace = at_once(r, p.parts) * p.scratch;
 }
@@ -82,25 +90,32 @@ void pack_dot(const Product& q, float* work) {
     for (int64_t f = 0; f < q.gemm.n; ++f) work[q.weights + f * q.gemm.k + k] = work[q.packed + k * q.gemm.panel() + f];
 }
 
-// A product by windows, into `out`.
-void multiply_window(const KernelCall& c, const ConvParams& p, const Product& q, const float* x, float* out,
-                     int64_t first) {
+// The products of all groups by windows, into `out`; `last` is the last group's.
+void multiply_window(const KernelCall& c, const ConvParams& p, const Product& last, const float* x, float* out,
+                     int64_t columns) {
   const float* ready = prepacked(c);
-  const int part = c.part - q.first_part;
-  const Range lines = part_range(p.g.batch * q.gather.count[1], q.gemm.row_parts, part);
-  const PixelGrid grid{out + q.base, q.image, q.line, q.pixel};
-  TileEnd end = p.epilogue.end(c, first);
-  if (end.residual) end.residual += q.base - first;  // the grid's first pixel
-  auto finish = [&](const Chunk& k) {
-    if (!p.epilogue.present || p.together) return;
-    const int64_t begin = k.image * q.image + k.line * q.line;
-    p.epilogue.apply(c, out, begin, begin + (k.images - 1) * q.image + k.lines * q.line);
-  };
   float* scratch = buffer<float>(c, c.work) + c.thread * p.scratch;
-  if (q.dot)
-    dot_windows(q.window, q.gather, q.gemm, lines, x, ready + q.weights, scratch, grid, end, finish);
-  else
-    multiply_windows(q.window, q.gather, q.gemm, lines, x, ready + q.packed, scratch, grid, end, finish);
+  const Range mine =
+      part_range(last.window.units(last.gather, p.g.batch), last.gemm.row_parts, c.part - last.first_part);
+  const int64_t floats = last.gather.step[1] * last.gather.size[2] * last.gather.pixel_stride;
+  const int64_t step = p.g.groups == 1 ? mine.size() : std::max<int64_t>(1, p.block / std::max<int64_t>(1, floats));
+  for (int64_t begin = mine.begin; begin < mine.end; begin += step)
+    for (const Product* q = &last - (p.g.groups - 1); q <= &last; ++q) {
+      const Range units{begin, std::min(mine.end, begin + step)};
+      const PixelGrid grid{out + q->base, q->image, q->plane, q->line, q->pixel};
+      TileEnd end = p.epilogue.end(c, q->group * columns);
+      if (end.residual) end.residual += q->base - q->group * columns;  // the grid's first pixel
+      auto finish = [&](const Chunk& k) {
+        if (!p.epilogue.present || p.together) return;
+        const int64_t first = k.plane * q->plane + k.line * q->line + k.pixel * q->pixel;
+        p.epilogue.apply(c, out, first,
+                         first + (k.planes - 1) * q->plane + (k.lines - 1) * q->line + k.pixels * q->pixel);
+      };
+      if (q->dot)
+        dot_windows(q->window, q->gather, q->gemm, units, x, ready + q->weights, scratch, grid, end, finish);
+      else
+        multiply_windows(q->window, q->gather, q->gemm, units, x, ready + q->packed, scratch, grid, end, finish);
+    }
 }
 
 // The epilogue of a result that products made together.
@@ -128,7 +143,7 @@ void multiply_forward(const KernelCall& c) {
   const Product& q = product_of(p, c.part);
   float* y = buffer<float>(c, c.out);
   const int64_t ldc = p.g.filters, first = q.group * p.g.group_filters();
-  if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), y, first);
+  if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), y, p.g.group_filters());
   const float* kernel = q.gemm.b_stride ? buffer<const float>(c, 1) + first : prepacked(c) + q.packed;
   q.gemm.run(c.part - q.first_part, &q.gather, fill_gather_rows, buffer<const float>(c, 0), kernel, y + first, ldc,
              p.epilogue.end(c, first), [&](int64_t row, int rows, int64_t column, int64_t columns) {
@@ -165,7 +180,7 @@ void multiply_input_grad(const KernelCall& c) {
   float* dx = buffer<float>(c, c.out);
   float* work = buffer<float>(c, c.work);
   const int64_t first = q.group * g.group_channels();
-  if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), dx, first);
+  if (q.window.used) return multiply_window(c, p, q, buffer<const float>(c, 0), dx, g.group_channels());
   const bool direct = q.result < 0;
   float* target = direct ? dx + first : work + q.result;
   const int64_t ldc = direct ? g.channels : g.group_channels();
@@ -205,10 +220,11 @@ KernelPlan plan_product_forward(const ConvGeometry& g, const KernelRequest& r) {
     Product q;
     q.group = group;
     q.gather = Gather::forward(p.g, group);
-    choose(r, q, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels());
+    choose(r, q, p.g.groups, p.g.batch * p.g.out_pixels(), p.g.group_filters(), p.g.taps() * p.g.group_channels());
     if (!q.window.used) q.gemm.read_in_place({nullptr, p.g.filters, 1}, r.persists(1));
     q.base = group * p.g.group_filters();
-    q.pixel = p.g.filters, q.line = p.g.out[2] * q.pixel, q.image = p.g.out_pixels() * q.pixel;
+    q.pixel = p.g.filters, q.line = p.g.out[2] * q.pixel, q.plane = p.g.out[1] * q.line;
+    q.image = p.g.out_pixels() * q.pixel;
     p.products.push_back(std::move(q));
   }
   p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
@@ -225,42 +241,20 @@ KernelPlan plan_product_input_grad(const ConvGeometry& g, const KernelRequest& r
   p.g = g;
   const bool phased = g.stride[0] > 1 || g.stride[1] > 1 || g.stride[2] > 1;
   int64_t spread = 0;
-  for (int64_t group = 0; group < g.groups; ++group)
-    for (int64_t a = 0; a < g.phases(0); ++a)
-      for (int64_t b = 0; b < g.phases(1); ++b)
-        for (int64_t e = 0; e < g.phases(2); ++e) {
-          // Input pixels i * stride + phase see the taps t with (phase + low - t * dilation) divisible by the stride.
+  for (int64_t a = 0; a < g.phases(0); ++a)
+    for (int64_t b = 0; b < g.phases(1); ++b)
+      for (int64_t e = 0; e < g.phases(2); ++e)
+        for (int64_t group = 0; group < g.groups; ++group) {
           Product q;
           q.group = group;
-          const int64_t phase[3] = {a, b, e};
-          std::vector<int64_t> valid[3];
-          for (int i = 0; i < 3; ++i) {
-            q.phase[i] = phase[i];
-            q.gather.size[i] = g.out[i];
-            q.gather.count[i] = phase[i] < g.in[i] ? (g.in[i] - phase[i] + g.stride[i] - 1) / g.stride[i] : 0;
-            q.gather.step[i] = 1;
-            q.gather.start[i] = 0;
-            for (int64_t t = 0; t < g.window[i]; ++t)
-              if ((phase[i] + g.low[i] - t * g.dilation[i]) % g.stride[i] == 0) valid[i].push_back(t);
-          }
-          auto source = [&](int i, int64_t t) { return (phase[i] + g.low[i] - t * g.dilation[i]) / g.stride[i]; };
-          // taps from the last, so that neighbours in the gradient follow each other
-          for (auto d = valid[0].rbegin(); d != valid[0].rend(); ++d)
-            for (auto h = valid[1].rbegin(); h != valid[1].rend(); ++h)
-              for (auto w = valid[2].rbegin(); w != valid[2].rend(); ++w) {
-                q.gather.taps.push_back({{source(0, *d), source(1, *h), source(2, *w)}});
-                q.tap_index.push_back((*d * g.window[1] + *h) * g.window[2] + *w);
-              }
-          q.gather.pixel_stride = g.filters;
-          q.gather.channels = g.group_filters();
-          q.gather.offset = group * g.group_filters();
-          q.gather.set_runs();
+          q.phase[0] = a, q.phase[1] = b, q.phase[2] = e;
+          q.gather = Gather::backward(g, group, q.phase, &q.tap_index);
           const int64_t rows = g.batch * q.gather.pixels();
           if (rows == 0) continue;
-          choose(r, q, rows, g.group_channels(), int64_t(q.tap_index.size()) * g.group_filters());
+          choose(r, q, g.groups, rows, g.group_channels(), int64_t(q.tap_index.size()) * g.group_filters());
           q.base = ((a * g.in[1] + b) * g.in[2] + e) * g.channels + group * g.group_channels();
           q.pixel = g.stride[2] * g.channels, q.line = g.stride[1] * g.in[2] * g.channels;
-          q.image = g.in_pixels() * g.channels;
+          q.plane = g.stride[0] * g.in[1] * g.in[2] * g.channels, q.image = g.in_pixels() * g.channels;
           if (phased && !q.window.used) {
             q.result = spread;
             spread += rows * g.group_channels();

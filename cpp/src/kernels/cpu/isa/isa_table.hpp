@@ -63,6 +63,16 @@ struct DotTile {
   int64_t ldy;
   int rows, filters;
 };
+// to[pixel][k][lane] = x[pixel * step + index[k][lane]] for k < count: at most a register of each pixel is read, `span`
+// floats of it.
+struct SpreadPixels {
+  float* to;
+  const float* x;
+  int64_t step, pixels;
+  int span;
+  const int32_t* index;
+  int count;
+};
 // Tiles of a Winograd convolution, side by side: pixels read from x, points written from v on, `step` floats apart.
 struct WinogradInput {
   const float* x;
@@ -182,6 +192,7 @@ struct IsaTable {
   WindowFn window[5][kTileRows + 1];  // [nv][rows]
   OuterFn outer[5][kTileRows + 1];
   void (*dot_tile)(const DotTile& t);
+  void (*spread_pixels)(const SpreadPixels& t);
   Winograd winograd[2];           // of tiles of 2 x 2 and of 4 x 4 outputs
   float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
   // Uniform numbers in [0, 1): four a block of Philox, for `blocks` blocks from `first` on.

@@ -97,6 +97,19 @@ HB_INLINE Vec ceil(Vec v) {
 HB_INLINE IVec to_int(Vec v) { return __builtin_convertvector(v, IVec); }
 HB_INLINE Vec to_float(IVec v) { return __builtin_convertvector(v, Vec); }
 
+// Lane i of the result is lane at[i] of v.
+HB_INLINE Vec permute(Vec v, IVec at) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_permutexvar_ps(__mmask16(0xffff), (__m512i)at, (__m512)v);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_permutevar8x32_ps((__m256)v, (__m256i)at);
+#else
+  Vec to{};
+  for (int i = 0; i < kLanes; ++i) to[i] = v[at[i]];
+  return to;
+#endif
+}
+
 // v * 2^n for results from 0 to infinity.
 #if defined(__AVX512F__)
 HB_INLINE Vec scale_by_power(Vec v, IVec n) {

@@ -100,6 +100,16 @@ void dot_tile(const DotTile& t) {
   for (; i < t.rows; ++i) dot_rows<1>(t, t.a + i * t.row_stride, t.y + i * t.ldy);
 }
 
+void spread_pixels(const SpreadPixels& t) {
+  float* to = t.to;
+  for (int64_t p = 0; p < t.pixels; ++p) {
+    const float* x = t.x + p * t.step;
+    const Vec v = t.span >= kLanes ? load(x) : load_n(x, t.span);
+    for (int k = 0; k < t.count; ++k, to += kLanes)
+      store(to, permute(v, bits(load(reinterpret_cast<const float*>(t.index + k * kLanes)))));
+  }
+}
+
 template <int NV, int MR>
 void fill_rows_of(IsaTable& t) {
   if constexpr (MR >= 1) {
@@ -116,5 +126,6 @@ void fill_windows(IsaTable& t) {
   fill_rows_of<3, max_rows(3)>(t);
   if constexpr (kRegisters >= 32) fill_rows_of<4, max_rows(4)>(t);
   t.dot_tile = dot_tile;
+  t.spread_pixels = spread_pixels;
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
