@@ -33,11 +33,12 @@ template <int R>
 HB_INLINE void add_some(float* y, const float* x, const float* b, int64_t stride, int64_t n) {
   Vec xv[R];
   for (int r = 0; r < R; ++r) xv[r] = set1(x[r]);
-  each(n, [&](int64_t j, int m) __attribute__((always_inline)) {
-    Vec acc = get(y + j, m);
-    for (int r = 0; r < R; ++r) acc = xv[r] * get(b + r * stride + j, m) + acc;
-    put(y + j, acc, m);
-  });
+  each(
+      n, [&](int64_t j, int m) __attribute__((always_inline)) {
+        Vec acc = get(y + j, m);
+        for (int r = 0; r < R; ++r) acc = xv[r] * get(b + r * stride + j, m) + acc;
+        put(y + j, acc, m);
+      });
 }
 void add_products(float* y, const float* x, const float* b, int64_t stride, int64_t rows, int64_t n) {
   int64_t k = 0;

@@ -145,8 +145,10 @@ HB_INLINE float sum_lanes(Vec v) {
 HB_INLINE Vec4 sum_lanes_of_four(const Vec (&v)[4]) {
   Vec4 r[4];
   for (int i = 0; i < 4; ++i) r[i] = fold_to_four(v[i], [](auto a, auto b) { return a + b; });
-  const Vec4 a01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), a23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5),
-             b01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), b23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const Vec4 a01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5),
+             a23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5),
+             b01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7),
+             b23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
   const Vec4 even = a01 + b01, odd = a23 + b23;  // lanes 0 + 2 and 1 + 3 of two rows each
   return __builtin_shufflevector(even, odd, 0, 1, 4, 5) + __builtin_shufflevector(even, odd, 2, 3, 6, 7);
 }

@@ -4,9 +4,9 @@
 namespace hornbeam {
 namespace {
 
-constexpr int64_t kDotRows = 64;        // rows of dots that are finished together
-constexpr int64_t kMostDots = 1 << 20;  // elements of a dot
-constexpr int64_t kStreamRows = 4;      // of A, with which B is read as streams
+constexpr int64_t kDotRows = 64;          // rows of dots that are finished together
+constexpr int64_t kMostDots = 1 << 20;    // elements of a dot
+constexpr int64_t kStreamRows = 4;        // of A, with which B is read as streams
 constexpr int64_t kStreamColumns = 2048;  // of B that are read together, and
 constexpr int64_t kStreams = 8;           // rows
 
@@ -225,7 +225,8 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   p.gemm = Gemm::plan(r.target.isa, p.m, p.n, p.k, ta && !turned, r.target.threads);
   if (p.batch == 1 && !turned && dots_pay(p, r.target.isa->lanes)) return plan_dots(r, std::move(p));
   const bool few = p.batch == 1 && p.m <= kStreamRows && p.a.col_stride == 1 && p.k <= kMostDots;
-  if (few && p.b.col_stride == 1 && !r.persists(size_t(p.right))) return plan_few_rows(r, std::move(p), multiply_streams);
+  if (few && p.b.col_stride == 1 && !r.persists(size_t(p.right)))
+    return plan_few_rows(r, std::move(p), multiply_streams);
   if (few && !turned && p.b.row_stride == 1) return plan_few_rows(r, std::move(p), multiply_columns);
   p.gemm.read_in_place(p.b, r.persists(size_t(p.right)));
   p.by_blocks = p.batch == 1 && !r.persists(size_t(p.right)) && p.gemm.pack_by_blocks();
