@@ -25,6 +25,13 @@ struct ProductCase : Case {
       case 3:
         n = random.of<int64_t>({1024, 1025});
         break;
+      case 4:  // few rows, whose right side is read as streams, one set of columns after another
+        m = random.of<int64_t>({1, 2, 4, 5}), k = random.of<int64_t>({1, 3, 4, 9, 33});
+        n = random.of<int64_t>({2047, 2048, 2049, 4100});
+        break;
+      case 5:  // rows that share sets of the cache, packed but for few rows on the left
+        m = random.of<int64_t>({23, 24, 25, 61}), n = random.of<int64_t>({128, 256});
+        break;
     }
     const bool ta = random.chance(35), tb = random.chance(35);
     Shape batch, other;

@@ -10,6 +10,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from hornbeam import _core, config
 from hornbeam.core.buffer import name_of
 from hornbeam.core.programs import ProgramCache
@@ -60,6 +62,13 @@ class Compiled:
         for recording in recordings():
             recording.record_program(self.trace, inputs, reads, outputs)
         return result
+
+    def arrays(self, arrays: list[Any]) -> Any:
+        """The same in NumPy's arrays."""
+        if self.result is None and arrays:
+            return arrays[0]
+        it = iter(arrays)
+        return pack_like(self.result, [np.asarray(None) if none else next(it) for none in self.is_none])
 
     def rebuild(self, arrays: list[Any]) -> Any:
         """The function's result from the program's outputs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 BUDGET = 64 << 20  # bytes that one cache's programs may keep
@@ -20,6 +21,8 @@ class ProgramCache:
         self._most = most
         self._entries: OrderedDict[Any, Any] = OrderedDict()
         self._added = 0  # since memory was last counted
+        self._states: dict[Any, int] = {}
+        self._state: tuple[object, int] = (None, 0)  # when it was last looked at, and its number
 
     def __reduce__(self) -> Any:  # a copy has no programs: it compiles its own
         return ProgramCache, (self._most,)
@@ -36,6 +39,19 @@ class ProgramCache:
             except KeyError:  # another thread has given it up meanwhile
                 pass
         return found
+
+    def state_number(self, latest: object, look: Callable[[], Any]) -> int:
+        """A number for what programs depend on beside what they take, as part of their keys.
+
+        Args:
+            latest: another object after each change of it.
+            look: gives it, to be hashed; called after changes alone.
+        """
+        when, number = self._state
+        if when is not latest:
+            number = self._states.setdefault(look(), len(self._states))
+            self._state = (latest, number)
+        return number
 
     def values(self) -> list[Any]:
         """The programs, the most recently used last."""

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, SupportsIndex
 
+from hornbeam.core.changes import changed
 from hornbeam.core.trace import Traced
 
 _PLAIN = (bool, int, float, str)
@@ -59,6 +60,7 @@ class Tracker:
         if store is not None:
             if not any(x is value for _, kept in self._stores for x in kept):
                 store.append(value)
+                changed()
             return value
         if isinstance(value, tuple):
             items = [self.track(v) for v in value]
@@ -84,6 +86,7 @@ class Tracker:
                 continue
             at = _position(store, item)
             del store[at]
+            changed()
             if store and store[-1] is successor:
                 store.insert(at, store.pop())
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hornbeam import _core, config
+from hornbeam.core.changes import changed
 from hornbeam.core.names import check_name
 from hornbeam.core.operators import HasValue, Shape, ops
 from hornbeam.core.state import state
@@ -119,6 +120,7 @@ class Variable(HasValue):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._core.trainable = bool(value)
+        changed()
 
     @property
     def value(self) -> Any:

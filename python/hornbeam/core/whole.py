@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hornbeam.core.changes import changed
 from hornbeam.core.tracking import TrackedDict, TrackedList, TrackedSet
 
 _building = threading.RLock()
@@ -46,4 +47,5 @@ def all_or_nothing(*objects: Any) -> Iterator[None]:
             for collection, kind, items in collections:  # past what watches them
                 kind.clear(collection)
                 kind.extend(collection, items) if kind is list else kind.update(collection, items)
+        changed()
         raise

@@ -43,13 +43,18 @@ def to_arrays(name: str, x: Any, strings: bool = False) -> Any:
         TypeError: for what is not numeric, missing values in a nullable column included.
         ValueError: for scalars, and for nested lists of different lengths.
     """
-    if x is None:
-        return None
+    if x is None or _is_ready(x):
+        return x
 
     def array(a: Any) -> Any:
         return a if a is None or (strings and is_strings(a)) else _to_array(name, a)
 
     return map_structure(array, _lists_to_arrays(name, x))
+
+
+def _is_ready(x: Any) -> bool:
+    """Whether x is an array as programs take it."""
+    return type(x) is np.ndarray and x.dtype == config.floatx() and x.ndim > 0 and x.flags.c_contiguous
 
 
 def _lists_to_arrays(name: str, x: Any) -> Any:

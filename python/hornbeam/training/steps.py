@@ -6,9 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from hornbeam import _core
 from hornbeam.callbacks.callback_list import as_numbers
 from hornbeam.core.buffer import name_of
+from hornbeam.core.changes import latest
 from hornbeam.core.function import Compiled
 from hornbeam.core.tensor import Tensor
 from hornbeam.core.trace import Trace
@@ -63,6 +66,14 @@ class Step:
             return self._run_eagerly(batch)
         program = self.program(batch)
         return program.rebuild(program.executable.run([a for a in flatten(batch) if a is not None]))
+
+    def run_arrays(self, batch: Any) -> Any:
+        """The same as NumPy arrays."""
+        if self.eager:
+            return map_structure(np.asarray, self.run(batch))
+        batch = self._model._encoded(batch)
+        program = self.program(batch)
+        return program.arrays(program.executable.run([a for a in flatten(batch) if a is not None]))
 
     def run_logged(self, batch: Any, logs: dict[str, Any]) -> dict[str, Any]:
         """Runs a batch.
@@ -132,15 +143,20 @@ class Step:
         return found
 
     def _key(self, batch: Any) -> Any:
-        policy, layers = self._model._on_nonfinite, list(self._model._all_layers())
-        checks = (policy.checks_loss, policy.checks_gradients)
+        policy = self._model._on_nonfinite
         return (
             signature(batch),
-            tuple((name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None),
-            (*checks, *(v.trainable for x in layers for v in x._own_weights)) if self.kind == "train" else (),
-            tuple((x.trainable, x.dtype_policy, x._revision) for x in layers),
+            tuple([(name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None]),
+            (policy.checks_loss, policy.checks_gradients) if self.kind == "train" else (),
+            self._model._programs[self.kind].state_number(latest(), self._state),
             _core.program_key(),
         )
+
+    def _state(self) -> Any:
+        """What programs depend on of the layers."""
+        layers = list(self._model._all_layers())
+        trained = [v.trainable for x in layers for v in x._own_weights] if self.kind == "train" else []
+        return (*trained, *((x.trainable, x.dtype_policy, x._revision) for x in layers))
 
     def _trace(self, batch: Any) -> Compiled:
         model, fn = self._model, self._function()

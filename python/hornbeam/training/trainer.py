@@ -304,7 +304,7 @@ class Trainer(StepParts):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        return map_structure(np.asarray, Step(self, "predict").run((self._to_arrays(x),)))
+        return Step(self, "predict").run_arrays((self._to_arrays(x),))
 
 
 def _is_due(epoch: int, freq: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from hornbeam import config, constraints, dtype_policies, initializers, regularizers
 from hornbeam._dtype_policy import DTypePolicy
 from hornbeam.core.allowance import claim
+from hornbeam.core.changes import changed
 from hornbeam.core.tensor import is_float
 from hornbeam.core.tracking import Tracker, lasting
 from hornbeam.core.tree import flatten
@@ -21,6 +22,7 @@ from hornbeam.random import SeedGenerator
 
 __all__ = ["WeightOwner"]
 
+_TRACED = frozenset({"_trainable", "_dtype_policy", "_revision"})  # attributes that programs depend on
 _GETTERS = {"initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get}
 
 
@@ -72,6 +74,8 @@ class WeightOwner:
 
     def __setattr__(self, key: str, value: Any) -> None:
         self._tracker.set(key, value)
+        if key in _TRACED:
+            changed()
 
     def __delattr__(self, key: str) -> None:
         self._tracker.delete(key)
@@ -95,6 +99,7 @@ class WeightOwner:
         vars(self).update(state)
         self._start_tracking()
         self._tracker.adopt()
+        changed()
 
     def __copy__(self) -> Any:
         return copy.deepcopy(self)  # two layers of the same weights would be one layer's in all but name

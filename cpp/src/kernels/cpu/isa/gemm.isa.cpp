@@ -1,5 +1,6 @@
 // The matmul micro-kernel: a tile of C stays in registers while k runs; A is broadcast, B comes from a panel.
 #include "kernels/cpu/isa/isa_parts.hpp"
+#include "kernels/cpu/isa/rows.hpp"
 #include "kernels/cpu/isa/tile_store.hpp"
 
 namespace hornbeam::isa::HB_ISA_NAME {
@@ -16,7 +17,7 @@ void tile(const GemmTile& t) {
     Vec bv[NV];
     for (int v = 0; v < NV; ++v) {
       bv[v] = load(b + v * kLanes);
-      __builtin_prefetch(b + ahead + v * kLanes);
+      if (v * kLanes % 16 == 0) __builtin_prefetch(b + ahead + v * kLanes);
     }
     for (int i = 0; i < MR; ++i) {
       const Vec av = set1(Column ? a[i] : a[i * kTileStride]);
@@ -26,6 +27,23 @@ void tile(const GemmTile& t) {
     b += step;
   }
   store_tile(acc, t.to);
+}
+
+template <int R>
+HB_INLINE void add_some(float* y, const float* x, const float* b, int64_t stride, int64_t n) {
+  Vec xv[R];
+  for (int r = 0; r < R; ++r) xv[r] = set1(x[r]);
+  each(
+      n, [&](int64_t j, int m) __attribute__((always_inline)) {
+        Vec acc = get(y + j, m);
+        for (int r = 0; r < R; ++r) acc = xv[r] * get(b + r * stride + j, m) + acc;
+        put(y + j, acc, m);
+      });
+}
+void add_products(float* y, const float* x, const float* b, int64_t stride, int64_t rows, int64_t n) {
+  int64_t k = 0;
+  for (; k + 8 <= rows; k += 8) add_some<8>(y, x + k, b + k * stride, stride, n);
+  for (; k < rows; ++k) add_some<1>(y, x + k, b + k * stride, stride, n);
 }
 
 template <int NV, int MR>
@@ -57,6 +75,7 @@ float fma_probe(int64_t n) {
 
 void fill_gemm(IsaTable& t) {
   t.fma_probe = fma_probe;
+  t.add_products = add_products;
   fill_panel<1>(t);
   fill_panel<2>(t);
   fill_panel<3>(t);

@@ -49,8 +49,8 @@ struct OuterTile {
   int64_t b_image, b_line, b_pixel;
   TileTarget to;
 };
-// y[i * ldy + f] = bias[f] + sum over runs and k of a[i * row_stride + runs[s] + k] * w[f * w_stride + s * run_length
-// + k], for `rows` i and `filters` f: for so few filters that they would not fill a register.
+// y[i * ldy + f * filter_step] = sum over runs and k of a[i * row_stride + runs[s] + k] * w[f * w_stride + s *
+// run_length + k], for `rows` i and `filters` f: for so few filters that they would not fill a register.
 struct DotTile {
   const float* a;
   int64_t row_stride;
@@ -62,6 +62,7 @@ struct DotTile {
   float* y;
   int64_t ldy;
   int rows, filters;
+  int64_t filter_step = 1;
 };
 // to[pixel][k][lane] = x[pixel * step + index[k][lane]] for k < count: at most a register of each pixel is read, `span`
 // floats of it.
@@ -193,6 +194,8 @@ struct IsaTable {
   OuterFn outer[5][kTileRows + 1];
   void (*dot_tile)(const DotTile& t);
   void (*spread_pixels)(const SpreadPixels& t);
+  // y[j] += sum of x[k] b[k * stride + j] over the rows of b, for n columns.
+  void (*add_products)(float* y, const float* x, const float* b, int64_t stride, int64_t rows, int64_t n);
   Winograd winograd[2];           // of tiles of 2 x 2 and of 4 x 4 outputs
   float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
   // Uniform numbers in [0, 1): four a block of Philox, for `blocks` blocks from `first` on.

@@ -130,17 +130,20 @@ HB_INLINE float fold_four(Vec4 v, F f) {
   return f(v, __builtin_shufflevector(v, v, 1, 0, 3, 2))[0];
 }
 template <class F>
-HB_INLINE float fold_lanes(Vec v, F f) {
+HB_INLINE Vec4 fold_to_four(Vec v, [[maybe_unused]] F f) {
 #if defined(__AVX512F__)
   const auto half = f(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
                       __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
-  return fold_four(f(__builtin_shufflevector(half, half, 0, 1, 2, 3), __builtin_shufflevector(half, half, 4, 5, 6, 7)),
-                   f);
+  return f(__builtin_shufflevector(half, half, 0, 1, 2, 3), __builtin_shufflevector(half, half, 4, 5, 6, 7));
 #elif defined(__AVX2__)
-  return fold_four(f(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)), f);
+  return f(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7));
 #else
-  return fold_four(v, f);
+  return v;
 #endif
+}
+template <class F>
+HB_INLINE float fold_lanes(Vec v, F f) {
+  return fold_four(fold_to_four(v, f), f);
 }
 struct Larger {  // NaN wins
   template <class V>
@@ -150,6 +153,17 @@ struct Larger {  // NaN wins
 };
 HB_INLINE float sum_lanes(Vec v) {
   return fold_lanes(v, [](auto a, auto b) { return a + b; });
+}
+// The sums of four registers, each in the same order as by itself.
+HB_INLINE Vec4 sum_lanes_of_four(const Vec (&v)[4]) {
+  Vec4 r[4];
+  for (int i = 0; i < 4; ++i) r[i] = fold_to_four(v[i], [](auto a, auto b) { return a + b; });
+  const Vec4 a01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5),
+             a23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5),
+             b01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7),
+             b23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const Vec4 even = a01 + b01, odd = a23 + b23;  // lanes 0 + 2 and 1 + 3 of two rows each
+  return __builtin_shufflevector(even, odd, 0, 1, 4, 5) + __builtin_shufflevector(even, odd, 2, 3, 6, 7);
 }
 HB_INLINE float max_lanes(Vec v) { return fold_lanes(v, Larger{}); }
 }  // namespace

@@ -91,7 +91,13 @@ HB_INLINE void dot_rows(const DotTile& t, const float* a, float* y) {
         for (int i = 0; i < R; ++i) acc[i] = load_n(p + i * t.row_stride + k, n) * wv + acc[i];
       }
     }
-    for (int i = 0; i < R; ++i) y[i * t.ldy + f] = sum_lanes(acc[i]);
+    float* to = y + f * t.filter_step;
+    if constexpr (R == 4) {
+      const Vec4 sums = sum_lanes_of_four(acc);
+      for (int i = 0; i < R; ++i) to[i * t.ldy] = sums[i];
+    } else {
+      for (int i = 0; i < R; ++i) to[i * t.ldy] = sum_lanes(acc[i]);
+    }
   }
 }
 void dot_tile(const DotTile& t) {

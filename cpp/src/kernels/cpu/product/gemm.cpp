@@ -4,13 +4,12 @@
 
 namespace hornbeam {
 namespace {
-constexpr int64_t kNearFloats = 131072;   // of B that L2 keeps
-constexpr int64_t kFarFloats = 262144;    // of B that comes from beyond L2, best as a stream
-constexpr int64_t kFewRows = 640;         // below which packing B costs more than reading it badly
-constexpr int64_t kSetFloats = 1024;      // rows of B so far apart, or a multiple, share sets of L1
-constexpr int64_t kTransposed = 64;       // rows of a panel that are turned together, so that they stay in L1
-constexpr int64_t kCacheFloats = 204800;  // of B: about three quarters of a 1 MiB L2
-constexpr int64_t kMostColumns = 1024;    // taken together: a tile's rows of them are still near when it is finished
+constexpr int64_t kNearFloats = 131072;  // of B that L2 keeps
+constexpr int64_t kFewRows = 24;         // below which packing B costs more than reading it badly
+constexpr int64_t kSetFloats = 128;      // rows of B so far apart, or a multiple, share sets of L1
+constexpr int64_t kTransposed = 64;      // rows of a panel that are turned together, so that they stay in L1
+constexpr int64_t kCacheFloats = 98304;  // of B: about three quarters of a 512 KiB L2
+constexpr int64_t kMostColumns = 1024;   // taken together: a tile's rows of them are still near when it is finished
 }  // namespace
 
 namespace {
@@ -62,8 +61,8 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
   Gemm g;
   g.isa = isa, g.m = m, g.n = n, g.k = k, g.column = column, g.nv = 0;
   // The panel width that costs least. A step of a tile of h rows takes h * nv multiply-adds (eight at least are in
-  // flight), or its loads where those are more; the panel's part of them comes from L2.
-  const double fetch = n * k > kNearFloats ? 1.5 : 0.7;
+  // flight), or its loads and prefetches where those are more; the panel's part of them comes from L2.
+  const double fetch = n * k > kNearFloats ? 1.3 : 0.7;
   double least = 0;
   for (int nv = 1; nv <= 4; ++nv) {
     const int mr = isa->max_rows[nv];
@@ -71,7 +70,9 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
     const int64_t columns = std::max<int64_t>(n, 1), width = int64_t(nv) * isa->lanes, panels = columns / width;
     const int64_t tiles = std::max<int64_t>(1, (m + mr - 1) / mr);
     const double height = double(std::max<int64_t>(1, m)) / double(tiles);
-    auto step = [&](int64_t v) { return std::max({height * double(v), height + double(v), 8.0}) + fetch * double(v); };
+    auto step = [&](int64_t v) {
+      return std::max({height * double(v), height + 2 * double(v), 8.0}) + fetch * double(v);
+    };
     const int64_t rest = (columns % width + isa->lanes - 1) / isa->lanes;  // registers of the last panel
     const double cost = double(tiles) * (step(nv) * double(panels) + (rest ? step(rest) : 0));
     if (g.nv == 0 || cost < least * 0.999) least = cost, g.nv = nv, g.mr = mr;
@@ -90,7 +91,7 @@ Gemm Gemm::plan(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool colum
 }
 
 bool Gemm::pack_by_blocks() {
-  if (b_stride || n * k <= 2 * kNearFloats || n < 4 * panel()) return false;
+  if (b_stride || n * k <= kNearFloats || n < 4 * panel()) return false;
   // Each part packs the columns it has and reads the rows it has: the division that does least of both.
   const int64_t want = int64_t(row_parts) * col_parts, row_tiles = std::max<int64_t>(1, (m + mr - 1) / mr);
   double least = 0;
@@ -108,8 +109,8 @@ int64_t Gemm::block_floats() const {
 }
 
 void Gemm::read_in_place(const Operand& b, bool persistent) {
-  const bool well = m <= kFewRows || b.row_stride % kSetFloats != 0, streams = persistent && n * k > kFarFloats;
-  if (b.dtype == DType::f32 && b.col_stride == 1 && n % isa->lanes == 0 && well && !streams) b_stride = b.row_stride;
+  const bool well = m <= kFewRows || (n * k <= kNearFloats && b.row_stride % kSetFloats != 0);
+  if (b.dtype == DType::f32 && b.col_stride == 1 && n % isa->lanes == 0 && well && !persistent) b_stride = b.row_stride;
 }
 
 int64_t Gemm::column_step() const {

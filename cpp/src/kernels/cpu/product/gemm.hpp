@@ -66,7 +66,7 @@ struct Gemm {
   int64_t panels() const { return (n + panel() - 1) / panel(); }
   int64_t packed_size() const { return b_stride ? 0 : panels() * panel() * k; }  // floats
   /// Reads B unpacked when that is the better way: few rows would not pay for the packing, and it costs little where
-  /// the rows of B spread over the cache. A large B whose packed form persists is better packed, and what is not
+  /// B is small and its rows spread over the cache. A B whose packed form persists is better packed, and what is not
   /// float32 must be.
   void read_in_place(const Operand& b, bool persistent);
   /// Whether B is large enough to be packed block by block, by the part that reads the block next (see run_blocks).

@@ -4,8 +4,11 @@
 namespace hornbeam {
 namespace {
 
-constexpr int64_t kDotRows = 64;        // rows of dots that are finished together
-constexpr int64_t kMostDots = 1 << 20;  // elements of a dot
+constexpr int64_t kDotRows = 64;          // rows of dots that are finished together
+constexpr int64_t kMostDots = 1 << 20;    // elements of a dot
+constexpr int64_t kStreamRows = 4;        // of A, with which B is read as streams
+constexpr int64_t kStreamColumns = 2048;  // of B that are read together, and
+constexpr int64_t kStreams = 8;           // rows
 
 struct MatmulParams {
   Gemm gemm;
@@ -63,6 +66,43 @@ bool dots_pay(const MatmulParams& p, int lanes) {
   if (p.n == 0 || p.n >= lanes || p.k > kMostDots || p.a.col_stride != 1) return false;
   const double folded = 15, steps = double((p.k + lanes - 1) / lanes);
   return double(p.n) * (1.25 * steps + folded) < 1.5 * double(p.k);
+}
+
+void finish_columns(const KernelCall& c, const MatmulParams& p, float* product, int64_t column, int64_t columns) {
+  if (p.epilogue.apart)
+    p.epilogue.apply_apart(c, product, p.n, 0, p.m, column, columns);
+  else
+    p.epilogue.apply_rows(c, product, 0, p.n, 0, p.m, column, columns);
+}
+// Few rows of A. B is read once and where it lies: as streams of some of its rows,
+void multiply_streams(const KernelCall& c) {
+  const auto& p = params_of<MatmulParams>(c);
+  const float *a = buffer<const float>(c, p.left), *b = buffer<const float>(c, p.right);
+  float* out = buffer<float>(c, p.epilogue.apart ? c.work : c.out);
+  const Range r = part_range(p.n, c.parts, c.part, 16);
+  for (int64_t j = r.begin; j < r.end && !stop_asked(); j += kStreamColumns) {
+    const int64_t columns = std::min(kStreamColumns, r.end - j);
+    for (int64_t i = 0; i < p.m; ++i) std::fill_n(out + i * p.n + j, columns, 0.0f);
+    for (int64_t k = 0; k < p.k; k += kStreams)
+      for (int64_t i = 0; i < p.m; ++i)
+        p.gemm.isa->add_products(out + i * p.n + j, a + i * p.a.row_stride + k, b + k * p.b.row_stride + j,
+                                 p.b.row_stride, std::min(kStreams, p.k - k), columns);
+    finish_columns(c, p, out, j, columns);
+  }
+}
+// or, transposed in memory, as its columns.
+void multiply_columns(const KernelCall& c) {
+  const auto& p = params_of<MatmulParams>(c);
+  const float *a = buffer<const float>(c, 0), *b = buffer<const float>(c, 1);
+  float* out = buffer<float>(c, p.epilogue.apart ? c.work : c.out);
+  const int64_t start = 0;
+  const Range r = part_range(p.n, c.parts, c.part, 16);
+  for (int64_t j = r.begin; j < r.end && !stop_asked(); j += kDotRows) {
+    const int64_t columns = std::min(kDotRows, r.end - j);
+    p.gemm.isa->dot_tile({b + j * p.b.col_stride, p.b.col_stride, &start, 1, int(p.k), a, p.a.row_stride, out + j, 1,
+                          int(columns), int(p.m), p.n});
+    finish_columns(c, p, out, j, columns);
+  }
 }
 
 void multiply(const KernelCall& c) {
@@ -128,6 +168,14 @@ KernelPlan plan_dots(const KernelRequest& r, MatmulParams p) {
   if (p.b.row_stride == 1) return make_plan_with_epilogue(std::move(p), {{multiply_dots, parts}}, workspace);
   return make_plan_with_epilogue(std::move(p), {{pack_dots, 1, 1}, {multiply_dots, parts}}, workspace, packed);
 }
+// For few rows of A: `run` reads B where it lies.
+KernelPlan plan_few_rows(const KernelRequest& r, MatmulParams p, void (*run)(const KernelCall&)) {
+  p.epilogue = Epilogue::plan(r, 2, Epilogue::kNotInRegisters);
+  if (reads_more(p.epilogue, r)) p.epilogue.lie_apart();
+  const size_t workspace = p.epilogue.apart ? size_t(p.m * p.n) * 4 : 0;
+  const int parts = parts_for((p.n + 15) / 16, 32.0 * double(p.m) * double(p.k), 262144);
+  return make_plan_with_epilogue(std::move(p), {{run, parts}}, workspace);
+}
 }  // namespace
 
 KernelPlan plan_matmul(const KernelRequest& r) {
@@ -176,6 +224,10 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   }
   p.gemm = Gemm::plan(r.target.isa, p.m, p.n, p.k, ta && !turned, r.target.threads);
   if (p.batch == 1 && !turned && dots_pay(p, r.target.isa->lanes)) return plan_dots(r, std::move(p));
+  const bool few = p.batch == 1 && p.m <= kStreamRows && p.a.col_stride == 1 && p.k <= kMostDots;
+  if (few && p.b.col_stride == 1 && !r.persists(size_t(p.right)))
+    return plan_few_rows(r, std::move(p), multiply_streams);
+  if (few && !turned && p.b.row_stride == 1) return plan_few_rows(r, std::move(p), multiply_columns);
   p.gemm.read_in_place(p.b, r.persists(size_t(p.right)));
   p.by_blocks = p.batch == 1 && !r.persists(size_t(p.right)) && p.gemm.pack_by_blocks();
   p.epilogue = Epilogue::plan(r, 2, p.n);

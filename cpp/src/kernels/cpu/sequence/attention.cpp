@@ -85,8 +85,10 @@ const uint8_t* mask_row(const AttentionParams& p, const KernelCall& c, const Hea
 void hide(const AttentionParams& p, const KernelCall& c, const Head& h, int64_t row, float* scores, float value) {
   if (p.masked) {
     const uint8_t* m = mask_row(p, c, h, row);
-    for (int64_t s = 0; s < p.keys; ++s)
-      if (!m[s * p.mask_stride[3]]) scores[s] = value;
+    if (p.mask_stride[3] == 1)
+      for (int64_t s = 0; s < p.keys; ++s) scores[s] = m[s] ? scores[s] : value;
+    else if (!*m)
+      std::fill(scores, scores + p.keys, value);
   }
   if (p.causal)
     for (int64_t s = row + 1; s < p.seen((row / p.block + 1) * p.block); ++s) scores[s] = value;
