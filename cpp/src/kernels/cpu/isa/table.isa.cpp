@@ -15,6 +15,7 @@ void make_table(IsaTable& t) {
   fill_winograd(t);
   fill_rows(t);
   fill_cells(t);
+  fill_taps(t);
   fill_random(t);
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
