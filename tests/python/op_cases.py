@@ -288,6 +288,12 @@ for _x, _k, _s, _lo, _hi, _d, _g in [
     ((2, 6, 6, 4), (3, 3, 2, 6), (1, 1), (1, 1), (1, 1), (1, 1), 2),
     ((2, 6, 6, 5), (3, 3, 1, 5), (1, 1), (1, 1), (1, 1), (1, 1), 5),
     ((2, 7, 7, 5), (3, 3, 1, 5), (2, 2), (1, 1), (1, 1), (1, 1), 5),
+    ((1, 6, 17, 70), (5, 5, 1, 70), (1, 1), (2, 2), (2, 2), (1, 1), 70),  # tiles of many pixels and channels
+    ((1, 13, 15, 3), (12, 11, 1, 3), (1, 1), (2, 2), (2, 2), (1, 1), 3),  # more taps than go together
+    ((2, 9, 19, 9), (3, 5, 1, 9), (2, 1), (2, 4), (1, 4), (1, 2), 9),
+    ((2, 5, 16, 9), (3, 3, 1, 18), (1, 2), (1, 1), (1, 0), (1, 1), 9),  # several filters a channel
+    ((3, 20, 2), (4, 1, 10), (3,), (2,), (1,), (1,), 2),
+    ((1, 3, 4, 5, 2), (2, 2, 2, 1, 6), (1, 2, 1), (0, 1, 1), (1, 0, 0), (1, 1, 1), 2),
     ((2, 5, 5, 20), (1, 1, 20, 35), (1, 1), (0, 0), (0, 0), (1, 1), 1),
     ((2, 11, 3), (4, 3, 5), (1,), (3,), (0,), (1,), 1),
     ((1, 4, 5, 6, 2), (2, 3, 2, 2, 3), (1, 2, 1), (0, 1, 1), (1, 1, 0), (1, 1, 1), 1),
@@ -374,7 +380,36 @@ for _sh in ((2, 7, 9, 5), (2, 9, 3), (1, 4, 5, 4, 2)):
 case("max_pool", lambda x: ops.max_pool(x, 3, strides=2, padding="same"), [rnd(2, 7, 8, 3)], None)
 case("max_pool", lambda x: ops.max_pool(x, 2, strides=3, padding="same"), [rnd(2, 7, 9, 33)], None)
 case("max_pool", lambda x: ops.max_pool(x, (6, 5), strides=1, padding="same"), [rnd(2, 7, 9, 16)], None)
-case("average_pool", lambda x: ops.average_pool(x, 3, strides=2, padding="same"), [rnd(2, 7, 8, 3)], None)
+
+
+def mean_reference(x: Any, w: Any, s: int, low: Any, high: Any) -> Any:
+    """Sums over cells that count, by how many there are."""
+    n, padding = x.ndim - 2, [(0, 0), *zip(low, high), (0, 0)]
+    views = [
+        np.lib.stride_tricks.sliding_window_view(np.pad(v.astype("float64"), padding), w, axis=tuple(range(1, n + 1)))
+        for v in (x, np.ones_like(x))
+    ]
+    sums, counts = (v[(slice(None), *[slice(None, None, s)] * n)].sum(axis=tuple(range(-n, 0))) for v in views)
+    return sums / np.maximum(counts, 1)
+
+
+for _sh, _w, _s, _lo, _hi in [
+    ((2, 7, 8, 3), (3, 3), 2, (1, 0), (1, 1)),
+    ((1, 5, 19, 70), (3, 3), 1, (1, 1), (1, 1)),
+    ((2, 5, 9, 33), (4, 2), 1, (0, 1), (3, 0)),
+    ((1, 13, 14, 2), (12, 11), 1, (1, 2), (2, 1)),  # more cells than go together
+    ((2, 9, 8, 5), (2, 2), 3, (0, 0), (0, 0)),  # cells in no window
+    ((2, 4, 5, 3), (2, 2), 1, (2, 2), (0, 3)),  # windows with no cell
+    ((3, 31, 9), (7,), 2, (3,), (2,)),
+    ((1, 5, 4, 9, 6), (3, 2, 3), 2, (1, 0, 1), (1, 0, 1)),
+]:
+    case(
+        "average_pool average_pool_grad",
+        lambda x, w=_w, s=_s, lo=_lo, hi=_hi: ops.average_pool(x, w, s, list(zip(lo, hi))),
+        [rnd(*_sh)],
+        lambda x, w=_w, s=_s, lo=_lo, hi=_hi: mean_reference(x, w, s, lo, hi),
+    )
+case("max_pool", lambda x: ops.max_pool(x, (12, 11), strides=1), [rnd(1, 13, 14, 9)], None)
 pooling = {"window": [2], "strides": [2], "low": [0], "high": [0]}
 case(
     "max_pool_pick",

@@ -26,7 +26,9 @@ struct ConvGeometry {
   int64_t out_pixels() const { return out[0] * out[1] * out[2]; }
   // Phases of an axis' stride that pixels of the input have.
   int64_t phases(int axis) const { return std::min(stride[axis], in[axis]); }
-  bool depthwise() const { return groups == channels && filters == channels && groups > 1; }
+  // Each channel by itself, with one filter or, with a depth multiplier, several.
+  bool by_channel() const { return groups == channels && groups > 1; }
+  bool depthwise() const { return by_channel() && filters == channels; }
 
   /// x, kernel and y are the shapes of the forward convolution, whichever of the three is computed.
   static ConvGeometry make(ConvRole role, const Shape& x, const Shape& kernel, const Shape& y, const Attrs& attrs) {

@@ -9,7 +9,7 @@ struct Algorithm {
 };
 
 bool is_double(const ConvGeometry&, const KernelRequest& r) { return r.inputs[0].dtype == DType::f64; }
-bool is_depthwise(const ConvGeometry& g, const KernelRequest&) { return g.depthwise(); }
+bool is_depthwise(const ConvGeometry& g, const KernelRequest&) { return g.by_channel(); }
 bool always(const ConvGeometry&, const KernelRequest&) { return true; }
 
 const Algorithm kForward[] = {{is_double, plan_conv_reference},       {is_depthwise, plan_depthwise},

@@ -1,4 +1,5 @@
-// Depthwise convolution (one filter a channel) by rows of channels, and the plain loops that serve float64.
+// Depthwise convolution by rows of channels, and the plain loops that serve float64. Where a channel has several
+// filters, it is repeated: one for each.
 #include "kernels/cpu/convolution/tap_grid.hpp"
 
 namespace hornbeam {
@@ -8,9 +9,10 @@ struct DirectParams {
   ConvGeometry g;
   const IsaTable* isa = nullptr;
   Epilogue epilogue;
-  // The pixels that are computed, a grid for each phase: pixels `spacing` apart.
-  std::vector<TapLines> phases;
-  int64_t pixels[3] = {1, 1, 1}, spacing[3] = {1, 1, 1};
+  TapImage image;        // the pixels that are computed
+  TapLines lines;        // of the kernel's gradient: the output over the input
+  int64_t repeats = 1;   // of each channel, in the workspace
+  int64_t repeated = 0;  // floats of all
 };
 
 // Calls f(input pixel, output pixel, tap) for each pair that meets, for the output pixels [begin, end) of all images.
@@ -31,29 +33,47 @@ void each_pair_of_output(const ConvGeometry& g, int64_t begin, int64_t end, F f)
         }
   }
 }
+// The input with its channels repeated, and the sum of what they got.
+void repeat_channels(const KernelCall& c) {
+  const auto& p = params_of<DirectParams>(c);
+  const Range all = part_range(p.repeated / p.repeats, c.parts, c.part);
+  const float* x = buffer<const float>(c, 0);
+  float* out = buffer<float>(c, c.work) + all.begin * p.repeats;
+  for (int64_t i = all.begin; i < all.end; ++i)
+    for (int64_t k = 0; k < p.repeats; ++k) *out++ = x[i];
+}
+void add_repeats(const KernelCall& c) {
+  const auto& p = params_of<DirectParams>(c);
+  const Range all = part_range(p.repeated / p.repeats, c.parts, c.part);
+  const float* sums = buffer<const float>(c, c.work) + all.begin * p.repeats;
+  float* dx = buffer<float>(c, c.out);
+  for (int64_t i = all.begin; i < all.end; ++i, sums += p.repeats) {
+    dx[i] = sums[0];
+    for (int64_t k = 1; k < p.repeats; ++k) dx[i] += sums[k];
+  }
+}
+
 // out[pixel] = sum over its pairs of x[cell] * kernel[tap], all channels at once.
 void dot_lines(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const int64_t n = p.g.channels, width = p.pixels[2], apart = p.spacing[2];
-  const float *x = buffer<const float>(c, 0), *k = buffer<const float>(c, 1);
-  const Range lines = part_range(p.g.batch * p.pixels[0] * p.pixels[1], c.parts, c.part);
+  const int64_t n = p.g.channels, line = p.image.width() * n;
+  const bool backward = p.g.role == ConvRole::input_grad, repeats = p.repeats > 1;
+  const float *x = buffer<const float>(c, repeats && !backward ? c.work : 0), *k = buffer<const float>(c, 1);
+  float* y = buffer<float>(c, repeats && backward ? c.work : c.out);
+  const Range lines = part_range(p.g.batch * p.image.lines(), c.parts, c.part);
   const TileEnd end = p.epilogue.end(c);
   for (int64_t l = lines.begin; l < lines.end; ++l) {
-    float* out = buffer<float>(c, c.out) + l * width * n;
-    const int64_t h = l % p.pixels[1], d = l / p.pixels[1] % p.pixels[0], image = l / p.pixels[1] / p.pixels[0];
-    const TapLines* of_line = &p.phases[size_t((d % p.spacing[0] * p.spacing[1] + h % p.spacing[1]) * apart)];
+    float* out = y + l * line;
     const bool more = l + 1 < lines.end;
-    for (int64_t phase = 0; phase < apart; ++phase) {
-      const TapLines& grid = of_line[phase];
-      const int64_t* count = grid.grid().count;
-      const int64_t line = (image * count[0] + d / p.spacing[0]) * count[1] + h / p.spacing[1];
-      grid.each(line, {0, count[2]}, [&](const Pairs& q) {
-        p.isa->dot_cells({out + (phase + q.w * apart) * n, apart * n, x + q.source, q.cells, k, q.taps, q.count,
-                          grid.step(), q.pixels, n, q.first, q.last ? end.bias : nullptr, q.last && end.relu,
-                          more ? grid.next_line() : 0, more ? width * n : 0});
-      });
-    }
-    if (p.epilogue.present) p.epilogue.apply(c, buffer<float>(c, c.out), l * width * n, (l + 1) * width * n);
+    p.image.each(l, [&](const Pairs& q, const TapLines& grid, int64_t w, int64_t apart) {
+      p.isa->dot_cells({{out + w * n, apart * n, x + q.source, q.cells, q.count, grid.step(), q.pixels, n, q.first,
+                         q.last, more ? grid.next_line() : 0, more ? line : 0},
+                        k,
+                        q.taps,
+                        end.bias,
+                        end.relu});
+    });
+    if (p.epilogue.present) p.epilogue.apply(c, y, l * line, (l + 1) * line);
   }
 }
 
@@ -61,10 +81,10 @@ void dot_lines(const KernelCall& c) {
 void depthwise_kernel_grad(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
   const int64_t n = p.g.channels, size = p.g.taps() * n, width = p.g.out[2];
-  const float *x = buffer<const float>(c, 0), *dy = buffer<const float>(c, 1);
-  float* dk = buffer<float>(c, c.work) + c.part * size;
+  const float *x = buffer<const float>(c, p.repeats > 1 ? c.work : 0), *dy = buffer<const float>(c, 1);
+  float* dk = buffer<float>(c, c.work) + p.repeated + c.part * size;
   std::fill(dk, dk + size, 0.0f);
-  const TapLines& grid = p.phases[0];
+  const TapLines& grid = p.lines;
   const Range lines = part_range(p.g.batch * grid.lines(), c.parts, c.part);
   for (int64_t l = lines.begin; l < lines.end; ++l) {
     const bool more = l + 1 < lines.end;
@@ -78,7 +98,7 @@ template <int kParts>
 void add_parts(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
   const int64_t size = p.g.taps() * p.g.channels;
-  const float* work = buffer<const float>(c, c.work);
+  const float* work = buffer<const float>(c, c.work) + p.repeated;
   float* dk = buffer<float>(c, c.out);
   std::copy(work, work + size, dk);
   for (int k = 1; k < kParts; ++k) p.isa->add_rows(dk, work + k * size, 1, size, size);
@@ -112,30 +132,32 @@ void reference_conv(const KernelCall& c) {
 }
 }  // namespace
 
-KernelPlan plan_depthwise(const ConvGeometry& g, const KernelRequest& r) {
-  const bool backward = g.role == ConvRole::input_grad;
+KernelPlan plan_depthwise(const ConvGeometry& geometry, const KernelRequest& r) {
   DirectParams p;
-  p.g = g, p.isa = r.target.isa;
-  std::copy(backward ? g.in : g.out, (backward ? g.in : g.out) + 3, p.pixels);
-  if (backward) {
-    for (int i = 0; i < 3; ++i) p.spacing[i] = g.phases(i);
-    for (int64_t a = 0; a < g.phases(0); ++a)
-      for (int64_t b = 0; b < g.phases(1); ++b)
-        for (int64_t e = 0; e < g.phases(2); ++e) p.phases.emplace_back(TapGrid::backward(g, {a, b, e}), g.channels);
-  } else {
-    p.phases.emplace_back(TapGrid::forward(g), g.channels);
-  }
+  ConvGeometry& g = p.g;
+  g = geometry, p.isa = r.target.isa;
+  p.repeats = g.filters / g.channels;
+  g.channels = g.groups = g.filters;
+  if (p.repeats > 1) p.repeated = g.batch * g.in_pixels() * g.channels;
+  const Stage repeat{repeat_channels, parts_for(p.repeated, 1)}, add{add_repeats, parts_for(p.repeated, 1)};
+  std::vector<Stage> stages;
+  if (p.repeats > 1 && g.role != ConvRole::input_grad) stages.push_back(repeat);
   const double cost = 2.0 * double(g.taps() * g.channels);
+  size_t bytes = size_t(p.repeated) * 4;
   if (g.role != ConvRole::kernel_grad) {
+    p.image = g.role == ConvRole::forward ? TapImage::forward(g) : TapImage::backward(g);
     p.epilogue = Epilogue::plan(r, 2, r.outputs[0].shape.back());
     if (p.epilogue.residual >= 0) p.epilogue = Epilogue::plan(r, 2, Epilogue::kNotInRegisters);
-    const int parts = parts_for(g.batch * p.pixels[0] * p.pixels[1], cost * double(p.pixels[2]));
-    return make_plan(std::move(p), {{dot_lines, parts}});
+    stages.push_back({dot_lines, parts_for(g.batch * p.image.lines(), cost * double(p.image.width()))});
+    if (p.repeats > 1 && g.role == ConvRole::input_grad) stages.push_back(add);
+    return make_plan(std::move(p), std::move(stages), bytes);
   }
+  p.lines = TapLines(TapGrid::forward(g), g.channels);
   const bool cut = double(g.batch * g.out_pixels()) * cost > 1e6;  // into eight parts
-  const size_t bytes = size_t(g.taps() * g.channels) * 4 * (cut ? 8 : 1);
-  if (cut) return make_plan(std::move(p), {{depthwise_kernel_grad, 8}, {add_parts<8>, 1}}, bytes);
-  return make_plan(std::move(p), {{depthwise_kernel_grad, 1}, {add_parts<1>, 1}}, bytes);
+  bytes += size_t(g.taps() * g.channels) * 4 * (cut ? 8 : 1);
+  stages.push_back({depthwise_kernel_grad, cut ? 8 : 1});
+  stages.push_back({cut ? add_parts<8> : add_parts<1>, 1});
+  return make_plan(std::move(p), std::move(stages), bytes);
 }
 
 KernelPlan plan_conv_reference(const ConvGeometry& g, const KernelRequest&) {

@@ -24,8 +24,12 @@ void compute_pixels(const SeparableParams& p, const KernelCall& c, int64_t row, 
     const int64_t line = at / width, w = at % width, last = std::min(width, w + row + rows - at);
     float* to = out + (at - row - w) * stride;
     p.lines.each(line, {w, last}, [&](const Pairs& q) {
-      p.gemm.isa->dot_cells({to + q.w * stride, stride, x + q.source, q.cells, kernel, q.taps, q.count, p.lines.step(),
-                             q.pixels, p.g.channels, q.first, q.last ? bias : nullptr, q.last && p.relu});
+      p.gemm.isa->dot_cells({{to + q.w * stride, stride, x + q.source, q.cells, q.count, p.lines.step(), q.pixels,
+                              p.g.channels, q.first, q.last},
+                             kernel,
+                             q.taps,
+                             bias,
+                             p.relu});
     });
     at += last - w;
   }

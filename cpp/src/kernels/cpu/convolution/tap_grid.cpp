@@ -14,6 +14,22 @@ TapLines::TapLines(const TapGrid& grid, int64_t channels) : grid_(grid), channel
   }
 }
 
+TapImage TapImage::forward(const ConvGeometry& g) {
+  TapImage t;
+  std::copy(g.out, g.out + 3, t.pixels_);
+  t.phases_.emplace_back(TapGrid::forward(g), g.channels);
+  return t;
+}
+TapImage TapImage::backward(const ConvGeometry& g) {
+  TapImage t;
+  std::copy(g.in, g.in + 3, t.pixels_);
+  for (int i = 0; i < 3; ++i) t.spacing_[i] = g.phases(i);
+  for (int64_t a = 0; a < g.phases(0); ++a)
+    for (int64_t b = 0; b < g.phases(1); ++b)
+      for (int64_t e = 0; e < g.phases(2); ++e) t.phases_.emplace_back(TapGrid::backward(g, {a, b, e}), g.channels);
+  return t;
+}
+
 double inside_share(const TapGrid& grid) {
   double share = 1;
   for (int i = 0; i < 3; ++i) {

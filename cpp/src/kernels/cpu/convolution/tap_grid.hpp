@@ -31,6 +31,7 @@ struct TapGrid {
       // those taps meet the phase that lie a multiple of the stride before it
       t.tap_step[i] = stride / std::gcd(stride, g.dilation[i]);
       int64_t& first = t.first_tap[i];
+      if (g.dilation[i] == 1) first = std::min(g.window[i], reach % stride);
       while (first < g.window[i] && (reach - first * g.dilation[i]) % stride != 0) ++first;
       t.window[i] = (g.window[i] - first + t.tap_step[i] - 1) / t.tap_step[i];
       t.step[i] = 1, t.start[i] = (reach - first * g.dilation[i]) / stride;
@@ -62,11 +63,12 @@ struct TapGrid {
   }
 };
 
-constexpr int kPairs = 27;
+constexpr int kPairs = 128;
 /// Some taps of a stretch of pixels: x[source + p * step + cells[i] + channel] meets kernel[taps[i] + channel] at pixel
 /// w + p of the line.
 struct Pairs {
   int64_t w, pixels, source;
+  int64_t all;  // taps of the stretch
   int64_t cells[kPairs], taps[kPairs];
   int count;
   bool first, last;  // of the stretch
@@ -99,6 +101,7 @@ class TapLines {
       if (begin >= end) continue;
       Pairs q;
       q.w = begin, q.pixels = end - begin, q.count = 0, q.first = true, q.last = false;
+      q.all = ta.size() * tb.size() * s.taps.size();
       q.source = (first_line * g.size[2] + g.at(2, begin, s.taps.begin)) * channels_;
       for (int64_t a = ta.begin; a < ta.end; ++a)
         for (int64_t b = tb.begin; b < tb.end; ++b) {
@@ -125,6 +128,35 @@ class TapLines {
   int64_t channels_ = 1;
   std::vector<Range> reach_[2];  // the taps of an axis that reach the source, by pixel
   std::vector<Stretch> stretches_;
+};
+
+/// All pixels that taps reach: of the forward convolution its output, of the input gradient the input, which has a grid
+/// for each phase of a stride: pixels `spacing` apart.
+class TapImage {
+ public:
+  TapImage() = default;
+  static TapImage forward(const ConvGeometry& g);
+  static TapImage backward(const ConvGeometry& g);
+  int64_t lines() const { return pixels_[0] * pixels_[1]; }  // of an image
+  int64_t width() const { return pixels_[2]; }
+
+  /// Calls f(pairs, their TapLines, where in the line the first of the pairs' pixels is, how far apart they are).
+  template <class F>
+  void each(int64_t line, F f) const {
+    const int64_t h = line % pixels_[1], d = line / pixels_[1] % pixels_[0], image = line / lines();
+    const int64_t apart = spacing_[2];
+    const TapLines* phases = phases_.data() + (d % spacing_[0] * spacing_[1] + h % spacing_[1]) * apart;
+    for (int64_t phase = 0; phase < apart; ++phase) {
+      const TapLines& grid = phases[phase];
+      const int64_t* count = grid.grid().count;
+      grid.each((image * count[0] + d / spacing_[0]) * count[1] + h / spacing_[1], {0, count[2]},
+                [&](const Pairs& q) { f(q, grid, phase + q.w * apart, apart); });
+    }
+  }
+
+ private:
+  std::vector<TapLines> phases_;
+  int64_t pixels_[3] = {1, 1, 1}, spacing_[3] = {1, 1, 1};
 };
 
 /// The share of all pairs of pixel and tap that lie inside the source.

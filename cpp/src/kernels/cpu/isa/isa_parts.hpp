@@ -11,5 +11,6 @@ void fill_winograd(IsaTable& t);
 void fill_rows(IsaTable& t);
 void fill_cells(IsaTable& t);
 void fill_resample(IsaTable& t);
+void fill_taps(IsaTable& t);
 void fill_random(IsaTable& t);
 }  // namespace hornbeam::isa::HB_ISA_NAME

@@ -104,22 +104,25 @@ struct Winograd {
   void (*output_grad)(const WinogradInput& t, int64_t n);  // F(2x2) alone, as the next
   void (*kernel_grad)(float* dk, int64_t tap, const float* u, int64_t step, int64_t n);
 };
-// y[pixel * y_step + i] (+)= sum over t of x[pixel * step + cells[t] + i] w[taps[t] + i], then a bias (null: none),
-// then relu. Fetches x and y so many floats on meanwhile: channels are walked one register at a time, in strides that
-// the hardware does not foresee.
-struct DotCells {
+// A fold over the taps of some pixels, n channels each: y[pixel * y_step + i] from x[pixel * step + cells[t] + i], tap
+// by tap. Fetches x and y so many floats on meanwhile: channels are walked in strides that the hardware does not
+// foresee.
+struct FoldCells {
   float* y;
   int64_t y_step;
   const float* x;
   const int64_t* cells;
-  const float* w;
-  const int64_t* taps;
   int count;
   int64_t step, pixels, n;
-  bool first;  // = rather than +=
+  bool first, last;  // unless first, goes on from y; when last, finishes it
+  int64_t fetch_x = 0, fetch_y = 0;
+};
+// The sum of products with w[taps[t] + i], in the end a bias (null: none) and relu.
+struct DotCells : FoldCells {
+  const float* w;
+  const int64_t* taps;
   const float* bias;
   bool relu;
-  int64_t fetch_x = 0, fetch_y = 0;
 };
 // dk[taps[t] + i] += sum over pixels of x[pixel * step + cells[t] + i] dy[pixel * n + i]
 struct OuterCells {
@@ -133,17 +136,10 @@ struct OuterCells {
   int64_t pixels, n;
   int64_t fetch_x = 0, fetch_dy = 0;
 };
-// y[pixel * n + i] = the largest of x[pixel * step + cells[k] + i], and at (null: not wanted) = its number, counted
-// from `base` before x[0]. Unless `first`, what is in y already takes part.
-struct MaxCells {
-  float* y;
+// The largest, and at[pixel * y_step + i] (null: not wanted) = its number, counted from `base` before x[0].
+struct MaxCells : FoldCells {
   int32_t* at;
-  const float* x;
   int64_t base;
-  const int64_t* cells;
-  int count;
-  int64_t step, pixels, n;
-  bool first;
 };
 // Gives dy[pixel * n + i] to the cell that `at` names, and zero to the others; `add`: to what is in dx already.
 struct MaxCellsGrad {
@@ -220,6 +216,7 @@ struct IsaTable {
   void (*max_cells)(const MaxCells& q);
   void (*max_cells_grad)(const MaxCellsGrad& q);
   void (*dot_cells)(const DotCells& q);
+  void (*sum_cells)(const FoldCells& q, float scale);  // scaled in the end
   void (*outer_cells)(const OuterCells& q);
   void (*mix_rows)(const MixRows& q);
   void (*mix_pixels)(const MixPixels& q);

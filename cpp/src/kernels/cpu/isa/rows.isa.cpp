@@ -157,122 +157,6 @@ void add_norm_grads(float* sums, float* dots, const float* x, const float* dy, c
     t += (get(x + r * n + i, m) - get(mean + i, m)) * d;
   });
 }
-HB_INLINE IVec lane_numbers() {
-  IVec v;
-  for (int i = 0; i < kLanes; ++i) v[i] = i;
-  return v;
-}
-HB_INLINE IVec numbers_at(const int32_t* at, int m) { return bits(get(reinterpret_cast<const float*>(at), m)); }
-void max_cells(const MaxCells& q) {
-  const Larger larger;
-  const IVec lanes = lane_numbers();
-  const int64_t* cells = q.cells;
-  const int count = q.count;
-  for (int64_t p = 0; p < q.pixels; ++p) {
-    const float* x = q.x + p * q.step;
-    float* y = q.y + p * q.n;
-    if (!q.at) {
-      each(q.n, [=](int64_t i, int m) {
-        Vec best = get(q.first ? x + cells[0] + i : y + i, m);
-        for (int k = q.first ? 1 : 0; k < count; ++k) best = larger(get(x + cells[k] + i, m), best);
-        put(y + i, best, m);
-      });
-      continue;
-    }
-    const int64_t base = q.base + p * q.step;
-    int32_t* at = q.at + p * q.n;
-    each(q.n, [=](int64_t i, int m) {
-      Vec best = get(q.first ? x + cells[0] + i : y + i, m);
-      IVec where = q.first ? lanes + int32_t(base + cells[0] + i) : numbers_at(at + i, m);
-      for (int k = q.first ? 1 : 0; k < count; ++k) {
-        const Vec v = get(x + cells[k] + i, m);
-        const IVec wins = (v > best) | (v != v);
-        best = select(wins, v, best);
-        where = wins ? lanes + int32_t(base + cells[k] + i) : where;
-      }
-      put(y + i, best, m);
-      put(reinterpret_cast<float*>(at) + i, from_bits(where), m);
-    });
-  }
-}
-void max_cells_grad(const MaxCellsGrad& q) {
-  const IVec lanes = lane_numbers();
-  const int64_t* cells = q.cells;
-  const int count = q.count;
-  for (int64_t p = 0; p < q.pixels; ++p) {
-    float* dx = q.dx + p * q.step;
-    const int64_t base = q.base + p * q.step;
-    each(q.n, [=](int64_t i, int m) {
-      const IVec where = numbers_at(q.at + p * q.n + i, m) - lanes;
-      const Vec dy = get(q.dy + p * q.n + i, m);
-      for (int k = 0; k < count; ++k) {
-        const Vec given = select(where == int32_t(base + cells[k] + i), dy, Vec{});
-        put(dx + cells[k] + i, q.add ? get(dx + cells[k] + i, m) + given : given, m);
-      }
-    });
-  }
-}
-template <int T>
-void dot_taps(const DotCells& q, const int64_t* cells, const int64_t* taps, bool first, bool last) {
-  const int64_t n = q.n, step = q.step, pixels = q.pixels, to = q.y_step, fetch_x = q.fetch_x, fetch_y = q.fetch_y;
-  const float *x = q.x, *w = q.w, *bias = last ? q.bias : nullptr;
-  const Vec low = last && q.relu ? Vec{} : set1(-__builtin_inff());
-  float* y = q.y;
-  // One pixel, with the weights as `weight` gives them: the same sums however many pixels go together.
-  auto pixel = [=](int64_t p, int64_t i, int m, Vec start, auto weight) __attribute__((always_inline)) {
-    Vec s[3] = {first ? start : get(y + p * to + i, m) + start, Vec{}, Vec{}};
-    __builtin_prefetch(x + p * step + fetch_x + i);
-    __builtin_prefetch(y + p * to + fetch_y + i, 1);
-    for (int t = 0; t < T; ++t) s[t % 3] = get(x + p * step + cells[t] + i, m) * weight(t) + s[t % 3];
-    const Vec v = (s[0] + s[1]) + s[2];
-    put(y + p * to + i, select(v < low, low, v), m);
-  };
-  each(n, [=](int64_t i, int m) {
-    const Vec start = bias ? get(bias + i, m) : Vec{};
-    if (pixels == 1) return pixel(0, i, m, start, [=](int t) { return get(w + taps[t] + i, m); });
-    Vec wv[T + 1];
-    for (int t = 0; t < T; ++t) wv[t] = get(w + taps[t] + i, m);
-    for (int64_t p = 0; p < pixels; ++p) pixel(p, i, m, start, [&](int t) { return wv[t]; });
-  });
-}
-void dot_cells(const DotCells& q) {
-  bool first = q.first;
-  if (q.count == 0) dot_taps<0>(q, q.cells, q.taps, first, true);
-  for (int at = 0; at < q.count; first = false) {
-    const int left = q.count - at, t = left >= 9 ? 9 : left >= 6 ? 6 : left >= 4 ? 4 : left >= 3 ? 3 : 1;
-    const auto dot = t == 9   ? dot_taps<9>
-                     : t == 6 ? dot_taps<6>
-                     : t == 4 ? dot_taps<4>
-                     : t == 3 ? dot_taps<3>
-                              : dot_taps<1>;
-    dot(q, q.cells + at, q.taps + at, first, t == left);
-    at += t;
-  }
-}
-template <int T>
-HB_INLINE void outer_taps(const OuterCells& q, int at) {
-  const int64_t n = q.n, step = q.step, pixels = q.pixels, fetch_x = q.fetch_x, fetch_dy = q.fetch_dy;
-  const int64_t *cells = q.cells + at, *taps = q.taps + at;
-  const float *x = q.x, *dy = q.dy;
-  float* dk = q.dk;
-  each(n, [=](int64_t i, int m) {
-    Vec acc[T];
-    for (int t = 0; t < T; ++t) acc[t] = get(dk + taps[t] + i, m);
-    for (int64_t p = 0; p < pixels; ++p) {
-      __builtin_prefetch(x + p * step + fetch_x + i);
-      __builtin_prefetch(dy + p * n + fetch_dy + i);
-      const Vec d = get(dy + p * n + i, m);
-      for (int t = 0; t < T; ++t) acc[t] = get(x + p * step + cells[t] + i, m) * d + acc[t];
-    }
-    for (int t = 0; t < T; ++t) put(dk + taps[t] + i, acc[t], m);
-  });
-}
-void outer_cells(const OuterCells& q) {
-  int at = 0;
-  for (; at + 9 <= q.count; at += 9) outer_taps<9>(q, at);
-  for (; at + 3 <= q.count; at += 3) outer_taps<3>(q, at);
-  for (; at < q.count; ++at) outer_taps<1>(q, at);
-}
 void affine_columns(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r)
     each(n, [=](int64_t i, int m) {
@@ -319,10 +203,6 @@ void fill_rows(IsaTable& t) {
   t.max_rows_into = max_rows_into;
   t.add_moments = add_moments;
   t.add_norm_grads = add_norm_grads;
-  t.max_cells = max_cells;
-  t.max_cells_grad = max_cells_grad;
-  t.dot_cells = dot_cells;
-  t.outer_cells = outer_cells;
   t.affine_columns = affine_columns;
   t.affine2_columns = affine2_columns;
   t.layer_norm_row = layer_norm_row;

@@ -16,6 +16,7 @@ void make_table(IsaTable& t) {
   fill_rows(t);
   fill_cells(t);
   fill_resample(t);
+  fill_taps(t);
   fill_random(t);
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME
