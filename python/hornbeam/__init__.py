@@ -3,9 +3,9 @@
 The whole training step is compiled into one static graph by a C++ core; the API is Keras'.
 """
 
-import importlib
-import types
-import typing
+import importlib as _importlib
+import types as _types
+import typing as _typing
 
 from hornbeam import (
     activations,
@@ -44,7 +44,7 @@ from hornbeam.profiling import profile
 from hornbeam.saving.model_file import load_model
 from hornbeam.show_config import show_config
 
-if typing.TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from hornbeam import datasets, preprocessing, utils
 
 __all__ = [
@@ -99,10 +99,10 @@ __all__ = [
 _LATE = ("datasets", "preprocessing", "utils")  # imported when they are asked for: training does without them
 
 
-def __getattr__(name: str) -> types.ModuleType:
+def __getattr__(name: str) -> _types.ModuleType:
     if name not in _LATE:
         raise AttributeError(f"module 'hornbeam' has no attribute {name!r}")
-    return importlib.import_module(f"hornbeam.{name}")
+    return _importlib.import_module(f"hornbeam.{name}")
 
 
 def __dir__() -> list[str]:

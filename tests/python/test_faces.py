@@ -22,7 +22,7 @@ def shown(face):
     """The public names of a face, without modules inside it that are none."""
     inside = {n for n, v in vars(importlib.import_module(face)).items() if getattr(v, "__name__", "") == f"{face}.{n}"}
     parts = {n for n in inside if f"{face}.{n}" not in FACES}
-    return {n for n in vars(importlib.import_module(face)) if not n.startswith("_")} - parts
+    return {n for n in dir(importlib.import_module(face)) if not n.startswith("_")} - parts
 
 
 @pytest.mark.parametrize("face", FACES)

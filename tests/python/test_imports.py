@@ -136,3 +136,20 @@ def test_imports_stand_at_the_top():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module]
             found.setdefault(module, set()).update(names)
     assert found == LATE
+
+
+def test_what_a_star_brings_is_listed_literally():
+    """Type checkers read ``__all__``: of one that is computed they lose every name that a star takes on."""
+
+    def literal(tree):
+        lists = [n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
+        return any(isinstance(n, ast.List) and all(isinstance(e, ast.Constant) for e in n.elts) for n in lists)
+
+    brought = {
+        node.module.partition(".")[2]
+        for tree in trees().values()
+        for node, _ in imports(tree)
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+    }
+    assert len(brought) > 50
+    assert not [name for name in sorted(brought) if not literal(trees()[name])]

@@ -1,56 +1,54 @@
 """Layers that change images: sizes, crops, and random changes for training, with their labels, masks and boxes."""
 
-from hornbeam.layers.augmentation import (
-    affine,
-    aug_mix,
-    boxes,
-    brightness,
-    clahe,
-    crops,
-    equalization,
-    flips,
-    grayscale,
-    hue,
-    mix_up,
-    patches,
-    pipeline,
-    rand_augment,
-    sharpness,
-    tones,
-    warps,
-)
-from hornbeam.layers.augmentation.affine import *  # noqa: F403
-from hornbeam.layers.augmentation.aug_mix import *  # noqa: F403
-from hornbeam.layers.augmentation.boxes import *  # noqa: F403
-from hornbeam.layers.augmentation.brightness import *  # noqa: F403
-from hornbeam.layers.augmentation.clahe import *  # noqa: F403
-from hornbeam.layers.augmentation.crops import *  # noqa: F403
-from hornbeam.layers.augmentation.equalization import *  # noqa: F403
-from hornbeam.layers.augmentation.flips import *  # noqa: F403
-from hornbeam.layers.augmentation.grayscale import *  # noqa: F403
-from hornbeam.layers.augmentation.hue import *  # noqa: F403
-from hornbeam.layers.augmentation.mix_up import *  # noqa: F403
-from hornbeam.layers.augmentation.patches import *  # noqa: F403
-from hornbeam.layers.augmentation.pipeline import *  # noqa: F403
-from hornbeam.layers.augmentation.rand_augment import *  # noqa: F403
-from hornbeam.layers.augmentation.sharpness import *  # noqa: F403
-from hornbeam.layers.augmentation.tones import *  # noqa: F403
-from hornbeam.layers.augmentation.warps import *  # noqa: F403
+from hornbeam.layers.augmentation.affine import RandomRotation, RandomShear, RandomTranslation, RandomZoom
+from hornbeam.layers.augmentation.aug_mix import AugMix
+from hornbeam.layers.augmentation.boxes import MaxNumBoundingBoxes
+from hornbeam.layers.augmentation.brightness import RandomBrightness, RandomContrast
+from hornbeam.layers.augmentation.clahe import ContrastLimitedAdaptiveHistogramEqualization
+from hornbeam.layers.augmentation.crops import CenterCrop, RandomCrop, Resizing
+from hornbeam.layers.augmentation.equalization import AutoContrast, Equalization
+from hornbeam.layers.augmentation.flips import RandomFlip
+from hornbeam.layers.augmentation.grayscale import RandomColorDegeneration, RandomGrayscale
+from hornbeam.layers.augmentation.hue import RandomColorJitter, RandomHue, RandomSaturation
+from hornbeam.layers.augmentation.mix_up import MixUp
+from hornbeam.layers.augmentation.patches import CutMix, RandomErasing
+from hornbeam.layers.augmentation.pipeline import Pipeline
+from hornbeam.layers.augmentation.rand_augment import RandAugment
+from hornbeam.layers.augmentation.sharpness import RandomGaussianBlur, RandomSharpness
+from hornbeam.layers.augmentation.tones import RandomInvert, RandomPosterization, Solarization
+from hornbeam.layers.augmentation.warps import RandomElasticTransform, RandomPerspective
 
-__all__ = [*affine.__all__]
-__all__ += aug_mix.__all__
-__all__ += boxes.__all__
-__all__ += brightness.__all__
-__all__ += clahe.__all__
-__all__ += crops.__all__
-__all__ += equalization.__all__
-__all__ += flips.__all__
-__all__ += grayscale.__all__
-__all__ += hue.__all__
-__all__ += mix_up.__all__
-__all__ += patches.__all__
-__all__ += pipeline.__all__
-__all__ += rand_augment.__all__
-__all__ += sharpness.__all__
-__all__ += tones.__all__
-__all__ += warps.__all__
+__all__ = [
+    "AugMix",
+    "AutoContrast",
+    "CenterCrop",
+    "ContrastLimitedAdaptiveHistogramEqualization",
+    "CutMix",
+    "Equalization",
+    "MaxNumBoundingBoxes",
+    "MixUp",
+    "Pipeline",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+    "Resizing",
+    "Solarization",
+]
