@@ -8,7 +8,7 @@ import numpy as np
 
 from hornbeam.callbacks.callback import History
 from hornbeam.callbacks.callback_list import CallbackList, as_numbers
-from hornbeam.core.tree import flatten, map_structure
+from hornbeam.core.tree import flatten
 from hornbeam.core.validation import integer, positive_int
 from hornbeam.data.array_feed import ArrayFeed
 from hornbeam.data.arrays import cardinality, is_arrays, to_arrays
