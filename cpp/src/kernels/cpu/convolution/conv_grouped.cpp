@@ -88,13 +88,17 @@ void convolve(const KernelCall& c) {
   each_chunk(f, units, {0, p.registers()}, [&](const Chunk& k, int64_t reg) {
     const int64_t first = reg * p.lanes(), pairs = w.run_length / p.lanes();
     copy_chunk(p, f, k, buffer<const float>(c, 0), reg, lines);
-    each_line(w, f.gather, k, lines, int64_t(w.depths.size()) * w.slot, grid,
-              [&](const float* x, float* y, const Range& runs) {
-                const int64_t at = runs.begin * pairs;
-                p.isa->dot_cells({y + first, f.grid.pixel, x, f.cells.data() + at, kernel + first,
-                                  f.weights.data() + at, int(runs.size() * pairs), f.gather.step[2] * w.pixel, k.pixels,
-                                  std::min(p.lanes(), p.columns - first), true, nullptr, false});
-              });
+    each_line(
+        w, f.gather, k, lines, int64_t(w.depths.size()) * w.slot, grid,
+        [&](const float* x, float* y, const Range& runs) {
+          const int64_t at = runs.begin * pairs;
+          p.isa->dot_cells({{y + first, f.grid.pixel, x, f.cells.data() + at, int(runs.size() * pairs),
+                             f.gather.step[2] * w.pixel, k.pixels, std::min(p.lanes(), p.columns - first), true, true},
+                            kernel + first,
+                            f.weights.data() + at,
+                            nullptr,
+                            false});
+        });
   });
 }
 
