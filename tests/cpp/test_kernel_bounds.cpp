@@ -45,11 +45,23 @@ struct KernelCase : Case {
   void norms() {
     const Shape s = shape(2, 4);
     depth = double(shape_product(s));
+    if (random.chance(50)) return groups(s);
     const Value x = numbers(s), gamma = numbers({s.back()}), beta = numbers({s.back()});
     const bool batch = random.chance(50);
     const Value y = g.add(batch ? "batch_norm" : "layer_norm", {x, gamma, beta}, {{"epsilon", 0.1}})[0];
     differentiate(random.chance(50) ? o.relu(y) : y, {x, gamma, beta},
                   concat(batch ? "batch_norm " : "layer_norm ", s));
+  }
+  void groups(Shape s) {
+    const int64_t axis = 1 + random.below(int64_t(s.size()) - 1), groups = random.of<int64_t>({1, 2, 3});
+    if (random.chance(30)) s[0] = 1, s[1] = 700;  // in chunks
+    s[size_t(axis)] *= groups;
+    depth = double(shape_product(s));
+    const Value x = numbers(s), gamma = numbers({s[size_t(axis)]}), beta = numbers({s[size_t(axis)]});
+    const Value y =
+        g.add("group_norm", {x, gamma, beta}, {{"epsilon", 0.1}, {"groups", groups}, {"axis", axis}})[0];
+    differentiate(random.chance(50) ? o.relu(y) : y, {x, gamma, beta},
+                  concat("group_norm ", s, " axis ", axis, " groups ", groups));
   }
   void softmaxes() {
     const Shape s = shape(1, 3);

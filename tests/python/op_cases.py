@@ -424,9 +424,12 @@ def np_softmax(x: Any, axis: int = -1) -> Any:
     return e / e.sum(axis, keepdims=True)
 
 
-case("softmax", ops.softmax, [rnd(*ODD)], np_softmax)
+case("softmax softmax_grad", ops.softmax, [rnd(*ODD)], np_softmax)
 case("softmax", lambda x: ops.softmax(x, axis=0), [rnd(4, 6)], lambda x: np_softmax(x, 0))
-case("log_softmax", ops.log_softmax, [rnd(*ODD)], lambda x: np.log(np_softmax(x)), tol=4e-6)
+case("log_softmax softmax_grad", ops.log_softmax, [rnd(*ODD)], lambda x: np.log(np_softmax(x)), tol=4e-6)
+for _n in (1, 4, 5, 8):  # of a register and less
+    case("softmax softmax_grad", ops.softmax, [rnd(5, _n)], np_softmax)
+    case("log_softmax softmax_grad", ops.log_softmax, [rnd(5, _n)], lambda x: np.log(np_softmax(x)), tol=4e-6)
 case(
     "sparse_softmax_cross_entropy sparse_softmax_cross_entropy_grad",
     lambda x: emit1("sparse_softmax_cross_entropy", [x, ids(17, 3)]),
@@ -475,6 +478,48 @@ case(
     [rnd(*ODD)],
     lambda x: x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6),
 )
+case(
+    "layer_norm layer_norm_grad",
+    lambda x, g, b: emit("layer_norm", [x, g, b], epsilon=1e-3, centred=False)[0],
+    [rnd(*ODD), pos(17, seed=1), rnd(17, seed=2)],
+    lambda x, g, b: x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-3) * g + b,
+    tol=1e-5,
+)
+case(
+    "rms_normalization",
+    lambda x, g: ops.rms_normalization(x, ops.reshape(g, [1, -1]), epsilon=1e-6),
+    [rnd(*ODD), pos(17, seed=1)],
+    lambda x, g: x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6) * g,
+    tol=1e-5,
+)
+
+
+def gn_reference(x: Any, g: Any, b: Any, groups: int, axis: int) -> Any:
+    sh = x.shape
+    t = x.reshape(*sh[:axis], groups, sh[axis] // groups, *sh[axis + 1 :])
+    over = tuple(i for i in range(1, t.ndim) if i != axis)
+    y = ((t - t.mean(over, keepdims=True)) / np.sqrt(t.var(over, keepdims=True) + 1e-3)).reshape(sh)
+    along = [-1 if i == axis else 1 for i in range(x.ndim)]
+    return y * g.reshape(along) + b.reshape(along)
+
+
+for _sh, _groups, _axis in (
+    ((3, 5, 6), 2, 2),
+    ((2, 3, 7, 9), 3, 3),
+    ((2, 70, 3), 3, 2),  # columns side by side
+    ((9, 6), 3, 1),
+    ((2, 6, 19), 3, 1),
+    ((2, 4, 3, 3), 2, 1),
+    ((3, 2, 4, 17), 4, 2),
+    ((2, 3, 4, 5), 1, 2),
+):
+    case(
+        "group_norm group_norm_grad",
+        lambda x, g, b, n=_groups, a=_axis: emit("group_norm", [x, g, b], epsilon=1e-3, groups=n, axis=a)[0],
+        [rnd(*_sh), pos(_sh[_axis], seed=1), rnd(_sh[_axis], seed=2)],
+        lambda x, g, b, n=_groups, a=_axis: gn_reference(x, g, b, n, a),
+        tol=1e-5,
+    )
 
 case("reshape", lambda x: ops.reshape(x, [2, -1]), [rnd(4, 6)], lambda x: x.reshape(2, -1))
 case("transpose", lambda x: ops.transpose(x, [2, 0, 1]), [rnd(3, 4, 5)], lambda x: x.transpose(2, 0, 1))

@@ -4,6 +4,7 @@
 namespace hornbeam {
 KernelPlan plan_softmax(const KernelRequest&);
 KernelPlan plan_log_softmax(const KernelRequest&);
+KernelPlan plan_softmax_grad(const KernelRequest&);
 KernelPlan plan_sparse_cross_entropy(const KernelRequest&);
 KernelPlan plan_sparse_cross_entropy_grad(const KernelRequest&);
 namespace cuda {
@@ -52,9 +53,7 @@ OpDef row_op(const char* name, PlanKernel cpu, PlanCudaKernel cuda) {
 HB_DEFINE_OP(softmax) {
   OpDef d = row_op("softmax", plan_softmax, cuda::plan_softmax);
   d.gradient = [](const GradContext& c) -> Values {
-    Ops o(c.graph);
-    Value s = o.sum(o.mul(c.dy(), c.out(0)), {-1}, true);
-    return {o.mul(o.sub(c.dy(), s), c.out(0))};
+    return {c.graph.add1("softmax_grad", {c.out(0), c.dy()}, {{"logarithm", false}})};
   };
   return d;
 }
@@ -62,9 +61,30 @@ HB_DEFINE_OP(softmax) {
 HB_DEFINE_OP(log_softmax) {
   OpDef d = row_op("log_softmax", plan_log_softmax, cuda::plan_log_softmax);
   d.gradient = [](const GradContext& c) -> Values {
-    Ops o(c.graph);
-    return {o.sub(c.dy(), o.mul(o.exp(c.out(0)), o.sum(c.dy(), {-1}, true)))};
+    return {c.graph.add1("softmax_grad", {c.out(0), c.dy()}, {{"logarithm", true}})};
   };
+  return d;
+}
+
+HB_DEFINE_OP(softmax_grad) {  // inputs y of softmax or log_softmax ("logarithm"), dy
+  OpDef d;
+  d.name = "softmax_grad";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = {{"logarithm", AttrType::boolean, false}};
+  d.infer = [](const InferContext& c) -> Types {
+    if (!is_float(c.dtype(0))) c.fail_type("needs a float input");
+    if (c.rank(0) == 0) c.fail("needs at least one axis");
+    check_input(c, 1, c.type(0), "the output's gradient");
+    return {c.type(0)};
+  };
+  d.decompose = [](Graph& g, const Values& in, const Attrs& a) -> Values {
+    Ops o(g);
+    Value y = in[0], dy = in[1];
+    if (a.flag("logarithm")) return {o.sub(dy, o.mul(o.exp(y), o.sum(dy, {-1}, true)))};
+    return {o.mul(o.sub(dy, o.sum(o.mul(dy, y), {-1}, true)), y)};
+  };
+  d.cpu = plan_softmax_grad;
+  d.float32_only = true;
   return d;
 }
 

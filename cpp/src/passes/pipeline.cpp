@@ -25,10 +25,11 @@ constexpr Pass kPasses[] = {{"dead_code", dead_code},
                             {"fuse_epilogue", nullptr, nullptr, fuse_epilogue},
                             {"fuse_separable", fuse_separable}};
 
-// Puts an op's decomposition where its kernel does not take the dtype, or everywhere (`all`).
+// Puts an op's decomposition where its kernel does not take the dtype, where the GPU has none, or everywhere (`all`).
 Graph expand(const Graph& g, bool all, bool gpu) {
   auto takes = [&](const Node& n) {
     const DType d = n.outputs[0].dtype;
+    if (gpu && !n.op->cuda) return false;
     return d == DType::f32 || (gpu && n.op->halves && (d == DType::f16 || d == DType::bf16));
   };
   auto expands = [&](const Node& n) { return n.op->float32_only && (all || !takes(n)); };

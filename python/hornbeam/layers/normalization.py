@@ -8,6 +8,7 @@ from hornbeam import ops
 from hornbeam.core.tensor import dims_of, emit, promote, to_tensor
 from hornbeam.core.validation import axes, axes_in, axis_in, fraction, integer, ints, number, unsupported
 from hornbeam.layers.layer import Layer
+from hornbeam.ops.arrays import shape_product
 
 __all__ = ["BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]
 
@@ -113,11 +114,15 @@ class BatchNormalization(Layer):
         axis = axis_in(self.axis, inputs.ndim)
         n = inputs.shape[axis]
         if mask is None:
-            x = inputs if axis == inputs.ndim - 1 else ops.moveaxis(inputs, axis, -1)
             gamma = self.gamma if self.gamma is not None else ops.ones((n,), inputs.dtype)
             beta = self.beta if self.beta is not None else ops.zeros((n,), inputs.dtype)
-            y, mean, variance = emit("batch_norm", [x, gamma, beta], epsilon=float(self.epsilon))
-            y = y if axis == inputs.ndim - 1 else ops.moveaxis(y, -1, axis)
+            if axis == inputs.ndim - 1:
+                y, mean, variance = emit("batch_norm", [inputs, gamma, beta], epsilon=float(self.epsilon))
+            else:  # as one sample's groups
+                dims = list(dims_of(inputs))
+                x = ops.reshape(inputs, [1, shape_product(dims[:axis]), n, shape_product(dims[axis + 1 :])])
+                y, mean, variance = emit("group_norm", [x, gamma, beta], epsilon=float(self.epsilon), groups=n, axis=2)
+                y, mean, variance = ops.reshape(y, dims), ops.reshape(mean, [n]), ops.reshape(variance, [n])
         else:
             w = ops.cast(mask, inputs.dtype)
             while w.ndim < inputs.ndim:
@@ -198,8 +203,8 @@ class LayerNormalization(Layer):
 
     def _normalized(self, inputs: Any) -> Any:
         over = sorted(axes_in(self.axis, inputs.ndim))
-        if over == [inputs.ndim - 1]:
-            return ops.layer_normalization(inputs, self.gamma, self.beta, -1, self.epsilon)
+        if over == list(range(inputs.ndim - len(over), inputs.ndim)):
+            return ops.layer_normalization(inputs, self.gamma, self.beta, over, self.epsilon)
         mean, variance = ops.moments(inputs, over, keepdims=True)
         y = ops.multiply(ops.subtract(inputs, mean), ops.rsqrt(ops.add(variance, self.epsilon)))
         shape = [inputs.shape[i] if i in over else 1 for i in range(inputs.ndim)]
@@ -268,15 +273,11 @@ class GroupNormalization(Layer):
     def call(self, inputs: Any) -> Any:
         """The normalized input."""
         axis = axis_in(self.axis, inputs.ndim)
-        dims, n = list(dims_of(inputs)), int(inputs.shape[axis])
+        x, n = _wide(inputs), int(inputs.shape[axis])
+        gamma = ops.ones((n,), x.dtype) if self.gamma is None else to_tensor(self.gamma, x.dtype)
+        beta = ops.zeros((n,), x.dtype) if self.beta is None else to_tensor(self.beta, x.dtype)
         groups = n if self.groups == -1 else self.groups
-        x = ops.reshape(_wide(inputs), [*dims[:axis], groups, n // groups, *dims[axis + 1 :]])
-        mean, variance = ops.moments(x, [a for a in range(1, inputs.ndim + 1) if a != axis], keepdims=True)
-        y = ops.reshape(ops.multiply(ops.subtract(x, mean), ops.rsqrt(ops.add(variance, self.epsilon))), dims)
-        shape = [-1 if a == axis else 1 for a in range(inputs.ndim)]
-        if self.gamma is not None:
-            y = ops.multiply(y, ops.reshape(self.gamma, shape))
-        y = y if self.beta is None else ops.add(y, ops.reshape(self.beta, shape))
+        y = emit("group_norm", [x, gamma, beta], epsilon=float(self.epsilon), groups=groups, axis=axis)[0]
         return to_tensor(y, self.compute_dtype)
 
 

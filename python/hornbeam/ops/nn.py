@@ -88,12 +88,13 @@ def layer_normalization(
         beta = creation.zeros([n], x.dtype) if beta is None else to_tensor(beta, x.dtype)
         return emit("layer_norm", [x, gamma, beta], epsilon=epsilon)[0]
     rest = [i for i in range(x.ndim) if i not in axes]
+    order = rest + axes
     dims = dims_of(x)
     n = shape_product([dims[i] for i in axes])
-    rows = s.reshape(s.transpose(x, rest + axes), [*(dims[i] for i in rest), n])
+    rows = s.reshape(x if order == sorted(order) else s.transpose(x, order), [*(dims[i] for i in rest), n])
     gamma, beta = (None if t is None else s.reshape(t, [n]) for t in (gamma, beta))
-    y = s.reshape(layer_normalization(rows, gamma, beta, -1, epsilon), [dims[i] for i in rest + axes])
-    return s.transpose(y, [(rest + axes).index(i) for i in range(x.ndim)])
+    y = s.reshape(layer_normalization(rows, gamma, beta, -1, epsilon), [dims[i] for i in order])
+    return y if order == sorted(order) else s.transpose(y, [order.index(i) for i in range(x.ndim)])
 
 
 def _epsilon(value: float | None) -> float:
@@ -118,10 +119,19 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
         A float tensor of x's shape.
     """
     x, eps = to_float(x), _epsilon(epsilon)
-    wide = to_tensor(
-        x, promote(x.dtype, "float32")
-    )  # what is left of a half's gradient is a difference of large numbers
-    y = to_tensor(m.multiply(wide, m.rsqrt(m.add(reductions.mean(m.square(wide), axis, True), eps))), x.dtype)
+    wide = _wide(x)
+    last = x.ndim > 0 and axis is not None and _check.axes_in(axis, x.ndim) == [x.ndim - 1]
+    n = x.shape[-1] if last else None
+    if n is None:
+        y = m.multiply(wide, m.rsqrt(m.add(reductions.mean(m.square(wide), axis, True), eps)))
+    else:
+        gamma = creation.ones([n], wide.dtype)
+        if scale is not None:
+            scale = to_tensor(scale)
+            if scale.dtype == x.dtype == wide.dtype and scale.shape[-1:] == (n,) and shape_product(dims_of(scale)) == n:
+                gamma, scale = s.reshape(scale, [n]), None
+        y = emit("layer_norm", [wide, gamma, creation.zeros([n], wide.dtype)], epsilon=eps, centred=False)[0]
+    y = to_tensor(y, x.dtype)
     return y if scale is None else m.multiply(y, scale)
 
 

@@ -9,6 +9,7 @@ void fill_gemm(IsaTable& t);
 void fill_windows(IsaTable& t);
 void fill_winograd(IsaTable& t);
 void fill_rows(IsaTable& t);
+void fill_columns(IsaTable& t);
 void fill_cells(IsaTable& t);
 void fill_resample(IsaTable& t);
 void fill_taps(IsaTable& t);

@@ -201,6 +201,8 @@ struct IsaTable {
   // Rows: n floats each.
   float (*sum)(const float* x, int64_t n);
   float (*max)(const float* x, int64_t n);
+  float (*min)(const float* x, int64_t n);
+  float (*product)(const float* x, int64_t n);
   float (*dot)(const float* x, const float* y, int64_t n);
   float (*sum_squares)(const float* x, int64_t n, float mean);  // of x - mean
   float (*exp_sum)(float* y, const float* x, int64_t n,
@@ -209,10 +211,15 @@ struct IsaTable {
   // Columns: rows x n, added to / combined into acc[n].
   void (*add_rows)(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride);
   void (*max_rows_into)(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride);
+  void (*min_rows_into)(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride);
+  void (*multiply_rows)(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride);
+  // Of each column the first of the largest elements and its row, the first NaN before all (of the smallest, negated).
+  void (*arg_columns)(float* best, int32_t* at, const float* x, int64_t rows, int64_t n, int64_t stride, bool largest);
   // sums += d, squares += d * d with d = x - shift; sums += dy, dots += dy * (x - mean).
   void (*add_moments)(float* sums, float* squares, const float* x, const float* shift, int64_t rows, int64_t n);
   void (*add_norm_grads)(float* sums, float* dots, const float* x, const float* dy, const float* mean, int64_t rows,
                          int64_t n);
+  void (*norm_grad_row)(float* sums, const float* x, const float* dy, int64_t n, float mean);  // both sums of a row
   void (*max_cells)(const MaxCells& q);
   void (*max_cells_grad)(const MaxCellsGrad& q);
   void (*dot_cells)(const DotCells& q);
@@ -223,12 +230,15 @@ struct IsaTable {
   void (*affine_columns)(float* y, const float* x, const float* scale, const float* shift, int64_t rows, int64_t n);
   void (*affine2_columns)(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
                           int64_t rows, int64_t n);  // out = dy*a + x*b + c
+  void (*affine2_row)(float* out, const float* x, const float* dy, int64_t n, float a, float b, float c);
+  void (*short_softmax)(float* y, const float* x, int64_t rows, int64_t n, bool logarithm);    // n <= lanes
+  void (*log_softmax_grad)(float* dx, const float* y, const float* dy, int64_t n, float sum);  // dy - exp(y) * sum
   void (*softmax_grad)(float* dx, const float* y, const float* dy, int64_t n, float shift,
                        float scale);  // dx = y * (dy - shift) * scale
   void (*layer_norm_row)(float* y, const float* x, const float* gamma, const float* beta, int64_t n, float mean,
                          float rstd);
   void (*layer_norm_grad_row)(float* dx, float* dgamma, float* dbeta, const float* x, const float* dy,
-                              const float* gamma, int64_t n, float mean, float rstd);
+                              const float* gamma, int64_t n, float mean, float rstd, bool centred);
 };
 
 /// The table for a name ("avx512", "avx2", "scalar"); null when this build or CPU has none.

@@ -20,5 +20,25 @@ HB_INLINE void each(int64_t n, F f) {
   for (; i + kLanes <= n; i += kLanes) f(i, kLanes);
   if (i < n) f(i, int(n - i));
 }
+// Sums f over a row with four accumulators, added in a fixed order.
+template <class F>
+HB_INLINE float sum_of(int64_t n, F f) {
+  Vec s0{}, s1{}, s2{}, s3{};
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    s0 += f(i, kLanes);
+    s1 += f(i + kLanes, kLanes);
+    s2 += f(i + 2 * kLanes, kLanes);
+    s3 += f(i + 3 * kLanes, kLanes);
+  }
+  for (; i + kLanes <= n; i += kLanes) s0 += f(i, kLanes);
+  if (i < n) s1 += f(i, int(n - i));
+  return sum_lanes((s0 + s1) + (s2 + s3));
+}
+HB_INLINE IVec lane_numbers() {
+  IVec v;
+  for (int i = 0; i < kLanes; ++i) v[i] = i;
+  return v;
+}
 }  // namespace
 }  // namespace hornbeam::isa::HB_ISA_NAME

@@ -14,6 +14,7 @@ void make_table(IsaTable& t) {
   fill_windows(t);
   fill_winograd(t);
   fill_rows(t);
+  fill_columns(t);
   fill_cells(t);
   fill_resample(t);
   fill_taps(t);

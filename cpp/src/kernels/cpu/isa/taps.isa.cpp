@@ -77,11 +77,6 @@ void fold_cells(const FoldCells& q, const F& f) {
 void dot_cells(const DotCells& q) { fold_cells(q, Dot{q.w, q.taps, q.bias, q.relu ? 0.0f : -__builtin_inff()}); }
 void sum_cells(const FoldCells& q, float scale) { fold_cells(q, Sum{scale}); }
 
-HB_INLINE IVec lane_numbers() {
-  IVec v;
-  for (int i = 0; i < kLanes; ++i) v[i] = i;
-  return v;
-}
 HB_INLINE IVec numbers_at(const int32_t* at, int m) { return bits(get(reinterpret_cast<const float*>(at), m)); }
 void max_cells(const MaxCells& q) {
   const Larger larger;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/cpu/product/epilogue.hpp"
+#include "kernels/cpu/rows/columns.hpp"
 
 namespace hornbeam {
 namespace {
@@ -15,7 +16,8 @@ struct NormParams {
   double epsilon;
   int chunks;
   const IsaTable* isa;
-  Epilogue epilogue;  // of batch_norm
+  Epilogue epilogue;    // of batch_norm
+  bool centred = true;  // of layer_norm: about the mean rather than about zero
 };
 
 NormParams norm_params(const KernelRequest& r) {
@@ -27,46 +29,6 @@ NormParams norm_params(const KernelRequest& r) {
   p.chunks = std::min(p.chunks, kChunks);
   return p;
 }
-
-// Column loops for double; float goes to the ISA.
-struct Columns {
-  const IsaTable* isa;
-  void add(float* acc, const float* x, int64_t rows, int64_t n) const { isa->add_rows(acc, x, rows, n, n); }
-  void moments(float* sums, float* squares, const float* x, const float* shift, int64_t rows, int64_t n) const {
-    isa->add_moments(sums, squares, x, shift, rows, n);
-  }
-  void grads(float* sums, float* dots, const float* x, const float* dy, const float* mean, int64_t rows,
-             int64_t n) const {
-    isa->add_norm_grads(sums, dots, x, dy, mean, rows, n);
-  }
-  void affine(float* y, const float* x, const float* a, const float* b, int64_t rows, int64_t n) const {
-    isa->affine_columns(y, x, a, b, rows, n);
-  }
-  void affine2(float* out, const float* x, const float* dy, const float* a, const float* b, const float* c,
-               int64_t rows, int64_t n) const {
-    isa->affine2_columns(out, x, dy, a, b, c, rows, n);
-  }
-  void add(double* acc, const double* x, int64_t rows, int64_t n) const {
-    for (int64_t i = 0; i < rows * n; ++i) acc[i % n] += x[i];
-  }
-  void moments(double* sums, double* squares, const double* x, const double* shift, int64_t rows, int64_t n) const {
-    for (int64_t i = 0; i < rows * n; ++i) {
-      const double d = x[i] - shift[i % n];
-      sums[i % n] += d, squares[i % n] += d * d;
-    }
-  }
-  void grads(double* sums, double* dots, const double* x, const double* dy, const double* mean, int64_t rows,
-             int64_t n) const {
-    for (int64_t i = 0; i < rows * n; ++i) sums[i % n] += dy[i], dots[i % n] += dy[i] * (x[i] - mean[i % n]);
-  }
-  void affine(double* y, const double* x, const double* a, const double* b, int64_t rows, int64_t n) const {
-    for (int64_t i = 0; i < rows * n; ++i) y[i] = x[i] * a[i % n] + b[i % n];
-  }
-  void affine2(double* out, const double* x, const double* dy, const double* a, const double* b, const double* c,
-               int64_t rows, int64_t n) const {
-    for (int64_t i = 0; i < rows * n; ++i) out[i] = dy[i] * a[i % n] + x[i] * b[i % n] + c[i % n];
-  }
-};
 
 // Calls f(pointer to this chunk's sums, first row, rows) after zeroing the sums; chunks lie one after another in the
 // workspace, `slot` sets of them.
@@ -88,41 +50,11 @@ double total(const KernelCall& c, const NormParams& p, int slot, int64_t column)
 
 // ---- batch_norm: x, gamma, beta -> y, mean, variance ----
 
-// Joins the mean and the squares about it of `rows` more rows to those of `count` (Chan, Golub and LeVeque 1979).
 template <class T>
-void join_moments(double count, T* mean, T* squares, double rows, const T* more_mean, const T* more_squares,
-                  int64_t n) {
-  const double share = rows / (count + rows), weight = count * share;
-  for (int64_t i = 0; i < n; ++i) {
-    const double d = double(more_mean[i]) - double(mean[i]);
-    mean[i] = T(double(mean[i]) + d * share);
-    squares[i] = T(double(squares[i]) + double(more_squares[i]) + d * d * weight);
-  }
-}
-
-// Mean and squares of each chunk. A block's are taken about the mean of the blocks before it, the first one's about its
-// own: what is subtracted later is then no more than what lies between their means, and that is part of the variance.
-template <class T>
-void bn_moments(const KernelCall& c, const NormParams& p) {
-  const int64_t block = std::max<int64_t>(64, 8192 / std::max<int64_t>(1, p.n));
-  T* mean = buffer<T>(c, c.work) + c.part * 4 * p.n;
-  T *squares = mean + p.n, *block_mean = squares + p.n, *block_squares = block_mean + p.n;
-  std::fill(mean, mean + 2 * p.n, T(0));
+void bn_moments(const KernelCall& c, const NormParams& p) {  // of each chunk
   const Range r = part_range(p.rows, p.chunks, c.part);
-  const int64_t first = std::min(block, r.size());
-  Columns{p.isa}.add(mean, buffer<const T>(c, 0) + r.begin * p.n, first, p.n);
-  for (int64_t i = 0; i < p.n; ++i) mean[i] /= T(std::max<int64_t>(first, 1));
-  for (int64_t row = r.begin; row < r.end; row += block) {
-    const int64_t rows = std::min(block, r.end - row);
-    std::fill(block_mean, block_mean + 2 * p.n, T(0));
-    Columns{p.isa}.moments(block_mean, block_squares, buffer<const T>(c, 0) + row * p.n, mean, rows, p.n);
-    for (int64_t i = 0; i < p.n; ++i) {
-      const double sum = double(block_mean[i]), off = sum / double(rows);
-      block_mean[i] = T(double(mean[i]) + off);
-      block_squares[i] = T(std::max(double(block_squares[i]) - sum * off, 0.0));  // NaN stays
-    }
-    join_moments(double(row - r.begin), mean, squares, double(rows), block_mean, block_squares, p.n);
-  }
+  column_moments(Columns{p.isa}, buffer<T>(c, c.work) + c.part * 4 * p.n, buffer<const T>(c, 0) + r.begin * p.n,
+                 r.size(), p.n);
 }
 template <class T>
 void bn_scale(const KernelCall& c, const NormParams& p) {  // the statistics, and y = x * a + b in the workspace's tail
@@ -203,13 +135,13 @@ void ln_rows(const KernelCall& c, const NormParams& p) {
     T* y = buffer<T>(c, 3) + i * p.n;
     T mean, rstd;
     if constexpr (std::is_same_v<T, float>) {
-      mean = p.isa->sum(x, p.n) / float(p.n);
+      mean = p.centred ? p.isa->sum(x, p.n) / float(p.n) : 0.0f;
       rstd = float(1 / std::sqrt(double(p.isa->sum_squares(x, p.n, mean)) / double(p.n) + p.epsilon));
       p.isa->layer_norm_row(y, x, gamma, beta, p.n, mean, rstd);
     } else {
       double s = 0, q = 0;
       for (int64_t k = 0; k < p.n; ++k) s += x[k];
-      mean = s / double(p.n);
+      mean = p.centred ? s / double(p.n) : 0;
       for (int64_t k = 0; k < p.n; ++k) q += (x[k] - mean) * (x[k] - mean);
       rstd = 1 / std::sqrt(q / double(p.n) + p.epsilon);
       for (int64_t k = 0; k < p.n; ++k) y[k] = (x[k] - mean) * rstd * gamma[k] + beta[k];
@@ -233,7 +165,7 @@ void lng_rows(const KernelCall& c, const NormParams& p) {
     T* dx = buffer<T>(c, 5) ? buffer<T>(c, 5) + i * p.n : nullptr;
     const T mean = buffer<const T>(c, 2)[i], rstd = buffer<const T>(c, 3)[i];
     if constexpr (std::is_same_v<T, float>) {
-      p.isa->layer_norm_grad_row(dx, dgamma, dbeta, x, dy, gamma, p.n, mean, rstd);
+      p.isa->layer_norm_grad_row(dx, dgamma, dbeta, x, dy, gamma, p.n, mean, rstd, p.centred);
     } else {
       double s1 = 0, s2 = 0;
       for (int64_t k = 0; k < p.n; ++k) {
@@ -243,6 +175,7 @@ void lng_rows(const KernelCall& c, const NormParams& p) {
         dgamma[k] += dy[k] * xhat;
         dbeta[k] += dy[k];
       }
+      if (!p.centred) s1 = 0;
       if (dx)
         for (int64_t k = 0; k < p.n; ++k)
           dx[k] = rstd * (dy[k] * gamma[k] - s1 / double(p.n) - (x[k] - mean) * rstd * s2 / double(p.n));
@@ -282,10 +215,12 @@ KernelPlan plan_batch_norm_grad(const KernelRequest& r) {
 }
 KernelPlan plan_layer_norm(const KernelRequest& r) {
   NormParams p = norm_params(r);
+  p.centred = r.attrs.flag("centred");
   return make_plan(p, {{HB_NORM_RUN(ln_rows), parts_for(p.rows, 6.0 * double(p.n))}});
 }
 KernelPlan plan_layer_norm_grad(const KernelRequest& r) {
   NormParams p = norm_params(r);
+  p.centred = r.attrs.flag("centred");
   const size_t bytes = size_t(2 * p.chunks) * size_t(p.n) * dtype_size(p.dtype);
   return make_plan(p, {{HB_NORM_RUN(lng_rows), p.chunks}, {HB_NORM_RUN(lng_totals), 1}}, bytes);
 }

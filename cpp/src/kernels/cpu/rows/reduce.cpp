@@ -1,5 +1,5 @@
 // Reductions. The axes are merged into [outer, reduced, inner] steps, one after another when the reduced axes are not
-// adjacent. float32 sums use the ISA's rows and columns; other dtypes and operations use plain loops.
+// adjacent. float32 uses the ISA's rows and columns, other dtypes plain loops.
 #include <cmath>
 #include <limits>
 
@@ -13,6 +13,9 @@ struct Step {  // [outer, reduced, inner] -> [outer, inner]
   int64_t outer, reduced, inner;
   int64_t chunks;  // pieces the reduced axis is cut into when there is little else to share
 };
+
+// Partial sums of so many rows keep the rounding error small.
+constexpr int64_t kSumRows = 256;
 
 struct ReduceParams {
   Reduction op;
@@ -38,60 +41,90 @@ T identity(Reduction op) {
       return T(0);
   }
 }
-template <class T>
-T combine(Reduction op, T a, T b) {
+// Calls f with the function that combines two elements.
+template <class T, class F>
+void with_combine(Reduction op, F f) {
   switch (op) {
     case Reduction::sum:
     case Reduction::mean:
-      return wrapping_add(a, b);
+      return f([](T a, T b) { return wrapping_add(a, b); });
     case Reduction::prod:
-      return wrapping_multiply(a, b);
+      return f([](T a, T b) { return wrapping_multiply(a, b); });
     case Reduction::max:
-      return (a > b || a != a) ? a : b;
+      return f([](T a, T b) { return (a > b || a != a) ? a : b; });
     case Reduction::min:
-      return (a < b || a != a) ? a : b;
+      return f([](T a, T b) { return (a < b || a != a) ? a : b; });
     case Reduction::any:
-      return a || b;
+      if constexpr (std::is_integral_v<T>) return f([](T a, T b) { return T(a | T(b != 0)); });
+      return;
     case Reduction::all:
-      return a && b;
+      if constexpr (std::is_integral_v<T>) return f([](T a, T b) { return T(a & T(b != 0)); });
+      return;
   }
-  return a;
 }
 
-// Reduces rows [begin, end) of `reduced` for one outer index into out[inner].
+using RowFn = float (*)(const float*, int64_t);
+using ColumnsFn = void (*)(float*, const float*, int64_t, int64_t, int64_t);
+RowFn row_of(const IsaTable& t, Reduction op) {
+  return op == Reduction::sum ? t.sum : op == Reduction::prod ? t.product : op == Reduction::max ? t.max : t.min;
+}
+ColumnsFn columns_of(const IsaTable& t, Reduction op) {
+  return op == Reduction::sum    ? t.add_rows
+         : op == Reduction::prod ? t.multiply_rows
+         : op == Reduction::max  ? t.max_rows_into
+                                 : t.min_rows_into;
+}
+
+// Reduces `rows` rows of `inner` into out[inner].
+void reduce_block(const ReduceParams& p, const float* x, int64_t rows, int64_t inner, float* out) {
+  const float none = identity<float>(p.op);
+  const ColumnsFn columns = columns_of(*p.isa, p.op);
+  if (inner == 1) {
+    *out = row_of(*p.isa, p.op)(x, rows);
+  } else if (p.op == Reduction::sum && rows > kSumRows) {
+    const int64_t block = inner > 4 ? kSumRows : 16 * kSumRows;  // of so few columns rows lie side by side
+    float acc[1024];
+    for (int64_t c = 0; c < inner; c += 1024) {
+      const int64_t n = std::min<int64_t>(1024, inner - c);
+      std::fill(out + c, out + c + n, none);
+      for (int64_t r = 0; r < rows; r += block) {
+        std::fill(acc, acc + n, none);
+        columns(acc, x + r * inner + c, std::min(block, rows - r), n, inner);
+        columns(out + c, acc, 1, n, n);
+      }
+    }
+  } else {
+    std::fill(out, out + inner, none);
+    columns(out, x, rows, inner, inner);
+  }
+}
 template <class T>
 void reduce_block(const ReduceParams& p, const T* x, int64_t rows, int64_t inner, T* out) {
-  for (int64_t i = 0; i < inner; ++i) out[i] = identity<T>(p.op);
-  if constexpr (std::is_same_v<T, float>) {
-    if (inner == 1 && p.op == Reduction::sum) {
-      *out = p.isa->sum(x, rows);
+  with_combine<T>(p.op, [&](auto combine) {
+    if (inner == 1) {
+      T acc = identity<T>(p.op);
+      for (int64_t r = 0; r < rows; ++r) acc = combine(acc, x[r]);
+      *out = acc;
       return;
     }
-    if (inner == 1 && p.op == Reduction::max) {
-      *out = p.isa->max(x, rows);
-      return;
+    std::fill(out, out + inner, identity<T>(p.op));
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t i = 0; i < inner; ++i) out[i] = combine(out[i], x[r * inner + i]);
+  });
+}
+
+// Many rows of a few elements: y[i] is what row i of x [rows, n] gives.
+constexpr int64_t kShortRow = 16;
+template <class T>
+void reduce_short_rows(const ReduceParams& p, const T* x, int64_t rows, int64_t n, T* y) {
+  with_combine<T>(p.op, [&](auto combine) {
+    const T none = identity<T>(p.op);
+    for (int64_t r = 0; r < rows; ++r, x += n) {
+      T acc = none;
+      for (int64_t i = 0; i < n; ++i) acc = combine(acc, x[i]);
+      y[r] = acc;
     }
-    if (p.op == Reduction::sum) {
-      // partial sums over blocks of rows keep the rounding error small
-      constexpr int64_t kBlock = 256;
-      float acc[1024];
-      for (int64_t c = 0; c < inner; c += 1024) {
-        const int64_t n = std::min<int64_t>(1024, inner - c);
-        for (int64_t r = 0; r < rows; r += kBlock) {
-          std::fill(acc, acc + n, 0.0f);
-          p.isa->add_rows(acc, x + r * inner + c, std::min(kBlock, rows - r), n, inner);
-          p.isa->add_rows(out + c, acc, 1, n, n);
-        }
-      }
-      return;
-    }
-    if (p.op == Reduction::max) {
-      p.isa->max_rows_into(out, x, rows, inner, inner);
-      return;
-    }
-  }
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t i = 0; i < inner; ++i) out[i] = combine(p.op, out[i], x[r * inner + i]);
+  });
 }
 
 template <class T>
@@ -111,20 +144,28 @@ void step_typed(const KernelCall& c, const ReduceParams& p, size_t s, bool secon
     if (st.chunks == 1 || c.part != 0) return;
     for (int64_t o = 0; o < st.outer; ++o) {
       T* y = out + o * st.inner;
-      std::memcpy(y, partial + o * st.chunks * st.inner, size_t(st.inner) * sizeof(T));
-      for (int64_t k = 1; k < st.chunks; ++k)
-        for (int64_t i = 0; i < st.inner; ++i) y[i] = combine(p.op, y[i], partial[(o * st.chunks + k) * st.inner + i]);
+      const T* pieces = partial + o * st.chunks * st.inner;
+      std::memcpy(y, pieces, size_t(st.inner) * sizeof(T));
+      with_combine<T>(p.op, [&](auto combine) {
+        for (int64_t k = 1; k < st.chunks; ++k)
+          for (int64_t i = 0; i < st.inner; ++i) y[i] = combine(y[i], pieces[k * st.inner + i]);
+      });
       finish(y, st.inner);
     }
     return;
   }
   const Range units = part_range(st.outer * st.chunks, c.parts, c.part);
+  if (st.inner == 1 && st.reduced <= kShortRow) {
+    reduce_short_rows<T>(p, in + units.begin * st.reduced, units.size(), st.reduced, out + units.begin);
+    return finish(out + units.begin, units.size());
+  }
   for (int64_t u = units.begin; u < units.end; ++u) {
-    const int64_t o = u / st.chunks;
-    const Range rows = part_range(st.reduced, int(st.chunks), int(u % st.chunks));
-    T* y = st.chunks == 1 ? out + o * st.inner : partial + u * st.inner;
-    reduce_block<T>(p, in + (o * st.reduced + rows.begin) * st.inner, rows.size(), st.inner, y);
-    if (st.chunks == 1) finish(y, st.inner);
+    const bool whole = st.chunks == 1;
+    const int64_t o = whole ? u : u / st.chunks;
+    const Range rows = whole ? Range{0, st.reduced} : part_range(st.reduced, int(st.chunks), int(u % st.chunks));
+    T* y = whole ? out + o * st.inner : partial + u * st.inner;
+    reduce_block(p, in + (o * st.reduced + rows.begin) * st.inner, rows.size(), st.inner, y);
+    if (whole) finish(y, st.inner);
   }
 }
 
@@ -204,80 +245,4 @@ template KernelPlan plan_reduce<Reduction::min>(const KernelRequest&);
 template KernelPlan plan_reduce<Reduction::prod>(const KernelRequest&);
 template KernelPlan plan_reduce<Reduction::any>(const KernelRequest&);
 template KernelPlan plan_reduce<Reduction::all>(const KernelRequest&);
-
-namespace {
-struct AlongParams {
-  int64_t outer, n, inner;
-  DType dtype;
-  bool max, product, exclusive, reverse;
-};
-
-AlongParams along(const KernelRequest& r, int64_t axis) {
-  const Shape& x = r.inputs[0].shape;
-  if (axis < 0) axis += int64_t(x.size());
-  AlongParams p{1, x[size_t(axis)], 1, r.inputs[0].dtype, false, false, false, false};
-  for (int64_t i = 0; i < int64_t(x.size()); ++i)
-    if (i != axis) (i < axis ? p.outer : p.inner) *= x[size_t(i)];
-  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
-  return p;
-}
-
-void run_arg(const KernelCall& c) {
-  const auto& p = params_of<AlongParams>(c);
-  const Range r = part_range(p.outer * p.inner, c.parts, c.part);
-  with_type(p.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    for (int64_t u = r.begin; u < r.end; ++u) {
-      const T* x = buffer<const T>(c, 0) + u / p.inner * p.n * p.inner + u % p.inner;
-      int64_t best = 0;
-      T top = x[0];
-      for (int64_t i = 1; i < p.n && top == top; ++i) {  // the first NaN wins, as in NumPy
-        const T v = x[i * p.inner];
-        if ((p.max ? v > top : v < top) || v != v) top = v, best = i;
-      }
-      buffer<int32_t>(c, 1)[u] = int32_t(best);
-    }
-  });
-}
-
-void run_cumulative(const KernelCall& c) {
-  const auto& p = params_of<AlongParams>(c);
-  const Range r = part_range(p.outer * p.inner, c.parts, c.part);
-  with_type(p.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    for (int64_t u = r.begin; u < r.end; ++u) {
-      const int64_t base = u / p.inner * p.n * p.inner + u % p.inner;
-      const T* x = buffer<const T>(c, 0) + base;
-      T* y = buffer<T>(c, 1) + base;
-      T acc = p.product ? T(1) : T(0);
-      for (int64_t i = 0; i < p.n; ++i) {
-        const int64_t at = (p.reverse ? p.n - 1 - i : i) * p.inner;
-        const T next = p.product ? wrapping_multiply(acc, x[at]) : wrapping_add(acc, x[at]);
-        y[at] = p.exclusive ? acc : next;
-        acc = next;
-      }
-    }
-  });
-}
-}  // namespace
-
-static KernelPlan plan_arg(const KernelRequest& r, bool max) {
-  AlongParams p = along(r, r.attrs.integer("axis"));
-  p.max = max;
-  HB_CHECK(p.n > 0 || p.outer * p.inner == 0, "[", r.op.name, "] an empty axis has no maximum or minimum");
-  return make_plan(p, {{run_arg, parts_for(p.outer * p.inner, 2.0 * double(p.n))}});
-}
-
-KernelPlan plan_argmax(const KernelRequest& r) { return plan_arg(r, true); }
-KernelPlan plan_argmin(const KernelRequest& r) { return plan_arg(r, false); }
-
-static KernelPlan plan_cumulative(const KernelRequest& r, bool product) {
-  AlongParams p = along(r, r.attrs.integer("axis"));
-  p.product = product;
-  p.exclusive = r.attrs.flag("exclusive");
-  p.reverse = r.attrs.flag("reverse");
-  return make_plan(p, {{run_cumulative, parts_for(p.outer * p.inner, 2.0 * double(p.n))}});
-}
-KernelPlan plan_cumsum(const KernelRequest& r) { return plan_cumulative(r, false); }
-KernelPlan plan_cumprod(const KernelRequest& r) { return plan_cumulative(r, true); }
 }  // namespace hornbeam

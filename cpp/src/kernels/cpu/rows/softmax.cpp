@@ -11,6 +11,7 @@ struct RowParams {
   int64_t rows, n;
   DType dtype, labels;
   const IsaTable* isa;
+  bool logarithm = false;  // of softmax_grad
 };
 
 RowParams rows_of(const KernelRequest& r) {
@@ -48,9 +49,17 @@ struct DoubleRow {
   }
 };
 
+bool short_rows(const KernelCall& c, const RowParams& p, Range r, bool logarithm) {
+  if (p.dtype != DType::f32 || p.n > p.isa->lanes || p.n == 0) return false;
+  p.isa->short_softmax(buffer<float>(c, 1) + r.begin * p.n, buffer<const float>(c, 0) + r.begin * p.n, r.size(), p.n,
+                       logarithm);
+  return true;
+}
+
 template <class T, class Row>
 void softmax_rows(const KernelCall& c, const RowParams& p, const Row& row) {
   const Range r = part_range(p.rows, c.parts, c.part);
+  if (short_rows(c, p, r, false)) return;
   for (int64_t i = r.begin; i < r.end; ++i) {
     const T* x = buffer<const T>(c, 0) + i * p.n;
     T* y = buffer<T>(c, 1) + i * p.n;
@@ -66,6 +75,7 @@ void softmax_rows(const KernelCall& c, const RowParams& p, const Row& row) {
 template <class T, class Row>
 void log_softmax_rows(const KernelCall& c, const RowParams& p, const Row& row) {
   const Range r = part_range(p.rows, c.parts, c.part);
+  if (short_rows(c, p, r, true)) return;
   for (int64_t i = r.begin; i < r.end; ++i) {
     const T* x = buffer<const T>(c, 0) + i * p.n;
     T* y = buffer<T>(c, 1) + i * p.n;
@@ -76,6 +86,20 @@ void log_softmax_rows(const KernelCall& c, const RowParams& p, const Row& row) {
     }
     const T s = row.exp_sum(nullptr, x, p.n, top);
     row.affine(y, x, p.n, T(1), -(top + std::log(s)));
+  }
+}
+
+// y, dy -> dx
+void run_softmax_grad(const KernelCall& c) {
+  const auto& p = params_of<RowParams>(c);
+  const Range r = part_range(p.rows, c.parts, c.part);
+  for (int64_t i = r.begin * p.n; i < r.end * p.n; i += p.n) {
+    const float *y = buffer<const float>(c, 0) + i, *dy = buffer<const float>(c, 1) + i;
+    float* dx = buffer<float>(c, 2) + i;
+    if (p.logarithm)
+      p.isa->log_softmax_grad(dx, y, dy, p.n, p.isa->sum(dy, p.n));
+    else
+      p.isa->softmax_grad(dx, y, dy, p.n, p.isa->dot(y, dy, p.n), 1.0f);
   }
 }
 
@@ -145,6 +169,14 @@ static KernelPlan plan_in_place(const KernelRequest& r, KernelFn run) {
 }
 KernelPlan plan_softmax(const KernelRequest& r) { return plan_in_place(r, run_softmax); }
 KernelPlan plan_log_softmax(const KernelRequest& r) { return plan_in_place(r, run_log_softmax); }
+KernelPlan plan_softmax_grad(const KernelRequest& r) {
+  RowParams p = rows_of(r);
+  if (p.dtype != DType::f32) no_kernel(r);
+  p.logarithm = r.attrs.flag("logarithm");
+  KernelPlan plan = make_plan(p, {{run_softmax_grad, parts_for(p.rows, (p.logarithm ? 12.0 : 6.0) * double(p.n))}});
+  plan.alias_inputs = {0, 1};
+  return plan;
+}
 KernelPlan plan_sparse_cross_entropy(const KernelRequest& r) {
   RowParams p = rows_of(r);
   p.labels = r.inputs[1].dtype;

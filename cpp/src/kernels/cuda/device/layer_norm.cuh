@@ -1,4 +1,4 @@
-// Layer normalization along contiguous rows.
+// Layer normalization along contiguous rows, about their means or (not `centred`) about zero.
 #pragma once
 #include "rows.cuh"
 #include "shares.cuh"
@@ -6,7 +6,8 @@
 /// y, and of each row its mean and 1 / its deviation where those are not null.
 template <class T, int kLanes, int kEach>
 __global__ void __launch_bounds__(kRowThreads) layer_norm_rows(Run run, const T* x, const T* gamma, const T* beta, T* y,
-                                                               T* means, T* rstds, i64 rows, i64 n, double epsilon) {
+                                                               T* means, T* rstds, i64 rows, i64 n, double epsilon,
+                                                               i64 centred) {
   if (run.halted()) return;
   using W = Wide<T>;
   Team<kLanes>::for_rows(rows, [&](i64 r, bool inside) {
@@ -14,7 +15,7 @@ __global__ void __launch_bounds__(kRowThreads) layer_norm_rows(Run run, const T*
     const Elements<T, kLanes, kEach> row(x + r * n, columns);
     W sum = 0, squares = 0;
     for_columns<kLanes, kEach>(columns, [&](int k, i64 i) { sum += row(k, i); });
-    const W mean = Team<kLanes>::reduce(sum, Add()) / W(n);
+    const W mean = centred ? Team<kLanes>::reduce(sum, Add()) / W(n) : W(0);
     for_columns<kLanes, kEach>(columns, [&](int k, i64 i) { squares += (row(k, i) - mean) * (row(k, i) - mean); });
     squares = Team<kLanes>::reduce(squares, Add());
     const W rstd = W(1 / sqrt(double(squares) / double(n) + epsilon));
@@ -67,7 +68,7 @@ struct ColumnSums {
 template <class T, int kLanes, int kEach>
 __global__ void __launch_bounds__(kRowThreads)
     layer_norm_grad_rows(Run run, const T* x, const T* gamma, const T* means, const T* rstds, const T* dy, T* dx,
-                         Wide<T>* gammas, Wide<T>* betas, i64 rows, i64 n) {
+                         Wide<T>* gammas, Wide<T>* betas, i64 rows, i64 n, i64 centred) {
   if (run.halted()) return;
   using W = Wide<T>;
   ColumnSums<W, kLanes, kEach> dgamma(gammas + blockIdx.x * n, n), dbeta(betas + blockIdx.x * n, n);
@@ -83,7 +84,7 @@ __global__ void __launch_bounds__(kRowThreads)
       dgamma.add(k, i, d * xhat);
       dbeta.add(k, i, d);
     });
-    sum = Team<kLanes>::reduce(sum, Add()) / W(n);
+    sum = centred ? Team<kLanes>::reduce(sum, Add()) / W(n) : W(0);
     dot = Team<kLanes>::reduce(dot, Add()) / W(n);
     if (!dx) return;
     for_columns<kLanes, kEach>(columns, [&](int k, i64 i) {

@@ -76,7 +76,8 @@ KernelPlan plan_layer_norm(const KernelRequest& r) {
   const RowTeam team = row_team(m.n, 16);
   p.launch("layer_norm.cuh", concat_text("layer_norm_rows<", m.type, ", ", team.lanes, ", ", team.each, ">"),
            {std::min<int64_t>(divide_up(m.rows, team.teams()), 1 << 20)}, team.threads,
-           {p.in(0), p.in(1), p.in(2), p.out(), p.out(1), p.out(2), m.rows, m.n, m.epsilon});
+           {p.in(0), p.in(1), p.in(2), p.out(), p.out(1), p.out(2), m.rows, m.n, m.epsilon,
+            int64_t(r.attrs.flag("centred"))});
   return p.done();
 }
 
@@ -87,7 +88,9 @@ KernelPlan plan_layer_norm_grad(const KernelRequest& r) {
   const int64_t blocks = std::clamp<int64_t>(divide_up(m.rows, team.teams()), 1, 4 * p.target().multiprocessors);
   const Address gammas = p.work(blocks * m.n * m.wide), betas = p.work(blocks * m.n * m.wide);
   p.launch("layer_norm.cuh", concat_text("layer_norm_grad_rows<", m.type, ", ", team.lanes, ", ", team.each, ">"),
-           {blocks}, team.threads, {p.in(0), p.in(1), p.in(2), p.in(3), p.in(4), p.out(), gammas, betas, m.rows, m.n});
+           {blocks}, team.threads,
+           {p.in(0), p.in(1), p.in(2), p.in(3), p.in(4), p.out(), gammas, betas, m.rows, m.n,
+            int64_t(r.attrs.flag("centred"))});
   const Shares join = share(p.target(), 1, blocks, m.n, false, 1, kJoinThreads);
   p.launch("layer_norm.cuh", concat_text("layer_norm_totals<", m.type, ">"), join.grid(), join.threads,
            {gammas, betas, p.out(1), p.out(2), join.dims()});

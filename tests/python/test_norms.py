@@ -1,0 +1,183 @@
+"""Normalizations, reductions and their like over whole and odd shapes: against NumPy in float64, the same bits for any number of
+threads, large means, NaN and infinities."""
+
+import numpy as np
+import pytest
+
+import hornbeam as hb
+from hornbeam import ops
+from hornbeam.core.tensor import emit
+
+rng = np.random.default_rng(3)
+
+
+def numbers(*shape, mean=0.0):
+    return (rng.standard_normal(shape) + mean).astype("float32")
+
+
+def runs(function, *arrays):
+    """The results with one thread, which those with four must equal bit for bit."""
+    one, four = (
+        [np.asarray(y) for y in hb.function(function, threads=threads)(*arrays)] for threads in (1, 4)
+    )
+    for a, b in zip(one, four, strict=True):
+        np.testing.assert_array_equal(a, b)
+    return one
+
+
+def normalized(x, gamma, beta, groups, axis):
+    x = x.astype("float64")
+    t = x.reshape(*x.shape[:axis], groups, x.shape[axis] // groups, *x.shape[axis + 1 :])
+    over = tuple(i for i in range(1, t.ndim) if i != axis)
+    y = ((t - t.mean(over, keepdims=True)) / np.sqrt(t.var(over, keepdims=True) + 1e-3)).reshape(x.shape)
+    along = [-1 if i == axis else 1 for i in range(x.ndim)]
+    return y * gamma.reshape(along) + beta.reshape(along)
+
+
+GROUPS = [
+    ((1, 4001, 33), 3, 2),  # one sample in chunks of rows
+    ((3, 50, 61, 24), 8, 3),
+    ((12, 333, 40), 40, 2),  # whole samples
+    ((9, 600, 3), 1, 2),
+    ((64, 520), 13, 1),
+    ((5, 12, 31, 37), 4, 1),  # runs
+    ((1, 7, 6, 900), 6, 2),
+    ((2, 300, 8, 5), 4, 2),
+    ((0, 4, 6), 2, 2),
+    ((2, 0, 6), 2, 2),
+    ((2, 6, 0), 3, 1),
+]
+
+
+@pytest.mark.parametrize("mean", [0.0, 300.0])
+@pytest.mark.parametrize("shape, groups, axis", GROUPS)
+def test_group_norm(shape, groups, axis, mean):
+    x, dy = numbers(*shape, mean=mean), numbers(*shape)
+    gamma, beta = numbers(shape[axis], mean=1.0), numbers(shape[axis])
+
+    def call(x, gamma, beta, dy):
+        y = emit("group_norm", [x, gamma, beta], epsilon=1e-3, groups=groups, axis=axis)[0]
+        return [y, *hb.gradients(ops.sum(y * dy), [x, gamma, beta])]
+
+    got = runs(call, x, gamma, beta, dy)
+    if x.size == 0:
+        assert got[0].shape == shape and all(not g.any() for g in got)
+        return
+    np.testing.assert_allclose(got[0], normalized(x, gamma, beta, groups, axis), atol=3e-6 + 4e-7 * mean, rtol=1e-5)
+    wide = [np.asarray(v) for v in hb.function(call)(*(a.astype("float64") for a in (x, gamma, beta, dy)))]
+    for a, b in zip(got, wide, strict=True):
+        scale = np.abs(b).max()
+        np.testing.assert_allclose(a, b, atol=scale * (2e-5 + 2e-7 * mean), rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape, groups, axis", GROUPS[:8])
+def test_group_norm_of_one_sample_that_is_not_finite(shape, groups, axis):
+    x = numbers(*shape)
+    x[(0,) * len(shape)] = np.inf
+    n = shape[axis]
+    y = np.asarray(
+        hb.function(lambda x: emit("group_norm", [x, np.ones(n, "f"), np.zeros(n, "f")], groups=groups, axis=axis)[0])(x)
+    )
+    group = [slice(None)] * len(shape)
+    group[0], group[axis] = 0, slice(n // groups)
+    bad = np.zeros(shape, bool)
+    bad[tuple(group)] = True
+    np.testing.assert_array_equal(np.isnan(y), bad)
+
+
+AXES = [
+    ((32, 1000), [0, 1, None]),
+    ((130, 3), [0, 1, None]),
+    ((65, 31, 7), [0, 1, 2, (0, 1), (0, 2), (1, 2)]),
+    ((5000, 4), [0, 1]),
+    ((7, 5000), [0, 1]),
+    ((1, 300), [0, 1]),
+    ((300, 1), [0, 1]),
+    ((2, 3, 1100), [1, 2]),
+]
+REDUCTIONS = ["sum", "mean", "max", "min", "prod", "var", "logsumexp"]
+
+
+@pytest.mark.parametrize("shape, axes", AXES)
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions(name, shape, axes):
+    x = numbers(*shape)
+    if name == "prod":
+        x = 1 + x * np.float32(0.05)
+    for axis in axes:
+        (got,) = runs(lambda x: [getattr(ops, name)(x, axis)], x)  # noqa: B023
+        wide = x.astype("float64")
+        want = np.log(np.exp(wide).sum(axis)) if name == "logsumexp" else getattr(np, name)(wide, axis=axis)
+        np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-6 * np.sqrt(x.size), err_msg=f"{name} {shape} {axis}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
+@pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin"])
+def test_extremes_and_where_they_are(name, dtype):
+    """The first of equal ones, the first NaN before all."""
+    for shape, axes in AXES:
+        x = rng.integers(0, 50, shape).astype(dtype)
+        given = [x]
+        if dtype.startswith("float"):
+            given.append(x - 25)
+            x = given[-1].copy()
+            x[rng.random(shape) < 0.01] = np.nan
+            x[rng.random(shape) < 0.01] = -np.inf
+            given.append(x)
+        for x in given:
+            for axis in (a for a in axes if not (name.startswith("arg") and isinstance(a, tuple))):
+                (got,) = runs(lambda x: [getattr(ops, name)(x, axis=axis)], x)  # noqa: B023
+                np.testing.assert_array_equal(got, getattr(np, name)(x, axis=axis), err_msg=f"{shape} {axis}")
+
+
+@pytest.mark.parametrize("name", ["any", "all"])
+def test_any_and_all(name):
+    for shape, axes in AXES:
+        for rare in (0.0, 0.001, 0.5, 1.0):
+            x = rng.random(shape) < (rare if name == "any" else 1 - rare)
+            for axis in axes:
+                (got,) = runs(lambda x: [getattr(ops, name)(x, axis)], x)  # noqa: B023
+                np.testing.assert_array_equal(got, getattr(np, name)(x, axis=axis), err_msg=f"{shape} {axis}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
+@pytest.mark.parametrize("exclusive, reverse", [(False, False), (True, False), (False, True), (True, True)])
+def test_running_sums_and_products(dtype, exclusive, reverse):
+    for shape, axes in AXES:
+        x = rng.integers(0, 4, shape).astype(dtype)
+        for axis in (a for a in axes if isinstance(a, int)):
+            for name in ("cumsum", "cumprod"):
+                attributes = {"axis": axis, "exclusive": exclusive, "reverse": reverse}
+                (got,) = runs(lambda x: emit(name, [x], **attributes), x)  # noqa: B023
+                t = np.flip(x, axis) if reverse else x
+                with np.errstate(over="ignore"):
+                    want = getattr(np, name)(t, axis=axis, dtype=dtype)
+                if exclusive:
+                    first = np.full_like(np.take(want, [0], axis), name == "cumprod")
+                    want = np.concatenate([first, np.delete(want, -1, axis)], axis)
+                want = np.flip(want, axis) if reverse else want
+                np.testing.assert_array_equal(got, want, err_msg=f"{name} {shape} {axis}")
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33])
+@pytest.mark.parametrize("logarithm", [False, True])
+def test_softmax_of_short_rows(n, logarithm):
+    x, dy = numbers(77, n) * 3, numbers(77, n)
+    x[1] = -np.inf
+    x[2, : n // 2] = -np.inf
+    x[3, 0] = np.nan
+    function = ops.log_softmax if logarithm else ops.softmax
+
+    def call(x, dy):
+        y = function(x)
+        return [y, *hb.gradients(ops.sum(y * dy), [x])]
+
+    y, dx = runs(call, x, dy)
+    x, dy = x.astype("float64")[4:], dy.astype("float64")[4:]
+    p = np.exp(x - x.max(-1, keepdims=True))
+    p /= p.sum(-1, keepdims=True)
+    want = dy - p * dy.sum(-1, keepdims=True) if logarithm else p * (dy - (p * dy).sum(-1, keepdims=True))
+    np.testing.assert_allclose(y[4:], np.log(p) if logarithm else p, rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(dx[4:], want, rtol=1e-5, atol=2e-6)
+    np.testing.assert_array_equal(y[1], np.full(n, -np.inf if logarithm else 0))
+    assert np.isfinite(y[2, n // 2 :]).all() and np.isnan(y[3]).all()
