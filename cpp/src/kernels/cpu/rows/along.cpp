@@ -14,7 +14,9 @@ struct AlongParams {
   template <class F>
   void each(const KernelCall& c, F f) const {
     const Range r = part_range(outer * blocks, c.parts, c.part);
-    for (int64_t u = r.begin; u < r.end; ++u) {
+    if (blocks == 1)
+      for (int64_t o = r.begin; o < r.end; ++o) f(o, int64_t(0), inner);
+    for (int64_t u = r.begin; blocks > 1 && u < r.end; ++u) {
       const Range columns = part_range(inner, int(blocks), int(u % blocks));
       f(u / blocks, columns.begin, columns.size());
     }

@@ -84,10 +84,9 @@ void scale_columns(const KernelCall& c, const GroupParams& p, int64_t sample, co
     const Statistics s{centre, about / p.count()};
     const double rstd = p.rstd(s.variance);
     keep(c, p, sample, g, s);
-    for (int64_t i = first; i < end; ++i) {
-      const double a = double(gamma[i / p.after]) * rstd;
-      scale[i] = float(a);
-      scale[p.width() + i] = float(double(beta[i / p.after]) - s.mean * a);
+    for (int64_t k = g * p.each(); k < (g + 1) * p.each(); ++k) {
+      const double a = double(gamma[k]) * rstd, b = double(beta[k]) - s.mean * a;
+      for (int64_t i = k * p.after; i < (k + 1) * p.after; ++i) scale[i] = float(a), scale[p.width() + i] = float(b);
     }
   }
 }
@@ -204,7 +203,7 @@ float* slopes_at(const KernelCall& c, const GroupParams& p, int64_t i) {
 void sum_columns(const KernelCall& c, const GroupParams& p, int64_t sample, Range rows, float* sums) {
   const int64_t w = p.width(), begin = sample * p.sample() + rows.begin * w;
   const float* mean = buffer<const float>(c, 2) + sample * p.groups;
-  for (int64_t i = 0; i < w; ++i) sums[i] = mean[i / p.run()];
+  for (int64_t g = 0; g < p.groups; ++g) std::fill(sums + g * p.run(), sums + (g + 1) * p.run(), mean[g]);
   std::fill(sums + w, sums + 3 * w, 0.0f);
   p.isa->add_norm_grads(sums + w, sums + 2 * w, buffer<const float>(c, 0) + begin, buffer<const float>(c, 4) + begin,
                         sums, rows.size(), w);
@@ -216,18 +215,21 @@ void slope_columns(const KernelCall& c, const GroupParams& p, int64_t sample, co
   const float *gamma = buffer<const float>(c, 1), *means = buffer<const float>(c, 2) + sample * p.groups,
               *variances = buffer<const float>(c, 3) + sample * p.groups;
   for (int64_t g = 0; g < p.groups; ++g) {
-    const int64_t first = g * p.run(), end = first + p.run();
+    const int64_t first = g * p.each(), end = first + p.each();
     const double rstd = p.rstd(double(variances[g]));
     double sum = 0, dot = 0;
-    for (int64_t i = first; i < end; ++i) {
-      const int64_t channel = i / p.after;
-      const double s = double(sums[w + i]), d = double(sums[2 * w + i]), scale = double(gamma[channel]);
-      sum += scale * s, dot += scale * d;
-      totals[channel] += d * rstd, totals[p.channels + channel] += s;
+    for (int64_t k = first; k < end; ++k) {
+      double s = 0, d = 0;
+      for (int64_t i = k * p.after; i < (k + 1) * p.after; ++i) s += double(sums[w + i]), d += double(sums[2 * w + i]);
+      sum += double(gamma[k]) * s, dot += double(gamma[k]) * d;
+      totals[k] += d * rstd, totals[p.channels + k] += s;
     }
-    const Slopes k = slopes(p, double(means[g]), rstd, sum, dot);
-    for (int64_t i = first; i < end; ++i)
-      to[i] = float(double(gamma[i / p.after]) * k.scale), to[w + i] = float(k.b), to[2 * w + i] = float(k.c);
+    const Slopes of = slopes(p, double(means[g]), rstd, sum, dot);
+    for (int64_t k = first; k < end; ++k) {
+      const float a = float(double(gamma[k]) * of.scale);
+      for (int64_t i = k * p.after; i < (k + 1) * p.after; ++i)
+        to[i] = a, to[w + i] = float(of.b), to[2 * w + i] = float(of.c);
+    }
   }
 }
 void grad_rows(const KernelCall& c, const GroupParams& p, int64_t sample, Range rows, const float* to) {

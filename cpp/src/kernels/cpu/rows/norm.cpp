@@ -184,6 +184,14 @@ void lng_rows(const KernelCall& c, const NormParams& p) {
 }
 template <class T>
 void lng_totals(const KernelCall& c, const NormParams& p) {
+  if constexpr (std::is_same_v<T, float>) {
+    for (int slot : {0, 1})
+      if (float* to = buffer<float>(c, 6 + slot)) {
+        std::fill(to, to + p.n, 0.0f);
+        p.isa->add_rows(to, buffer<const float>(c, c.work) + slot * p.chunks * p.n, p.chunks, p.n, p.n);
+      }
+    return;
+  }
   for (int64_t i = 0; i < p.n; ++i) {
     if (T* dgamma = buffer<T>(c, 6)) dgamma[i] = T(total<T>(c, p, 0, i));
     if (T* dbeta = buffer<T>(c, 7)) dbeta[i] = T(total<T>(c, p, 1, i));
@@ -221,6 +229,7 @@ KernelPlan plan_layer_norm(const KernelRequest& r) {
 KernelPlan plan_layer_norm_grad(const KernelRequest& r) {
   NormParams p = norm_params(r);
   p.centred = r.attrs.flag("centred");
+  p.chunks = std::max(1, int(std::min<int64_t>(p.chunks, p.rows / 4)));  // sums of a chunk take as much as a row or two
   const size_t bytes = size_t(2 * p.chunks) * size_t(p.n) * dtype_size(p.dtype);
   return make_plan(p, {{HB_NORM_RUN(lng_rows), p.chunks}, {HB_NORM_RUN(lng_totals), 1}}, bytes);
 }

@@ -115,8 +115,25 @@ void reduce_block(const ReduceParams& p, const T* x, int64_t rows, int64_t inner
 
 // Many rows of a few elements: y[i] is what row i of x [rows, n] gives.
 constexpr int64_t kShortRow = 16;
+template <class T, class Wins>
+void short_extremes(const T* x, int64_t rows, int64_t n, T* y, Wins wins) {  // without branches
+  for (int64_t r = 0; r < rows; ++r, x += n) {
+    T top = x[0];
+    bool odd = top != top;
+    for (int64_t i = 1; i < n; ++i) {
+      const T v = x[i];
+      top = wins(v, top) ? v : top;
+      odd |= v != v;
+    }
+    y[r] = odd ? std::numeric_limits<T>::quiet_NaN() : top;
+  }
+}
 template <class T>
 void reduce_short_rows(const ReduceParams& p, const T* x, int64_t rows, int64_t n, T* y) {
+  if (std::is_floating_point_v<T> && n > 0 && p.op == Reduction::max)
+    return short_extremes(x, rows, n, y, [](T a, T b) { return a > b; });
+  if (std::is_floating_point_v<T> && n > 0 && p.op == Reduction::min)
+    return short_extremes(x, rows, n, y, [](T a, T b) { return a < b; });
   with_combine<T>(p.op, [&](auto combine) {
     const T none = identity<T>(p.op);
     for (int64_t r = 0; r < rows; ++r, x += n) {
