@@ -17,9 +17,7 @@ def numbers(*shape, mean=0.0):
 
 def runs(function, *arrays):
     """The results with one thread, which those with four must equal bit for bit."""
-    one, four = (
-        [np.asarray(y) for y in hb.function(function, threads=threads)(*arrays)] for threads in (1, 4)
-    )
+    one, four = ([np.asarray(y) for y in hb.function(function, threads=threads)(*arrays)] for threads in (1, 4))
     for a, b in zip(one, four, strict=True):
         np.testing.assert_array_equal(a, b)
     return one
@@ -76,7 +74,9 @@ def test_group_norm_of_one_sample_that_is_not_finite(shape, groups, axis):
     x[(0,) * len(shape)] = np.inf
     n = shape[axis]
     y = np.asarray(
-        hb.function(lambda x: emit("group_norm", [x, np.ones(n, "f"), np.zeros(n, "f")], groups=groups, axis=axis)[0])(x)
+        hb.function(lambda x: emit("group_norm", [x, np.ones(n, "f"), np.zeros(n, "f")], groups=groups, axis=axis)[0])(
+            x
+        )
     )
     group = [slice(None)] * len(shape)
     group[0], group[axis] = 0, slice(n // groups)

@@ -72,7 +72,8 @@ HB_INLINE void fold_into(float* acc, const float* x, int64_t rows, int64_t strid
 // A few rows at a time, so that memory is read almost in order.
 HB_INLINE int64_t rows_at_once(int64_t n) { return n < 256 ? 2048 / (n + 1) + 1 : 8; }
 template <class F>
-HB_INLINE void fold_columns(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride, float none, F f) {
+__attribute__((noinline)) void fold_columns(float* acc, const float* x, int64_t rows, int64_t n, int64_t stride,
+                                            float none, F f) {
   const int64_t most = rows_at_once(n);
   for (int64_t first = 0; first < rows; first += most) {
     const int64_t count = rows - first < most ? rows - first : most;
@@ -179,27 +180,31 @@ HB_INLINE void add_two_together(float* a, float* b, const float* shift, int64_t 
   f(done, rows - done, n, a, b, shift);
 }
 void add_moments(float* sums, float* squares, const float* x, const float* shift, int64_t rows, int64_t n) {
-  add_two_together(sums, squares, shift, rows, n,
-                   [=](int64_t first, int64_t count, int64_t wide, float* a, float* b, const float* about) {
-                     const float* from = x + first * n;
-                     add_two_columns(a, b, count, wide, [=](int64_t r, int64_t i, int m, Vec& s, Vec& t) {
-                       const Vec d = get(from + r * wide + i, m) - get(about + i, m);
-                       s += d;
-                       t += d * d;
-                     });
-                   });
+  add_two_together(
+      sums, squares, shift, rows, n,
+      [=](int64_t first, int64_t count, int64_t wide, float* a, float* b, const float* about)
+          __attribute__((noinline)) {
+            const float* from = x + first * n;
+            add_two_columns(a, b, count, wide, [=](int64_t r, int64_t i, int m, Vec& s, Vec& t) {
+              const Vec d = get(from + r * wide + i, m) - get(about + i, m);
+              s += d;
+              t += d * d;
+            });
+          });
 }
 void add_norm_grads(float* sums, float* dots, const float* x, const float* dy, const float* mean, int64_t rows,
                     int64_t n) {
-  add_two_together(sums, dots, mean, rows, n,
-                   [=](int64_t first, int64_t count, int64_t wide, float* a, float* b, const float* about) {
-                     const float *from = x + first * n, *slope = dy + first * n;
-                     add_two_columns(a, b, count, wide, [=](int64_t r, int64_t i, int m, Vec& s, Vec& t) {
-                       const Vec d = get(slope + r * wide + i, m);
-                       s += d;
-                       t += (get(from + r * wide + i, m) - get(about + i, m)) * d;
-                     });
-                   });
+  add_two_together(
+      sums, dots, mean, rows, n,
+      [=](int64_t first, int64_t count, int64_t wide, float* a, float* b, const float* about)
+          __attribute__((noinline)) {
+            const float *from = x + first * n, *slope = dy + first * n;
+            add_two_columns(a, b, count, wide, [=](int64_t r, int64_t i, int m, Vec& s, Vec& t) {
+              const Vec d = get(slope + r * wide + i, m);
+              s += d;
+              t += (get(from + r * wide + i, m) - get(about + i, m)) * d;
+            });
+          });
 }
 // Calls f(first row, rows, columns, parameters) with N parameters of the columns.
 template <int N, class F>

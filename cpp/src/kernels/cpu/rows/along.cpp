@@ -83,6 +83,10 @@ template <class T, class F>
 void run_rows(const AlongParams& p, const T* x, T* y, int64_t columns, T start, F combine) {
   if (p.inner == 1) {
     T acc = start;
+    if (!p.reverse && !p.exclusive) {
+      for (int64_t i = 0; i < p.n; ++i) y[i] = acc = combine(acc, x[i]);
+      return;
+    }
     for (int64_t i = 0; i < p.n; ++i) {
       const int64_t at = p.reverse ? p.n - 1 - i : i;
       const T next = combine(acc, x[at]);

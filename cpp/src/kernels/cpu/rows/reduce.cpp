@@ -161,12 +161,7 @@ void step_typed(const KernelCall& c, const ReduceParams& p, size_t s, bool secon
     if (st.chunks == 1 || c.part != 0) return;
     for (int64_t o = 0; o < st.outer; ++o) {
       T* y = out + o * st.inner;
-      const T* pieces = partial + o * st.chunks * st.inner;
-      std::memcpy(y, pieces, size_t(st.inner) * sizeof(T));
-      with_combine<T>(p.op, [&](auto combine) {
-        for (int64_t k = 1; k < st.chunks; ++k)
-          for (int64_t i = 0; i < st.inner; ++i) y[i] = combine(y[i], pieces[k * st.inner + i]);
-      });
+      reduce_block(p, partial + o * st.chunks * st.inner, st.chunks, st.inner, y);
       finish(y, st.inner);
     }
     return;
