@@ -181,3 +181,25 @@ def test_softmax_of_short_rows(n, logarithm):
     np.testing.assert_allclose(dx[4:], want, rtol=1e-5, atol=2e-6)
     np.testing.assert_array_equal(y[1], np.full(n, -np.inf if logarithm else 0))
     assert np.isfinite(y[2, n // 2 :]).all() and np.isnan(y[3]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 1500, 1501, 5000])
+def test_the_order_of_long_rows(n, dtype):
+    """Stable in both directions; NaN above every number."""
+    x = rng.integers(0, 200, (3, n)).astype(dtype)
+    if dtype not in ("uint8", "bool"):
+        x = x * 1000003 if dtype == "int32" else x
+        x[:, ::2] = -x[:, ::2]
+    if dtype.startswith("float"):
+        x = x / np.asarray(7, dtype)
+        x[:, 3::11], x[:, 4::13], x[:, 5::17], x[:, 6::19] = np.nan, np.inf, -np.inf, -0.0
+    (up,), (down,) = (
+        runs(lambda x: emit("argsort", [x], descending=descending), x)  # noqa: B023
+        for descending in (False, True)
+    )
+    np.testing.assert_array_equal(up, np.argsort(x, -1, kind="stable"))
+    key = x.astype("float64")
+    np.testing.assert_array_equal(
+        down, np.argsort(np.where(np.isnan(key), -np.inf, -np.where(key == np.inf, 1e300, key)), -1, kind="stable")
+    )
