@@ -1,12 +1,14 @@
 """Programs that are kept: no more of them than memory is for, and none made again while it is in use."""
 
 import numpy as np
+import pytest
 
 import hornbeam as hb
 from hornbeam import layers as L
 from hornbeam import ops
 from hornbeam.core import programs, tensor
 from hornbeam.core.programs import ProgramCache
+from hornbeam.core.whole import all_or_nothing
 
 
 class Program:
@@ -102,3 +104,63 @@ def test_functions_and_eager_ops_keep_memory_flat(monkeypatch):
     assert resident() - before < 24 << 20  # some 1.4 MiB each, twice
     assert len(f._cache) < 40
     assert len(tensor._programs) <= 512
+
+
+class Parts(hb.Model):
+    """Layers in a list, one after another."""
+
+    def __init__(self, *parts):
+        super().__init__()
+        self.parts = list(parts)
+
+    def call(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+def test_what_layers_say_after_a_program_was_made():
+    def ones(**options):
+        return L.Dense(4, kernel_initializer="ones", **options)
+
+    x = np.ones((2, 4), "float32")
+    model = Parts(ones())
+    assert (model.predict_on_batch(x) == 4).all()
+    model.parts.append(ones())
+    assert (model.predict_on_batch(x) == 16).all()
+    del model.parts[1]
+    assert (model.predict_on_batch(x) == 4).all()
+    with pytest.raises(ZeroDivisionError), all_or_nothing(model):
+        model.parts.append(ones())
+        assert (model.predict_on_batch(x) == 16).all()
+        raise ZeroDivisionError
+    assert (model.predict_on_batch(x) == 4).all()
+    model.parts[0].dtype_policy = "mixed_float16"
+    assert (model.predict_on_batch(x + np.float32(1e-5)) == 4).all()  # rounded before it is summed
+
+
+def test_freezing_a_layer_or_a_weight_between_steps():
+    model = hb.Sequential([hb.Input((4,)), L.Dense(1)])
+    model.compile("sgd", "mse")
+    layer, x, y = model.layers[0], np.ones((2, 4), "float32"), np.full((2, 1), 9, "float32")
+
+    def moves(weight):
+        before = weight.numpy()
+        model.train_on_batch(x, y)
+        return bool((weight.numpy() != before).any())
+
+    assert moves(layer.kernel)
+    layer.trainable = False
+    assert not moves(layer.kernel)
+    layer.trainable = True
+    layer.bias.trainable = False
+    assert moves(layer.kernel) and not moves(layer.bias)
+
+
+def test_predictions_are_the_callers_own():
+    model = hb.Sequential([hb.Input((4,)), L.Dense(2, kernel_initializer="ones")])
+    x = np.ones((3, 4), "float32")
+    first = model.predict_on_batch(x)
+    first += 1
+    assert (first == 5).all() and (model.predict_on_batch(x) == 4).all()
+    assert (model.predict_on_batch(x.astype(">f4")) == 4).all() and (model.predict_on_batch(x[:, ::-1]) == 4).all()
