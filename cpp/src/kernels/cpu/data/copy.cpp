@@ -13,17 +13,27 @@ struct CopyParams {
   size_t size = 4;
 };
 
+// Rows of `bytes`, `row_step` apart in the source.
+void copy_whole_rows(char* dst, const char* src, int64_t rows, int64_t row_step, int64_t bytes) {
+  with_row_bytes(bytes, [&](auto n) {
+    for (int64_t j = 0; j < rows; ++j) std::memcpy(dst + size_t(j) * n, src + j * row_step, n);
+  });
+}
 // Rows of n elements, `step` apart in the source, its rows `row_step`.
 template <class T>
 void copy_rows(T* dst, const T* src, int64_t rows, int64_t row_step, int64_t n, int64_t step) {
+  constexpr int64_t size = sizeof(T);
   if (step == 1)
-    return with_row_bytes(n * int64_t(sizeof(T)), [&](auto bytes) {
-      for (int64_t j = 0; j < rows; ++j) std::memcpy(dst + j * n, src + j * row_step, bytes);
-    });
-  with_few(n, [&](auto count) {
+    return copy_whole_rows(reinterpret_cast<char*>(dst), reinterpret_cast<const char*>(src), rows, row_step * size,
+                           n * size);
+  auto each = [&](auto count) {
     for (int64_t j = 0; j < rows; ++j)
       for (int64_t i = 0; i < count; ++i) dst[j * count + i] = src[j * row_step + i * step];
-  });
+  };
+  if constexpr (size == 4)
+    with_few(n, each);
+  else
+    each(n);
 }
 
 void run_copy(const KernelCall& c) {
