@@ -12,11 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sample_reference import sample_reference
+from op_references import (
+    bn_reference,
+    conv_reference,
+    gn_reference,
+    mean_reference,
+    np_softmax,
+    pool_reference,
+    resample_reference,
+    sample_reference,
+)
 
 from hornbeam import ops
 from hornbeam.core.tensor import emit, emit1
-from hornbeam.ops.image.kernels import weights as resampling_weights
 
 
 @dataclass
@@ -259,27 +267,6 @@ case(
 )
 
 
-def conv_reference(x: Any, k: Any, strides: Any, lo: Any, hi: Any, dilations: Any, groups: int = 1) -> Any:
-    """The definition, by loops over the window."""
-    n = x.ndim - 2
-    x = np.pad(x.astype("float64"), [(0, 0), *zip(lo, hi), (0, 0)])
-    out = [(x.shape[1 + i] - (k.shape[i] - 1) * dilations[i] - 1) // strides[i] + 1 for i in range(n)]
-    cg, og = k.shape[-2], k.shape[-1] // groups
-    y = np.zeros([x.shape[0], *out, k.shape[-1]])
-    for tap in np.ndindex(*k.shape[:n]):
-        view = x[
-            (
-                slice(None),
-                *(slice(t * d, t * d + (o - 1) * s + 1, s) for t, d, o, s in zip(tap, dilations, out, strides)),
-            )
-        ]
-        for g in range(groups):
-            y[..., g * og : (g + 1) * og] += view[..., g * cg : (g + 1) * cg] @ k[tap][:, g * og : (g + 1) * og].astype(
-                "float64"
-            )
-    return y
-
-
 for _x, _k, _s, _lo, _hi, _d, _g in [
     ((2, 7, 6, 3), (3, 3, 3, 5), (1, 1), (0, 0), (0, 0), (1, 1), 1),
     ((2, 7, 6, 3), (3, 3, 3, 5), (1, 1), (1, 1), (1, 1), (1, 1), 1),
@@ -358,16 +345,6 @@ for _x, _k, _s, _relu in [
     )
 
 
-def pool_reference(x: Any, w: int, s: int, fn: Any) -> Any:
-    out = [(n - w) // s + 1 for n in x.shape[1:-1]]
-    y = np.zeros((x.shape[0], *out, x.shape[-1]))
-    for at in np.ndindex(*out):
-        y[(slice(None), *at)] = fn(
-            x[(slice(None), *(slice(a * s, a * s + w) for a in at))], axis=tuple(range(1, x.ndim - 1))
-        )
-    return y
-
-
 for _sh in ((2, 7, 9, 5), (2, 9, 3), (1, 4, 5, 4, 2)):
     case("max_pool max_pool_grad", lambda x: ops.max_pool(x, 2), [rnd(*_sh)], lambda x: pool_reference(x, 2, 2, np.max))
     case("max_pool", lambda x: ops.max_pool(x, 3, strides=1), [rnd(*_sh)], lambda x: pool_reference(x, 3, 1, np.max))
@@ -380,17 +357,6 @@ for _sh in ((2, 7, 9, 5), (2, 9, 3), (1, 4, 5, 4, 2)):
 case("max_pool", lambda x: ops.max_pool(x, 3, strides=2, padding="same"), [rnd(2, 7, 8, 3)], None)
 case("max_pool", lambda x: ops.max_pool(x, 2, strides=3, padding="same"), [rnd(2, 7, 9, 33)], None)
 case("max_pool", lambda x: ops.max_pool(x, (6, 5), strides=1, padding="same"), [rnd(2, 7, 9, 16)], None)
-
-
-def mean_reference(x: Any, w: Any, s: int, low: Any, high: Any) -> Any:
-    """Sums over cells that count, by how many there are."""
-    n, padding = x.ndim - 2, [(0, 0), *zip(low, high), (0, 0)]
-    views = [
-        np.lib.stride_tricks.sliding_window_view(np.pad(v.astype("float64"), padding), w, axis=tuple(range(1, n + 1)))
-        for v in (x, np.ones_like(x))
-    ]
-    sums, counts = (v[(slice(None), *[slice(None, None, s)] * n)].sum(axis=tuple(range(-n, 0))) for v in views)
-    return sums / np.maximum(counts, 1)
 
 
 for _sh, _w, _s, _lo, _hi in [
@@ -419,11 +385,6 @@ case(
 )
 
 
-def np_softmax(x: Any, axis: int = -1) -> Any:
-    e = np.exp(x - x.max(axis, keepdims=True))
-    return e / e.sum(axis, keepdims=True)
-
-
 case("softmax softmax_grad", ops.softmax, [rnd(*ODD)], np_softmax)
 case("softmax", lambda x: ops.softmax(x, axis=0), [rnd(4, 6)], lambda x: np_softmax(x, 0))
 case("log_softmax softmax_grad", ops.log_softmax, [rnd(*ODD)], lambda x: np.log(np_softmax(x)), tol=4e-6)
@@ -450,11 +411,6 @@ case(
     lambda x: -np.log(np_softmax(x))[np.arange(3), np.arange(3)],
     tol=1e-5,
 )
-
-
-def bn_reference(x: Any, g: Any, b: Any) -> Any:
-    axes = tuple(range(x.ndim - 1))
-    return (x - x.mean(axes)) / np.sqrt(x.var(axes) + 1e-3) * g + b
 
 
 for _sh in ((6, 5), (3, 4, 2, 19)):
@@ -492,15 +448,6 @@ case(
     lambda x, g: x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6) * g,
     tol=1e-5,
 )
-
-
-def gn_reference(x: Any, g: Any, b: Any, groups: int, axis: int) -> Any:
-    sh = x.shape
-    t = x.reshape(*sh[:axis], groups, sh[axis] // groups, *sh[axis + 1 :])
-    over = tuple(i for i in range(1, t.ndim) if i != axis)
-    y = ((t - t.mean(over, keepdims=True)) / np.sqrt(t.var(over, keepdims=True) + 1e-3)).reshape(sh)
-    along = [-1 if i == axis else 1 for i in range(x.ndim)]
-    return y * g.reshape(along) + b.reshape(along)
 
 
 for _sh, _groups, _axis in (
@@ -794,19 +741,6 @@ ELSEWHERE = {
     "while_loop",
     "random_uniform",
 }
-
-
-def mixing(n: int, out: int, kernel: str, antialias: bool) -> Any:
-    """What resampling n elements to `out` of them multiplies by: a matrix (out, n)."""
-    if kernel == "nearest":
-        return np.eye(n)[(2 * np.arange(out) + 1) * n // (2 * out)]
-    return resampling_weights(n, out, out / n, 0.0, kernel, antialias)
-
-
-def resample_reference(x: Any, size: Any, kernel: str, antialias: bool, grad: bool = False) -> Any:
-    sizes = [(o, n) if grad else (n, o) for n, o in zip(x.shape[1:3], size)]
-    rows, columns = (mixing(n, o, kernel, antialias) for n, o in sizes)
-    return np.einsum("on,pm,b" + ("opc->bnmc" if grad else "nmc->bopc"), rows, columns, x)
 
 
 for _sh, _size, _kernel, _smooth in (
