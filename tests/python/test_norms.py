@@ -44,6 +44,7 @@ GROUPS = [
     ((0, 4, 6), 2, 2),
     ((2, 0, 6), 2, 2),
     ((2, 6, 0), 3, 1),
+    ((2, 40000, 0), 2, 1),  # more channels than floats
 ]
 
 
@@ -83,6 +84,15 @@ def test_group_norm_of_one_sample_that_is_not_finite(shape, groups, axis):
     bad = np.zeros(shape, bool)
     bad[tuple(group)] = True
     np.testing.assert_array_equal(np.isnan(y), bad)
+
+
+@pytest.mark.parametrize("scale, shape", [((4,), (4,)), ((1, 4), (1, 4)), ((4, 1), (4, 4))])
+def test_rms_normalization_broadcasts_with_its_scale(scale, shape):
+    x, g = numbers(4), numbers(*scale)
+    want = x / np.sqrt(np.mean(np.square(x.astype("float64"))) + 1e-6) * g
+    got = np.asarray(ops.rms_normalization(x, g, epsilon=1e-6))
+    assert got.shape == shape
+    np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
 AXES = [

@@ -42,6 +42,32 @@ def test_convolutions(seed):
     close(step, [x, k], (x.shape, k.shape, stride, dilation, padding))
 
 
+def wired(x, k, **attributes):
+    """A convolution and both of its gradients."""
+    y = emit1("conv", [x, k], **attributes)
+    weights = np.cos(np.arange(int(np.prod(y.shape)))).reshape(y.shape).astype(x.dtype)
+    return y, *hb.gradients(ops.sum(y * weights), [x, k])
+
+
+@pytest.mark.parametrize("filters", [1, 3, 8])
+@pytest.mark.parametrize("channels", [1, 3, 16])
+def test_planes_of_taps_that_lie_in_the_padding(channels, filters):
+    """Windows of the plane that is there are read in place, the others' are copied: their runs are not as long."""
+    rng = np.random.default_rng(channels)
+    x, k = rng.standard_normal((4, 1, 5, 5, channels)), rng.standard_normal((3, 3, 3, channels, filters))
+    how = {"strides": [1, 5, 5], "low": [1, 0, 0], "high": [1, 0, 0], "dilations": [1, 1, 1], "groups": 1}
+    close(lambda x, k: wired(x, k, **how), [x, k], (x.shape, k.shape))
+
+
+def test_channels_without_filters_have_no_gradient():
+    x, k = np.ones((64, 55, 55, 4), "float32"), np.ones((3, 3, 1, 0), "float32")
+    how = {"strides": [1, 1], "low": [1, 1], "high": [1, 1], "dilations": [1, 1], "groups": 4}
+    step = hb.function(lambda x, k: wired(x, k, **how))
+    for _ in range(4):  # the first results may lie in fresh memory, which is zero
+        y, dx, dk = (np.asarray(a) for a in step(x, k))
+        assert y.shape == (64, 55, 55, 0) and dk.shape == k.shape and dx.shape == x.shape and not dx.any()
+
+
 @pytest.mark.parametrize("isa", _core.isa_names())
 @pytest.mark.parametrize("seed", range(16))
 def test_three_by_three(seed, isa):

@@ -27,7 +27,7 @@ struct ConvGeometry {
   // Phases of an axis' stride that pixels of the input have.
   int64_t phases(int axis) const { return std::min(stride[axis], in[axis]); }
   // Each channel by itself, with one filter or, with a depth multiplier, several.
-  bool by_channel() const { return groups == channels && groups > 1; }
+  bool by_channel() const { return groups == channels && groups > 1 && filters > 0; }
   bool depthwise() const { return by_channel() && filters == channels; }
 
   /// x, kernel and y are the shapes of the forward convolution, whichever of the three is computed.

@@ -128,7 +128,8 @@ def rms_normalization(x: Any, scale: Any = None, axis: int | Sequence[int] = -1,
         gamma = creation.ones([n], wide.dtype)
         if scale is not None:
             scale = to_tensor(scale)
-            if scale.dtype == x.dtype == wide.dtype and scale.shape[-1:] == (n,) and shape_product(dims_of(scale)) == n:
+            along = scale.ndim <= x.ndim and scale.shape[-1:] == (n,) and shape_product(dims_of(scale)) == n
+            if along and scale.dtype == x.dtype == wide.dtype:
                 gamma, scale = s.reshape(scale, [n]), None
         y = emit("layer_norm", [wide, gamma, creation.zeros([n], wide.dtype)], epsilon=eps, centred=False)[0]
     y = to_tensor(y, x.dtype)

@@ -118,7 +118,10 @@ KernelPlan plan_windows(const KernelRequest& r, KernelGradParams p, double work)
     const double used = double(columns) / double(registers * lanes);
     return used * std::min(1.0, double(std::min<int64_t>(rows, 14) * std::min<int64_t>(registers, 4)) / 8);
   };
-  p.swapped = p.g.groups == 1 && fill(p.g.filters, w.run_length) > 1.5 * fill(w.run_length, p.g.filters);
+  // Swapped slabs are turned back together: as far as all their runs are as long.
+  const bool alike =
+      std::all_of(p.slabs.begin(), p.slabs.end(), [&](const Slab& s) { return s.window.run_length == w.run_length; });
+  p.swapped = p.g.groups == 1 && alike && fill(p.g.filters, w.run_length) > 1.5 * fill(w.run_length, p.g.filters);
   const int64_t worth = int64_t(work / 4e6);
   int64_t units = w.units(p.slabs[0].gather, p.g.batch);
   for (const Slab& s : p.slabs) {

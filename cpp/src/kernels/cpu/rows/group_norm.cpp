@@ -272,15 +272,16 @@ void grad_groups(const KernelCall& c) {
   const auto& p = params_of<GroupParams>(c);
   double* totals = totals_at(c, p, c.part);
   std::fill(totals, totals + 2 * p.channels, 0.0);
+  const bool flat = p.before == 1 && p.after == 1;  // dgamma and dbeta are added up in single precision first
   float *channels = sums_at(c, p, c.part), *dx = buffer<float>(c, 5);
-  std::fill(channels, channels + 2 * p.channels, 0.0f);
+  if (flat) std::fill(channels, channels + 2 * p.channels, 0.0f);
   const float *x = buffer<const float>(c, 0), *gamma = buffer<const float>(c, 1), *dy = buffer<const float>(c, 4);
   const Range r = part_range(p.samples * p.groups, c.parts, c.part);
   for (int64_t u = r.begin; u < r.end; ++u) {
     const int64_t n = u / p.groups, g = u % p.groups, first = g * p.each(), begin = n * p.sample() + g * p.run();
     const float mean = buffer<const float>(c, 2)[u];
     const double rstd = p.rstd(double(buffer<const float>(c, 3)[u]));
-    if (p.before == 1 && p.after == 1) {
+    if (flat) {
       p.isa->layer_norm_grad_row(dx ? dx + begin : nullptr, channels + first, channels + p.channels + first, x + begin,
                                  dy + begin, gamma + first, p.run(), mean, float(rstd), true);
       continue;
@@ -307,7 +308,7 @@ void grad_groups(const KernelCall& c) {
                            float(to.b), float(to.c));
       }
   }
-  for (int64_t i = 0; i < 2 * p.channels; ++i) totals[i] += double(channels[i]);
+  for (int64_t i = 0; flat && i < 2 * p.channels; ++i) totals[i] += double(channels[i]);
 }
 void grad_totals(const KernelCall& c) {
   const auto& p = params_of<GroupParams>(c);

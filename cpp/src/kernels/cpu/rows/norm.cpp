@@ -79,7 +79,8 @@ template <class T>
 void bn_apply(const KernelCall& c, const NormParams& p) {
   const T* a = buffer<const T>(c, c.work) + int64_t(4) * p.chunks * p.n;
   const Range r = part_range(p.rows, c.parts, c.part);
-  const int64_t block = p.epilogue.present ? std::max<int64_t>(1, 2048 / p.n) : r.size();  // that stays in L1
+  const int64_t block =
+      p.epilogue.present ? std::max<int64_t>(1, 2048 / std::max<int64_t>(1, p.n)) : r.size();  // that stays in L1
   for (int64_t row = r.begin; row < r.end; row += block) {
     const int64_t begin = row * p.n, rows = std::min(block, r.end - row);
     Columns{p.isa}.affine(buffer<T>(c, c.out) + begin, buffer<const T>(c, 0) + begin, a, a + p.n, rows, p.n);
