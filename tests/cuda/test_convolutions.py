@@ -132,6 +132,19 @@ def test_resampling(shape, size, kernel, antialias, dtype):
     close(*beside_the_cpu(both, [x, dy], dtype), dtype)
 
 
+def test_neighbours_that_do_not_count_may_be_infinite():
+    x = np.ones((1, 4, 4, 3), "float32")
+    x[:, 1:, 1:] = np.inf
+
+    def both(x):
+        yield emit1("resample", [x], size=[8, 8], kernel="bilinear", antialias=False)
+        yield emit1("resample_grad", [x], size=[2, 3], kernel="bilinear", antialias=False)
+
+    got, want = beside_the_cpu(both, [x])
+    assert np.isfinite(np.asarray(want[0])[0, 0, 0]).all()
+    close(got, want)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "bool"])
 def test_nearest_pixels_of_any_dtype(dtype):
     x = (np.arange(2 * 5 * 7 * 3) % 251).astype(dtype).reshape(2, 5, 7, 3)

@@ -70,8 +70,10 @@ __global__ void resample(Run run, const T* x, const Wide<T>* row_weights, const 
       const T* line = x + (((image * from_r) + r0 + r) * from_c + c0) * channels + channel;
       const Wide<T> w = row_weights[row * most_r + r];
       for (i64 c = 0; c < most_c; ++c) {
+        const Wide<T> share = w * column_weights[column * most_c + c];
+        if (share == 0) continue;  // one that does not count may be infinite
         const Pack<T, V> pack = load_pack<V>(line + c * channels);
-        for (int j = 0; j < V; ++j) sum[j] += w * column_weights[column * most_c + c] * widen(pack.v[j]);
+        for (int j = 0; j < V; ++j) sum[j] += share * widen(pack.v[j]);
       }
     }
     write_pack(y + e * V, sum);
@@ -104,8 +106,10 @@ __global__ void resample_grad(Run run, const T* dy, const Wide<T>* row_weights, 
       for (i64 c = c_begin; c < c_end; ++c) {
         const i64 m = column - columns.first(c);
         if (m < 0 || m >= most_c) continue;
+        const Wide<T> share = w * column_weights[c * most_c + m];
+        if (share == 0) continue;
         const Pack<T, V> pack = load_pack<V>(line + c * channels);
-        for (int j = 0; j < V; ++j) sum[j] += w * column_weights[c * most_c + m] * widen(pack.v[j]);
+        for (int j = 0; j < V; ++j) sum[j] += share * widen(pack.v[j]);
       }
     }
     write_pack(dx + e * V, sum);
