@@ -11,7 +11,7 @@ import numpy as np
 from hornbeam import _core
 from hornbeam.callbacks.callback_list import as_numbers
 from hornbeam.core.buffer import name_of
-from hornbeam.core.changes import latest
+from hornbeam.core.changes import Same, latest
 from hornbeam.core.function import Compiled
 from hornbeam.core.tensor import Tensor
 from hornbeam.core.trace import Trace
@@ -154,9 +154,12 @@ class Step:
 
     def _state(self) -> Any:
         """What programs depend on of the layers."""
-        layers = list(self._model._all_layers())
-        trained = [v.trainable for x in layers for v in x._own_weights] if self.kind == "train" else []
-        return (*trained, *((x.trainable, x.dtype_policy, x._revision) for x in layers))
+        layers, trains = list(self._model._all_layers()), self.kind == "train"
+        read = [v for x in layers for v in (*x._own_weights, *(g.state for g in x._seeds))]
+        return (
+            *((Same(x), x.trainable, x.dtype_policy, x._revision) for x in layers),
+            *((Same(v), trains and v.trainable) for v in read),
+        )
 
     def _trace(self, batch: Any) -> Compiled:
         model, fn = self._model, self._function()
