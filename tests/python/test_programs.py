@@ -173,6 +173,23 @@ def test_layers_and_weights_that_are_replaced_by_their_like():
     assert (model.predict_on_batch(x) == 14).all()
 
 
+def test_a_file_has_no_training_step_of_layers_that_are_gone(tmp_path):
+    x = np.ones((2, 4), "float32")
+    model = hb.Sequential([hb.Input((4,)), L.Dense(4)])
+    model.compile("sgd", "mse")
+
+    def functions():
+        model.save(tmp_path / "m.hornbeam")
+        return set(hb._core.read_model(str(tmp_path / "m.hornbeam"))[2])
+
+    model.train_on_batch(x, x)
+    model.layers[0].bias.trainable = False
+    assert functions() == {"predict", "train"}  # another one, which leaves the bias alone
+    model.pop()
+    model.add(L.Dense(4))
+    assert functions() == {"predict"}
+
+
 def test_a_key_of_an_object_lets_it_go():
     class Unhashable:
         __hash__ = None

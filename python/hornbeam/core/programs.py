@@ -63,9 +63,9 @@ class ProgramCache:
         """Gives all up."""
         self._entries.clear()
 
-    def last(self) -> Any:
-        """The program used last."""
-        return next(reversed(self._entries.values()))
+    def last(self, fits: Callable[[Any], bool] = lambda key: True) -> Any:
+        """The program used last of those whose keys fit, or None."""
+        return next((self._entries[key] for key in reversed(self._entries) if fits(key)), None)
 
     def put(self, key: Any, program: Any) -> None:
         """Keeps a program, and gives others up if need be: what they keep is counted again once some were added."""

@@ -145,12 +145,21 @@ class Step:
     def _key(self, batch: Any) -> Any:
         policy = self._model._on_nonfinite
         return (
+            self._state_number(),
             signature(batch),
             tuple([(name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None]),
             (policy.checks_loss, policy.checks_gradients) if self.kind == "train" else (),
-            self._model._programs[self.kind].state_number(latest(), self._state),
             _core.program_key(),
         )
+
+    def last(self) -> Compiled | None:
+        """The program that ran last of those that still hold."""
+        state = self._state_number()
+        found: Compiled | None = self._model._programs[self.kind].last(lambda key: bool(key[0] == state))
+        return found
+
+    def _state_number(self) -> int:
+        return self._model._programs[self.kind].state_number(latest(), self._state)
 
     def _state(self) -> Any:
         """What programs depend on of the layers."""
