@@ -170,15 +170,18 @@ void build_windows(Graph& g) {
   const Value y = g.add1("conv", {x, k}, {{"strides", twos}, {"low", none}, {"high", none}, {"dilations", ones}});
   const Attrs pool{{"window", twos}, {"strides", ones}, {"low", none}, {"high", none}};
   const Value larger = g.add1("resample", {y}, {{"size", SymShape{5, 7}}, {"kernel", std::string("bicubic")}});
-  differentiate(g, {g.add("max_pool", {y}, pool)[0], g.add1("average_pool", {y}, pool), larger}, {x, k});
+  const Value seen = g.add1("sample", {y, input(g, DType::f32, {2, 1, 5})}, {{"linear", true}});
+  differentiate(g, {g.add("max_pool", {y}, pool)[0], g.add1("average_pool", {y}, pool), larger, seen}, {x, k});
 }
 void build_rows(Graph& g) {
   const Value x = input(g, DType::f32, {4, 5}), gamma = input(g, DType::f32, {5}), beta = input(g, DType::f32, {5}),
               labels = input(g, DType::i32, {4}), table = input(g, DType::f32, {7, 5});
   Ops o(g);
   const Value y = g.add("batch_norm", {x, gamma, beta})[0], z = g.add("layer_norm", {y, gamma, beta})[0];
+  const Value pixels = input(g, DType::f32, {2, 3, 4}), scale = input(g, DType::f32, {4});
+  differentiate(g, {g.add("group_norm", {pixels, scale, scale}, {{"groups", 2}})[0]}, {pixels, scale});
   differentiate(g,
-                {g.add1("sparse_softmax_cross_entropy", {z, labels}), o.gather(table, labels),
+                {g.add1("softmax", {z}), g.add1("sparse_softmax_cross_entropy", {z, labels}), o.gather(table, labels),
                  o.slice(z, {1, 0}, {4, 4}), g.add1("take_along_axis", {x, o.reshape(labels, {4, 1})})},
                 {x, gamma, beta, table});
 }
@@ -257,6 +260,10 @@ TEST(HostileGraph, GradientOpsCheckWhatTheyAreHanded) {
                                        "resample_grad 0 f32[2,6,7,4]",
                                        "resample_grad 0 f32[3,5,7,4]",
                                        "resample_grad 0 f64[2,5,7,4]",
+                                       "sample_grad 0 f32[2,5,5]",  // images share places, which have their dtype
+                                       "sample_grad 0 f32[3,5,4]",
+                                       "sample_grad 0 f64[2,5,4]",
+                                       "sample_grad 1 f64[2,1,5]",
                                        "slice_grad 0 f64[3,4]",
                                        "sparse_softmax_cross_entropy_grad 0 f32[4,6]"};
   EXPECT_EQ(taken, sensible);

@@ -1,10 +1,12 @@
 // dtype.hpp, tensor.hpp and error.hpp given what they cannot take, and how much memory a process may have.
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <map>
 #include <thread>
@@ -292,3 +294,20 @@ TEST(PublicTensor, LargeBlocksAreUsedAgain) {
     });
   for (auto& t : threads) t.join();
 }
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(HB_EMULATED)
+TEST(PublicTensor, LittleIsKeptOfLargeBlocks) {
+  auto resident = [] {
+    long all = 0, in_memory = 0;
+    std::ifstream("/proc/self/statm") >> all >> in_memory;
+    return int64_t(in_memory) * sysconf(_SC_PAGESIZE);
+  };
+  const int64_t before = resident(), size = 32 << 20;
+  {
+    std::vector<Tensor> blocks;
+    for (int i = 0; i < 6; ++i) std::memset(blocks.emplace_back(DType::u8, Shape{size}).raw(), 1, size_t(size));
+    EXPECT_GT(resident() - before, 5 * size);
+  }
+  EXPECT_LT(resident() - before, 3 * size);
+}
+#endif

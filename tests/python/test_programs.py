@@ -1,5 +1,7 @@
 """Programs that are kept: no more of them than memory is for, and none made again while it is in use."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import hornbeam as hb
 from hornbeam import layers as L
 from hornbeam import ops
 from hornbeam.core import programs, tensor
+from hornbeam.core.changes import Same
 from hornbeam.core.programs import ProgramCache
 from hornbeam.core.whole import all_or_nothing
 
@@ -137,6 +140,72 @@ def test_what_layers_say_after_a_program_was_made():
     assert (model.predict_on_batch(x) == 4).all()
     model.parts[0].dtype_policy = "mixed_float16"
     assert (model.predict_on_batch(x + np.float32(1e-5)) == 4).all()  # rounded before it is summed
+
+
+def test_layers_and_weights_that_are_replaced_by_their_like():
+    def dense(value):
+        return L.Dense(4, kernel_initializer=hb.initializers.Constant(value))
+
+    x, y = np.ones((2, 4), "float32"), np.zeros((2, 4), "float32")
+    model = Parts(dense(1))
+    for value in range(1, 6):  # what goes may leave its place in memory to what comes
+        model.parts[0] = dense(value)
+        assert (model.predict_on_batch(x) == 4 * value).all()
+    model.parts[0].kernel = hb.Variable(np.full((4, 4), 2, "float32"))
+    assert (model.predict_on_batch(x) == 8).all()
+
+    model.compile("sgd", "mse")
+    model.train_on_batch(x, y)
+    model.parts[0] = dense(1)
+    with pytest.raises(ValueError, match="was not among those the optimizer was built with"):
+        model.train_on_batch(x, y)
+    model.compile("sgd", "mse")
+    model.train_on_batch(x, y)
+    assert (model.parts[0].kernel.numpy() < 1).all()
+
+    double = L.Rescaling(2)
+    model = hb.Sequential([hb.Input((4,)), double, L.Rescaling(5), double])
+    assert (model.predict_on_batch(x) == 20).all()
+    model.pop()
+    assert (model.predict_on_batch(x) == 10).all()
+    model.pop()
+    model.add(L.Rescaling(7))
+    assert (model.predict_on_batch(x) == 14).all()
+
+
+def test_a_file_has_no_training_step_of_layers_that_are_gone(tmp_path):
+    x = np.ones((2, 4), "float32")
+    model = hb.Sequential([hb.Input((4,)), L.Dense(4)])
+    model.compile("sgd", "mse")
+
+    def functions():
+        model.save(tmp_path / "m.hornbeam")
+        return set(hb._core.read_model(str(tmp_path / "m.hornbeam"))[2])
+
+    model.train_on_batch(x, x)
+    model.layers[0].bias.trainable = False
+    assert functions() == {"predict", "train"}  # another one, which leaves the bias alone
+    model.pop()
+    model.add(L.Dense(4))
+    assert functions() == {"predict"}
+
+
+def test_a_key_of_an_object_lets_it_go():
+    class Unhashable:
+        __hash__ = None
+
+        def __eq__(self, other):
+            return True
+
+    keys = set()
+    for _ in range(3):
+        x = Unhashable()
+        keys |= {Same(x), Same(x)}
+        assert Same(x) in keys and Same(Unhashable()) not in keys
+        gone = weakref.ref(x)
+        del x
+        assert gone() is None
+    assert len(keys) == 3
 
 
 def test_freezing_a_layer_or_a_weight_between_steps():

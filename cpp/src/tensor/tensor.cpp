@@ -33,31 +33,53 @@ std::string human(size_t bytes) {
 constexpr size_t kHuge = size_t(2) << 20;
 
 // Large blocks that tensors gave back, for those to come: the system would clear their pages again, which takes longer
-// than most kernels take to fill them. Each has its size in its first bytes.
-constexpr size_t kSmallestKept = size_t(256) << 10, kLargestKept = 16 * kHuge;
-#if defined(__SANITIZE_ADDRESS__)
+// than most kernels take to fill them. The oldest go where there are too many, or too much. Each has its size in its
+// first bytes.
+constexpr size_t kSmallestKept = size_t(256) << 10, kLargestKept = 16 * kHuge, kMostKept = 2 * kLargestKept;
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HB_FREES_ALL
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HB_FREES_ALL
+#endif
+#ifdef HB_FREES_ALL  // so that what is read after it was freed is seen
 constexpr bool kKeeps = false;
 #else
 constexpr bool kKeeps = true;
 #endif
 std::atomic<void*> g_kept[6];
+std::atomic<size_t> g_kept_bytes{0};
 std::atomic<unsigned> g_next_kept{0};
 
-void give_back(void* p, size_t n) {
-  if (kKeeps && n >= kSmallestKept && n <= kLargestKept) {
-    std::memcpy(p, &n, sizeof n);
-    p = g_kept[g_next_kept++ % std::size(g_kept)].exchange(p);
+size_t size_in(const void* p) {
+  size_t n;
+  std::memcpy(&n, p, sizeof n);
+  return n;
+}
+// Puts a block into a slot, and frees the one there.
+void replace_kept(std::atomic<void*>& slot, void* by) {
+  if (void* p = slot.exchange(by)) {
+    g_kept_bytes -= size_in(p);
+    std::free(p);
   }
-  std::free(p);
+}
+void give_back(void* p, size_t n) {
+  if (!kKeeps || n < kSmallestKept || n > kLargestKept) return std::free(p);
+  std::memcpy(p, &n, sizeof n);
+  g_kept_bytes += n;
+  const unsigned at = g_next_kept++, slots = std::size(g_kept);
+  replace_kept(g_kept[at % slots], p);
+  for (unsigned i = 1; i < slots && g_kept_bytes > kMostKept; ++i) replace_kept(g_kept[(at + i) % slots], nullptr);
 }
 void* kept(size_t n) {
   for (auto& slot : g_kept) {
     void* p = slot.exchange(nullptr);
-    if (!p) continue;
-    size_t has;
-    std::memcpy(&has, p, sizeof has);
-    if (has == n) return p;
-    std::free(slot.exchange(p));
+    if (p && size_in(p) == n) {
+      g_kept_bytes -= n;
+      return p;
+    }
+    if (p) replace_kept(slot, p);
   }
   return nullptr;
 }
@@ -70,7 +92,7 @@ void* allocate(size_t n) {
   if (void* p = n >= kSmallestKept ? kept(n) : nullptr) return p;
   void* p = std::aligned_alloc(alignment, room);
   if (!p) {
-    for (auto& slot : g_kept) std::free(slot.exchange(nullptr));
+    for (auto& slot : g_kept) replace_kept(slot, nullptr);
     p = std::aligned_alloc(alignment, room);
   }
 #ifdef MADV_HUGEPAGE

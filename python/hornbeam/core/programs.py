@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,7 @@ class ProgramCache:
         self._entries: OrderedDict[Any, Any] = OrderedDict()
         self._added = 0  # since memory was last counted
         self._states: dict[Any, int] = {}
+        self._numbers = itertools.count()  # where two threads look at once, each finds another
         self._state: tuple[object, int] = (None, 0)  # when it was last looked at, and its number
 
     def __reduce__(self) -> Any:  # a copy has no programs: it compiles its own
@@ -49,7 +51,7 @@ class ProgramCache:
         """
         when, number = self._state
         if when is not latest:
-            number = self._states.setdefault(look(), len(self._states))
+            number = self._states.setdefault(look(), next(self._numbers))
             self._state = (latest, number)
         return number
 
@@ -61,9 +63,9 @@ class ProgramCache:
         """Gives all up."""
         self._entries.clear()
 
-    def last(self) -> Any:
-        """The program used last."""
-        return next(reversed(self._entries.values()))
+    def last(self, fits: Callable[[Any], bool] = lambda key: True) -> Any:
+        """The program used last of those whose keys fit, or None."""
+        return next((self._entries[key] for key in reversed(self._entries) if fits(key)), None)
 
     def put(self, key: Any, program: Any) -> None:
         """Keeps a program, and gives others up if need be: what they keep is counted again once some were added."""

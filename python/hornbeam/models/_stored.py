@@ -41,9 +41,10 @@ def stored_programs(model: Trainer, sample: Any) -> tuple[dict[str, Compiled], d
     return found, missing
 
 
-def _last(model: Trainer, kind: str) -> Compiled | None:
-    programs = model._programs[kind]
-    return programs.last() if len(programs) else None
+def _again(model: Trainer, kind: str) -> Compiled | None:
+    """Traced for what the last program took: layers have changed since then."""
+    last = model._programs[kind].last()
+    return None if last is None else Step(model, kind).program(decode(last.batch))
 
 
 def _recorded(model: Trainer, kind: str) -> Compiled | None:
@@ -66,7 +67,12 @@ def _predict(model: Trainer) -> list[Callable[[], Compiled | None]]:
         x = _inputs(model)
         return None if x is None else Step(model, "predict").program((x,))
 
-    return [whole, lambda: _last(model, "predict"), lambda: _recorded(model, "predict")]
+    return [
+        whole,
+        lambda: Step(model, "predict").last(),
+        lambda: _again(model, "predict"),
+        lambda: _recorded(model, "predict"),
+    ]
 
 
 def _train(model: Trainer, sample: Any) -> list[Callable[[], Compiled | None]] | None:
@@ -76,12 +82,17 @@ def _train(model: Trainer, sample: Any) -> list[Callable[[], Compiled | None]] |
         x, y, w = unpack_x_y_sample_weight(sample)
         batch = model._encoded((model._to_arrays(x), to_arrays("y", y), to_arrays("sample_weight", w)))
         return [lambda: Step(model, "train").program(batch)]
-    return [lambda: _widened(model), lambda: _last(model, "train"), lambda: _recorded(model, "train")]
+    return [
+        lambda: _widened(model),
+        lambda: Step(model, "train").last(),
+        lambda: _again(model, "train"),
+        lambda: _recorded(model, "train"),
+    ]
 
 
 def _widened(model: Trainer) -> Compiled | None:
     """The last training step, traced again for inputs of any size where the model's inputs are of any."""
-    last, x = _last(model, "train"), _inputs(model)
+    last, x = model._programs["train"].last(), _inputs(model)
     if last is None or x is None or not has_unknown(x):
         return None
     x_was, *others = decode(last.batch)

@@ -74,6 +74,7 @@ class Sequential(Model):
     def _rebuild(self) -> None:
         self._graph = None
         self.built = False
+        self._revision += 1  # a layer that stands here twice stays when one of its places goes
         if len(self._stack) < 2:
             return
         first = self._stack[0]

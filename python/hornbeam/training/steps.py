@@ -11,7 +11,7 @@ import numpy as np
 from hornbeam import _core
 from hornbeam.callbacks.callback_list import as_numbers
 from hornbeam.core.buffer import name_of
-from hornbeam.core.changes import latest
+from hornbeam.core.changes import Same, latest
 from hornbeam.core.function import Compiled
 from hornbeam.core.tensor import Tensor
 from hornbeam.core.trace import Trace
@@ -145,18 +145,30 @@ class Step:
     def _key(self, batch: Any) -> Any:
         policy = self._model._on_nonfinite
         return (
+            self._state_number(),
             signature(batch),
             tuple([(name_of(a.dtype), a.shape[1:]) for a in flatten(batch) if a is not None]),
             (policy.checks_loss, policy.checks_gradients) if self.kind == "train" else (),
-            self._model._programs[self.kind].state_number(latest(), self._state),
             _core.program_key(),
         )
 
+    def last(self) -> Compiled | None:
+        """The program that ran last of those that still hold."""
+        state = self._state_number()
+        found: Compiled | None = self._model._programs[self.kind].last(lambda key: bool(key[0] == state))
+        return found
+
+    def _state_number(self) -> int:
+        return self._model._programs[self.kind].state_number(latest(), self._state)
+
     def _state(self) -> Any:
         """What programs depend on of the layers."""
-        layers = list(self._model._all_layers())
-        trained = [v.trainable for x in layers for v in x._own_weights] if self.kind == "train" else []
-        return (*trained, *((x.trainable, x.dtype_policy, x._revision) for x in layers))
+        layers, trains = list(self._model._all_layers()), self.kind == "train"
+        read = [v for x in layers for v in (*x._own_weights, *(g.state for g in x._seeds))]
+        return (
+            *((Same(x), x.trainable, x.dtype_policy, x._revision) for x in layers),
+            *((Same(v), trains and v.trainable) for v in read),
+        )
 
     def _trace(self, batch: Any) -> Compiled:
         model, fn = self._model, self._function()
