@@ -58,8 +58,7 @@ struct KernelCase : Case {
     s[size_t(axis)] *= groups;
     depth = double(shape_product(s));
     const Value x = numbers(s), gamma = numbers({s[size_t(axis)]}), beta = numbers({s[size_t(axis)]});
-    const Value y =
-        g.add("group_norm", {x, gamma, beta}, {{"epsilon", 0.1}, {"groups", groups}, {"axis", axis}})[0];
+    const Value y = g.add("group_norm", {x, gamma, beta}, {{"epsilon", 0.1}, {"groups", groups}, {"axis", axis}})[0];
     differentiate(random.chance(50) ? o.relu(y) : y, {x, gamma, beta},
                   concat("group_norm ", s, " axis ", axis, " groups ", groups));
   }
