@@ -147,3 +147,14 @@ def test_predicting_on_several_threads_gives_the_same_bits_each_time():
     want = make(1).predict(x, batch_size=64, verbose=0)
     for _ in range(10):
         np.testing.assert_array_equal(make(2).predict(x, batch_size=64, verbose=0), want)
+
+
+@pytest.mark.parametrize("inputs, units", [(3, 1), (3, 2), (64, 1), (801, 1), (33, 17), (801, 100), (64, 1024)])
+def test_a_row_predicts_the_same_bits_in_any_batch(inputs, units):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((41, inputs)).astype("float32")
+    model = hb.Sequential([hb.Input((inputs,)), hb.layers.Dense(units, bias_initializer="he_normal")])
+    whole = model.predict_on_batch(x).view("uint32")
+    for rows in (1, 2, 3, 4, 5, 7, 16):
+        np.testing.assert_array_equal(model.predict_on_batch(x[:rows]).view("uint32"), whole[:rows])
+        np.testing.assert_array_equal(model.predict(x, batch_size=rows, verbose=0).view("uint32"), whole)

@@ -224,9 +224,10 @@ KernelPlan plan_matmul(const KernelRequest& r) {
   }
   p.gemm = Gemm::plan(r.target.isa, p.m, p.n, p.k, ta && !turned, r.target.threads);
   if (p.batch == 1 && !turned && dots_pay(p, r.target.isa->lanes)) return plan_dots(r, std::move(p));
-  const bool few = p.batch == 1 && p.m <= kStreamRows && p.a.col_stride == 1 && p.k <= kMostDots;
-  if (few && p.b.col_stride == 1 && !r.persists(size_t(p.right)))
-    return plan_few_rows(r, std::move(p), multiply_streams);
+  // Where the right side lasts, a row's bits do not depend on how many there are.
+  const bool few =
+      p.batch == 1 && p.m <= kStreamRows && p.a.col_stride == 1 && p.k <= kMostDots && !r.persists(size_t(p.right));
+  if (few && p.b.col_stride == 1) return plan_few_rows(r, std::move(p), multiply_streams);
   if (few && !turned && p.b.row_stride == 1) return plan_few_rows(r, std::move(p), multiply_columns);
   p.gemm.read_in_place(p.b, r.persists(size_t(p.right)));
   p.by_blocks = p.batch == 1 && !r.persists(size_t(p.right)) && p.gemm.pack_by_blocks();
