@@ -83,7 +83,9 @@ def fastest(run: Callable[[], Any], seconds: float, clock: Callable[[], float]) 
         start = clock()
         for _ in range(together):
             run()
-        best, count = min(best, (clock() - start) / together), count + 1
+        taken = clock() - start
+        if taken > 0:  # a coarse clock may not have moved
+            best, count = min(best, taken / together), count + 1
         if count == 1 and best < BLOCK:
             together, best = int(BLOCK / max(best, 1e-7)) + 1, float("inf")
     return best
