@@ -10,7 +10,7 @@ from hornbeam.layers.augmentation.color_layer import ColorLayer, FactorLayer, va
 __all__ = ["RandomInvert", "RandomPosterization", "Solarization"]
 
 
-class RandomInvert(ColorLayer):
+class RandomInvert(FactorLayer):
     """Turns the colours of some images into their opposites while training: x becomes ``value_range[1] - x``.
 
     Input and output shape: ``(rows, columns, channels)`` or ``(batch, rows, columns, channels)`` in any dtype, or a dict as
@@ -35,10 +35,7 @@ class RandomInvert(ColorLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(data_format=data_format, **kwargs)
-        self._set_factor(factor)
-        self.value_range = value_range_of(value_range)
-        self._set_seed(seed)
+        super().__init__(factor, value_range, data_format, seed, **kwargs)
 
     def _draw(self, data: Any, seed: Any) -> Any:
         return {"apply_inversion": self._chosen(data, seed)}
