@@ -141,15 +141,19 @@ class Torch:
 
         def step() -> Any:
             y = take(call(*xs))
-            return [y, *map(written, torch.autograd.grad(y, [*leaves, *learned], seed, allow_unused=True))]
+            gradients = torch.autograd.grad(y, [*leaves, *learned], seed, allow_unused=True)
+            return [y, *(written(g, cell.spatial) for g in gradients)]
 
         return step, lambda: [self.array(t, cell.spatial) for t in step()[: 1 + len(leaves)]]
 
 
-def written(gradient: Any) -> Any:
-    """A gradient whose elements all lie in memory: torch gives that of a sum as a view of one row or number."""
-    views = gradient is not None and any(s == 0 and n > 1 for s, n in zip(gradient.stride(), gradient.shape))
-    return gradient.contiguous() if views else gradient
+def written(gradient: Any, spatial: int) -> Any:
+    """A gradient whose elements all lie in memory: torch gives that of a sum as a view of one row or number, that of a transpose as
+    a view of the other's. What lies in an image's own order (channels last) does."""
+    if gradient is None:
+        return None
+    repeats = any(s == 0 and n > 1 for s, n in zip(gradient.stride(), gradient.shape))
+    return gradient.contiguous() if repeats or not spatial else gradient
 
 
 SIDES: dict[str, Callable[[int], Any]] = {
