@@ -20,7 +20,7 @@ enum class Ew : int {
 };
 /// Instructions that the tile machine makes of several, which spares the way of their results through L1: a * b + c,
 /// a * b - c, c - a * b, a + (b - a) * c, a + (b * b - a) * c, and a / (sqrt(b) + c), the last three as optimizers have
-/// them; a > b ? c : b.
+/// them; a > b ? c : b; min(max(a, b), c), min(relu(a), b); a > b ? a : a * c, and relu(a) - b * relu(-a).
 enum class TileOp : int {
   multiply_add = int(Ew::count),
   multiply_subtract,
@@ -29,6 +29,10 @@ enum class TileOp : int {
   blend_square,
   divide_by_root,
   where_above,
+  clip,
+  clip_relu,
+  scale_below,
+  slope_below,
   count
 };
 enum class EwKind { floats, numbers, compare, logic, test, select, convert };

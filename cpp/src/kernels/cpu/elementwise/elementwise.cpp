@@ -17,84 +17,18 @@ void read_input(float* dst, const void* src, DType d, const Walk& walk, size_t k
       lay_out(dst, x, walk, k, at, end);
   });
 }
-// Makes one instruction of several where nobody else reads what comes in between.
-class Merger {
- public:
-  Merger(std::vector<EwInstr>& code, int inputs, const Ints& results)
-      : code_(code), inputs_(inputs), uses_(code.size() + size_t(inputs), 0) {
-    for (const EwInstr& e : code)
-      for (int r : {e.a, e.b, e.c})
-        if (r >= 0) ++uses_[size_t(r)];
-    for (int64_t r : results) uses_[size_t(r)] += 2;
-  }
-  void run() {
-    for (EwInstr& e : code_) {
-      if (e.op == int(Ew::add_) || e.op == int(Ew::subtract_)) take_product(e);
-      if (e.op == int(TileOp::multiply_add)) blend(e);
-      if (e.op == int(Ew::divide_)) divide_by_root(e);
-      if (e.op == int(Ew::where_)) take_bound(e);
-    }
-  }
+// An operand whose innermost floats repeat over long stretches of the space: a row's factor, a bias, a channel's gate.
+bool repeats(const Walk& walk, size_t k, FusedKernel::Input& in) {
+  const Ints& strides = walk.strides[k];
+  int64_t period = 1;
+  size_t axis = walk.sizes.size();
+  for (; axis > 0 && strides[axis - 1] == period; --axis) period *= walk.sizes[axis - 1];
+  int64_t block = period;
+  for (; axis > 0 && strides[axis - 1] == 0; --axis) block *= walk.sizes[axis - 1];
+  in.period = period, in.block = block, in.outer = axis;
+  return block == walk.total || in.unbroken() >= kTile / 2;
+}
 
- private:
-  // The instruction of register r, when it is `op` and one other alone reads it.
-  EwInstr* once(int r, int op) {
-    if (r < inputs_ || uses_[size_t(r)] != 1) return nullptr;
-    EwInstr& e = code_[size_t(r - inputs_)];
-    return e.op == op ? &e : nullptr;
-  }
-  EwInstr* product(int r) {
-    EwInstr* p = once(r, int(Ew::multiply_));
-    return p ? p : once(r, int(Ew::square_));
-  }
-  static void drop(EwInstr& e) { e = {-1, -1, -1, -1}; }
-
-  // A product that a sum or difference reads.
-  void take_product(EwInstr& e) {
-    const bool add = e.op == int(Ew::add_);
-    EwInstr *left = product(e.a), *right = left ? nullptr : product(e.b);
-    EwInstr* p = left ? left : right;
-    if (!p) return;
-    const TileOp op = add ? TileOp::multiply_add : left ? TileOp::multiply_subtract : TileOp::subtract_multiply;
-    e = {int(op), p->a, p->op == int(Ew::square_) ? p->a : p->b, left ? e.b : e.a};
-    drop(*p);
-  }
-  // (b - a) * c + a, and the same with b squared.
-  void blend(EwInstr& e) {
-    for (int factor : {e.a, e.b}) {
-      const int other = factor == e.a ? e.b : e.a;
-      if (EwInstr* d = once(factor, int(Ew::subtract_)); d && d->b == e.c) {
-        e = {int(TileOp::blend), e.c, d->a, other};
-        return drop(*d);
-      }
-      if (EwInstr* d = once(factor, int(TileOp::multiply_subtract)); d && d->c == e.c && d->a == d->b) {
-        e = {int(TileOp::blend_square), e.c, d->a, other};
-        return drop(*d);
-      }
-    }
-  }
-  void divide_by_root(EwInstr& e) {
-    EwInstr* sum = once(e.b, int(Ew::add_));
-    if (!sum) return;
-    for (int term : {sum->a, sum->b})
-      if (EwInstr* root = once(term, int(Ew::sqrt_))) {
-        e = {int(TileOp::divide_by_root), e.a, root->a, term == sum->a ? sum->b : sum->a};
-        drop(*root);
-        return drop(*sum);
-      }
-  }
-  // a > b ? c : b, as relu's gradient is.
-  void take_bound(EwInstr& e) {
-    EwInstr* above = once(e.a, int(Ew::greater_));
-    if (!above || above->b != e.c) return;
-    e = {int(TileOp::where_above), above->a, above->b, e.b};
-    drop(*above);
-  }
-
-  std::vector<EwInstr>& code_;
-  const int inputs_;
-  std::vector<int> uses_;
-};
 }  // namespace
 
 FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<TensorSpec>& outs, const Ints& program,
@@ -115,7 +49,7 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
   const int n_in = int(ins.size()), n_reg = n_in + int(k.code.size());
   HB_CHECK(n_reg <= kMostRegisters && outs.size() <= kLargestGroup, "[", op, "] a fused group may have ",
            kMostRegisters, " inputs and instructions, not ", n_reg);
-  Merger(k.code, n_in, results).run();
+  merge_instructions(k.code, n_in, results);
   std::vector<int> last(size_t(n_reg), -1);  // last instruction that reads a register
   for (int i = 0; i < int(k.code.size()); ++i)
     for (int r : {k.code[size_t(i)].a, k.code[size_t(i)].b, k.code[size_t(i)].c})
@@ -130,11 +64,11 @@ FusedKernel make_fused(const std::vector<TensorSpec>& ins, const std::vector<Ten
       in.kind = FusedKernel::Input::scalar;
     else if (k.walk.contiguous(size_t(i)))
       in.kind = in.dtype == DType::f32 ? FusedKernel::Input::direct : FusedKernel::Input::laid_out;
-    else if (in.dtype == DType::f32 && k.walk.period(size_t(i)) > 0)
-      in.kind = FusedKernel::Input::periodic, in.period = k.walk.period(size_t(i));
+    else if (in.dtype == DType::f32 && repeats(k.walk, size_t(i), in))
+      in.kind = FusedKernel::Input::repeated;
     if (in.kind != FusedKernel::Input::direct) {
       in.slot = k.slots++;
-      if (in.period > 0 && in.period < kTile) ++k.slots;  // a period more, so that a tile may start anywhere in it
+      if (in.kind == FusedKernel::Input::repeated) ++k.slots;  // a period more: a tile may start anywhere in it
     }
     k.inputs.push_back(in);
   }
@@ -194,6 +128,25 @@ void FusedKernel::read_rows(const Input& s, void* const* in, size_t i, int64_t a
   }
 }
 
+// Where a repeated input has the floats of a block.
+const float* FusedKernel::find_block(const void* x, size_t i, int64_t block) const {
+  int64_t offset = 0;
+  for (size_t axis = inputs[i].outer; axis-- > 0; block /= walk.sizes[axis])
+    offset += block % walk.sizes[axis] * walk.strides[i][axis];
+  return static_cast<const float*>(x) + offset;
+}
+
+// The floats of the tile at `at`. What is less than two tiles from where one has to end is halved.
+int64_t FusedKernel::tile_at(int64_t at, int64_t end) const {
+  int64_t n = std::min<int64_t>(kTile, end - at);
+  for (const Input& s : inputs) {
+    if (s.kind != Input::repeated) continue;
+    const int64_t left = s.unbroken() - at % s.unbroken();
+    n = std::min(n, left > kTile && left < 2 * kTile ? (left / 2 + 15) / 16 * 16 : left);
+  }
+  return n;
+}
+
 // A register lies at base + the tile's place & mask: in a slot, which stays where it is, or along an input or output.
 struct Place {
   float* base;
@@ -204,6 +157,10 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
                       const float* replace) const {
   alignas(64) float tiles[kMaxSlots][kTile];
   Place reg[kMostRegisters];
+  struct {
+    int64_t block = -1;
+    const float* floats;
+  } at_hand[kMostRegisters];  // of repeated inputs
   const int n_in = int(inputs.size());
   for (int i = 0; i < n_in; ++i) {
     const Input& s = inputs[size_t(i)];
@@ -218,9 +175,6 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
       float v = 0;
       with_type(s.dtype, [&](auto zero) { v = float(*static_cast<const decltype(zero)*>(in[i])); });
       std::fill(tiles[s.slot], tiles[s.slot] + std::min<int64_t>(kTile, end - begin), v);
-    } else if (s.kind == Input::periodic && s.period < kTile) {
-      std::memcpy(tiles[s.slot], in[i], size_t(s.period) * 4);
-      repeat(tiles[s.slot], s.period, s.period + std::min<int64_t>(kTile, end - begin));
     }
   }
   for (size_t i = 0; i < code.size(); ++i)
@@ -239,30 +193,35 @@ void FusedKernel::run(void* const* in, void* const* out, int64_t begin, int64_t 
     else
       copied |= uint64_t(out[j] != nullptr) << j;
   }
-  for (int64_t at = begin; at < end; at += kTile) {
-    const int n = int(std::min<int64_t>(kTile, end - at));
+  int64_t next = begin;
+  for (int64_t at = begin; at < end; at = next) {
+    const int n = int(tile_at(at, end));
+    next = at + n;
     for (int i = 0; i < n_in; ++i) {
       const Input& s = inputs[size_t(i)];
       if (s.kind == Input::direct || s.kind == Input::scalar || i == replaced) continue;
       if (s.kind == Input::laid_out) {
-        read_input(tiles[s.slot], in[i], s.dtype, walk, size_t(i), at, at + n);
-      } else if (s.kind == Input::periodic) {
-        float* source = static_cast<float*>(in[i]);
-        const int64_t phase = at % s.period, left = std::min<int64_t>(n, s.period - phase);
-        if (s.period < kTile) {
-          reg[i].base = tiles[s.slot] + phase;
-        } else if (left == n) {
-          reg[i].base = source + phase;
-        } else {
-          std::memcpy(tiles[s.slot], source + phase, size_t(left) * 4);
-          std::memcpy(tiles[s.slot] + left, source, size_t(n - left) * 4);
-          reg[i].base = tiles[s.slot];
+        read_input(tiles[s.slot], in[i], s.dtype, walk, size_t(i), at, next);
+      } else if (s.kind == Input::repeated) {
+        auto& [block, floats] = at_hand[i];
+        if (block != at / s.block) {
+          block = at / s.block;
+          floats = find_block(in[i], size_t(i), block);
+          if (!s.in_place()) {
+            const int64_t most = s.period + std::min<int64_t>({kTile, s.block, end - begin});
+            if (s.period == 1)
+              std::fill(tiles[s.slot], tiles[s.slot] + most, *floats);
+            else
+              copy_floats(tiles[s.slot], floats, s.period), repeat(tiles[s.slot], s.period, most);
+            floats = tiles[s.slot];
+          }
         }
+        reg[i].base = const_cast<float*>(floats) + at % s.period;
       } else {
         read_rows(s, in, size_t(i), at, n, tiles[s.slot]);
       }
     }
-    if (at + kTile < end) prefetch(in, out, at + kTile, int(std::min<int64_t>(kTile, end - at - kTile)));
+    if (next < end) prefetch(in, out, next, int(std::min<int64_t>(kTile, end - next)));
     auto place = [&](int r) { return reg[r].base + (at & reg[r].mask); };
     for (const Step& s : steps) s.fn(place(s.to), place(s.a), place(s.b), place(s.c), n);
     for (size_t j = 0; j < outputs.size(); ++j) {

@@ -12,12 +12,17 @@ constexpr int kMostRegisters = int(kLargestGroup) + 1;  // a group behind a prod
 /// float32 arithmetic on tiles; bool values are 0 and 1 inside. Inputs of other types are converted as they are read.
 struct FusedKernel {
   struct Input {
-    enum Kind { direct, scalar, periodic, laid_out, rows } kind;
+    enum Kind { direct, scalar, repeated, laid_out, rows } kind;
     DType dtype;
     int slot;            // tile it is read into, when not direct
-    int64_t period = 0;  // periodic: floats that repeat, as a bias does
+    int64_t period = 0;  // repeated: floats that repeat, as a bias does,
+    int64_t block = 0;   // within each block of the space,
+    size_t outer = 0;    // of which these axes count the blocks
     int ids = -1;        // rows: the input that says where they belong
     int last_read = -1;  // the last instruction that reads it
+
+    bool in_place() const { return period >= kTile; }                 // a repeated one, read where it lies
+    int64_t unbroken() const { return in_place() ? period : block; }  // no tile goes beyond a multiple of this
   };
   struct Output {
     int reg;
@@ -50,11 +55,15 @@ struct FusedKernel {
 
  private:
   void read_rows(const Input& s, void* const* in, size_t i, int64_t at, int n, float* tile) const;
+  const float* find_block(const void* x, size_t i, int64_t block) const;
+  int64_t tile_at(int64_t at, int64_t end) const;
   void prefetch(void* const* in, void* const* out, int64_t at, int n) const;  // the next tile
 };
 
 /// Inputs that may share memory with an output.
 std::vector<int> alias_inputs(const FusedKernel& k);
+/// Makes one instruction of several where nobody else reads what comes in between; `results` are read by others.
+void merge_instructions(std::vector<EwInstr>& code, int inputs, const Ints& results);
 FusedKernel make_fused(const std::vector<TensorSpec>& inputs, const std::vector<TensorSpec>& outputs,
                        const Ints& program, const Ints& results, const IsaTable* isa, const char* op,
                        const Ints& sparse = {});

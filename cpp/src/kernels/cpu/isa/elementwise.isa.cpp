@@ -29,6 +29,11 @@ HB_INLINE void map2(float* d, const float* a, const float* b, int n, F f) {
 HB_INLINE Vec truth(IVec m) { return select(m, set1(1.0f), Vec{}); }
 HB_INLINE IVec is_inf(Vec a) { return abs(a) == set1(__builtin_inff()); }
 
+// NaN wins: a comparison with it gives y.
+HB_INLINE Vec greater_of(Vec x, Vec y) { return select(x == x, max(x, y), x); }
+HB_INLINE Vec less_of(Vec x, Vec y) { return select(x == x, min(x, y), x); }
+HB_INLINE Vec relu(Vec x) { return select(x < Vec{}, Vec{}, x); }
+
 HB_INLINE float floor_mod(float a, float b) {
   float r = fmodf(a, b);
   return (r != 0 && ((r < 0) != (b < 0))) ? r + b : r;
@@ -91,7 +96,7 @@ HB_MAP1(neg, -x)
 HB_MAP1(abs, abs(x))
 HB_MAP1(sign, select(x == Vec{}, copy_sign(Vec{}, x), select(x == x, copy_sign(set1(1.0f), x), x)))
 HB_MAP1(square, x* x)
-HB_MAP1(relu, select(x < Vec{}, Vec{}, x))
+HB_MAP1(relu, relu(x))
 HB_MAP1(exp, exp(x))
 HB_MAP1(expm1, expm1(x))
 HB_MAP1(log, log(x))
@@ -163,8 +168,8 @@ HB_TILE(mod) {
   by_remainder(d, a, b, n, floor_mod, [](Vec, Vec y, Vec r, IVec apart) { return select(apart, r + y, r); });
 }
 HB_MAP2(power, power(x, y))
-HB_MAP2(maximum, select((x > y) | (x != x), x, y))
-HB_MAP2(minimum, select((x < y) | (x != x), x, y))
+HB_MAP2(maximum, greater_of(x, y))
+HB_MAP2(minimum, less_of(x, y))
 HB_MAP2(arctan2, atan2(x, y))
 HB_MAP2(gelu_grad, gelu_slope(x) * y)
 HB_MAP2(equal, truth(x == y))
@@ -207,6 +212,20 @@ HB_TILE(divide_by_root) {
 HB_TILE(where_above) {
   map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return select(x > y, z, y); });
 }
+HB_TILE(clip) {
+  map3(d, a, b, c, n, [](Vec x, Vec low, Vec high) { return less_of(greater_of(x, low), high); });
+}
+HB_TILE(clip_relu) {
+  HB_UNUSED;
+  map2(d, a, b, n, [](Vec x, Vec high) { return less_of(relu(x), high); });
+}
+HB_TILE(scale_below) {
+  map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return select(x > y, x, x * z); });
+}
+HB_TILE(slope_below) {
+  HB_UNUSED;
+  map2(d, a, b, n, [](Vec x, Vec slope) { return relu(x) - slope * relu(-x); });
+}
 HB_TILE(subtract_multiply) {
   map3(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return z - x * y; });
 }
@@ -223,5 +242,9 @@ void fill_elementwise(IsaTable& t) {
   t.elementwise[int(TileOp::blend_square)] = tile_blend_square;
   t.elementwise[int(TileOp::divide_by_root)] = tile_divide_by_root;
   t.elementwise[int(TileOp::where_above)] = tile_where_above;
+  t.elementwise[int(TileOp::clip)] = tile_clip;
+  t.elementwise[int(TileOp::clip_relu)] = tile_clip_relu;
+  t.elementwise[int(TileOp::scale_below)] = tile_scale_below;
+  t.elementwise[int(TileOp::slope_below)] = tile_slope_below;
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME

@@ -41,6 +41,16 @@ HB_INLINE Vec exp(Vec x) {
   return scale_by_power(expm1_reduced(e.r) + 1.0f, e.n);
 }
 
+// The same without results below the least normal number, which is given for them: what they are multiplied with in
+// turn is flushed to zero. Arguments are held to where one power of two is enough.
+HB_INLINE Vec exp_normal(Vec x) {
+  const Vec low = set1(-87.0f), high = set1(88.0f);
+  Vec c = low > x ? low : x;
+  c = high < c ? high : c;
+  const Reduced e = reduce_by_ln2(c);
+  return (expm1_reduced(e.r) + 1.0f) * exp2_int(e.n);
+}
+
 // log: x = m 2^e with m in [sqrt(1/2), sqrt(2)). 1-2 ULP. log(0) = -inf, log(<0) = NaN.
 HB_INLINE Vec log(Vec x) {
   IVec tiny = x < 1.17549435e-38f;
@@ -93,7 +103,7 @@ HB_INLINE Vec tanh(Vec x) {
   return copy_sign(e / (e + 2.0f), x);
 }
 
-HB_INLINE Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp(-x)); }
+HB_INLINE Vec sigmoid(Vec x) { return 1.0f / (1.0f + exp_normal(-x)); }
 // softplus = max(x, 0) + log(1 + e) with e = exp(-|x|) in [0, 1], and log(1 + e) = 2 artanh(s) with s = e / (2 + e). 3
 // ULP.
 HB_INLINE Vec softplus(Vec x) {
@@ -137,13 +147,15 @@ HB_INLINE Vec tail_factor(Vec t) {
   p = p * t + 1.410423437e-01f;
   return p * t;
 }
-HB_INLINE Vec normal_tail(Vec x) { return exp(x * x * -0.5f) * tail_factor(1.0f / (abs(x) * 0.353553391f + 1.0f)); }
+HB_INLINE Vec normal_tail(Vec x) {
+  return exp_normal(x * x * -0.5f) * tail_factor(1.0f / (abs(x) * 0.353553391f + 1.0f));
+}
 // The share below x, and the derivative of x times that.
 HB_INLINE Vec normal_share(Vec x) {
   const Vec tail = normal_tail(x);
   return select(x < Vec{}, tail, 1.0f - tail);
 }
-HB_INLINE Vec gelu_slope(Vec x) { return x * (exp(x * x * -0.5f) * 0.39894228f) + normal_share(x); }
+HB_INLINE Vec gelu_slope(Vec x) { return x * (exp_normal(x * x * -0.5f) * 0.39894228f) + normal_share(x); }
 
 // sin and cos: reduction by pi/2 in three parts, good to |x| = 8192; larger arguments go to libm.
 HB_INLINE Vec sin_cos(Vec x, int shift) {

@@ -79,8 +79,23 @@ HB_INLINE Vec abs(Vec v) { return from_bits(bits(v) & 0x7fffffff); }
 HB_INLINE Vec copy_sign(Vec magnitude, Vec sign) {
   return from_bits((bits(magnitude) & 0x7fffffff) | (bits(sign) & int32_t(0x80000000)));
 }
-// To the nearest integer, ties to even; values of 2^23 and beyond are integers already.
-HB_INLINE Vec round(Vec v) {
+// To the nearest integer, ties to even, and down and up.
+#if defined(__SSE4_1__)
+template <int how>
+HB_INLINE Vec to_whole(Vec v) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_roundscale_ps(__mmask16(0xffff), (__m512)v, how | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_round_ps((__m256)v, how | _MM_FROUND_NO_EXC);
+#else
+  return (Vec)_mm_round_ps((__m128)v, how | _MM_FROUND_NO_EXC);
+#endif
+}
+HB_INLINE Vec round(Vec v) { return to_whole<_MM_FROUND_TO_NEAREST_INT>(v); }
+HB_INLINE Vec floor(Vec v) { return to_whole<_MM_FROUND_TO_NEG_INF>(v); }
+HB_INLINE Vec ceil(Vec v) { return to_whole<_MM_FROUND_TO_POS_INF>(v); }
+#else
+HB_INLINE Vec round(Vec v) {  // values of 2^23 and beyond are integers already
   const Vec magic = set1(8388608.0f);
   Vec a = abs(v);
   Vec r = (a + magic) - magic;
@@ -94,6 +109,7 @@ HB_INLINE Vec ceil(Vec v) {
   Vec r = round(v);
   return copy_sign(select(r < v, r + 1.0f, r), v);
 }
+#endif
 HB_INLINE IVec to_int(Vec v) { return __builtin_convertvector(v, IVec); }
 HB_INLINE Vec to_float(IVec v) { return __builtin_convertvector(v, Vec); }
 
