@@ -386,7 +386,20 @@ case(
 
 
 case("softmax softmax_grad", ops.softmax, [rnd(*ODD)], np_softmax)
-case("softmax", lambda x: ops.softmax(x, axis=0), [rnd(4, 6)], lambda x: np_softmax(x, 0))
+for _sh, _axis in (((4, 6), 0), ((2, 7, 1), 1), ((2, 65, 5), 1), ((1, 3, 133), -2), ((2, 3, 2, 9), 1), ((9, 17), 0)):
+    case(
+        "softmax_along softmax_along_grad",
+        lambda x, a=_axis: ops.softmax(x, a),
+        [rnd(*_sh)],
+        lambda x, a=_axis: np_softmax(x, a),
+    )
+    case(
+        "softmax_along softmax_along_grad",
+        lambda x, a=_axis: ops.log_softmax(x, a),
+        [rnd(*_sh)],
+        lambda x, a=_axis: np.log(np_softmax(x, a)),
+        tol=4e-6,
+    )
 case("log_softmax softmax_grad", ops.log_softmax, [rnd(*ODD)], lambda x: np.log(np_softmax(x)), tol=4e-6)
 for _n in (1, 4, 5, 8):  # of a register and less
     case("softmax softmax_grad", ops.softmax, [rnd(5, _n)], np_softmax)
