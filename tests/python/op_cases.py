@@ -589,7 +589,13 @@ def _attention_reference(causal: bool) -> Any:
     return call
 
 
-for _b, _t, _s, _h, _d, _e in ((2, 4, 4, 2, 3, 3), (1, 3, 5, 1, 1, 2), (1, 67, 66, 1, 2, 1), (2, 1, 3, 2, 2, 3)):
+for _b, _t, _s, _h, _d, _e in (
+    (2, 4, 4, 2, 3, 3),
+    (1, 3, 5, 1, 1, 2),
+    (1, 67, 66, 1, 2, 1),
+    (2, 1, 3, 2, 2, 3),
+    (1, 66, 389, 1, 2, 1),  # several blocks of rows, several of keys
+):
     for _causal in (False, True):
         for _shape in (None, (_b, 1, 1, _s), (1, _h, _t, _s)):
             _inputs = [rnd(_b, _t, _h, _d), rnd(_b, _s, _h, _d, seed=1), rnd(_b, _s, _h, _e, seed=2)]
