@@ -70,6 +70,11 @@ struct KernelCase : Case {
       const Value labels = integers(rows, s.back());
       return differentiate(g.add1("sparse_softmax_cross_entropy", {x, labels}), {x}, concat("cross entropy ", s));
     }
+    if (random.chance(50)) {
+      const int64_t axis = random.below(int64_t(s.size()));
+      const Value y = g.add1("softmax_along", {x}, {{"axis", axis}, {"logarithm", random.chance(50)}});
+      return differentiate(y, {x}, concat("softmax_along ", s, " axis ", axis));
+    }
     differentiate(random.chance(50) ? o.softmax(x) : o.log_softmax(x), {x}, concat("softmax ", s));
   }
   void attention() {

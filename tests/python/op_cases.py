@@ -386,7 +386,20 @@ case(
 
 
 case("softmax softmax_grad", ops.softmax, [rnd(*ODD)], np_softmax)
-case("softmax", lambda x: ops.softmax(x, axis=0), [rnd(4, 6)], lambda x: np_softmax(x, 0))
+for _sh, _axis in (((4, 6), 0), ((2, 7, 1), 1), ((2, 65, 5), 1), ((1, 3, 133), -2), ((2, 3, 2, 9), 1), ((9, 17), 0)):
+    case(
+        "softmax_along softmax_along_grad",
+        lambda x, a=_axis: ops.softmax(x, a),
+        [rnd(*_sh)],
+        lambda x, a=_axis: np_softmax(x, a),
+    )
+    case(
+        "softmax_along softmax_along_grad",
+        lambda x, a=_axis: ops.log_softmax(x, a),
+        [rnd(*_sh)],
+        lambda x, a=_axis: np.log(np_softmax(x, a)),
+        tol=4e-6,
+    )
 case("log_softmax softmax_grad", ops.log_softmax, [rnd(*ODD)], lambda x: np.log(np_softmax(x)), tol=4e-6)
 for _n in (1, 4, 5, 8):  # of a register and less
     case("softmax softmax_grad", ops.softmax, [rnd(5, _n)], np_softmax)
@@ -576,7 +589,13 @@ def _attention_reference(causal: bool) -> Any:
     return call
 
 
-for _b, _t, _s, _h, _d, _e in ((2, 4, 4, 2, 3, 3), (1, 3, 5, 1, 1, 2), (1, 67, 66, 1, 2, 1), (2, 1, 3, 2, 2, 3)):
+for _b, _t, _s, _h, _d, _e in (
+    (2, 4, 4, 2, 3, 3),
+    (1, 3, 5, 1, 1, 2),
+    (1, 67, 66, 1, 2, 1),
+    (2, 1, 3, 2, 2, 3),
+    (1, 66, 389, 1, 2, 1),  # several blocks of rows, several of keys
+):
     for _causal in (False, True):
         for _shape in (None, (_b, 1, 1, _s), (1, _h, _t, _s)):
             _inputs = [rnd(_b, _t, _h, _d), rnd(_b, _s, _h, _d, seed=1), rnd(_b, _s, _h, _e, seed=2)]

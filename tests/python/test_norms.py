@@ -193,6 +193,28 @@ def test_softmax_of_short_rows(n, logarithm):
     assert np.isfinite(y[2, n // 2 :]).all() and np.isnan(y[3]).all()
 
 
+@pytest.mark.parametrize("shape", [(3, 7, 5), (2, 130, 17), (0, 3, 4), (2, 0, 4), (2, 3, 0), (1, 1, 129), (9, 4, 1)])
+@pytest.mark.parametrize("logarithm", [False, True])
+def test_softmax_of_columns(shape, logarithm):
+    """What rows give: to rounding, and the same zeros, infinities and NaN."""
+    x, dy = numbers(*shape) * 3, numbers(*shape)
+    if x.size and shape[2] > 3:
+        x[0, :, 0] = -np.inf
+        x[0, : shape[1] // 2, 1] = -np.inf
+        x[0, 0, 2] = np.nan
+        x[0, -1, 3] = np.inf
+    function = ops.log_softmax if logarithm else ops.softmax
+
+    def call(x, dy, axis):
+        y = function(x, axis)
+        return [y, *hb.gradients(ops.sum(y * dy), [x])]
+
+    got = runs(lambda x, dy: call(x, dy, 1), x, dy)
+    want = runs(lambda x, dy: call(x, dy, -1), np.swapaxes(x, 1, 2), np.swapaxes(dy, 1, 2))
+    for a, b in zip(got, want):
+        np.testing.assert_allclose(a, np.swapaxes(b, 1, 2), rtol=5e-6, atol=2e-6)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 1500, 1501, 5000])
 def test_the_order_of_long_rows(n, dtype):

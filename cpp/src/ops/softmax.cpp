@@ -1,10 +1,12 @@
-// softmax, log_softmax and the fused sparse softmax cross-entropy, all along the last axis.
+// softmax, log_softmax and the fused sparse softmax cross-entropy along the last axis; softmax along any.
 #include "ops/define.hpp"
 
 namespace hornbeam {
 KernelPlan plan_softmax(const KernelRequest&);
 KernelPlan plan_log_softmax(const KernelRequest&);
 KernelPlan plan_softmax_grad(const KernelRequest&);
+KernelPlan plan_softmax_along(const KernelRequest&);
+KernelPlan plan_softmax_along_grad(const KernelRequest&);
 KernelPlan plan_sparse_cross_entropy(const KernelRequest&);
 KernelPlan plan_sparse_cross_entropy_grad(const KernelRequest&);
 namespace cuda {
@@ -19,6 +21,15 @@ Types infer_softmax(const InferContext& c) {
   if (!is_float(c.dtype(0))) c.fail_type("needs a float input");
   if (c.rank(0) == 0) c.fail("needs at least one axis");
   if (c.axis(c.attrs.integer("axis"), c.rank(0)) != c.rank(0) - 1) c.fail("works on the last axis; transpose first");
+  return {c.type(0)};
+}
+
+const std::vector<AttrSpec> kAlong = {{"axis", AttrType::integer, false, true},
+                                      {"logarithm", AttrType::boolean, false}};
+
+Types infer_along(const InferContext& c) {
+  if (!is_float(c.dtype(0))) c.fail_type("needs a float input");
+  c.axis(c.attrs.integer("axis"), c.rank(0));
   return {c.type(0)};
 }
 
@@ -84,6 +95,51 @@ HB_DEFINE_OP(softmax_grad) {  // inputs y of softmax or log_softmax ("logarithm"
     return {o.mul(o.sub(dy, o.sum(o.mul(dy, y), {-1}, true)), y)};
   };
   d.cpu = plan_softmax_grad;
+  d.float32_only = true;
+  return d;
+}
+
+// Along an axis before others, whose elements lie apart: where kernels know rows alone, these are made of it.
+HB_DEFINE_OP(softmax_along) {
+  OpDef d;
+  d.name = "softmax_along";
+  d.attrs = kAlong;
+  d.infer = infer_along;
+  d.gradient = [](const GradContext& c) -> Values {
+    return {c.graph.add1("softmax_along_grad", {c.out(0), c.dy()}, c.attrs())};
+  };
+  d.decompose = [](Graph& g, const Values& in, const Attrs& a) -> Values {
+    Ops o(g);
+    const int64_t rank = int64_t(g.shape(in[0]).size()), axis = a.integer("axis");
+    std::vector<int64_t> order(g.shape(in[0]).size());
+    for (int64_t i = 0; i < rank; ++i) order[size_t(i)] = i;
+    std::swap(order[size_t(axis < 0 ? axis + rank : axis)], order.back());
+    const Value rows = o.transpose(in[0], order);
+    return {o.transpose(a.flag("logarithm") ? o.log_softmax(rows) : o.softmax(rows), order)};
+  };
+  d.cpu = plan_softmax_along;
+  d.float32_only = true;
+  d.rowwise = rows_off_axis;
+  return d;
+}
+
+HB_DEFINE_OP(softmax_along_grad) {  // inputs y of softmax_along, dy
+  OpDef d;
+  d.name = "softmax_along_grad";
+  d.min_inputs = d.max_inputs = 2;
+  d.attrs = kAlong;
+  d.infer = [](const InferContext& c) -> Types {
+    check_input(c, 1, c.type(0), "the output's gradient");
+    return infer_along(c);
+  };
+  d.decompose = [](Graph& g, const Values& in, const Attrs& a) -> Values {
+    Ops o(g);
+    Value y = in[0], dy = in[1];
+    const int64_t axis = a.integer("axis");
+    if (a.flag("logarithm")) return {o.sub(dy, o.mul(o.exp(y), o.sum(dy, {axis}, true)))};
+    return {o.mul(o.sub(dy, o.sum(o.mul(dy, y), {axis}, true)), y)};
+  };
+  d.cpu = plan_softmax_along_grad;
   d.float32_only = true;
   return d;
 }

@@ -262,7 +262,7 @@ def _last_axis(op: str, x: Any, axis: int | Sequence[int]) -> Any:
         return s.transpose(back, [(rest + axes).index(i) for i in range(x.ndim)])
     if axes[0] == x.ndim - 1:
         return emit1(op, [x], axis=-1)
-    return s.swapaxes(emit1(op, [s.swapaxes(x, axes[0], -1)], axis=-1), axes[0], -1)
+    return emit1("softmax_along", [x], axis=axes[0], logarithm=op == "log_softmax")
 
 
 def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:

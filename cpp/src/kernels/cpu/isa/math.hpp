@@ -51,6 +51,14 @@ HB_INLINE Vec exp_normal(Vec x) {
   return (expm1_reduced(e.r) + 1.0f) * exp2_int(e.n);
 }
 
+// exp of what is not above 0 (NaN passes), to the same bits: nothing overflows, and what is below the normal range is
+// 0.
+HB_INLINE Vec exp_of_negative(Vec x) {
+  const Reduced e = reduce_by_ln2(x);
+  const Vec y = (expm1_reduced(e.r) + 1.0f) * exp2_int(e.n);
+  return select(x < -87.33654f, Vec{}, y);
+}
+
 // log: x = m 2^e with m in [sqrt(1/2), sqrt(2)). 1-2 ULP. log(0) = -inf, log(<0) = NaN.
 HB_INLINE Vec log(Vec x) {
   IVec tiny = x < 1.17549435e-38f;

@@ -18,14 +18,19 @@ float row_squares(const float* x, int64_t n, float mean) {
     return d * d;
   });
 }
+template <bool Store>
+float row_exp_sum(float* y, const float* x, int64_t n, float shift) {
+  return sum_of(
+      n, [=](int64_t i, int m) __attribute__((always_inline)) {
+        __builtin_prefetch(x + n + i);  // the next row, while this one keeps the arithmetic busy
+        if (Store) __builtin_prefetch(y + n + i, 1);
+        Vec e = keep(exp_of_negative(get(x + i, m) - shift), m);
+        if (Store) put(y + i, e, m);
+        return e;
+      });
+}
 float row_exp(float* y, const float* x, int64_t n, float shift) {
-  return sum_of(n, [=](int64_t i, int m) {
-    __builtin_prefetch(x + n + i);  // the next row, while this one keeps the arithmetic busy
-    if (y) __builtin_prefetch(y + n + i, 1);
-    Vec e = keep(exp(get(x + i, m) - shift), m);
-    if (y) put(y + i, e, m);
-    return e;
-  });
+  return y ? row_exp_sum<true>(y, x, n, shift) : row_exp_sum<false>(y, x, n, shift);
 }
 void row_scale_shift(float* y, const float* x, int64_t n, float scale, float shift) {
   each(n, [=](int64_t i, int m) { put(y + i, get(x + i, m) * scale + shift, m); });
@@ -43,7 +48,7 @@ void short_softmax(float* y, const float* x, int64_t rows, int64_t n, bool logar
       put(y + r * n, logarithm ? none : Vec{}, m);
       continue;
     }
-    const Vec d = v - top, e = select(inside, exp(d), Vec{}), s = set1(sum_lanes(e));
+    const Vec d = v - top, e = select(inside, exp_of_negative(d), Vec{}), s = set1(sum_lanes(e));
     put(y + r * n, logarithm ? d - log(s) : e * (1.0f / s), m);
   }
 }

@@ -208,9 +208,13 @@ void multiply_outer(const IsaTable* isa, const OuterProduct& p) {
     const int height = shape.tile_height(p.m - i);
     for (int64_t j = 0; j < p.n; j += shape.panel()) {
       const int columns = int(std::min<int64_t>(shape.panel(), p.n - j));
+      float* c = p.c + i * p.ldc + j;
+      if (p.accumulate)  // the rows below are there when their turn comes
+        for (int64_t r = height; r < std::min<int64_t>(2 * height, p.m - i); ++r)
+          for (int at = 0; at < columns; at += 16) __builtin_prefetch(c + r * p.ldc + at, 1, 2);
       OuterTile t{p.a + i, p.b + j,  1, 1, int(p.count), 0,
-                  0,       p.a_step, 0, 0, p.b_step,     {p.c + i * p.ldc + j, p.ldc, columns, p.accumulate}};
-      isa->outer[(columns + isa->lanes - 1) / isa->lanes][height](t);
+                  0,       p.a_step, 0, 0, p.b_step,     {c, p.ldc, columns, p.accumulate}};
+      isa->outer[columns == shape.panel() ? shape.nv : shape.registers_for(columns)][height](t);
     }
     i += height;
   }

@@ -1,5 +1,6 @@
-// Row kernels: softmax, log_softmax and the sparse cross-entropy on logits. A row of -inf gives zeros, whose logarithm
-// is -inf.
+// softmax, log_softmax and the sparse cross-entropy on logits, of rows; softmax along other
+// axes, by columns that are turned into rows. A row of -inf gives zeros,
+// whose logarithm is -inf.
 #include <cmath>
 
 #include "kernels/cpu/kernel_util.hpp"
@@ -12,6 +13,7 @@ struct RowParams {
   DType dtype, labels;
   const IsaTable* isa;
   bool logarithm = false;  // of softmax_grad
+  int64_t inner = 1;       // columns side by side, where these are meant by rows
 };
 
 RowParams rows_of(const KernelRequest& r) {
@@ -159,6 +161,29 @@ HB_ROW_RUN(run_softmax, softmax_rows)
 HB_ROW_RUN(run_log_softmax, log_softmax_rows)
 HB_ROW_RUN(run_loss, loss_rows)
 HB_ROW_RUN(run_loss_grad, loss_grad_rows)
+
+// What `Run` does to rows (one or two inputs, and then the output) for columns, some turned into rows at a time.
+constexpr int64_t kTogether = 32;
+template <KernelFn Run, int kInputs>
+void run_turned(const KernelCall& c) {
+  const auto& p = params_of<RowParams>(c);
+  const int64_t blocks = (p.inner + kTogether - 1) / kTogether, size = kTogether * p.n;
+  float* work = buffer<float>(c, c.work) + c.thread * kInputs * size;
+  const Range units = part_range(p.rows * blocks, c.parts, c.part);
+  for (int64_t u = units.begin; u < units.end; ++u) {
+    const int64_t first = u % blocks * kTogether, at = u / blocks * p.n * p.inner + first;
+    RowParams rows = p;
+    rows.rows = std::min(kTogether, p.inner - first);
+    void* buffers[kInputs + 1];
+    for (int k = 0; k < kInputs; ++k) {
+      buffers[k] = work + k * size;
+      transpose_floats(buffer<const float>(c, k) + at, p.inner, work + k * size, p.n, p.n, rows.rows);
+    }
+    buffers[kInputs] = work;
+    Run({&rows, buffers, kInputs, kInputs, 0, 1, c.node, c.status, c.thread});
+    transpose_floats(work, p.n, buffer<float>(c, kInputs) + at, p.inner, rows.rows, p.n);
+  }
+}
 }  // namespace
 
 static KernelPlan plan_in_place(const KernelRequest& r, KernelFn run) {
@@ -177,6 +202,27 @@ KernelPlan plan_softmax_grad(const KernelRequest& r) {
   plan.alias_inputs = {0, 1};
   return plan;
 }
+template <KernelFn Run, int kInputs>
+static KernelPlan plan_along(const KernelRequest& r, double cost) {
+  const Shape& x = r.inputs[0].shape;
+  const int64_t rank = int64_t(x.size()), given = r.attrs.integer("axis"), axis = given < 0 ? given + rank : given;
+  RowParams p{1, x[size_t(axis)], r.inputs[0].dtype, DType::i32, r.target.isa, r.attrs.flag("logarithm")};
+  for (int64_t i = 0; i < rank; ++i)
+    if (i != axis) (i < axis ? p.rows : p.inner) *= x[size_t(i)];
+  if (p.dtype != DType::f32) no_kernel(r);
+  const bool apart = p.inner != 1;
+  const int64_t units = p.rows * (apart ? (p.inner + kTogether - 1) / kTogether : 1);
+  const int parts = parts_for(units, cost * double(p.n * (apart ? kTogether : 1)));
+  const size_t work = apart ? size_t(at_once(r, parts) * kInputs * kTogether * p.n) * 4 : 0;
+  KernelPlan plan = make_plan(p, {{apart ? run_turned<Run, kInputs> : Run, parts}}, work);
+  plan.alias_inputs = {0};
+  return plan;
+}
+KernelPlan plan_softmax_along(const KernelRequest& r) {
+  return r.attrs.flag("logarithm") ? plan_along<run_log_softmax, 1>(r, 14) : plan_along<run_softmax, 1>(r, 14);
+}
+KernelPlan plan_softmax_along_grad(const KernelRequest& r) { return plan_along<run_softmax_grad, 2>(r, 12); }
+
 KernelPlan plan_sparse_cross_entropy(const KernelRequest& r) {
   RowParams p = rows_of(r);
   p.labels = r.inputs[1].dtype;

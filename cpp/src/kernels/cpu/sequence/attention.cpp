@@ -8,6 +8,7 @@ namespace hornbeam {
 namespace {
 constexpr int64_t kBlock = 64;        // query rows taken together at most
 constexpr int64_t kCausalBlock = 28;  // and where all of them see the keys of the last
+constexpr int64_t kKeys = 192;  // whose part of the gradient is made together: it stays in L2, however many there are
 const float kMasked = -std::numeric_limits<float>::infinity();
 
 int64_t padded(int64_t n) { return (n + 15) / 16 * 16; }
@@ -26,7 +27,10 @@ struct AttentionParams {
   Gemm d_weights;       // [block, keys] = dy v^T
   Gemm d_query;         // [block, depth] = ds k
   int64_t row = 0;      // floats from one row of scores to the next: an odd number of lines, for the cache's sets
+  int64_t near = 0;     // keys whose gradients are made together
   int64_t scratch = 0;  // floats of each part at work
+
+  int64_t near_row() const { return (padded(near) / 16 | 1) * 16; }
 
   int64_t q_stride() const { return heads * depth; }
   int64_t v_stride() const { return heads * width; }
@@ -56,6 +60,8 @@ AttentionParams shape_of(const KernelRequest& r) {
   p.d_weights = Gemm::plan_whole(r.target.isa, block, p.keys, p.width, false);
   p.d_query = Gemm::plan_whole(r.target.isa, block, p.depth, p.keys, false);
   p.row = (padded(p.keys) / 16 | 1) * 16;
+  const int64_t panel = p.d_weights.panel();  // of which the keys that are near have whole ones
+  p.near = std::max<int64_t>(1, std::min(p.keys, std::max(panel, kKeys / panel * panel)));
   return p;
 }
 
@@ -81,27 +87,23 @@ const uint8_t* mask_row(const AttentionParams& p, const KernelCall& c, const Hea
   return buffer<const uint8_t>(c, 3) + h.sample * p.mask_stride[0] + h.head * p.mask_stride[1] + row * p.mask_stride[2];
 }
 
-// Writes the masked score over those of one row that may not be seen.
-void hide(const AttentionParams& p, const KernelCall& c, const Head& h, int64_t row, float* scores, float value) {
+// Writes `value` over what one row's scores of some keys became, where they may not be seen.
+void hide(const AttentionParams& p, const KernelCall& c, const Head& h, int64_t row, float* scores, const Range& keys,
+          float value) {
   if (p.masked) {
-    const uint8_t* m = mask_row(p, c, h, row);
+    const uint8_t* m = mask_row(p, c, h, row) + keys.begin * p.mask_stride[3];
     if (p.mask_stride[3] == 1)
-      for (int64_t s = 0; s < p.keys; ++s) scores[s] = m[s] ? scores[s] : value;
+      for (int64_t s = 0; s < keys.size(); ++s) scores[s] = m[s] ? scores[s] : value;
     else if (!*m)
-      std::fill(scores, scores + p.keys, value);
+      std::fill(scores, scores + keys.size(), value);
   }
   if (p.causal)
-    for (int64_t s = row + 1; s < p.seen((row / p.block + 1) * p.block); ++s) scores[s] = value;
+    for (int64_t s = std::max(row + 1, keys.begin); s < keys.end; ++s) scores[s - keys.begin] = value;
 }
 
 void pack_scaled_keys(const AttentionParams& p, const float* k, float* packed) {
   p.scores.pack_all({k, 1, p.q_stride()}, packed);
   p.isa->scale_shift(packed, packed, p.scores.packed_size(), p.scale, 0.0f);
-}
-
-Gemm narrowed(Gemm g, int64_t n) {
-  g.n = n;
-  return g;
 }
 
 // The exponentials of a row's first n scores, and 1 / their sum; zeros where nothing is allowed.
@@ -132,12 +134,12 @@ void run_forward(const KernelCall& c) {
     p.values.pack_all({v, p.v_stride(), 1}, values);
     for (int64_t first = h.rows.begin; first < h.rows.end; first += p.block) {
       const int64_t n = std::min(p.block, h.rows.end - first), seen = p.seen(first / p.block * p.block + p.block);
-      narrowed(p.scores, seen).multiply({q + first * p.q_stride(), p.q_stride(), 1}, keys, scores, p.row, n);
+      p.scores.multiply_rows(p.depth, q + first * p.q_stride(), p.q_stride(), keys, scores, p.row, n, {0, seen}, {});
       float inverse[kBlock];
       for (int64_t i = 0; i < n; ++i) {
         float* row = scores + i * p.row;
         const int64_t t = first + i, sees = p.masked ? p.keys : p.causal ? std::min(seen, t + 1) : seen;
-        if (p.masked) hide(p, c, h, t, row, kMasked);
+        if (p.masked) hide(p, c, h, t, row, {0, p.keys}, kMasked);
         inverse[i] = exponentials(p, row, sees);
         std::fill(row + sees, row + seen, 0.0f);
       }
@@ -156,8 +158,11 @@ void run_backward(const KernelCall& c) {
   float* keys = blocks.take(p.scores.packed_size());
   float* values = blocks.take(p.d_weights.packed_size());
   float* plain_keys = blocks.take(p.d_query.packed_size());
-  float* weights = blocks.take(p.block * p.row);
-  float* slopes = blocks.take(p.block * p.row);
+  float* scores = blocks.take(p.block * p.row);
+  float* weights = blocks.take(p.block * p.near_row());
+  float* slopes = blocks.take(p.block * p.near_row());
+  float* q_rows = blocks.take(p.block * p.depth);
+  float* dy_rows = blocks.take(p.block * p.width);
   const Range units = part_range(p.batch * p.heads, c.parts, c.part);
   for (int64_t unit = units.begin; unit < units.end; ++unit) {
     const int64_t sample = unit / p.heads, head = unit % p.heads;
@@ -180,21 +185,36 @@ void run_backward(const KernelCall& c) {
     }
     for (int64_t first = 0; first < p.rows; first += p.block) {
       const int64_t n = std::min(p.block, p.rows - first), seen = p.seen(first + p.block);
-      const float *q_rows = q + first * p.q_stride(), *dy_rows = dy + first * p.v_stride();
-      narrowed(p.scores, seen).multiply({q_rows, p.q_stride(), 1}, keys, weights, p.row, n);
-      narrowed(p.d_weights, seen).multiply({dy_rows, p.v_stride(), 1}, values, slopes, p.row, n);
+      for (int64_t i = 0; i < n; ++i) {  // side by side, or they would share few of the cache's sets
+        copy_floats(q_rows + i * p.depth, q + (first + i) * p.q_stride(), p.depth);
+        copy_floats(dy_rows + i * p.width, dy + (first + i) * p.v_stride(), p.width);
+      }
+      p.scores.multiply_rows(p.depth, q_rows, p.depth, keys, scores, p.row, n, {0, seen}, {});
+      float inverse[kBlock], delta[kBlock];
       for (int64_t i = 0; i < n; ++i) {
         const int64_t t = first + i;
-        float *w = weights + i * p.row, *s = slopes + i * p.row;
-        hide(p, c, h, t, w, kMasked);
-        p.isa->scale_shift(w, w, seen, exponentials(p, w, seen), 0.0f);
-        const float delta = p.isa->dot(dy + t * p.v_stride(), y + t * p.v_stride(), p.width);
-        p.isa->softmax_grad(s, w, s, seen, delta, p.scale);
-        if (p.masked) hide(p, c, h, t, s, 0.0f);
+        hide(p, c, h, t, scores + i * p.row, {0, seen}, kMasked);
+        inverse[i] = exponentials(p, scores + i * p.row, seen);
+        delta[i] = p.isa->dot(dy_rows + i * p.width, y + t * p.v_stride(), p.width);
       }
-      p.d_query.multiply_rows(seen, slopes, p.row, plain_keys, dq + first * p.q_stride(), p.q_stride(), n);
-      multiply_outer(p.isa, {seen, p.depth, slopes, p.row, q_rows, p.q_stride(), n, dk, p.q_stride(), true});
-      multiply_outer(p.isa, {seen, p.width, weights, p.row, dy_rows, p.v_stride(), n, dv, p.v_stride(), true});
+      Gemm d_query = p.d_query;
+      for (int64_t at = 0; at < seen || at == 0; at += p.near) {  // of no keys at all, zeros
+        const int64_t m = std::min(p.near, seen - at), row = p.near_row();
+        p.d_weights.multiply_rows(p.width, dy_rows, p.width, values + at * p.width, slopes, row, n, {0, m}, {});
+        for (int64_t i = 0; i < n; ++i) {
+          float *w = weights + i * row, *s = slopes + i * row;
+          p.isa->scale_shift(w, scores + i * p.row + at, m, inverse[i], 0.0f);
+          p.isa->softmax_grad(s, w, s, m, delta[i], p.scale);
+          if (p.masked) hide(p, c, h, first + i, s, {at, at + m}, 0.0f);
+        }
+        d_query.add = at > 0;
+        d_query.multiply_rows(m, slopes, row, plain_keys + at * d_query.panel(), dq + first * p.q_stride(),
+                              p.q_stride(), n);
+        multiply_outer(p.isa,
+                       {m, p.depth, slopes, row, q_rows, p.depth, n, dk + at * p.q_stride(), p.q_stride(), true});
+        multiply_outer(p.isa,
+                       {m, p.width, weights, row, dy_rows, p.width, n, dv + at * p.v_stride(), p.v_stride(), true});
+      }
     }
   }
 }
@@ -214,7 +234,8 @@ KernelPlan plan_attention(const KernelRequest& r) {
 KernelPlan plan_attention_grad(const KernelRequest& r) {
   AttentionParams p = shape_of(r);
   p.scratch = padded(p.scores.packed_size()) + padded(p.d_weights.packed_size()) + padded(p.d_query.packed_size()) +
-              2 * padded(p.block * p.row);
+              padded(p.block * p.row) + 2 * padded(p.block * p.near_row()) + padded(p.block * p.depth) +
+              padded(p.block * p.width);
   const int parts =
       parts_for(p.batch * p.heads, 5.0 * double(p.rows) * double(p.keys) * double(p.depth + p.width), 1e6);
   const size_t bytes = size_t(at_once(r, parts) * p.scratch) * 4;
