@@ -278,6 +278,8 @@ for _x, _k, _s, _lo, _hi, _d, _g in [
     ((1, 6, 17, 70), (5, 5, 1, 70), (1, 1), (2, 2), (2, 2), (1, 1), 70),  # tiles of many pixels and channels
     ((1, 13, 15, 3), (12, 11, 1, 3), (1, 1), (2, 2), (2, 2), (1, 1), 3),  # more taps than go together
     ((2, 9, 19, 9), (3, 5, 1, 9), (2, 1), (2, 4), (1, 4), (1, 2), 9),
+    ((2, 6, 13, 3), (3, 7, 1, 3), (1, 1), (1, 3), (1, 3), (1, 1), 3),  # lines copied with their padding
+    ((2, 14, 5), (6, 1, 5), (1,), (5,), (0,), (1,), 5),
     ((2, 5, 16, 9), (3, 3, 1, 18), (1, 2), (1, 1), (1, 0), (1, 1), 9),  # several filters a channel
     ((3, 20, 2), (4, 1, 10), (3,), (2,), (1,), (1,), 2),
     ((1, 3, 4, 5, 2), (2, 2, 2, 1, 6), (1, 2, 1), (0, 1, 1), (1, 0, 0), (1, 1, 1), 2),
@@ -320,6 +322,14 @@ case(
     ),
     [rnd(2, 5, 5, 2), rnd(2, 5, 5, 4, seed=1)],
     None,
+)
+case(  # pixels that share a set of the cache
+    "conv_kernel_grad",
+    lambda x, dy: emit1(
+        "conv_kernel_grad", [x, dy], strides=[2], low=[0], high=[0], dilations=[1], groups=1, shape=[2, 512, 5]
+    ),
+    [rnd(1, 9, 512), rnd(1, 4, 5, seed=1)],
+    lambda x, dy: np.stack([x[0, t : 8 + t : 2].T @ dy[0] for t in range(2)]),
 )
 case(
     "conv",

@@ -4,15 +4,20 @@
 
 namespace hornbeam {
 namespace {
+constexpr int64_t kFewRegisters = 4;  // of a pixel: fewer than the multiply-adds that are in flight
+constexpr int64_t kWideWindow = 5;    // taps along a line
 
 struct DirectParams {
   ConvGeometry g;
   const IsaTable* isa = nullptr;
   Epilogue epilogue;
-  TapImage image;        // the pixels that are computed
-  TapLines lines;        // of the kernel's gradient: the output over the input
-  int64_t repeats = 1;   // of each channel, in the workspace
-  int64_t repeated = 0;  // floats of all
+  TapImage image;               // the pixels that are computed
+  TapLines lines;               // of the kernel's gradient: the output over the input
+  int64_t repeats = 1;          // of each channel, in the workspace
+  int64_t left = 0, width = 0;  // of a line copied there: pixels of padding before it, and its own
+  int64_t line = 0;             // and floats of all
+  int64_t repeated = 0;         // floats of all lines
+  bool copies() const { return left > 0 || (repeats > 1 && g.role != ConvRole::input_grad); }
 };
 
 // Calls f(input pixel, output pixel, tap) for each pair that meets, for the output pixels [begin, end) of all images.
@@ -33,14 +38,21 @@ void each_pair_of_output(const ConvGeometry& g, int64_t begin, int64_t end, F f)
         }
   }
 }
-// The input with its channels repeated, and the sum of what they got.
-void repeat_channels(const KernelCall& c) {
+// The input with its channels repeated, its lines between padding; and the sum of what repeated channels got.
+void copy_lines(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
-  const Range all = part_range(p.repeated / p.repeats, c.parts, c.part);
-  const float* x = buffer<const float>(c, 0);
-  float* out = buffer<float>(c, c.work) + all.begin * p.repeats;
-  for (int64_t i = all.begin; i < all.end; ++i)
-    for (int64_t k = 0; k < p.repeats; ++k) *out++ = x[i];
+  const int64_t n = p.g.channels, given = p.width * n / p.repeats;  // floats of a line
+  const Range lines = part_range(p.repeated / std::max<int64_t>(1, p.line), c.parts, c.part);
+  for (int64_t l = lines.begin; l < lines.end; ++l) {
+    const float* x = buffer<const float>(c, 0) + l * given;
+    float *begin = buffer<float>(c, c.work) + l * p.line, *out = std::fill_n(begin, p.left * n, 0.0f);
+    if (p.repeats == 1) {
+      out = std::copy(x, x + given, out);
+    } else {
+      for (int64_t i = 0; i < given; ++i) out = std::fill_n(out, p.repeats, x[i]);
+    }
+    std::fill(out, begin + p.line, 0.0f);
+  }
 }
 void add_repeats(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
@@ -57,9 +69,8 @@ void add_repeats(const KernelCall& c) {
 void dot_lines(const KernelCall& c) {
   const auto& p = params_of<DirectParams>(c);
   const int64_t n = p.g.channels, line = p.image.width() * n;
-  const bool backward = p.g.role == ConvRole::input_grad, repeats = p.repeats > 1;
-  const float *x = buffer<const float>(c, repeats && !backward ? c.work : 0), *k = buffer<const float>(c, 1);
-  float* y = buffer<float>(c, repeats && backward ? c.work : c.out);
+  const float *x = buffer<const float>(c, p.copies() ? c.work : 0), *k = buffer<const float>(c, 1);
+  float* y = buffer<float>(c, p.repeats > 1 && !p.copies() ? c.work : c.out);
   const Range lines = part_range(p.g.batch * p.image.lines(), c.parts, c.part);
   const TileEnd end = p.epilogue.end(c);
   for (int64_t l = lines.begin; l < lines.end; ++l) {
@@ -130,6 +141,26 @@ void reference_conv(const KernelCall& c) {
     if (kWhich == 2) out[k] += a[x] * b[y];
   });
 }
+
+// Plans a copy of the lines with their padding where many pixels lie so near to an end that each would have taps of its
+// own, and a pixel's few registers would wait for each other.
+void pad_lines(DirectParams& p) {
+  ConvGeometry& g = p.g;
+  const bool backward = g.role == ConvRole::input_grad;
+  const int64_t reach = (g.window[2] - 1) * g.dilation[2];
+  int64_t& width = backward ? g.out[2] : g.in[2];  // of the lines that are read
+  const int64_t left = backward ? reach - g.low[2] : g.low[2];
+  const int64_t last = backward ? g.in[2] - 1 + g.low[2] : (g.out[2] - 1) * g.stride[2] + reach - g.low[2];
+  const int64_t right = std::max<int64_t>(0, last + 1 - width);
+  const bool apart = backward && (g.stride[0] > 1 || g.stride[1] > 1 || g.stride[2] > 1);
+  const bool many = 4 * (left + right) >= width && left + right <= width;
+  if (apart || left <= 0 || !many || g.window[2] < kWideWindow || g.channels > kFewRegisters * p.isa->lanes) return;
+  p.left = left, p.width = width;
+  width += left + right;
+  g.low[2] = backward ? reach : 0;
+  p.line = width * g.channels;
+  p.repeated = g.batch * (backward ? g.out_pixels() : g.in_pixels()) * g.channels;
+}
 }  // namespace
 
 KernelPlan plan_depthwise(const ConvGeometry& geometry, const KernelRequest& r) {
@@ -138,10 +169,14 @@ KernelPlan plan_depthwise(const ConvGeometry& geometry, const KernelRequest& r) 
   g = geometry, p.isa = r.target.isa;
   p.repeats = g.filters / g.channels;
   g.channels = g.groups = g.filters;
-  if (p.repeats > 1) p.repeated = g.batch * g.in_pixels() * g.channels;
-  const Stage repeat{repeat_channels, parts_for(p.repeated, 1)}, add{add_repeats, parts_for(p.repeated, 1)};
+  p.width = g.in[2];
+  if (p.repeats > 1)
+    p.line = g.in[2] * g.channels, p.repeated = g.batch * g.in_pixels() * g.channels;
+  else if (g.role != ConvRole::kernel_grad)
+    pad_lines(p);
+  const Stage add{add_repeats, parts_for(p.repeated, 1)};
   std::vector<Stage> stages;
-  if (p.repeats > 1 && g.role != ConvRole::input_grad) stages.push_back(repeat);
+  if (p.copies()) stages.push_back({copy_lines, parts_for(p.repeated, 1)});
   const double cost = 2.0 * double(g.taps() * g.channels);
   size_t bytes = size_t(p.repeated) * 4;
   if (g.role != ConvRole::kernel_grad) {

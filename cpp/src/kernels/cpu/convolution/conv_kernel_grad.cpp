@@ -8,6 +8,7 @@ namespace {
 constexpr int64_t kPartialFloats = 1 << 20;  // that the pieces may take
 constexpr int64_t kCollected = 4 * kTile;    // floats that are added up together
 constexpr int64_t kBlockFloats = 65536;      // of an image that all groups read before the next ones: 256 KiB
+constexpr int64_t kSetFloats = 1024;         // pixels so far apart, or a multiple, share a set of L1
 constexpr int64_t kLeastPixels = 64;         // of a chunk, as each goes through the whole result once
 
 // Taps that go through the image together: all, those of a plane, or those of a line.
@@ -173,7 +174,8 @@ KernelPlan plan_product_kernel_grad(const ConvGeometry& g, const KernelRequest& 
   for (const Slab& s : p.slabs) {
     const Window& w = s.window;
     const int64_t together = w.chunk_planes ? w.chunk_planes * g.out[1] * g.out[2] : w.chunk_lines * w.piece;
-    by_windows = by_windows && w.used && std::min(together, pixels) >= std::min(kLeastPixels, pixels);
+    const bool spread = w.copies || g.stride[2] * w.pixel % kSetFloats != 0;
+    by_windows = by_windows && w.used && spread && std::min(together, pixels) >= std::min(kLeastPixels, pixels);
   }
   return by_windows ? plan_windows(r, std::move(p), work) : plan_columns(std::move(p), work);
 }

@@ -35,7 +35,7 @@ Window Window::plan(const Gather& g) {
   w.copies = !inside || g.channels != g.pixel_stride;
   w.pixel = w.copies ? g.channels : g.pixel_stride;
   w.piece = g.count[2];
-  const int64_t apart = w.rows > 1 ? (high[1] - low[1]) / (w.rows - 1) : 1;  // lines of taps
+  if (w.rows > 1) w.apart = (high[1] - low[1]) / (w.rows - 1);
   auto copied = [&](int64_t line_count) { return planes * ((line_count - 1) * g.step[1] + w.reach); };
   if (w.copies) {
     // a long line by pieces that stay in cache
@@ -53,8 +53,8 @@ Window Window::plan(const Gather& g) {
   };
   w.chunk_lines = chunk();
   // lines of taps far apart: those of one line of pixels alone
-  if (w.copies && apart > 1 && planes * w.rows * w.chunk_lines < copied(w.chunk_lines))
-    w.spread = apart, w.reach = w.rows, w.chunk_lines = 1;
+  if (w.copies && w.apart > 1 && planes * w.rows * w.chunk_lines < copied(w.chunk_lines))
+    w.spread = w.apart, w.reach = w.rows, w.chunk_lines = 1;
   w.slot = copied(w.chunk_lines) / planes * w.line;
   const bool whole = w.chunk_lines == g.count[1] && w.pieces == 1;
   w.chunk_planes = whole ? kChunkFloats / (planes * w.slot) : 0;
@@ -99,8 +99,8 @@ Range Window::inside(const Gather& g, int64_t plane, int64_t at) const {
   };
   const int64_t d = plane % g.count[0] * g.step[0], h = at * g.step[1] + top;
   narrow(int64_t(depths.size()), [&](int64_t i) { return within(d + depths[size_t(i)], g.size[0]); });
-  if (depths.size() == 1 && spread > 1 && r.size() > 0 && r.size() % rows == 0)
-    narrow(rows, [&](int64_t i) { return within(h + i * spread, g.size[1]); });
+  if (depths.size() == 1 && rows > 1 && r.size() > 0 && r.size() % rows == 0)
+    narrow(rows, [&](int64_t i) { return within(h + i * apart, g.size[1]); });
   return r;
 }
 

@@ -25,6 +25,7 @@ struct Window {
   int64_t line = 0, pixel = 0;  // floats from one to the next where windows are read
   int64_t top = 0, left = 0;    // of the first tap, relative to a pixel's base
   int64_t rows = 0;             // lines of taps
+  int64_t apart = 1;            // lines of the source from one to the next
   int64_t spread = 1;           // lines of the source from one copied line to the next
   int64_t reach = 0;            // lines a window spans, in copied lines
   int64_t width = 0;            // pixels a copied line has
@@ -49,9 +50,11 @@ struct Window {
   void copy_lines(const Gather& g, const Chunk& c, float* lines_at, Copy copy) const;
   /// The runs that meet the source from a line of the grid; what else is left out meets padding alone.
   Range inside(const Gather& g, int64_t plane, int64_t at) const;
-  /// Whether no tap of some planes meets the source.
+  /// Whether no tap of a chunk meets the source; of several planes some do.
   bool outside(const Gather& g, const Chunk& c) const {
-    return c.planes == 1 && inside(g, c.plane, c.line).size() <= 0;
+    bool none = c.planes == 1;
+    for (int64_t l = 0; none && l < c.lines; ++l) none = inside(g, c.plane, c.line + l).size() <= 0;
+    return none;
   }
 };
 
