@@ -13,19 +13,21 @@ std::vector<Tensor> tensors(const std::vector<py::array>& arrays) {
   for (const auto& a : arrays) out.push_back(to_tensor(a));
   return out;
 }
+// For a run, which the arrays outlive.
 std::vector<Tensor> inputs_of(const Executable& e, const std::vector<py::array>& arrays) {
   const Graph& g = e.graph();
   std::vector<Tensor> out;
+  out.reserve(arrays.size());
   for (size_t i = 0; i < arrays.size(); ++i)
-    out.push_back(i < g.inputs.size() ? to_tensor(arrays[i], g.dtype({g.inputs[i], 0})) : to_tensor(arrays[i]));
+    out.push_back(i < g.inputs.size() ? to_view(arrays[i], g.dtype({g.inputs[i], 0})) : to_tensor(arrays[i]));
   return out;
 }
 struct OpenScope {
   std::unique_ptr<DeviceScope> scope;
 };
-py::list arrays(const std::vector<Tensor>& ts) {
-  py::list out;
-  for (const auto& t : ts) out.append(to_array(t));
+py::list arrays(std::vector<Tensor> ts) {
+  py::list out(ts.size());
+  for (size_t i = 0; i < ts.size(); ++i) out[i] = to_array(std::move(ts[i]));
   return out;
 }
 }  // namespace
@@ -46,7 +48,7 @@ void bind_run(py::module_& m) {
                const WithoutGil release;
                e.run(inputs, outputs);
              }
-             return arrays(outputs);
+             return arrays(std::move(outputs));
            })
       .def("stats",
            [](Executable& e, const std::vector<Shape>& shapes) {

@@ -20,6 +20,29 @@ bool find_dtype(const py::dtype& numpy, DType* found) {
   return false;
 }
 
+// NumPy's number of an element type (numpy/ndarraytypes.h), which its dtypes are found by faster than by name.
+int numpy_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return 11;
+    case DType::f64:
+      return 12;
+    case DType::f16:
+      return 23;
+    case DType::i32:
+      return 5;
+    case DType::i64:
+      return sizeof(long) == 8 ? 7 : 9;
+    case DType::u8:
+      return 2;
+    case DType::boolean:
+      return 0;
+    case DType::bf16:
+      break;
+  }
+  throw TypeError("NumPy has no bfloat16");
+}
+
 // The object as error messages show it.
 std::string received(const py::handle& value) {
   constexpr size_t kLongest = 200;
@@ -171,16 +194,24 @@ class AttrReader {
 };
 }  // namespace
 
-Tensor to_tensor(const py::array& given) {
+namespace {
+DType dtype_of(const py::array& given) {
   DType dtype;
   if (!find_dtype(given.dtype(), &dtype))
     throw TypeError("arrays must be float32, float64, float16, int32, int64, uint8 or bool. Received: dtype=" +
                     std::string(py::str(given.dtype())));
+  return dtype;
+}
+bool is_aligned(const void* data, DType dtype) { return reinterpret_cast<uintptr_t>(data) % dtype_size(dtype) == 0; }
+}  // namespace
+
+Tensor to_tensor(const py::array& given) {
+  const DType dtype = dtype_of(given);
   // not py::array::ensure, which forgets why it failed
   py::array a = given.flags() & py::array::c_style ? given : py::array(given.attr("copy")("C"));
   Shape shape(a.shape(), a.shape() + a.ndim());
   void* data = const_cast<void*>(a.data());
-  if (reinterpret_cast<uintptr_t>(data) % dtype_size(dtype) != 0) {
+  if (!is_aligned(data, dtype)) {
     Tensor copy(dtype, shape);
     std::memcpy(copy.raw(), data, copy.bytes());
     return copy;
@@ -207,16 +238,26 @@ Tensor to_tensor(const py::array& given, DType dtype) {
   return narrow;
 }
 
-py::array to_array(const Tensor& t) {
+Tensor to_view(const py::array& given, DType dtype) {
+  const DType own = dtype_of(given);
+  void* const data = const_cast<void*>(given.data());
+  if (dtype == DType::bf16 || !(given.flags() & py::array::c_style) || !is_aligned(data, own))
+    return to_tensor(given, dtype);
+  return Tensor(own, Shape(given.shape(), given.shape() + given.ndim()), data, nullptr);
+}
+
+py::array to_array(Tensor t) {
   if (t.dtype() == DType::bf16) {
     Tensor f(DType::f32, t.shape());
     for (int64_t i = 0; i < t.size(); ++i) f.data<float>()[i] = float(t.at(i));
     return to_array(f);
   }
-  auto keep = std::make_unique<Tensor>(t);
-  py::capsule owner(keep.get(), [](void* p) { delete static_cast<Tensor*>(p); });
+  const py::dtype dtype(numpy_type(t.dtype()));
+  auto keep = std::make_unique<Tensor>(std::move(t));
+  const Tensor& kept = *keep;
+  const py::capsule owner(keep.get(), [](void* p) { delete static_cast<Tensor*>(p); });
   keep.release();
-  return py::array(py::dtype(dtype_name(t.dtype())), t.shape(), t.raw(), owner);
+  return py::array(dtype, kept.shape(), kept.raw(), owner);
 }
 
 py::object to_object(const Dim& d) {

@@ -12,10 +12,12 @@ namespace py = pybind11;
 
 /// A tensor over the array's memory (copied first when it is not contiguous). TypeError for other dtypes.
 hornbeam::Tensor to_tensor(const py::array& array);
-/// The same as `dtype`, where that is bfloat16 and the array, as NumPy lacks it, float32.
+/// The same, where the array is contiguous and aligned without holding it: the caller does, for longer.
+hornbeam::Tensor to_view(const py::array& array, hornbeam::DType dtype);
+/// As to_tensor, as `dtype`, where that is bfloat16 and the array, as NumPy lacks it, float32.
 hornbeam::Tensor to_tensor(const py::array& given, hornbeam::DType dtype);
 /// An array over the tensor's memory. bfloat16, which NumPy lacks, comes as float32.
-py::array to_array(const hornbeam::Tensor& tensor);
+py::array to_array(hornbeam::Tensor tensor);
 /// A dimension as a Python int, or a Dim.
 py::object to_object(const hornbeam::Dim& dim);
 hornbeam::Dim to_dim(const py::handle& object);

@@ -1,5 +1,6 @@
 """Programs that are kept: no more of them than memory is for, and none made again while it is in use."""
 
+import threading
 import weakref
 
 import numpy as np
@@ -233,3 +234,116 @@ def test_predictions_are_the_callers_own():
     first += 1
     assert (first == 5).all() and (model.predict_on_batch(x) == 4).all()
     assert (model.predict_on_batch(x.astype(">f4")) == 4).all() and (model.predict_on_batch(x[:, ::-1]) == 4).all()
+
+
+def calls_of(model, x):
+    """What predicts this array: as one batch, and as data."""
+    return {"on_batch": lambda: model.predict_on_batch(x), "predict": lambda: model.predict(x, verbose=0)}
+
+
+@pytest.mark.parametrize("how", ["on_batch", "predict"])
+def test_the_same_prediction_once_more(how):
+    x = np.arange(12, dtype="float32").reshape(3, 4)
+    dense = hb.layers.Dense(1, kernel_initializer="ones")
+    model = hb.Sequential([hb.Input((4,)), dense])
+
+    def predict(x=x):
+        calls = calls_of(model, x)
+        return [np.array(calls[how]()) for _ in range(3)]
+
+    def same(got, want):
+        for g in got:
+            np.testing.assert_allclose(g, want, rtol=1e-5)
+
+    total = x.sum(1, keepdims=True)
+    same(predict(), total)
+    dense.kernel.assign(2 * np.ones((4, 1)))
+    same(predict(), 2 * total)
+    same(predict(x[::-1]), 2 * total[::-1])  # of any layout
+    same(predict(x.astype("float64")), 2 * total)
+    same(predict(np.asfortranarray(x)), 2 * total)
+    same(predict(x[:1]), 2 * total[:1])
+    dense.kernel = hb.Variable(3 * np.ones((4, 1), "float32"))  # another variable
+    same(predict(), 3 * total)
+    model.add(hb.layers.Rescaling(10.0))
+    same(predict(), 30 * total)
+    model.run_eagerly = True
+    dense.call = lambda x: x[:, :1]
+    same(predict(), 10 * x[:, :1])
+    model.run_eagerly = False
+    del dense.call
+    model.compile("sgd", "mse")
+    same(predict(), 30 * total)
+    with pytest.raises(ValueError):
+        calls_of(model, x[:, :3])[how]()
+    with pytest.raises(ValueError, match="axis of samples"):
+        calls_of(model, x[0, 0])[how]()
+    with pytest.raises(ValueError, match="axis of samples"):
+        calls_of(model, np.array(1.0, "float32"))[how]()
+    same(predict(), 30 * total)
+
+
+def test_a_prediction_once_more_heeds_floatx_and_tf32():
+    x = np.ones((2, 4), "float32")
+    model = hb.Sequential([hb.Input((4,)), hb.layers.Dense(1)])
+    model.predict_on_batch(x)
+    assert model.predict_on_batch(x).dtype == "float32" and len(model._programs["predict"]) == 1
+    try:
+        hb.config.enable_tf32()
+        model.predict_on_batch(x)
+        assert len(model._programs["predict"]) == 2  # another program
+        hb.config.enable_tf32(False)
+        hb.config.set_floatx("float64")
+        model.predict_on_batch(x)
+        assert len(model._programs["predict"]) == 3  # its input is float64 now
+    finally:
+        hb.config.enable_tf32(False)
+        hb.config.set_floatx("float32")
+
+
+def test_arguments_of_a_prediction_once_more():
+    x = np.ones((3, 4), "float32")
+    model = hb.Sequential([hb.Input((4,)), hb.layers.Dense(1)])
+    want = model.predict(x, verbose=0)
+    for size in (0, -1, 1.5, "3"):
+        with pytest.raises((ValueError, TypeError), match="batch_size"):
+            model.predict(x, batch_size=size, verbose=0)
+    for size in (1, 2, 3, 4, np.int64(2)):
+        np.testing.assert_allclose(model.predict(x, batch_size=size, verbose=0), want, rtol=1e-6)
+    model.stop_predicting = True
+    model.predict(x, verbose=0)
+    assert not model.stop_predicting
+    seen = []
+
+    class Sees(hb.callbacks.Callback):
+        def on_predict_begin(self, logs=None):
+            seen.append("begin")
+
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append(logs["outputs"].shape)
+
+    model.predict(x, verbose=0, callbacks=[Sees()])
+    assert seen == ["begin", (3, 1)]
+    assert model.predict(x[:0], verbose=0).shape == (0, 1)
+    with pytest.raises(ValueError, match="verbose"):
+        model.predict(x, verbose="")
+
+
+def test_predictions_of_many_threads_at_once():
+    model = hb.Sequential([hb.Input((4,)), hb.layers.Dense(1, kernel_initializer="ones")])
+    arrays = [np.full((n, 4), n, "float32") for n in (1, 2, 3)] + [np.full((2, 4), 5, "int32")]
+    wrong = []
+
+    def predict(n):
+        for i in range(200):
+            x = arrays[(n + i) % len(arrays)]
+            for y in (model.predict_on_batch(x), model.predict(x, verbose=0)):
+                if y.shape != (len(x), 1) or not np.allclose(y, x.sum(1, keepdims=True)):
+                    wrong.append((n, i))
+
+    threads = [threading.Thread(target=predict, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong

@@ -27,16 +27,13 @@ Executable::Impl::Impl(const Graph& given, CompileOptions with)
       graph(optimize_for(options, finite_outputs(given, options.finite), evaluator(options))),
       backend(make_backend(graph, options)) {}
 
-std::vector<Shape> Executable::Impl::shapes_of(const std::vector<Tensor>& in) const {
+void Executable::Impl::check_types(const std::vector<Tensor>& in) const {
   HB_CHECK(in.size() == graph.inputs.size(), "the graph takes ", graph.inputs.size(), " inputs; got ", in.size());
-  std::vector<Shape> shapes;
   for (size_t i = 0; i < in.size(); ++i) {
     HB_CHECK(in[i].defined(), input_name(i), " is an undefined tensor");
     HB_CHECK_TYPE(in[i].dtype() == input_type(i).dtype, input_name(i), " must be ", dtype_name(input_type(i).dtype),
                   "; got ", dtype_name(in[i].dtype()));
-    shapes.push_back(in[i].shape());
   }
-  return shapes;
 }
 
 DimEnv Executable::Impl::bind(const std::vector<Shape>& shapes) const {
@@ -62,19 +59,20 @@ DimEnv Executable::Impl::bind(const std::vector<Shape>& shapes) const {
   return env;
 }
 
-std::shared_ptr<Plan> Executable::Impl::plan(const std::vector<Shape>& shapes, double* seconds) {
-  std::vector<int64_t> key;
-  for (const Shape& s : shapes) {
-    key.push_back(int64_t(s.size()));
-    key.insert(key.end(), s.begin(), s.end());
-  }
+template <class Input, class ShapeOf>
+std::shared_ptr<Plan> Executable::Impl::plan_for(const std::vector<Input>& in, ShapeOf shape_of, double* seconds) {
   Guard hold(lock);
-  auto it = std::find_if(plans.begin(), plans.end(), [&](const Planned& p) { return p.key == key; });
+  const auto it = std::find_if(plans.begin(), plans.end(), [&](const Planned& p) {
+    return std::equal(in.begin(), in.end(), p.shapes.begin(), p.shapes.end(),
+                      [&](const Input& input, const Shape& shape) { return shape_of(input) == shape; });
+  });
   if (it == plans.end()) {
+    std::vector<Shape> shapes;
+    for (const Input& input : in) shapes.push_back(shape_of(input));
     const auto start = std::chrono::steady_clock::now();
     std::shared_ptr<Plan> p = backend->plan(bind(shapes));
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    plans.push_front({std::move(key), std::move(p), took});
+    plans.push_front({std::move(shapes), std::move(p), took});
     if (plans.size() > kPlansKept) plans.pop_back();
   } else if (it != plans.begin()) {
     plans.splice(plans.begin(), plans, it);
@@ -83,12 +81,25 @@ std::shared_ptr<Plan> Executable::Impl::plan(const std::vector<Shape>& shapes, d
   return plans.front().plan;
 }
 
+std::shared_ptr<Plan> Executable::Impl::plan(const std::vector<Shape>& shapes, double* seconds) {
+  return plan_for(
+      shapes, [](const Shape& s) -> const Shape& { return s; }, seconds);
+}
+std::shared_ptr<Plan> Executable::Impl::plan(const std::vector<Tensor>& in) {
+  return plan_for(
+      in, [](const Tensor& t) -> const Shape& { return t.shape(); }, nullptr);
+}
+
 std::shared_ptr<Plan> Executable::Impl::prepare(const std::vector<Tensor>& in, std::vector<Tensor>& out) {
-  auto p = plan(shapes_of(in));
+  check_types(in);
+  auto p = plan(in);
   out.resize(graph.outputs.size());
   for (size_t i = 0; i < out.size(); ++i) {
     const TensorSpec& s = p->outputs()[i];
-    if (!out[i].defined()) out[i] = Tensor(s.dtype, s.shape);
+    if (!out[i].defined()) {
+      out[i] = Tensor(s.dtype, s.shape);
+      continue;
+    }
     HB_CHECK(out[i].dtype() == s.dtype && out[i].shape() == s.shape, "output ", i, " must be ", dtype_name(s.dtype),
              shape_text(s.shape), "; got ", dtype_name(out[i].dtype()), shape_text(out[i].shape()));
   }
@@ -110,7 +121,10 @@ const Graph& Executable::graph() const { return impl().graph; }
 const CompileOptions& Executable::options() const { return impl().options; }
 
 void Executable::check_inputs(const std::vector<Tensor>& inputs) const {
-  within_memory([&] { impl().bind(impl().shapes_of(inputs)); });
+  within_memory([&] {
+    impl().check_types(inputs);
+    impl().bind(shapes_of(inputs));
+  });
 }
 
 size_t Executable::bytes_kept() const {

@@ -42,7 +42,7 @@ std::vector<ProfileRow> Executable::profile(const std::vector<Tensor>& inputs, i
     std::vector<Tensor> outputs;
     const auto plan = m.prepare(inputs, outputs);
     const std::vector<char*> in = addresses(inputs), out = addresses(outputs);
-    const DimEnv env = m.bind(m.shapes_of(inputs));
+    const DimEnv env = m.bind(shapes_of(inputs));
     std::vector<ProfileRow> rows;
     int before = -1;
     for (const StepTime& step : plan->profile({in, out, {}}, repeats)) {

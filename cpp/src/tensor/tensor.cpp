@@ -126,7 +126,7 @@ void check_memory(size_t bytes, const std::string& what) {
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
   size_t n = tensor_bytes(dtype_, shape_);
-  check_memory(n, "tensor " + type_text(dtype_, shape_));
+  if (n >= kSmallestKept) check_memory(n, "tensor " + type_text(dtype_, shape_));  // text and a call of the system's
   size_ = shape_product(shape_);
   void* p = allocate(n);
   if (!p) throw MemoryError(concat_text("tensor ", type_text(dtype_, shape_), " needs ", human(n)));

@@ -14,11 +14,11 @@ _names: dict[Any, str] = {}  # of NumPy's dtypes, which take microseconds to mak
 
 
 def name_of(dtype: Any) -> str:
-    """The name of a NumPy dtype."""
+    """The name of a NumPy dtype: "string" for text and objects."""
     try:
         return _names[dtype]
     except KeyError:
-        return _names.setdefault(dtype, str(dtype.name))
+        return _names.setdefault(dtype, "string" if dtype.kind in "USO" else str(dtype.name))
 
 
 class Buffer:
@@ -52,8 +52,9 @@ class HostBuffer(Buffer):
         if dtype == "bfloat16":
             self._array, self.dtype = _as_bfloat16(array), dtype
         else:
-            self._array = np.asarray(array) if dtype is None else np.asarray(array, dtype=dtype)
-            self.dtype = name_of(self._array.dtype) if self._array.dtype.kind not in "USO" else "string"
+            if dtype is not None or type(array) is not np.ndarray:
+                array = np.asarray(array, dtype=dtype)
+            self._array, self.dtype = array, name_of(array.dtype)
         self.shape = self._array.shape
 
     def host(self) -> Any:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from hornbeam import _core, config
-from hornbeam.core.buffer import name_of
 from hornbeam.core.programs import ProgramCache
 from hornbeam.core.state import state
 from hornbeam.core.tensor import Tensor, as_array, lift, to_tensor
@@ -72,6 +71,8 @@ class Compiled:
 
     def rebuild(self, arrays: list[Any]) -> Any:
         """The function's result from the program's outputs."""
+        if self.result is None and arrays:
+            return Tensor(arrays[0])
         it = iter(arrays)
         return pack_like(self.result, [None if none else Tensor(next(it)) for none in self.is_none])
 
@@ -129,15 +130,16 @@ def function(
     def run(*args: Any, **kwargs: Any) -> Any:
         if current_trace() is not None:
             return fn(*args, **kwargs)
-        leaves = flatten(args) + flatten(kwargs)
-        many = len(flatten(args))
+        leaves = flatten(args)
+        many = len(leaves)
+        leaves += flatten(kwargs)
         is_input = [_is_array(x) or (i < many and _is_number(x)) for i, x in enumerate(leaves)]
         given = [x for x, yes in zip(leaves, is_input) if yes]
         arrays = [as_array(x) for x in given]
         key = (
             (signature(args), signature(kwargs)),
-            tuple((a.shape, name_of(a.dtype)) for a in arrays),
-            tuple(None if yes else _identity(x) for x, yes in zip(leaves, is_input)),
+            tuple([(a.shape, a.dtype) for a in arrays]),
+            tuple([None if yes else _identity(x) for x, yes in zip(leaves, is_input)]),
             (state.training, config.floatx(), _core.program_key()),
         )
 
@@ -147,7 +149,8 @@ def function(
             return fn(*pack_like(args, filled[:many]), **pack_like(kwargs, filled[many:]))
 
         compiled = cache.get(key)
-        if compiled is None:
+        is_new = compiled is None
+        if is_new:
             with one_at_a_time():
                 compiled = Compiled(
                     call, given, [(a.dtype.name, a.shape) for a in arrays], **options, device=device or ""
@@ -156,7 +159,8 @@ def function(
             result = compiled.run_recorded(arrays, given)
         else:
             result = compiled.rebuild(compiled.executable.run(arrays))
-        cache.put(key, compiled)
+        if is_new:  # once it has run: what it keeps is known
+            cache.put(key, compiled)
         return result
 
     run._cache = cache  # type: ignore[attr-defined]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -211,10 +210,10 @@ class TensorLike(Operators):
         return (self[i] for i in range(self.shape[0]))
 
 
-class HasValue(Operators, ABC):
+class HasValue(Operators):  # no ABC: each op asks of each argument whether it is one, which that answers slowly
     """What stands for its current value in ops: a variable. Compared by identity, so that lists can look it up."""
 
     @property
-    @abstractmethod
     def value(self) -> Any:
         """The value to compute with."""
+        raise NotImplementedError(f"{type(self).__name__} must define value")

@@ -25,6 +25,8 @@ class ProgramCache:
         self._states: dict[Any, int] = {}
         self._numbers = itertools.count()  # where two threads look at once, each finds another
         self._state: tuple[object, int] = (None, 0)  # when it was last looked at, and its number
+        # The program used last with a short key for it: what is quickly asked, and says that it is right once more.
+        self.recent: tuple[Any, Any] = (None, None)
 
     def __reduce__(self) -> Any:  # a copy has no programs: it compiles its own
         return ProgramCache, (self._most,)
@@ -62,6 +64,7 @@ class ProgramCache:
     def clear(self) -> None:
         """Gives all up."""
         self._entries.clear()
+        self.recent = (None, None)
 
     def last(self, fits: Callable[[Any], bool] = lambda key: True) -> Any:
         """The program used last of those whose keys fit, or None."""

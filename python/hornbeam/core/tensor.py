@@ -6,6 +6,7 @@ it appends to the graph, on symbolic tensors it records a node of a functional m
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -150,6 +151,10 @@ def as_array(x: Any, dtype: str | None = None) -> Any:
         TypeError: for what is not numeric.
         ValueError: for an int of Python's that the dtype does not hold, and for masked values.
     """
+    if dtype is None and (type(x) is Tensor or type(x) is np.ndarray):
+        a = x._buffer.host() if type(x) is Tensor else x
+        if a.dtype in _AS_THEY_ARE:
+            return a
     a = _own_array(x, dtype)
     if dtype is None:
         if a.dtype.kind == "u" and a.dtype.itemsize == 8:
@@ -165,6 +170,7 @@ def as_array(x: Any, dtype: str | None = None) -> Any:
 
 
 _NUMPY_DTYPES = ("float32", "float64", "float16", "int32", "int64", "uint8", "bool")
+_AS_THEY_ARE = {np.dtype(name) for name in _NUMPY_DTYPES}  # not the other order of bytes
 
 
 def _own_array(x: Any, dtype: str | None = None) -> Any:
@@ -194,6 +200,7 @@ _SIGNED = ("int8", "int16", "int32", "int64")
 _UNSIGNED = ("uint8", "uint16", "uint32")
 
 
+@functools.lru_cache(maxsize=256)
 def promote(*dtypes: str) -> str:
     """The dtype that holds all of these: the widest float if any, else the narrowest int that holds the ints (Keras'
     rules)."""
@@ -216,6 +223,7 @@ def variable_value(x: Any) -> Any:
 
 
 _programs = ProgramCache(most=512)
+_CALLED = frozenset({"rule", "body", "then", "cond"})  # what attributes name that are functions
 
 
 def forget_programs() -> None:
@@ -224,9 +232,9 @@ def forget_programs() -> None:
 
 
 def _run_eager(op: str, inputs: list[Any], dtypes: list[str], attrs: dict[str, Any]) -> list[Tensor]:
-    shapes = tuple(zip((a.shape for a in inputs), dtypes))
-    key = (op, shapes, repr(sorted(attrs.items())) if attrs else "", _core.program_key())
-    kept = not {"rule", "body", "then", "cond"} & set(attrs)
+    shapes = tuple([a.shape for a in inputs])
+    key = (op, shapes, tuple(dtypes), repr(attrs) if attrs else "", _core.program_key())
+    kept = not attrs or _CALLED.isdisjoint(attrs)
     entry = _programs.get(key) if kept else None
     if entry is None:
         graph = _core.Graph()
@@ -238,7 +246,9 @@ def _run_eager(op: str, inputs: list[Any], dtypes: list[str], attrs: dict[str, A
         if kept:
             _programs.put(key, entry)
     arrays = entry.executable.run(inputs)
-    return [Tensor(a, d) if d == "bfloat16" else Tensor(a) for a, d in zip(arrays, entry.dtypes)]
+    if "bfloat16" in entry.dtypes:
+        return [Tensor(a, d) if d == "bfloat16" else Tensor(a) for a, d in zip(arrays, entry.dtypes)]
+    return [Tensor(a) for a in arrays]
 
 
 def dtype_name(x: Any) -> str:
@@ -251,10 +261,9 @@ class _EagerProgram(NamedTuple):
     dtypes: list[str]
 
 
-def _narrowed(op: str, inputs: list[Any], outputs: list[Tensor]) -> list[Tensor]:
-    """Results in the narrow ints of the inputs, which the program held in wider ones."""
-    narrow = [d for d in (x.dtype for x in inputs if isinstance(x, Tensor)) if d in _CARRIERS]
-    if not narrow or op in _PLACES or op == "cast":
+def _narrowed(op: str, narrow: list[str], outputs: list[Tensor]) -> list[Tensor]:
+    """Results in the narrow ints of inputs, which the program held in wider ones."""
+    if op in _PLACES or op == "cast":
         return outputs
     dtype = promote(*narrow)
     return [Tensor(np.asarray(t, dtype)) if t.dtype == _CARRIERS[dtype] else t for t in outputs]
@@ -262,26 +271,34 @@ def _narrowed(op: str, inputs: list[Any], outputs: list[Tensor]) -> list[Tensor]
 
 def emit(op: str, inputs: list[Any], **attrs: Any) -> list[Any]:
     """Applies a core op and returns its outputs."""
-    if any(isinstance(x, KerasTensor) for x in inputs):
-        return KerasTensor.record_op(op, inputs, attrs)
+    for x in inputs:
+        if isinstance(x, KerasTensor):
+            return KerasTensor.record_op(op, inputs, attrs)
     trace = state.trace
-    inputs = [variable_value(x) for x in inputs]
-    if trace is None:
-        for x in inputs:
-            if isinstance(x, Traced):
-                raise ValueError("a traced value was used outside the function that was traced. Return it instead.")
-        arrays = [as_array(x) for x in inputs]
-        dtypes = [
-            "bfloat16" if isinstance(x, Tensor) and x.dtype == "bfloat16" else name_of(a.dtype)
-            for x, a in zip(inputs, arrays)
-        ]
-        outputs = _narrowed(op, inputs, _run_eager(op, arrays, dtypes, attrs))
+    inputs = [x if isinstance(x, Tensor) else variable_value(x) for x in inputs]
+    if trace is not None:
+        return [trace.wrap(v) for v in trace.graph.add(op, [lift(trace, x) for x in inputs], attrs)]
+    arrays: list[Any] = []
+    dtypes: list[str] = []
+    narrow: list[str] = []
+    for x in inputs:
+        own = x._buffer.dtype if isinstance(x, Tensor) else ""
+        if not own and isinstance(x, Traced):
+            raise ValueError("a traced value was used outside the function that was traced. Return it instead.")
+        if own in _CARRIERS:
+            narrow.append(own)
+        array = as_array(x)
+        arrays.append(array)
+        dtypes.append(own if own == "bfloat16" else name_of(array.dtype))
+    outputs = _run_eager(op, arrays, dtypes, attrs)
+    if narrow:
+        outputs = _narrowed(op, narrow, outputs)
+    if state.tapes:
         if attrs.get("dtype") == "bfloat16":
             attrs = {**attrs, "dtype": "float32"}  # a tape differentiates what it holds in wide numbers
         for recording in recordings():
             recording.record(op, inputs, arrays, attrs, outputs)
-        return outputs
-    return [trace.wrap(v) for v in trace.graph.add(op, [lift(trace, x) for x in inputs], attrs)]
+    return outputs
 
 
 def lift(trace: Trace, x: Any) -> Any:
@@ -301,6 +318,8 @@ def emit1(op: str, inputs: list[Any], **attrs: Any) -> Any:
 
 def to_tensor(x: Any, dtype: str | None = None) -> Any:
     """``x`` as a tensor of the kind the context calls for; ``dtype`` None keeps its own."""
+    if type(x) is Tensor and (dtype is None or x._buffer.dtype == dtype) and state.trace is None:
+        return x
     x = variable_value(x)
     if isinstance(x, _core.Dim):
         trace = state.trace
@@ -325,6 +344,8 @@ def _array_tensor(x: Any, dtype: str | None) -> Any:
     """An array-like as a tensor, of ``dtype`` where NumPy casts as programs do."""
     trace = state.trace
     if trace is None and dtype is None:
+        if type(x) is np.ndarray and x.dtype in _AS_THEY_ARE:
+            return Tensor(x)
         a = _own_array(x)
         return Tensor(a if name_of(a.dtype) in _CARRIERS else as_array(a))
     # Casts to what NumPy does not have, and of floats that ints may not hold, are the core's.

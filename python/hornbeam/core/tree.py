@@ -9,10 +9,16 @@ from typing import Any
 def flatten(structure: Any) -> list[Any]:
     """Leaves in order; dicts by sorted key. ``None`` is a leaf."""
     if isinstance(structure, dict):
-        return [leaf for key in sorted(structure) for leaf in flatten(structure[key])]
-    if isinstance(structure, (list, tuple)):
-        return [leaf for item in structure for leaf in flatten(item)]
-    return [structure]
+        structure = [structure[key] for key in sorted(structure)]
+    elif not isinstance(structure, (list, tuple)):
+        return [structure]
+    leaves: list[Any] = []
+    for item in structure:
+        if isinstance(item, (dict, list, tuple)):
+            leaves += flatten(item)
+        else:
+            leaves.append(item)
+    return leaves
 
 
 def pack_like(structure: Any, leaves: list[Any]) -> Any:
@@ -34,6 +40,8 @@ def _pack(structure: Any, leaves: Any) -> Any:
 
 def map_structure(fn: Callable[..., Any], structure: Any, *others: Any) -> Any:
     """Applies ``fn`` to corresponding leaves."""
+    if not others and not isinstance(structure, (dict, list, tuple)):
+        return fn(structure)
     columns = [flatten(s) for s in (structure, *others)]
     return pack_like(structure, [fn(*leaves) for leaves in zip(*columns)])
 
@@ -43,5 +51,5 @@ def signature(structure: Any) -> Any:
     if isinstance(structure, dict):
         return ("dict", tuple((key, signature(structure[key])) for key in sorted(structure)))
     if isinstance(structure, (list, tuple)):
-        return (type(structure).__name__, tuple(signature(item) for item in structure))
+        return (type(structure).__name__, tuple([signature(item) for item in structure]))
     return structure is None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
+from hornbeam.core.buffer import name_of
 from hornbeam.core.strings import is_strings
 from hornbeam.core.tensor import Tensor, as_array
 from hornbeam.core.tree import flatten, map_structure
@@ -47,14 +48,16 @@ def to_arrays(name: str, x: Any, strings: bool = False) -> Any:
         return x
 
     def array(a: Any) -> Any:
-        return a if a is None or (strings and is_strings(a)) else _to_array(name, a)
+        return a if a is None or _is_ready(a) or (strings and is_strings(a)) else _to_array(name, a)
 
     return map_structure(array, _lists_to_arrays(name, x))
 
 
 def _is_ready(x: Any) -> bool:
     """Whether x is an array as programs take it."""
-    return type(x) is np.ndarray and x.dtype == config.floatx() and x.ndim > 0 and x.flags.c_contiguous
+    if type(x) is not np.ndarray or not x.dtype.isnative or name_of(x.dtype) != config.floatx():
+        return False
+    return x.ndim > 0 and x.flags.c_contiguous
 
 
 def _lists_to_arrays(name: str, x: Any) -> Any:

@@ -11,12 +11,17 @@ from hornbeam.core.symbolic import KerasTensor
 _ASK = ("shape", "size", "is_tensor")  # about a tensor, not for one
 
 
-def _holds_symbols(x: Any) -> bool:
-    if isinstance(x, (list, tuple)):
-        return any(_holds_symbols(i) for i in x)
-    if isinstance(x, dict):
-        return any(_holds_symbols(i) for i in x.values())
-    return isinstance(x, KerasTensor)
+def _hold_symbols(values: Any) -> bool:
+    for x in values:  # no generator: this is asked on each call
+        if isinstance(x, (list, tuple)):
+            if _hold_symbols(x):
+                return True
+        elif isinstance(x, dict):
+            if _hold_symbols(x.values()):
+                return True
+        elif isinstance(x, KerasTensor):
+            return True
+    return False
 
 
 def takes_symbols(name: str, op: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,7 +32,7 @@ def takes_symbols(name: str, op: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(op)
     def run(*args: Any, **kwargs: Any) -> Any:
-        if _holds_symbols(args) or (kwargs and _holds_symbols(kwargs)):
+        if _hold_symbols(args) or (kwargs and _hold_symbols(kwargs.values())):
             return KerasTensor.record_function(name, args, kwargs)
         return op(*args, **kwargs)
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from hornbeam import config
+from hornbeam.core.buffer import name_of
 from hornbeam.core.operators import TensorLike
-from hornbeam.core.tensor import _FLOATS, emit1, promote, to_tensor, variable_value
+from hornbeam.core.tensor import _AS_THEY_ARE, _FLOATS, Tensor, emit1, promote, to_tensor, variable_value
 
 __all__ = ["dtype_of", "make_binary", "make_unary", "to_float", "to_numbers", "unary", "unify"]
 
@@ -27,12 +28,17 @@ def dtype_of(x: Any) -> str:
         return "int32" if -(2**31) <= x < 2**31 else "int64"
     if isinstance(x, float):
         return config.floatx()
-    return x.dtype if isinstance(x, TensorLike) else to_tensor(x).dtype
+    if isinstance(x, TensorLike):
+        return x.dtype
+    return name_of(x.dtype) if type(x) is np.ndarray and x.dtype in _AS_THEY_ARE else to_tensor(x).dtype
 
 
 def unify(*xs: Any) -> list[Any]:
     """All of these as tensors of one dtype, which Python's numbers have no say in beside a tensor."""
-    xs = tuple(variable_value(x) for x in xs)
+    dtypes = [x.dtype if isinstance(x, Tensor) else "" for x in xs]
+    if "" not in dtypes and len(set(dtypes)) == 1:
+        return list(xs)
+    xs = tuple([variable_value(x) for x in xs])
     strong = [dtype_of(x) for x in xs if not isinstance(x, (bool, int, float))]
     weak = [x for x in xs if isinstance(x, (bool, int, float))]
     if not strong:

