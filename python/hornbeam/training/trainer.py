@@ -250,7 +250,7 @@ class Trainer(StepParts):
         Raises:
             ValueError: when sizes disagree, a source gives no batches, or an argument is out of range.
         """
-        if not verbose and not callbacks and steps is None and _is_one_batch(x, batch_size):  # and nobody looks on
+        if verbose == 0 and not callbacks and steps is None and _is_one_batch(x, batch_size):  # and nobody looks on
             again = run_again(self, x)
             if again is not None:
                 if self.stop_predicting:
