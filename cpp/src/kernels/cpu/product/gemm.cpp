@@ -106,8 +106,8 @@ bool Gemm::pack_by_blocks() {
 }
 
 int64_t Gemm::block_floats() const {
-  const int64_t columns = (panels() + col_parts - 1) / col_parts * panel(), depth = depth_step(k);
-  return column_step(columns, depth) * depth;
+  const int64_t depth = depth_step(k), wide = (panels() + col_parts - 1) / col_parts;
+  return std::min(wide, most_panels(depth)) * panel() * depth;
 }
 
 void Gemm::read_in_place(const Operand& b, bool persistent) {
@@ -120,9 +120,12 @@ int64_t Gemm::depth_step(int64_t depths) {
   return std::max<int64_t>(1, ((depths + blocks - 1) / blocks + 3) / 4 * 4);
 }
 
+int64_t Gemm::most_panels(int64_t depth) const {
+  return std::max<int64_t>(1, std::min(kMostColumns, kCacheFloats / depth) / panel());
+}
+
 int64_t Gemm::column_step(int64_t columns, int64_t depth) const {
-  const int64_t most = std::max<int64_t>(1, std::min(kMostColumns, kCacheFloats / depth) / panel());
-  const int64_t wide = std::max<int64_t>(1, (columns + panel() - 1) / panel()), steps = (wide + most - 1) / most;
+  const int64_t wide = (columns + panel() - 1) / panel(), steps = (wide - 1) / most_panels(depth) + 1;
   return (wide + steps - 1) / steps * panel();
 }
 

@@ -137,8 +137,9 @@ struct Gemm {
     const float* at;
     int64_t first, step;
   };
-  // Depths taken together, none left tiny; and columns of C, so that their panels of so many depths stay in L2.
+  // Depths taken together, none left tiny; panels of so many depths that stay in L2; columns of C taken together.
   static int64_t depth_step(int64_t depths);
+  int64_t most_panels(int64_t depth) const;
   int64_t column_step(int64_t columns, int64_t depth) const;
   void pack_panel(const Operand& b, float* dst, int64_t j, int64_t k0, int64_t depth) const;
 
