@@ -85,4 +85,24 @@ TEST_P(GemmOperands, OfSixteenBitsAreNotReadInPlace) {
   EXPECT_EQ(narrow.b_stride, 0);
 }
 
+// Parts of unequal widths, each with its own memory for a block: whatever the width, a block fits and no bit changes.
+TEST_P(GemmOperands, ArePackedByBlocksWithinTheirMemory) {
+  const IsaTable* isa = find_isa(GetParam().c_str());
+  const int64_t m = 2, k = 400;
+  for (int64_t panels = 2; panels < 60; ++panels) {
+    Gemm g = Gemm::plan(isa, m, panels * Gemm::plan(isa, m, 1000, k, false).panel(), k, false);
+    g.row_parts = 1, g.col_parts = 2;
+    std::vector<float> a(size_t(m * k)), b(size_t(k * g.n)), c(size_t(m * g.n));
+    for (size_t i = 0; i < a.size(); ++i) a[i] = float(i % 13) - 6;
+    for (size_t i = 0; i < b.size(); ++i) b[i] = float(i % 17) / 16;
+    const Operand at{a.data(), k, 1}, bt{b.data(), g.n, 1};
+    for (int part = 0; part < 2; ++part) {
+      const auto work = guarded::allocate(size_t(g.block_floats()) * 4, guarded::Side::after, 4);
+      g.run_blocks(part, &at, fill_matrix_rows, at.data, bt, reinterpret_cast<float*>(work.get()), c.data(), g.n, {},
+                   [](int64_t, int64_t, int64_t, int64_t) {});
+    }
+    ASSERT_EQ(c, product(g, at, bt, false)) << panels;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, GemmOperands, testing::ValuesIn(isa_names()));

@@ -223,6 +223,7 @@ for _a, _b in [
     ((4, 1, 5, 8), (3, 8, 2)),
     ((2, 1, 2, 3, 4), (3, 1, 4, 5)),
     ((3, 5, 9), (3, 9, 1)),
+    ((3, 1, 5, 1), (2, 1, 1)),
     ((2, 700), (700, 3)),
     ((13,), (13, 3)),
     ((5, 13), (13,)),
@@ -244,11 +245,19 @@ case(
 )
 for _dtype in ("int32", "int64", "uint8"):
     case("matmul", ops.matmul, [ids(1000, 3, 20).astype(_dtype), ids(900, 20, 7).astype(_dtype)], np.matmul, grad=False)
+for _i, _k, _j in ((3, 4, 5), (5, 2, 41)):  # the latter as dots
+    case(
+        "einsum",
+        lambda a, b: ops.einsum("bij,bkj->bik", a, b),
+        [rnd(2, _i, _j), rnd(2, _k, _j, seed=1)],
+        lambda a, b: np.einsum("bij,bkj->bik", a, b),
+        tol=1e-5,
+    )
 case(
     "einsum",
-    lambda a, b: ops.einsum("bij,bkj->bik", a, b),
-    [rnd(2, 3, 5), rnd(2, 4, 5, seed=1)],
-    lambda a, b: np.einsum("bij,bkj->bik", a, b),
+    lambda a, b: ops.einsum("bi,bi->b", a, b),
+    [rnd(9, 37), rnd(9, 37, seed=1)],
+    lambda a, b: np.einsum("bi,bi->b", a, b),
     tol=1e-5,
 )
 case(
@@ -284,6 +293,7 @@ for _x, _k, _s, _lo, _hi, _d, _g in [
     ((3, 20, 2), (4, 1, 10), (3,), (2,), (1,), (1,), 2),
     ((1, 3, 4, 5, 2), (2, 2, 2, 1, 6), (1, 2, 1), (0, 1, 1), (1, 0, 0), (1, 1, 1), 2),
     ((2, 5, 5, 20), (1, 1, 20, 35), (1, 1), (0, 0), (0, 0), (1, 1), 1),
+    ((3, 7, 9), (1, 9, 67), (1,), (0,), (0,), (1,), 1),
     ((2, 11, 3), (4, 3, 5), (1,), (3,), (0,), (1,), 1),
     ((1, 4, 5, 6, 2), (2, 3, 2, 2, 3), (1, 2, 1), (0, 1, 1), (1, 1, 0), (1, 1, 1), 1),
     ((1, 5, 5, 1), (2, 2, 1, 3), (3, 3), (0, 0), (0, 0), (1, 1), 1),

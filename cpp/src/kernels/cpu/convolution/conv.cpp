@@ -20,9 +20,10 @@ const Algorithm kInputGrad[] = {{is_double, plan_conv_reference},          {is_d
                                 {groups_are_small, plan_small_groups},     {is_pointwise, plan_pointwise},
                                 {winograd_pays, plan_winograd_input_grad}, {clipping_pays, plan_clipped_input_grad},
                                 {always, plan_product_input_grad}};
-const Algorithm kKernelGrad[] = {{is_double, plan_conv_reference},          {is_depthwise, plan_depthwise},
-                                 {groups_are_small, plan_small_groups},     {winograd_pays, plan_winograd_kernel_grad},
-                                 {clipping_pays, plan_clipped_kernel_grad}, {always, plan_product_kernel_grad}};
+const Algorithm kKernelGrad[] = {{is_double, plan_conv_reference},           {is_depthwise, plan_depthwise},
+                                 {groups_are_small, plan_small_groups},      {is_pointwise, plan_pointwise},
+                                 {winograd_pays, plan_winograd_kernel_grad}, {clipping_pays, plan_clipped_kernel_grad},
+                                 {always, plan_product_kernel_grad}};
 
 // The same with fewer axes, where the kernel looks along some alone: planes that no tap joins are images of their own,
 // lines and pixels that none joins are one long line.

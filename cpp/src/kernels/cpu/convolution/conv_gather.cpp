@@ -118,7 +118,6 @@ void fill_gather_columns(const void* source, const void* a, float* dst, int64_t 
   const Gather& g = *static_cast<const Gather*>(source);
   const int64_t span = g.run * g.channels, r = row / span, skip = row % span;
   Gather::Pixel p = g.pixel(k);
-  for (int i = 0; i < depth; ++i, g.advance(p))
-    g.row(static_cast<const float*>(a), p, r, skip, rows, dst + i * kTileRows);
+  for (int i = 0; i < depth; ++i, g.advance(p)) g.row(static_cast<const float*>(a), p, r, skip, rows, dst + i * rows);
 }
 }  // namespace hornbeam

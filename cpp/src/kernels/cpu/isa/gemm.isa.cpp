@@ -12,7 +12,7 @@ void tile(const GemmTile& t) {
   start_tile(acc, t.to, t.k >= kFetchDepth);
   const float* a = t.a;
   const float* b = t.b;
-  const int64_t step = t.b_step, ahead = 8 * step;
+  const int64_t step = t.b_step, ahead = 40 * step;  // far enough for panels that come from memory
   for (int k = 0; k < t.k; ++k) {
     Vec bv[NV];
     for (int v = 0; v < NV; ++v) {
@@ -23,7 +23,7 @@ void tile(const GemmTile& t) {
       const Vec av = set1(Column ? a[i] : a[i * kTileStride]);
       for (int v = 0; v < NV; ++v) acc[i][v] = av * bv[v] + acc[i][v];
     }
-    a += Column ? kTileRows : 1;
+    a += Column ? MR : 1;
     b += step;
   }
   store_tile(acc, t.to);

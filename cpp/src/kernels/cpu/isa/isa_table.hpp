@@ -25,7 +25,7 @@ struct TileTarget {
 
 // C (+)= A B, over k, with A copied into a tile.
 struct GemmTile {
-  const float* a;  // row form: a[i * kTileStride + k]; column form: a[k * kTileRows + i]
+  const float* a;  // row form: a[i * kTileStride + k]; column form: a[k * rows + i]
   const float* b;  // a panel, packed or where it lies: b[k * b_step + j]
   int64_t b_step;
   int k;
@@ -175,7 +175,7 @@ using MixRows = MixRowsOf<float>;
 using MixPixels = MixPixelsOf<float>;
 constexpr int kTileDepth = 400;               // K is taken in blocks of this many
 constexpr int kTileStride = kTileDepth + 16;  // row form: padded, so that rows do not share a cache set
-constexpr int kTileRows = 16;                 // column form: room for the tallest tile
+constexpr int kTileRows = 16;                 // of the tallest tile
 using GemmFn = void (*)(const GemmTile&);
 using WindowFn = void (*)(const WindowTile&);
 using OuterFn = void (*)(const OuterTile&);

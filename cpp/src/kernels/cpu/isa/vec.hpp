@@ -53,7 +53,18 @@ HB_INLINE __m256i lane_mask(int n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lanes);
 }
 HB_INLINE Vec load_n(const float* p, int n) { return (Vec)_mm256_maskload_ps(p, lane_mask(n)); }
-HB_INLINE void store_n(float* p, Vec v, int n) { _mm256_maskstore_ps(p, lane_mask(n), (__m256)v); }
+HB_INLINE void store_n(float* p, Vec v, int n) {  // by halves: where a masked store is microcode, it takes longer
+  __m128 rest = _mm256_castps256_ps128((__m256)v);
+  if (n & 4) {
+    _mm_storeu_ps(p, rest);
+    rest = _mm256_extractf128_ps((__m256)v, 1), p += 4;
+  }
+  if (n & 2) {
+    _mm_storel_pi(reinterpret_cast<__m64*>(p), rest);
+    rest = _mm_movehl_ps(rest, rest), p += 2;
+  }
+  if (n & 1) _mm_store_ss(p, rest);
+}
 HB_INLINE Vec sqrt(Vec v) { return (Vec)_mm256_sqrt_ps((__m256)v); }
 #else
 HB_INLINE Vec load_n(const float* p, int n) {

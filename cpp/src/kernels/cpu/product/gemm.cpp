@@ -31,24 +31,26 @@ void widen(const Operand& m, float* dst, int64_t to, int64_t rows, int64_t colum
 void fill_matrix_rows(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const Operand& m = *static_cast<const Operand*>(source);
   if (m.dtype != DType::f32) return widen(m.at(a).from(row, k), dst, kTileStride, rows, depth);
-  for (int i = 0; i < rows; ++i) {
-    const float* from = static_cast<const float*>(a) + (row + i) * m.row_stride + k;
-    copy_floats(dst + i * kTileStride, from, depth);
-    // the next tile's row, which the products of this one give time to come; beyond the last it is nobody's loss
-    for (int d = 0; d < depth; d += 16) __builtin_prefetch(from + rows * m.row_stride + d, 0, 2);
-  }
+  for (int i = 0; i < rows; ++i)
+    copy_floats(dst + i * kTileStride, static_cast<const float*>(a) + (row + i) * m.row_stride + k, depth);
 }
+namespace {
+// Short rows `stride` apart, side by side: kWhole floats at a time, of which the next row takes what is too much.
+template <int64_t kWhole>
+void copy_columns(const float* from, int64_t stride, float* dst, int columns, int rows) {
+  int i = 0;
+  for (; i + 1 < rows && stride >= kWhole; ++i) std::memcpy(dst + i * columns, from + i * stride, kWhole * 4);
+  for (; i < rows; ++i) copy_floats(dst + i * columns, from + i * stride, columns);
+}
+}  // namespace
 void fill_matrix_columns(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth) {
   const Operand& m = *static_cast<const Operand*>(source);
   if (m.dtype != DType::f32) {
     const Operand from = m.at(a).from(row, k);
-    return widen({from.data, m.col_stride, m.row_stride, m.dtype}, dst, kTileRows, depth, rows);
+    return widen({from.data, m.col_stride, m.row_stride, m.dtype}, dst, rows, depth, rows);
   }
-  for (int i = 0; i < depth; ++i) {
-    const float* from = static_cast<const float*>(a) + (k + i) * m.col_stride + row;
-    copy_floats(dst + i * kTileRows, from, rows);
-    __builtin_prefetch(from + 2 * rows, 0, 2);
-  }
+  const float* from = static_cast<const float*>(a) + k * m.col_stride + row;
+  (rows <= 8 ? copy_columns<8> : copy_columns<kTileRows>)(from, m.col_stride, dst, rows, depth);
 }
 
 Gemm Gemm::plan_whole(const IsaTable* isa, int64_t m, int64_t n, int64_t k, bool column) {
@@ -104,8 +106,8 @@ bool Gemm::pack_by_blocks() {
 }
 
 int64_t Gemm::block_floats() const {
-  const int64_t columns = (panels() + col_parts - 1) / col_parts * panel();
-  return std::min(columns, column_step()) * std::min<int64_t>(k, kTileDepth);
+  const int64_t depth = depth_step(k), wide = (panels() + col_parts - 1) / col_parts;
+  return std::min(wide, most_panels(depth)) * panel() * depth;
 }
 
 void Gemm::read_in_place(const Operand& b, bool persistent) {
@@ -113,9 +115,18 @@ void Gemm::read_in_place(const Operand& b, bool persistent) {
   if (b.dtype == DType::f32 && b.col_stride == 1 && n % isa->lanes == 0 && well && !persistent) b_stride = b.row_stride;
 }
 
-int64_t Gemm::column_step() const {
-  const int64_t columns = std::min(kMostColumns, kCacheFloats / std::clamp<int64_t>(k, 1, kTileDepth));
-  return std::max<int64_t>(panel(), columns / panel() * panel());
+int64_t Gemm::depth_step(int64_t depths) {
+  const int64_t blocks = std::max<int64_t>(1, (depths + kTileDepth - 1) / kTileDepth);
+  return std::max<int64_t>(1, ((depths + blocks - 1) / blocks + 3) / 4 * 4);
+}
+
+int64_t Gemm::most_panels(int64_t depth) const {
+  return std::max<int64_t>(1, std::min(kMostColumns, kCacheFloats / depth) / panel());
+}
+
+int64_t Gemm::column_step(int64_t columns, int64_t depth) const {
+  const int64_t wide = (columns + panel() - 1) / panel(), steps = (wide - 1) / most_panels(depth) + 1;
+  return (wide + steps - 1) / steps * panel();
 }
 
 int Gemm::tile_height(int64_t left) const {
@@ -141,8 +152,8 @@ void Gemm::pack_panel(const Operand& operand, float* dst, int64_t j, int64_t k0,
   if (col_stride == 1) {
     for (int64_t i = 0; i < depth; ++i, dst += w) {
       for (int at = 0; at < cols; at += 16) __builtin_prefetch(b + (i + 32) * row_stride + at);
-      std::memcpy(dst, b + i * row_stride, size_t(cols) * 4);
-      if (cols < w) std::memset(dst + cols, 0, size_t(w - cols) * 4);
+      copy_floats(dst, b + i * row_stride, cols);
+      for (int c = cols; c < w; ++c) dst[c] = 0;
     }
     return;
   }
@@ -172,9 +183,17 @@ void Gemm::block(const void* source, FillTile fill, const void* a, const PanelSo
   fill(source, a, tile, row, rows, k0, depth);
   const int w = panel();
   float* to = rolling ? c : c + row * ldc;
+  // The next tile's rows come while this one's products are made: some of each with every panel.
+  const Operand* matrix = fill == fill_matrix_rows ? static_cast<const Operand*>(source) : nullptr;
+  const bool ahead = matrix && matrix->dtype == DType::f32 && row + 2 * rows <= m;
+  const int64_t share = (depth * panel() + width - 1) / width;
+  int64_t at = 0;
   for (int64_t j = first; j < first + width; j += w) {
     const int columns = int(std::min<int64_t>(w, first + width - j));
     const float* b = panels_at.at + (j - panels_at.first) * panels_at.step;
+    for (const int64_t end_at = std::min<int64_t>(depth, at + share); ahead && at < end_at; at += 16)
+      for (int i = 0; i < rows; ++i)
+        __builtin_prefetch(static_cast<const float*>(a) + (row + rows + i) * matrix->row_stride + k0 + at, 0, 2);
     GemmTile t{tile,
                b,
                b_stride ? b_stride : w,

@@ -8,7 +8,7 @@
 
 namespace hornbeam {
 
-/// Copies `rows` x `depth` of A into a tile. Row form: dst[i * kTileStride + k]; column form: dst[k * kTileRows + i].
+/// Copies `rows` x `depth` of A into a tile. Row form: dst[i * kTileStride + k]; column form: dst[k * rows + i].
 using FillTile = void (*)(const void* source, const void* a, float* dst, int64_t row, int rows, int64_t k, int depth);
 
 /// A matrix in memory: element (i, j) is data[i * row_stride + j * col_stride]. Products are of float32: float16 and
@@ -137,7 +137,10 @@ struct Gemm {
     const float* at;
     int64_t first, step;
   };
-  int64_t column_step() const;  // columns of C taken together, so that their panels stay in L2
+  // Depths taken together, none left tiny; panels of so many depths that stay in L2; columns of C taken together.
+  static int64_t depth_step(int64_t depths);
+  int64_t most_panels(int64_t depth) const;
+  int64_t column_step(int64_t columns, int64_t depth) const;
   void pack_panel(const Operand& b, float* dst, int64_t j, int64_t k0, int64_t depth) const;
 
   // The blocks of a part: f(rows, first column, columns, first depth, depths, whether it is the last depth).
@@ -146,8 +149,7 @@ struct Gemm {
     const Range rows = part_range(m, row_parts, part % row_parts, mr);
     const Range cols = part_range(n, col_parts, part / row_parts, panel());
     if (rows.size() <= 0 || cols.size() <= 0) return;
-    const int64_t step = column_step(), blocks = std::max<int64_t>(1, (depths.size() + kTileDepth - 1) / kTileDepth);
-    const int64_t deep = std::max<int64_t>(1, ((depths.size() + blocks - 1) / blocks + 3) / 4 * 4);  // none left tiny
+    const int64_t deep = depth_step(depths.size()), step = column_step(cols.size(), deep);
     for (int64_t j = cols.begin; j < cols.end; j += step)
       for (int64_t p = depths.begin; p < depths.end || p == depths.begin; p += deep) {
         if ((j > cols.begin || p > depths.begin) && stop_asked()) return;

@@ -60,6 +60,19 @@ void multiply_dots(const KernelCall& c) {
   }
 }
 
+// Each entry of a batch by itself, its columns of B lying as rows.
+void multiply_batch_dots(const KernelCall& c) {
+  const auto& p = params_of<MatmulParams>(c);
+  float* out = buffer<float>(c, c.out);
+  const int64_t start = 0, size = p.m * p.n;
+  const Range r = part_range(p.batch, c.parts, c.part);
+  for (int64_t i = r.begin; i < r.end && (i % kDotRows != 0 || !stop_asked()); ++i)
+    p.gemm.isa->dot_tile({buffer<const float>(c, 0) + p.a_offset[size_t(i)], p.a.row_stride, &start, 1, int(p.k),
+                          buffer<const float>(c, 1) + p.b_offset[size_t(i)], p.b.col_stride, out + i * size, p.n,
+                          int(p.m), int(p.n)});
+  if (r.size() > 0) p.epilogue.apply_rows(c, out, 0, size, r.begin, r.size(), 0, size);
+}
+
 // Whether sums along k, a register at a time, are quicker than a register of columns that would be mostly empty. A
 // step of either takes a multiply-add and the loads it waits for; each sum along k is folded at its end.
 bool dots_pay(const MatmulParams& p, int lanes) {
@@ -162,6 +175,10 @@ bool reads_more(const Epilogue& e, const KernelRequest& r) {
 
 KernelPlan plan_dots(const KernelRequest& r, MatmulParams p) {
   p.epilogue = Epilogue::plan(r, 2, Epilogue::kNotInRegisters);
+  if (p.batch > 1) {
+    const int shares = parts_for(p.batch, 2.0 * double(p.m * p.n * p.k));
+    return make_plan_with_epilogue(std::move(p), {{multiply_batch_dots, shares}}, 0);
+  }
   const int parts = parts_for(p.m, 2.0 * double(p.n * p.k));
   if (reads_more(p.epilogue, r)) p.epilogue.lie_apart(), p.apart_step = kDotRows * p.n;
   const size_t workspace = size_t(at_once(r, parts) * p.apart_step) * 4, packed = size_t(p.n * p.k) * 4;
@@ -181,6 +198,7 @@ KernelPlan plan_few_rows(const KernelRequest& r, MatmulParams p, void (*run)(con
 KernelPlan plan_matmul(const KernelRequest& r) {
   const Shape &a = r.inputs[0].shape, &b = r.inputs[1].shape, &y = r.outputs[0].shape;
   const bool ta = r.attrs.flag("transpose_a"), tb = r.attrs.flag("transpose_b");
+  const bool f32 = r.inputs[0].dtype == DType::f32;
   MatmulParams p;
   p.m = y[y.size() - 2], p.n = y.back();
   p.k = ta ? a[a.size() - 2] : a.back();
@@ -205,25 +223,27 @@ KernelPlan plan_matmul(const KernelRequest& r) {
     offsets(0, a_size, &p.a_offset);
     offsets(1, b_size, &p.b_offset);
   }
+  // A column is as well the row (A B)^T = B^T A^T, for which A lies as the right side should.
+  const bool turned = f32 && p.n == 1 && (p.batch == 1 ? ta : p.k == 1);
+  if (turned) {
+    std::swap(p.left, p.right);
+    std::swap(p.m, p.n);
+    std::swap(p.a_offset, p.b_offset);
+    p.a = {nullptr, p.k, 1}, p.b = {nullptr, p.n, 1};
+  }
   for (int64_t o : p.b_offset) {
     auto it = std::find(p.b_unique.begin(), p.b_unique.end(), o);
     p.b_index.push_back(int(it - p.b_unique.begin()));
     if (it == p.b_unique.end()) p.b_unique.push_back(o);
   }
-  if (r.inputs[0].dtype != DType::f32) {
+  if (!f32) {
     void (*plainly)(const KernelCall&) = nullptr;
     if (!with_type(r.inputs[0].dtype, [&](auto zero) { plainly = multiply_plainly<decltype(zero)>; })) no_kernel(r);
     return make_plan(std::move(p), {{plainly, parts_for(p.batch * p.m, 2.0 * double(p.n) * double(p.k))}});
   }
-  // A column is as well the row (A B)^T = B^T A^T, for which A lies as the right side should.
-  const bool turned = ta && p.n == 1 && p.batch == 1;
-  if (turned) {
-    std::swap(p.left, p.right);
-    std::swap(p.m, p.n);
-    p.a = {nullptr, p.k, 1}, p.b = {nullptr, p.n, 1};
-  }
   p.gemm = Gemm::plan(r.target.isa, p.m, p.n, p.k, ta && !turned, r.target.threads);
-  if (p.batch == 1 && !turned && dots_pay(p, r.target.isa->lanes)) return plan_dots(r, std::move(p));
+  const bool dots = p.batch == 1 || (p.batch > 1 && p.b.row_stride == 1);
+  if (dots && !turned && dots_pay(p, r.target.isa->lanes)) return plan_dots(r, std::move(p));
   // Where the right side lasts, a row's bits do not depend on how many there are.
   const bool few =
       p.batch == 1 && p.m <= kStreamRows && p.a.col_stride == 1 && p.k <= kMostDots && !r.persists(size_t(p.right));
