@@ -142,6 +142,10 @@ class Algebra {
     }
     return any ? g_.add1("concat", in, {{"axis", given}, {"begin", begin}, {"end", end}}) : Value{};
   }
+  Value concat(const std::vector<Value>& in, const Attrs& attrs) {
+    const Value v = g_.add1("concat", in, attrs), ranges = of_ranges(Node(node(v)), in);
+    return ranges.defined() ? ranges : v;
+  }
   // x and, on a range of an axis, a slice's gradient: the range alone is added. (Not where x is computed element by
   // element: then all of it is one group.)
   Value added_in_range(Value x, Value range) {
@@ -160,9 +164,7 @@ class Algebra {
         if (from != to) parts.push_back(v), begin.push_back(from), end.push_back(to);
       };
       take(x, 0, first), take(sum, 0, last - first), take(x, last, shape[axis]);
-      const Value joined = g_.add1("concat", parts, {{"axis", int64_t(axis)}, {"begin", begin}, {"end", end}});
-      const Value wider = of_ranges(Node(node(joined)), parts);
-      return wider.defined() ? wider : joined;
+      return concat(parts, {{"axis", int64_t(axis)}, {"begin", begin}, {"end", end}});
     }
     return {};
   }
@@ -197,7 +199,7 @@ class Algebra {
         at = node(*next).attrs.dims("end")[axis];
       }
       if (side_by_side.size() == parts.size() && at == shape[axis])
-        return g_.add1("concat", side_by_side, {{"axis", int64_t(axis)}});
+        return concat(side_by_side, {{"axis", int64_t(axis)}});
     }
     return {};
   }
