@@ -12,9 +12,9 @@ struct ConcatParams {
   int64_t outer = 1, row = 0;  // bytes of one output row
   std::vector<Piece> pieces;
 };
-// By blocks of rows that stay in cache until all inputs are in them.
+// Some rows from each input in turn, so that the output is written nearly as it lies.
 void run_concat(const KernelCall& c) {
-  constexpr int64_t kBlock = 16384;
+  constexpr int64_t kBlock = 1024;
   const auto& p = params_of<ConcatParams>(c);
   const Range r = part_range(p.outer, c.parts, c.part);
   const int64_t block = std::max<int64_t>(1, kBlock / std::max<int64_t>(1, p.row));
