@@ -71,6 +71,33 @@ def moving(
     )
 
 
+def layer(
+    name: str,
+    x: Sequence[int],
+    kind: str,
+    ours: Callable[[Any], Any],
+    theirs: Callable[[Any, Any], Any],
+    check: float | None = 1e-3,
+) -> Cell:
+    """A layer of pipelines, in training: ``theirs(torch, x)``, on images that have their channels last on both sides."""
+    return Cell(
+        "pipelines",
+        label(name, "of", x),
+        [Given(tuple(x), kind)],
+        ours,
+        lambda torch: lambda t: theirs(torch, t).contiguous(),
+        modes=FORWARD,
+        check=check,
+        call=lambda f, xs, training: f(xs[0], training=True),
+    )
+
+
+def torch_crop(torch: Any, t: Any, size: int) -> Any:
+    """One window for all images, drawn."""
+    high, wide = (int(torch.randint(n - size + 1, ())) for n in t.shape[1:3])
+    return t[:, high : high + size, wide : wide + size]
+
+
 KNOWN = [
     upsampling((8, 32, 32, 64), 2, "bilinear"),
     upsampling((8, 32, 32, 64), 2, "nearest"),
@@ -110,6 +137,26 @@ CELLS = [
     moving("stack 2", (32, 64, 128), lambda o, t: o.stack([t, t], 1), lambda m, t: m.stack([t, t], 1)),
     moving("concatenate 2 over 1", (32, 64, 128), lambda o, t: o.concatenate([t, t], 1), lambda m, t: m.cat([t, t], 1)),
     moving("take 100 rows", (10000, 64), lambda o, t: o.take(t, list(range(0, 10000, 100)), 0), lambda m, t: t[::100]),
+    moving("flip over -1", (1000, 128), lambda o, t: o.flip(t, -1), lambda m, t: t.flip(-1)),
+    moving("roll -3 over 1, 2", (8, 56, 56, 96), lambda o, t: o.roll(t, (-3, -3), (1, 2)), lambda m, t: t.roll((-3, -3), (1, 2))),
+    moving("split 3 over -1", (32, 128, 192), lambda o, t: o.add(*o.split(t, 3, -1)[:2]) * o.split(t, 3, -1)[2],
+           lambda m, t: (t[..., :64] + t[..., 64:128]) * t[..., 128:]),
+    moving("broadcast to 128", (32, 64, 1), lambda o, t: o.broadcast_to(t, (32, 64, 128)), lambda m, t: t.expand(32, 64, 128)),
+    moving("take 64 over 1", (32, 64, 128), lambda o, t: o.take(t, list(range(0, 64, 3)), 1), lambda m, t: t[:, list(range(0, 64, 3))]),
+    moving("transpose 0, 2, 3, 1", (32, 3, 64, 64), lambda o, t: o.transpose(t, (0, 2, 3, 1)), lambda m, t: t.permute(0, 2, 3, 1)),
+    moving("to float16", (32, 64, 64, 3), lambda o, t: o.cast(t, "float16"), lambda m, t: t.half(), FORWARD),
+    moving("bfloat16 and back", (32, 64, 64, 3), lambda o, t: o.cast(o.cast(t, "bfloat16"), "float32"),
+           lambda m, t: t.bfloat16().float(), FORWARD),
+    moving("to int32", (32, 64, 64, 3), lambda o, t: o.cast(t, "int32"), lambda m, t: t.int(), FORWARD),
+    moving("tril", (8, 256, 256), lambda o, t: o.tril(t), lambda m, t: m.tril(t)),
+    layer("RandomFlip", (32, 64, 64, 3), "u", lambda hb: hb.layers.RandomFlip("horizontal"),
+          lambda m, t: m.where(m.rand(len(t), 1, 1, 1) < 0.5, t.flip(2), t), None),
+    layer("RandomCrop to 56", (32, 64, 64, 3), "u", lambda hb: hb.layers.RandomCrop(56, 56), lambda m, t: torch_crop(m, t, 56), None),
+    layer("CenterCrop to 56", (32, 64, 64, 3), "u", lambda hb: hb.layers.CenterCrop(56, 56), lambda m, t: t[:, 4:-4, 4:-4]),
+    layer("Rescaling", (32, 64, 64, 3), "u8", lambda hb: hb.layers.Rescaling(1 / 127.5, -1), lambda m, t: t.float() * (1 / 127.5) - 1),
+    layer("Normalization", (32, 64, 64, 3), "u8",
+          lambda hb: hb.layers.Normalization(mean=[120.0, 115.0, 100.0], variance=[3600.0, 3500.0, 3700.0]),
+          lambda m, t: (t.float() - m.tensor([120.0, 115.0, 100.0])) / m.tensor([3600.0, 3500.0, 3700.0]).sqrt()),
     moving("one hot", (1,), lambda o, t: o.one_hot(o.cast(o.tile(t, (1000,)) * 0, "int32"), 100),
            lambda m, t: m.nn.functional.one_hot((t.tile(1000) * 0).long(), 100).float(), FORWARD),
 ]  # fmt: skip

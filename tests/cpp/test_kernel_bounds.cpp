@@ -176,7 +176,15 @@ struct KernelCase : Case {
         Shape more = s;
         more[size_t(axis)] = 1 + random.below(5);
         const Value other = numbers(more);
-        return differentiate(o.concat({x, other, x}, axis), {x, other}, concat("concat ", s, more));
+        if (random.chance(50))
+          return differentiate(o.concat({x, other, x}, axis), {x, other}, concat("concat ", s, more));
+        SymShape begin, end;
+        for (int64_t d : {s[size_t(axis)], more[size_t(axis)], s[size_t(axis)]}) {
+          const int64_t from = random.below(d + 1);
+          begin.push_back(from), end.push_back(from + random.below(d - from + 1));
+        }
+        const Attrs ranges{{"axis", axis}, {"begin", begin}, {"end", end}};
+        return differentiate(g.add1("concat", {x, other, x}, ranges), {x, other}, concat("ranges ", s, more));
       }
       default:
         return differentiate(g.add1("flip", {x}, {{"axis", axis}}), {x}, concat("flip ", s));

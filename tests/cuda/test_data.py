@@ -97,6 +97,9 @@ def test_concat(dtype):
     same("concat", *(numbers((n, 3), dtype, n) for n in (0, 4, 0)), axis=0)
     x = numbers((2, 16), dtype)
     same("concat", x, x, x, x, x, axis=0)
+    same("concat", x, x, x, axis=1, begin=[1, 0, 5], end=[4, 16, 5])
+    same("concat", x, axis=1, begin=[2], end=[9])
+    same("concat", x, x, axis=0, begin=[1, 0], end=[2, 1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

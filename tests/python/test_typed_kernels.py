@@ -226,8 +226,72 @@ def test_axes_that_change_places(dtype, n):
             ("flip", ops.flip(x, 1), x[:, ::-1]),
             ("flip last", ops.flip(x, 3), x[..., ::-1]),
             ("repeat", ops.repeat(x, 3, axis=3), x.repeat(3, 3)),
+            (
+                "broadcast",
+                ops.broadcast_to(x[..., :1], (3, n, 2, 3 * m)),
+                np.broadcast_to(x[..., :1], (3, n, 2, 3 * m)),
+            ),
+            ("rows", ops.broadcast_to(x[:, :1], x.shape), np.broadcast_to(x[:, :1], x.shape)),
+            ("join", ops.concatenate([x, x[..., :1], x], -1), np.concatenate([x, x[..., :1], x], -1)),
+            ("roll", ops.roll(x, 2, 3), np.roll(x, 2, 3)),
+            ("rows by id", ops.take(x, np.arange(n)[::-1].copy(), 1), x[:, ::-1]),
             ("every other", ops.convert_to_tensor(x)[..., ::2], x[..., ::2]),
             ("pad", ops.pad(x, [(0, 1), (2, 0), (0, 0), (1, 3)]), np.pad(x, [(0, 1), (2, 0), (0, 0), (1, 3)])),
             ("pad images", ops.pad(x, [(0, 0), (1, 2), (3, 1), (0, 0)]), np.pad(x, [(0, 0), (1, 2), (3, 1), (0, 0)])),
         ):
             np.testing.assert_array_equal(np.asarray(got), want, err_msg=f"{name} {m}")
+
+
+def as_bits(x):
+    return np.asarray(x).view("uint16")
+
+
+@pytest.mark.parametrize("isa", _core.isa_names())
+def test_every_float16_and_those_between(isa):
+    halves = np.arange(2**16, dtype="uint16").view("float16")
+    wide = np.asarray(hb.function(lambda x: ops.cast(x, "float32"), isa=isa)(halves))
+    np.testing.assert_array_equal(wide, halves.astype("float32"))
+    narrow = hb.function(lambda x: ops.cast(x, "float16"), isa=isa)
+    whole = ~np.isnan(wide)
+    assert np.array_equal(as_bits(narrow(wide))[whole], halves.view("uint16")[whole])
+    assert np.isnan(np.asarray(narrow(wide))[~whole]).all()
+    ends = np.sort(np.unique(halves[np.isfinite(halves)]).astype("float32"))
+    middle = (ends[1:] + ends[:-1]) / 2  # ties, and what is next to them
+    x = np.concatenate(
+        [middle, *(np.nextafter(middle, np.float32(to)) for to in (-np.inf, np.inf)), [65519.0, 65520.0, 1e38]]
+    )
+    for sign in (1, -1):
+        with np.errstate(over="ignore"):
+            want = (sign * x).astype("float16")
+        assert np.array_equal(as_bits(narrow((sign * x).astype("float32"))), want.view("uint16"))
+    for n in SIZES:
+        assert np.array_equal(as_bits(narrow(wide[100 : 100 + n])), halves[100 : 100 + n].view("uint16"))
+
+
+@pytest.mark.parametrize("isa", _core.isa_names())
+def test_bfloat16_rounds_to_even(isa):
+    rng = np.random.default_rng(1)
+    bits = rng.integers(0, 2**32, 40000, "uint64").astype("uint32")
+    bits[:20000] = (bits[:20000] & 0xFFFF0000) | np.resize([0x7FFF, 0x8000, 0x8001, 0], 20000).astype("uint32")
+    x = bits.view("float32")
+    there = hb.function(lambda x: ops.cast(ops.cast(x, "bfloat16"), "float32"), isa=isa, disable=["algebra"])
+    rounded = ((bits.astype("uint64") + 0x7FFF + ((bits >> 16) & 1)) >> 16 << 16).astype("uint32").view("float32")
+    nan = np.isnan(x)
+    got = np.asarray(there(x))
+    assert np.isnan(got[nan]).all() and np.array_equal(got[~nan].view("uint32"), rounded[~nan].view("uint32"))
+    for n in SIZES:
+        assert np.array_equal(np.asarray(there(x[:n]))[~nan[:n]], rounded[:n][~nan[:n]])
+    assert as_bits(hb.function(lambda x: ops.cast(ops.cast(x, "bfloat16"), "float16"), isa=isa)(x[:33])).shape == (33,)
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", list(SPECIAL))
+def test_halves_from_and_to_others(half, dtype):
+    x = numbers(dtype, 1031)
+    floats = converted(x, "float32")
+    by_floats = hb.function(lambda x: ops.cast(ops.cast(x, half), "float32"))(floats)
+    there = hb.function(lambda x: ops.cast(ops.cast(x, half), "float32"))(x)
+    np.testing.assert_array_equal(np.asarray(there), np.asarray(by_floats))
+    back = np.asarray(hb.function(lambda x: ops.cast(ops.cast(x, half), dtype))(x))
+    want = np.asarray(hb.function(lambda x: ops.cast(x, dtype))(np.asarray(by_floats)))
+    np.testing.assert_array_equal(back, want)

@@ -82,13 +82,25 @@ Types infer_broadcast(const InferContext& c) {
 Types infer_concat(const InferContext& c) {
   if (c.rank(0) == 0) c.fail("needs at least one axis");
   int axis = c.axis(c.attrs.integer("axis"), c.rank(0));
+  const SymShape &begin = dims(c, "begin"), &end = dims(c, "end");
+  if (begin.size() != end.size() || (!begin.empty() && begin.size() != c.inputs.size()))
+    c.fail("needs a range for each input, or none");
+  auto taken = [&](size_t i) {
+    const Dim n = c.shape(i)[size_t(axis)];
+    if (begin.empty()) return n;
+    if (begin[i].is_const() && end[i].is_const() && n.is_const() &&
+        !(begin[i].value() <= end[i].value() && end[i].value() <= n.value()))
+      c.fail(concat_text("a range is outside the axis; begin=", shape_text(begin), " end=", shape_text(end)));
+    return end[i] - begin[i];
+  };
   SymShape out = c.shape(0);
+  out[size_t(axis)] = taken(0);
   for (size_t i = 1; i < c.inputs.size(); ++i) {
     if (c.dtype(i) != c.dtype(0)) c.fail_type("inputs must have one dtype");
     if (c.rank(i) != c.rank(0)) c.fail("inputs must have the same number of axes");
     for (int k = 0; k < c.rank(0); ++k)
       if (k == axis)
-        out[size_t(k)] = out[size_t(k)] + c.shape(i)[size_t(k)];
+        out[size_t(k)] = out[size_t(k)] + taken(i);
       else
         out[size_t(k)] = c.same(out[size_t(k)], c.shape(i)[size_t(k)],
                                 concat_text("dimensions other than axis ", axis, " must match"));
@@ -226,23 +238,35 @@ HB_DEFINE_OP(pad) {
   return d;
 }
 
+// The inputs side by side; with `begin` and `end`, which passes set, these ranges of theirs along the axis.
 HB_DEFINE_OP(concat) {
-  OpDef d = make("concat", {need("axis", AttrType::integer)}, infer_concat, plan_concat, cuda::plan_concat);
+  OpDef d = make("concat",
+                 {need("axis", AttrType::integer), AttrSpec{"begin", AttrType::dims, SymShape{}}.between(0),
+                  AttrSpec{"end", AttrType::dims, SymShape{}}.between(0)},
+                 infer_concat, plan_concat, cuda::plan_concat);
   d.max_inputs = -1;
   d.gradient = [](const GradContext& c) -> Values {
     Ops o(c.graph);
     const size_t n = c.graph.node(c.node).inputs.size();
-    SymShape full = c.graph.shape(c.out(0));
+    const SymShape full = c.graph.shape(c.out(0)), from = c.attrs().dims("begin"), to = c.attrs().dims("end");
     int64_t axis = c.attrs().integer("axis");
     if (axis < 0) axis += int64_t(full.size());
     Values out;
     Dim at = 0;
     for (size_t i = 0; i < n; ++i) {
+      const SymShape x = c.graph.shape(c.in(i));
       SymShape begin(full.size(), Dim(0)), end = full;
       begin[size_t(axis)] = at;
-      at = at + c.graph.shape(c.in(i))[size_t(axis)];
+      at = at + (from.empty() ? x[size_t(axis)] : to[i] - from[i]);
       end[size_t(axis)] = at;
-      out.push_back(c.wanted[i] ? o.slice(c.dy(), begin, end) : Value{});
+      Value dx = c.wanted[i] ? o.slice(c.dy(), begin, end) : Value{};
+      if (dx.defined() && !from.empty()) {
+        SymShape low(full.size(), Dim(0)), high = x;
+        low[size_t(axis)] = from[i], high[size_t(axis)] = to[i];
+        dx = c.graph.add1("slice_grad", {dx},
+                          {{"begin", low}, {"end", high}, {"strides", Ints(full.size(), 1)}, {"shape", x}});
+      }
+      out.push_back(dx);
     }
     return out;
   };

@@ -1,5 +1,7 @@
 // Algebraic clean-up: identities, chains of views and casts, broadcasts that elementwise ops make themselves, and
 // transposes that matmul can take as flags. Results may differ in the last bit where a product is merged.
+#include <algorithm>
+
 #include "hornbeam/ops.hpp"
 #include "ops/built_in.hpp"
 #include "passes/passes.hpp"
@@ -58,6 +60,7 @@ class Algebra {
     }
     if (is(n, op::matmul)) return matmul(n, in);
     if (is(n, op::slice)) return same(n, in[0]);  // a range of the whole
+    if (is(n, op::concat)) return of_ranges(n, in);
     if (is(n, op::sum) || is(n, op::mean) || is(n, op::max) || is(n, op::min) || is(n, op::prod))
       return of_one_each(n, in[0]);
     return {};
@@ -89,6 +92,11 @@ class Algebra {
     if (is(n, Ew::where_))
       if (Value v = winners_relu(in); v.defined()) return v;
     // An operand need not be broadcast before an op that broadcasts, when another already has the shape.
+    if (is(n, Ew::add_)) {
+      if (Value v = joined(in); v.defined()) return v;
+      for (size_t i : {0, 1})
+        if (Value v = added_in_range(in[1 - i], in[i]); v.defined()) return v;
+    }
     bool changed = false;
     for (size_t i = 0; i < in.size(); ++i) {
       if (!made_by(in[i], op::broadcast_to)) continue;
@@ -108,6 +116,91 @@ class Algebra {
       if (Value v = same(n, in[1]); v.defined()) return v;
     if (is(n, Ew::neg_) && made_by(in[0], Ew::neg_)) return node(in[0]).inputs[0];
     if (changed) return g_.add(*n.op, in, n.attrs)[0];
+    return {};
+  }
+  // Whether `begin` and `end` take all of `shape`, but for `axis`, one by one.
+  bool along_alone(const Attrs& a, const SymShape& shape, size_t axis) const {
+    const SymShape &begin = a.dims("begin"), &end = a.dims("end");
+    for (size_t i = 0; i < shape.size(); ++i)
+      if (a.ints("strides")[i] != 1 || (i != axis && !(begin[i] == Dim(0) && end[i] == shape[i]))) return false;
+    return true;
+  }
+  // A concatenation takes its ranges itself: what a roll is made of, or a window that moves on.
+  Value of_ranges(const Node& n, std::vector<Value> in) {
+    const int64_t given = n.attrs.integer("axis");
+    const size_t axis = size_t(given < 0 ? given + int64_t(n.outputs[0].shape.size()) : given);
+    SymShape begin = n.attrs.dims("begin"), end = n.attrs.dims("end");
+    const bool whole = begin.empty();
+    bool any = false;
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (whole) begin.push_back(0), end.push_back(g_.shape(in[i])[axis]);
+      if (!made_by(in[i], op::slice) || !along_alone(node(in[i]).attrs, g_.shape(node(in[i]).inputs[0]), axis))
+        continue;
+      const Dim first = node(in[i]).attrs.dims("begin")[axis];
+      begin[i] = begin[i] + first, end[i] = end[i] + first;
+      in[i] = node(in[i]).inputs[0], any = true;
+    }
+    return any ? g_.add1("concat", in, {{"axis", given}, {"begin", begin}, {"end", end}}) : Value{};
+  }
+  Value concat(const std::vector<Value>& in, const Attrs& attrs) {
+    const Value v = g_.add1("concat", in, attrs), ranges = of_ranges(Node(node(v)), in);
+    return ranges.defined() ? ranges : v;
+  }
+  // x and, on a range of an axis, a slice's gradient: the range alone is added. (Not where x is computed element by
+  // element: then all of it is one group.)
+  Value added_in_range(Value x, Value range) {
+    if (!made_by(range, op::slice_grad) || made_by(x, op::slice_grad) || node(x).op->elementwise >= 0) return {};
+    const SymShape shape = g_.shape(range);
+    if (g_.shape(x) != shape || g_.dtype(x) != g_.dtype(range)) return {};
+    const Attrs attrs = node(range).attrs;
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      if (!along_alone(attrs, shape, axis) || attrs.dims("begin")[axis] == attrs.dims("end")[axis]) continue;
+      SymShape low(shape.size(), Dim(0)), high = shape;
+      const Dim first = low[axis] = attrs.dims("begin")[axis], last = high[axis] = attrs.dims("end")[axis];
+      const Value sum = ops_.add(ops_.slice(x, low, high), node(range).inputs[0]);
+      std::vector<Value> parts;
+      SymShape begin, end;
+      auto take = [&](Value v, const Dim& from, const Dim& to) {
+        if (from != to) parts.push_back(v), begin.push_back(from), end.push_back(to);
+      };
+      take(x, 0, first), take(sum, 0, last - first), take(x, last, shape[axis]);
+      return concat(parts, {{"axis", int64_t(axis)}, {"begin", begin}, {"end", end}});
+    }
+    return {};
+  }
+
+  // The terms of a sum, up to as many as are worth a look.
+  void terms(Value v, std::vector<Value>& to) const {
+    constexpr size_t kMost = 256;
+    if (to.size() < kMost && made_by(v, Ew::add_))
+      for (Value x : node(v).inputs) terms(x, to);
+    else
+      to.push_back(v);
+  }
+  // The sum of the gradients of slices that lie side by side on an axis they fill, as those of a split: these, joined.
+  Value joined(const std::vector<Value>& in) {
+    std::vector<Value> parts;
+    for (Value v : in) terms(v, parts);
+    const SymShape shape = g_.shape(parts[0]);
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      bool all = true;
+      for (Value v : parts)
+        all = all && made_by(v, op::slice_grad) && g_.shape(v) == shape && along_alone(node(v).attrs, shape, axis);
+      if (!all) continue;
+      std::vector<Value> side_by_side;
+      Dim at = 0;
+      for (size_t k = 0; k < parts.size(); ++k) {
+        auto next = std::find_if(parts.begin(), parts.end(), [&](Value v) {
+          const Attrs& a = node(v).attrs;
+          return a.dims("begin")[axis] == at && a.dims("end")[axis] != at;
+        });
+        if (next == parts.end()) break;
+        side_by_side.push_back(node(*next).inputs[0]);
+        at = node(*next).attrs.dims("end")[axis];
+      }
+      if (side_by_side.size() == parts.size() && at == shape[axis])
+        return concat(side_by_side, {{"axis", int64_t(axis)}});
+    }
     return {};
   }
   // x^c, where that takes a few instructions.

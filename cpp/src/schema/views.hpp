@@ -64,6 +64,15 @@ inline View broadcast(const KernelRequest& r) {
   return v;
 }
 
+/// What a concatenation takes of input k along its axis of n: [begin, end), all of it where ranges are not given.
+inline Ints concat_range(const KernelRequest& r, size_t k, int64_t n) {
+  const Ints &begin = r.attrs.ints("begin"), &end = r.attrs.ints("end");
+  if (begin.empty()) return {0, n};
+  HB_CHECK(0 <= begin[k] && begin[k] <= end[k] && end[k] <= n, "[concat] the range [", begin[k], ", ", end[k],
+           ") is outside the axis of ", n, " of input ", k);
+  return {begin[k], end[k]};
+}
+
 /// How ids point along an axis: [outer, picks, inner] of them into what is [outer, n, inner].
 struct IdsAlong {
   int64_t outer = 1, n = 0, picks = 0, inner = 1;

@@ -15,6 +15,7 @@ from hornbeam.ops import math as m
 from hornbeam.ops.arrays import moveaxis
 from hornbeam.ops.comparison import less, where
 from hornbeam.ops.creation import arange, ones_like
+from hornbeam.ops.joining import _slice_axis, concatenate, flip
 
 __all__ = ["pad"]
 
@@ -49,10 +50,23 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
             f"Argument `constant_values` can only be provided when `mode == 'constant'`. Received: mode={mode!r}"
         )
     for axis, (lo, hi) in enumerate(pairs):
-        if not (isinstance(lo, int) and lo == 0 and isinstance(hi, int) and hi == 0):
+        if isinstance(lo, int) and lo == 0 and isinstance(hi, int) and hi == 0:
+            continue
+        n, skipped = dims_of(x)[axis], int(mode == "reflect")
+        if all(isinstance(d, int) for d in (n, lo, hi)) and max(lo, hi) <= n - skipped:
+            x = _between_mirrors(x, axis, lo, hi, skipped)
+        else:  # there and back
             ids = _mirrored(mode, dims_of(x)[axis], lo, hi)
             x = moveaxis(emit1("gather", [moveaxis(x, axis, 0), ids]), 0, axis)
     return x
+
+
+def _between_mirrors(x: Any, axis: int, lo: int, hi: int, skipped: int) -> Any:
+    """``x`` between its first and last elements in reverse, but for those ``skipped`` at the ends."""
+    end = dims_of(x)[axis] - skipped
+    before = [flip(_slice_axis(x, axis, skipped, skipped + lo), axis)] if lo else []
+    after = [flip(_slice_axis(x, axis, end - hi, end), axis)] if hi else []
+    return concatenate([*before, x, *after], axis)
 
 
 def _held_value(value: Any, dtype: str) -> float:

@@ -1,7 +1,6 @@
-// Kernels that only move bytes: copies under other strides, concatenation, padding, and counting. By element size.
-#include "base/half.hpp"
+// Copies under other strides: transposes, slices, flips and broadcasts. By element size.
 #include "kernels/cpu/data/elements.hpp"
-#include "kernels/cpu/kernel_util.hpp"
+#include "kernels/cpu/data/walks.hpp"
 
 namespace hornbeam {
 namespace {
@@ -13,27 +12,28 @@ struct CopyParams {
   size_t size = 4;
 };
 
-// Rows of `bytes`, `row_step` apart in the source.
-void copy_whole_rows(char* dst, const char* src, int64_t rows, int64_t row_step, int64_t bytes) {
-  with_row_bytes(bytes, [&](auto n) {
-    for (int64_t j = 0; j < rows; ++j) std::memcpy(dst + size_t(j) * n, src + j * row_step, n);
-  });
-}
 // Rows of n elements, `step` apart in the source, its rows `row_step`.
 template <class T>
-void copy_rows(T* dst, const T* src, int64_t rows, int64_t row_step, int64_t n, int64_t step) {
-  constexpr int64_t size = sizeof(T);
+void copy_rows(T* __restrict dst, const T* __restrict src, int64_t rows, int64_t row_step, int64_t n, int64_t step) {
   if (step == 1)
-    return copy_whole_rows(reinterpret_cast<char*>(dst), reinterpret_cast<const char*>(src), rows, row_step * size,
-                           n * size);
-  auto each = [&](auto count) {
-    for (int64_t j = 0; j < rows; ++j)
-      for (int64_t i = 0; i < count; ++i) dst[j * count + i] = src[j * row_step + i * step];
-  };
-  if constexpr (size == 4)
-    with_few(n, each);
+    with_row_bytes(n * int64_t(sizeof(T)), [&](auto bytes) {
+      for (int64_t j = 0; j < rows; ++j)
+        copy_row(reinterpret_cast<char*>(dst + j * n), reinterpret_cast<const char*>(src + j * row_step), bytes);
+    });
+  else if (n <= 4)
+    with_few(n, [&](auto count) {
+      for (int64_t j = 0; j < rows; ++j)
+        for (int64_t i = 0; i < count; ++i) dst[j * count + i] = src[j * row_step + i * step];
+    });
   else
-    each(n);
+    for (int64_t j = 0; j < rows; ++j, dst += n, src += row_step) {
+      if (step == 0)
+        std::fill(dst, dst + n, *src);
+      else if (step == -1)
+        reverse_row(dst, src, n);
+      else
+        for (int64_t i = 0; i < n; ++i) dst[i] = src[i * step];
+    }
 }
 
 void run_copy(const KernelCall& c) {
@@ -48,7 +48,7 @@ void run_copy(const KernelCall& c) {
     const T* src = buffer<const T>(c, 0) + p.offset;
     T* dst = buffer<T>(c, 1);
     auto run = [&](int64_t offset, int64_t at, int64_t length, int64_t stride) {
-      copy_run(dst + at, src + offset, length, stride);
+      copy_rows(dst + at, src + offset, 1, 0, length, stride);
     };
     if (r.begin < first) p.walk.runs(0, r.begin, first, run);
     if (first < last)
@@ -65,51 +65,47 @@ struct TransposeParams {
   int64_t rows, columns, from, to;  // `from` and `to`: from a column to the next in the source, a row in the result
   int64_t offset;
   size_t size;
-};
-constexpr int64_t kTile = 32;  // rows and columns of the part that is turned in a buffer of its own
+  int64_t strip() const { return int64_t(kLine / size); }
+  int64_t strips() const { return (rows + strip() - 1) / strip(); }
 
+ private:
+  static constexpr size_t kLine = 64;  // a strip's rows are a cache line of a column, read once
+};
+
+// A strip: its columns follow at steps that the hardware does not foresee, so they are fetched in time.
 template <class T>
-void turn(const T* src, int64_t from, T* dst, int64_t rows, int64_t columns) {
-  if constexpr (sizeof(T) == 4)
-    transpose_floats(reinterpret_cast<const float*>(src), from, reinterpret_cast<float*>(dst), kTile, columns, rows);
-  else
-    for (int64_t j = 0; j < columns; ++j)
-      for (int64_t i = 0; i < rows; ++i) dst[i * kTile + j] = src[j * from + i];
+void turn_strip(T* __restrict dst, const T* __restrict src, int64_t rows, int64_t columns, int64_t from, int64_t to) {
+  constexpr int64_t kBlock = Lanes<T>::kCount, kAhead = 24;
+  for (int64_t column = 0; column < columns; column += kBlock) {
+    for (int64_t j = column + kAhead; j < std::min(columns, column + kAhead + kBlock); ++j)
+      __builtin_prefetch(src + j * from);
+    for (int64_t row = 0; row < rows; row += kBlock)
+      if (row + kBlock <= rows && column + kBlock <= columns)
+        Lanes<T>::turn(src + column * from + row, from, dst + row * to + column, to);
+      else
+        for (int64_t i = row; i < std::min(row + kBlock, rows); ++i)
+          for (int64_t j = column; j < std::min(column + kBlock, columns); ++j) dst[i * to + j] = src[j * from + i];
+  }
 }
 
 void run_transpose(const KernelCall& c) {
   const auto& p = params_of<TransposeParams>(c);
-  const int64_t strips = (p.rows + kTile - 1) / kTile;
+  const int64_t strip = p.strip(), strips = p.strips();
   const Range r = part_range(p.others.total * strips, c.parts, c.part);
   with_size(p.size, [&](auto zero) {
     using T = decltype(zero);
-    T tile[kTile * kTile];
     for (int64_t unit = r.begin; unit < r.end; ++unit) {
-      const T* src = buffer<const T>(c, 0) + p.offset;
-      T* dst = buffer<T>(c, 1);
+      const int64_t row = unit % strips * strip;
+      const T* src = buffer<const T>(c, 0) + p.offset + row;
+      T* dst = buffer<T>(c, 1) + row * p.to;
       int64_t rest = unit / strips;
       for (size_t a = p.others.sizes.size(); a-- > 0; rest /= p.others.sizes[a]) {
         const int64_t at = rest % p.others.sizes[a];
         src += at * p.others.strides[0][a], dst += at * p.others.strides[1][a];
       }
-      const int64_t row = unit % strips * kTile, rows = std::min(kTile, p.rows - row);
-      for (int64_t column = 0; column < p.columns; column += kTile) {
-        const int64_t columns = std::min(kTile, p.columns - column);
-        turn(src + column * p.from + row, p.from, tile, rows, columns);
-        for (int64_t i = 0; i < rows; ++i)
-          std::memcpy(dst + (row + i) * p.to + column, tile + i * kTile, size_t(columns) * sizeof(T));
-      }
+      turn_strip(dst, src, std::min(strip, p.rows - row), p.columns, p.from, p.to);
     }
   });
-}
-
-Walk walk_of(const Shape& space, const Ints& strides) {
-  Walk w;
-  w.total = shape_product(space);
-  w.strides.resize(1);
-  for (size_t i = 0; i < space.size(); ++i) w.push_axis(space[i], {strides}, i);
-  if (w.sizes.empty()) w.sizes.push_back(1), w.strides[0].push_back(0);
-  return w;
 }
 
 // Whether the copy has a pair of axes that change places, both of them long.
@@ -138,8 +134,8 @@ KernelPlan plan_view(const KernelRequest& r, const View& x) {
   p.walk = walk_of(r.outputs[0].shape, x.strides);
   p.offset = x.offset;
   if (TransposeParams t; turns(p, t)) {
-    const int64_t strips = (t.rows + kTile - 1) / kTile;
-    const int parts = parts_for(t.others.total * strips, double(p.walk.total) / double(t.others.total * strips));
+    const int64_t units = std::max<int64_t>(1, t.others.total * t.strips());
+    const int parts = parts_for(units, double(p.walk.total) / double(units));
     return make_plan(std::move(t), {{run_transpose, parts}});
   }
   const Shape& sizes = p.walk.sizes;
@@ -158,192 +154,4 @@ KernelPlan plan_transpose(const KernelRequest& r) { return plan_view(r, transpos
 KernelPlan plan_slice(const KernelRequest& r) { return plan_view(r, sliced(r)); }
 KernelPlan plan_flip(const KernelRequest& r) { return plan_view(r, flipped(r)); }
 KernelPlan plan_broadcast_to(const KernelRequest& r) { return plan_view(r, broadcast(r)); }
-
-namespace {
-struct ConcatParams {
-  int64_t outer = 1, row = 0;   // bytes of one output row
-  std::vector<int64_t> bytes;   // of each input's row
-  std::vector<int64_t> offset;  // in the output row
-};
-void run_concat(const KernelCall& c) {
-  const auto& p = params_of<ConcatParams>(c);
-  const Range r = part_range(p.outer, c.parts, c.part);
-  for (size_t k = 0; k < p.bytes.size(); ++k) {
-    const char* src = buffer<const char>(c, int(k));
-    char* dst = buffer<char>(c, c.out) + p.offset[k];
-    with_row_bytes(p.bytes[k], [&](auto bytes) {
-      for (int64_t i = r.begin; i < r.end; ++i) std::memcpy(dst + i * p.row, src + size_t(i) * bytes, bytes);
-    });
-  }
-}
-}  // namespace
-
-KernelPlan plan_concat(const KernelRequest& r) {
-  const Shape& y = r.outputs[0].shape;
-  const int64_t axis = counted_axis(r, y);
-  ConcatParams p;
-  for (int64_t i = 0; i < axis; ++i) p.outer *= y[size_t(i)];
-  for (const auto& t : r.inputs) {
-    const int64_t bytes = p.outer > 0 ? t.size() / p.outer * int64_t(dtype_size(t.dtype)) : 0;
-    p.offset.push_back(p.row);
-    p.bytes.push_back(bytes);
-    p.row += bytes;
-  }
-  const int parts = parts_for(p.outer, double(p.row) / 4);
-  return make_plan(std::move(p), {{run_concat, parts}});
-}
-
-namespace {
-/// Where the input lies in a larger output: axes that it fills are merged into the ones before.
-struct PadParams {
-  Ints sizes, first, counts;  // of the output; of the input, and its place
-  int64_t total = 0;
-  size_t size = 4;
-  uint64_t fill = 0;  // the padding's bits
-
-  void push_axis(int64_t n, int64_t at, int64_t count) {
-    if (!sizes.empty() && count == n)
-      sizes.back() *= n, first.back() *= n, counts.back() *= n;
-    else
-      sizes.push_back(n), first.push_back(at), counts.push_back(count);
-  }
-  /// The input's row that an output's row has in it, or -1.
-  int64_t row_of(int64_t row) const {
-    int64_t at = 0, step = 1;
-    for (size_t a = sizes.size() - 1; a-- > 0; row /= sizes[a]) {
-      const int64_t i = row % sizes[a] - first[a];
-      if (i < 0 || i >= counts[a]) return -1;
-      at += i * step;
-      step *= counts[a];
-    }
-    return at;
-  }
-};
-void run_pad(const KernelCall& c) {
-  const auto& p = params_of<PadParams>(c);
-  const Range r = part_range(p.total, c.parts, c.part);
-  const int64_t n = p.sizes.back(), first = p.first.back(), count = p.counts.back();
-  with_size(p.size, [&](auto zero) {
-    using T = decltype(zero);
-    T* y = buffer<T>(c, 1);
-    for (int64_t at = r.begin; at < r.end;) {
-      const int64_t row = at / n, begin = at % n, end = std::min(n, begin + r.end - at), source = p.row_of(row);
-      const int64_t low = source < 0 ? end : std::clamp(first, begin, end);
-      const int64_t high = source < 0 ? end : std::clamp(first + count, low, end);
-      T* to = y + row * n;
-      std::fill(to + begin, to + low, T(p.fill));
-      if (low < high)
-        std::memcpy(to + low, buffer<const T>(c, 0) + source * count + low - first, size_t(high - low) * sizeof(T));
-      std::fill(to + high, to + end, T(p.fill));
-      at += end - begin;
-    }
-  });
-}
-// x goes into y, from `first` on each axis; the rest is `fill`.
-KernelPlan place_in(const KernelRequest& r, const Ints& first, const Tensor& fill) {
-  const Shape &x = r.inputs[0].shape, &y = r.outputs[0].shape;
-  PadParams p;
-  p.size = dtype_size(r.inputs[0].dtype);
-  p.total = r.outputs[0].size();
-  std::memcpy(&p.fill, fill.raw(), p.size);
-  for (size_t i = 0; i < x.size(); ++i) p.push_axis(y[i], first[i], x[i]);
-  if (x.empty()) p.push_axis(1, 0, 1);
-  return make_plan(std::move(p), {{run_pad, parts_for(r.outputs[0].size(), 1)}});
-}
-
-struct SpreadParams {
-  Walk walk;  // the input's elements as places in the output
-  int64_t offset = 0, total = 0;
-  size_t size = 4;
-};
-void run_clear(const KernelCall& c) {
-  const auto& p = params_of<SpreadParams>(c);
-  const Range r = part_range(p.total, c.parts, c.part);
-  std::memset(buffer<char>(c, 1) + r.begin * int64_t(p.size), 0, size_t(r.size()) * p.size);
-}
-void run_spread(const KernelCall& c) {
-  const auto& p = params_of<SpreadParams>(c);
-  const Range r = part_range(p.walk.total, c.parts, c.part);
-  if (r.size() == 0) return;
-  with_size(p.size, [&](auto zero) {
-    using T = decltype(zero);
-    const T* src = buffer<const T>(c, 0);
-    T* dst = buffer<T>(c, 1) + p.offset;
-    p.walk.runs(0, r.begin, r.end, [&](int64_t offset, int64_t at, int64_t n, int64_t stride) {
-      if (stride == 1)
-        std::memcpy(dst + offset, src + at, size_t(n) * sizeof(T));
-      else
-        for (int64_t i = 0; i < n; ++i) dst[offset + i * stride] = src[at + i];
-    });
-  });
-}
-// x goes into zeros, from `first` on each axis by `steps`.
-KernelPlan spread_in(const KernelRequest& r, const Ints& first, const Ints& steps) {
-  const Shape &x = r.inputs[0].shape, &y = r.outputs[0].shape;
-  Ints st = row_major(y);
-  SpreadParams p;
-  p.size = dtype_size(r.inputs[0].dtype);
-  p.total = r.outputs[0].size();
-  for (size_t i = 0; i < x.size(); ++i) {
-    p.offset += x[i] == 0 ? 0 : first[i] * st[i];
-    st[i] *= x[i] > 1 ? steps[i] : 1;
-  }
-  p.walk = walk_of(x, st);
-  const int clears = parts_for(p.total, 1), copies = parts_for(p.walk.total, 1);
-  return make_plan(std::move(p), {{run_clear, clears}, {run_spread, copies}});
-}
-}  // namespace
-
-KernelPlan plan_pad(const KernelRequest& r) {
-  const Ints &first = r.attrs.ints("low"), ones(first.size(), 1);
-  check_rank(r.outputs[0].shape, r.op.name);
-  check_placement(r, first, ones);
-  return place_in(r, first, Tensor::scalar(r.inputs[0].dtype, r.attrs.real("value")));
-}
-
-KernelPlan plan_slice_grad(const KernelRequest& r) {
-  const Ints &first = r.attrs.ints("begin"), &steps = r.attrs.ints("strides");
-  const Shape& x = r.inputs[0].shape;
-  check_rank(r.outputs[0].shape, r.op.name);
-  check_placement(r, first, steps);
-  for (size_t i = 0; i < x.size(); ++i)
-    if (x[i] > 1 && steps[i] > 1) return spread_in(r, first, steps);
-  return place_in(r, first, Tensor::scalar(r.inputs[0].dtype, 0));
-}
-
-namespace {
-struct IotaParams {
-  int64_t total, n, inner, first;
-  DType dtype;
-};
-void run_iota(const KernelCall& c) {
-  const auto& p = params_of<IotaParams>(c);
-  void* y = c.buffers[0];
-  for (int64_t i = 0; i < p.total; ++i) {
-    const int64_t v = p.first + i / p.inner % p.n;
-    if (p.dtype == DType::f16)
-      static_cast<Half*>(y)[i] = to_half(float(v));
-    else if (p.dtype == DType::bf16)
-      static_cast<BFloat16*>(y)[i] = to_bfloat16(float(v));
-    else
-      with_type(p.dtype, [&](auto zero) { static_cast<decltype(zero)*>(y)[i] = decltype(zero)(v); });
-  }
-}
-}  // namespace
-
-KernelPlan plan_iota(const KernelRequest& r) {
-  const Shape& y = r.outputs[0].shape;
-  IotaParams p{r.outputs[0].size(), 1, 1, 0, r.outputs[0].dtype};
-  const int64_t axis = counted_axis(r, y);
-  HB_CHECK(y.empty() || (axis >= 0 && axis < int64_t(y.size())), "[iota] axis must be in [0, ", y.size(),
-           "); axis=", axis);
-  if (!y.empty()) p.n = std::max<int64_t>(1, y[size_t(axis)]);
-  for (size_t i = size_t(axis) + 1; i < y.size(); ++i) p.inner *= y[i];
-  p.inner = std::max<int64_t>(1, p.inner);
-  return make_plan(p, {{run_iota, 1}});
-}
-
-KernelPlan plan_dim_value(const KernelRequest& r) {
-  return make_plan(IotaParams{1, 1, 1, r.attrs.ints("dim")[0], r.outputs[0].dtype}, {{run_iota, 1}});
-}
 }  // namespace hornbeam

@@ -28,6 +28,15 @@ int64_t load_id(const KernelCall& c, int input, DType d, int64_t i) {
   return d == DType::i32 ? id_at<int32_t>(c, input, i) : id_at<int64_t>(c, input, i);
 }
 
+// Rows at random places are fetched so many ids ahead: `at` + id * bytes, wherever a wrong id may point.
+constexpr int64_t kAhead = 8;
+inline void fetch_row(const void* at, int64_t id, size_t bytes) {
+  constexpr size_t kLine = 64, kMost = 4 * kLine;
+  if (bytes < kLine) return;
+  const uintptr_t row = reinterpret_cast<uintptr_t>(at) + uintptr_t(id) * bytes;
+  for (size_t k = 0; k < std::min(bytes, kMost); k += kLine) __builtin_prefetch(reinterpret_cast<const void*>(row + k));
+}
+
 // Runs of ids up or down, as of crops and mirrored images, are copied without a look at each.
 template <class Id, class Bytes>
 void gather_rows(const KernelCall& c, Bytes bytes) {
@@ -39,6 +48,7 @@ void gather_rows(const KernelCall& c, Bytes bytes) {
   for (int64_t i = r.begin; i < r.end;) {
     const int64_t id = ids[i], most = r.end - i;
     char* to = y + size_t(i) * bytes;
+    if (most > kAhead) fetch_row(table, ids[i + kAhead], bytes);
     if (id < 0 || id >= p.rows) {
       c.status->raise_index(c.node, i, id, p.rows);
       std::memset(to, 0, bytes);
@@ -46,14 +56,14 @@ void gather_rows(const KernelCall& c, Bytes bytes) {
       continue;
     }
     const char* from = table + size_t(id) * bytes;
-    std::memcpy(to, from, bytes);
+    copy_row(to, from, bytes);
     int64_t n = 1;
     if (most > 1 && ids[i + 1] == id + 1) {
       for (const int64_t end = std::min(most, p.rows - id); n < end && ids[i + n] == id + n;) ++n;
       std::memcpy(to + bytes, from + bytes, size_t(n - 1) * bytes);
     } else {
       for (const int64_t end = std::min(most, id + 1); n < end && ids[i + n] == id - n; ++n)
-        std::memcpy(to + size_t(n) * bytes, from - size_t(n) * bytes, bytes);
+        copy_row(to + size_t(n) * bytes, from - size_t(n) * bytes, bytes);
     }
     i += n;
   }
@@ -82,6 +92,7 @@ void run_scatter_add(const KernelCall& c) {  // each part owns a range of rows, 
         if (c.part == 0) c.status->raise_index(c.node, i, id, p.rows);
         continue;
       }
+      if (i + kAhead < p.count) fetch_row(y, load_id(c, 0, p.ids, i + kAhead), size_t(p.inner) * sizeof(T));
       if (id < r.begin || id >= r.end) continue;
       add_row(p, y + id * p.inner, updates + i * p.inner);
     }

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include "base/half.hpp"
 #include "kernels/cpu/data/elements.hpp"
 #include "kernels/cpu/elementwise/fused.hpp"
 #include "kernels/cpu/elementwise/lay_out.hpp"
@@ -264,94 +263,7 @@ void run_where(const KernelCall& c) {
     }
   });
 }
-
-// NaN, and floats that the ints do not hold, become the least of them, as NumPy's on x86 do: no index is in range then.
-// uint8 takes the low bits of an int32.
-template <class D, class S>
-D convert(S v) {
-  if constexpr (std::is_integral_v<D> && std::is_floating_point_v<S>) {
-    using Int = std::conditional_t<std::is_signed_v<D>, D, int32_t>;
-    constexpr S least = S(std::numeric_limits<Int>::min());  // a power of two: exact
-    return D(Int((v >= least) & (v < -least) ? v : least));
-  } else {
-    return D(v);
-  }
-}
-
-// How a dtype's elements are stored, and what they are computed in.
-struct Truth {};  // a bool, as uint8
-template <class T>
-struct Stored {
-  using Type = T;
-  static T load(T v) { return v; }
-  template <class S>
-  static T make(S v) {
-    return convert<T>(v);
-  }
-};
-template <>
-struct Stored<Truth> {
-  using Type = uint8_t;
-  static uint8_t load(uint8_t v) { return v; }
-  template <class S>
-  static uint8_t make(S v) {
-    return v != S(0);
-  }
-};
-template <>
-struct Stored<Half> {
-  using Type = Half;
-  static float load(Half v) { return to_float(v); }
-  template <class S>
-  static Half make(S v) {
-    return to_half(float(v));
-  }
-};
-template <>
-struct Stored<BFloat16> {
-  using Type = BFloat16;
-  static float load(BFloat16 v) { return to_float(v); }
-  template <class S>
-  static BFloat16 make(S v) {
-    return to_bfloat16(float(v));
-  }
-};
-// Calls f with the Stored of a dtype.
-template <class F>
-auto with_stored(DType d, F f) {
-  switch (d) {
-    case DType::f32:
-      return f(Stored<float>{});
-    case DType::f64:
-      return f(Stored<double>{});
-    case DType::f16:
-      return f(Stored<Half>{});
-    case DType::bf16:
-      return f(Stored<BFloat16>{});
-    case DType::i32:
-      return f(Stored<int32_t>{});
-    case DType::i64:
-      return f(Stored<int64_t>{});
-    case DType::u8:
-      return f(Stored<uint8_t>{});
-    case DType::boolean:
-      break;
-  }
-  return f(Stored<Truth>{});
-}
-template <class From, class To>
-void run_cast(const KernelCall& c) {
-  const Range r = part_range(params_of<ReferenceParams>(c).walk.total, c.parts, c.part);
-  const auto* x = buffer<const typename From::Type>(c, 0);
-  auto* __restrict y = buffer<typename To::Type>(c, 1);
-  for (int64_t i = r.begin; i < r.end; ++i) y[i] = To::make(From::load(x[i]));
-}
 using Run = void (*)(const KernelCall&);
-Run cast_of(DType in, DType out) {
-  return with_stored(in, [&](auto from) {
-    return with_stored(out, [](auto to) -> Run { return run_cast<decltype(from), decltype(to)>; });
-  });
-}
 }  // namespace
 
 KernelPlan plan_elementwise_reference(const KernelRequest& r, Ew op) {
@@ -360,12 +272,11 @@ KernelPlan plan_elementwise_reference(const KernelRequest& r, Ew op) {
   std::vector<Shape> shapes;
   for (const auto& t : r.inputs) shapes.push_back(t.shape);
   check_rank(r.outputs[0].shape, r.op.name);
+  if (info.kind == EwKind::convert) return plan_cast(r);
   ReferenceParams p{Walk::broadcast(r.outputs[0].shape, shapes), op, info.arity, out};
   const int parts = parts_for(p.walk.total, 16);
   Run run = nullptr;
-  if (info.kind == EwKind::convert)
-    run = cast_of(in, out);
-  else if (info.kind == EwKind::select)
+  if (info.kind == EwKind::select)
     with_size(dtype_size(out), [&](auto zero) { run = run_where<decltype(zero)>; });
   else
     with_type(in, [&](auto zero) {

@@ -69,4 +69,5 @@ FusedKernel make_fused(const std::vector<TensorSpec>& inputs, const std::vector<
                        const Ints& sparse = {});
 /// One op of any dtype, element by element.
 KernelPlan plan_elementwise_reference(const KernelRequest& r, Ew op);
+KernelPlan plan_cast(const KernelRequest& r);
 }  // namespace hornbeam

@@ -14,4 +14,5 @@ void fill_cells(IsaTable& t);
 void fill_resample(IsaTable& t);
 void fill_taps(IsaTable& t);
 void fill_random(IsaTable& t);
+void fill_halves(IsaTable& t);
 }  // namespace hornbeam::isa::HB_ISA_NAME

@@ -196,6 +196,9 @@ struct IsaTable {
   float (*fma_probe)(int64_t n);  // n x 12 x lanes multiply-adds in registers
   // Uniform numbers in [0, 1): four a block of Philox, for `blocks` blocks from `first` on.
   void (*uniform)(float* y, uint64_t key, uint64_t counter, uint64_t first, int64_t blocks);
+  // Floats of float16 [0] and bfloat16 [1], and back, rounded to nearest even.
+  void (*widen[2])(float* y, const uint16_t* x, int64_t n);
+  void (*narrow[2])(uint16_t* y, const float* x, int64_t n);
   CellFn cell[int(Cell::count)];
   CellGradFn cell_grad[int(Cell::count)];
   // Rows: n floats each.

@@ -19,5 +19,6 @@ void make_table(IsaTable& t) {
   fill_resample(t);
   fill_taps(t);
   fill_random(t);
+  fill_halves(t);
 }
 }  // namespace hornbeam::isa::HB_ISA_NAME

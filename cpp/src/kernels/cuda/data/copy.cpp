@@ -94,35 +94,45 @@ KernelPlan plan_broadcast_to(const KernelRequest& r) { return plan_view(r, broad
 
 KernelPlan plan_concat(const KernelRequest& r) {
   constexpr size_t kAtOnce = 4;  // inputs of a launch
+  struct Part {
+    Address from;
+    int64_t bytes, pitch;  // of a row that is taken, and from one to the next
+  };
   const Shape& y = r.outputs[0].shape;
+  const size_t axis = size_t(counted_axis(r, y));
   int64_t outer = 1;
-  for (int64_t i = 0; i < counted_axis(r, y); ++i) outer *= y[size_t(i)];
+  for (size_t i = 0; i < axis; ++i) outer *= y[i];
   Planner p(r);
-  std::vector<std::pair<Address, int64_t>> parts;  // the inputs that are not empty, and the bytes of a row
+  std::vector<Part> parts;  // of the inputs of which something is taken
   int64_t pitch = 0, all = 0;
   for (size_t i = 0; i < r.inputs.size(); ++i) {
-    const int64_t bytes = r.inputs[i].size() / outer * int64_t(dtype_size(r.inputs[i].dtype));
-    if (bytes > 0) parts.push_back({p.in(i), bytes});
-    pitch += bytes, all |= bytes;
+    const TensorSpec& x = r.inputs[i];
+    const int64_t n = x.shape[axis], whole = x.size() / outer * int64_t(dtype_size(x.dtype)),
+                  inner = whole / std::max<int64_t>(1, n);
+    const Ints taken = concat_range(r, i, n);
+    const int64_t first = taken[0] * inner, bytes = (taken[1] - taken[0]) * inner;
+    if (bytes > 0) parts.push_back({p.in(i) + first, bytes, whole}), all |= first | whole | bytes;
+    pitch += bytes;
   }
-  if (parts.size() == 1) {
-    p.copy(p.out(), parts[0].first, outer * pitch);
+  if (parts.size() == 1 && parts[0].bytes == parts[0].pitch) {
+    p.copy(p.out(), parts[0].from, outer * pitch);
     return p.done();
   }
   const int64_t word = int64_t(word_bytes({all}));
   int64_t offset = 0;
   for (size_t first = 0; first < parts.size(); first += kAtOnce) {
     std::vector<Param> params;
-    Ints ends;
+    Ints ends, pitches;
     int64_t width = 0;
     for (size_t i = first; i < first + kAtOnce; ++i) {  // those beyond the last have no columns
-      params.push_back(parts[std::min(i, parts.size() - 1)].first);
-      if (i < parts.size()) width += parts[i].second / word;
-      ends.push_back(width);
+      const Part& part = parts[std::min(i, parts.size() - 1)];
+      params.push_back(part.from);
+      if (i < parts.size()) width += part.bytes / word;
+      ends.push_back(width), pitches.push_back(part.pitch / word);
     }
     const int64_t n = outer * width;
     for (Param q : {Param(p.out() + offset), Param(n), Param(width), Param(divisor(width)), Param(pitch / word),
-                    Param(Dims(ends))})
+                    Param(Dims(ends)), Param(Dims(pitches))})
       params.push_back(q);
     p.launch("copy.cuh", concat_text("concat_rows<", word_name(size_t(word)), ", ", index_name(n), ">"),
              word_grid(p, n), kWordThreads, std::move(params));

@@ -37,20 +37,20 @@ __global__ void transpose_tiles(Run run, const Word* x, Word* y, i64 rows, i64 c
 }
 
 /// The columns [0, ends[0]) of y's rows come from `a`, those up to ends[1] from `b`, and so on; y's rows are `pitch`
-/// apart.
+/// apart, theirs `pitches`.
 template <class Word, class I>
 __global__ void concat_rows(Run run, const Word* a, const Word* b, const Word* c, const Word* d, Word* y, i64 n,
-                            i64 width, i64 magic, i64 pitch, Dims ends) {
+                            i64 width, i64 magic, i64 pitch, Dims ends, Dims pitches) {
   if (run.halted()) return;
   const i64 gap = pitch - width;
   each_word<I>(
       n,
       [&](I i) {
         const i64 row = quotient(i, width, magic), at = i - row * width;
-        if (at < ends.n[0]) return a[row * ends.n[0] + at];
-        if (at < ends.n[1]) return b[row * (ends.n[1] - ends.n[0]) + at - ends.n[0]];
-        if (at < ends.n[2]) return c[row * (ends.n[2] - ends.n[1]) + at - ends.n[1]];
-        return d[row * (ends.n[3] - ends.n[2]) + at - ends.n[2]];
+        if (at < ends.n[0]) return a[row * pitches.n[0] + at];
+        if (at < ends.n[1]) return b[row * pitches.n[1] + at - ends.n[0]];
+        if (at < ends.n[2]) return c[row * pitches.n[2] + at - ends.n[1]];
+        return d[row * pitches.n[3] + at - ends.n[2]];
       },
       [&](I i, Word word) { y[i64(i) + quotient(i, width, magic) * gap] = word; });
 }
