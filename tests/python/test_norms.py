@@ -134,10 +134,41 @@ def test_extremes_and_where_they_are(name, dtype):
             x[rng.random(shape) < 0.01] = np.nan
             x[rng.random(shape) < 0.01] = -np.inf
             given.append(x)
+            x = given[1].copy()
+            x[rng.random(shape) < 0.01], x[rng.random(shape) < 0.01] = np.inf, -np.inf  # whose sum is NaN
+            given.append(x)
         for x in given:
             for axis in (a for a in axes if not (name.startswith("arg") and isinstance(a, tuple))):
                 (got,) = runs(lambda x: [getattr(ops, name)(x, axis=axis)], x)  # noqa: B023
                 np.testing.assert_array_equal(got, getattr(np, name)(x, axis=axis), err_msg=f"{shape} {axis}")
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 15, 33, 64, 71, 130])
+def test_nan_at_each_place_of_a_row(name, n):
+    x = numbers(n, n)
+    np.fill_diagonal(x, np.nan)
+    extremes, places = runs(lambda x: [getattr(ops, name)(x, -1), getattr(ops, "arg" + name)(x, -1)], x)
+    assert np.isnan(extremes).all()
+    np.testing.assert_array_equal(places, np.arange(n))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, (0, 1), (1, 2), (0, 2), None])
+def test_the_gradient_of_a_product(axis):
+    """The product of the others, where none, one or two of them are zero."""
+    x = numbers(3, 4, 5)
+    x[0, 0, 1] = x[1, 2, 3] = x[1, 2, 4] = 0
+    (got,) = runs(lambda x: hb.gradients(ops.sum(ops.prod(x, axis)), [x]), x)
+    want = np.zeros(x.shape)
+    for at in np.ndindex(*x.shape):
+        others = x.astype("float64")
+        others[at] = 1
+        line = np.ones(x.shape, bool)
+        for i in range(3):
+            if axis is not None and i not in np.atleast_1d(axis):
+                line &= np.indices(x.shape)[i] == at[i]
+        want[at] = others[line].prod()
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["any", "all"])
@@ -216,9 +247,9 @@ def test_softmax_of_columns(shape, logarithm):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
-@pytest.mark.parametrize("n", [0, 1, 2, 7, 1500, 1501, 5000])
-def test_the_order_of_long_rows(n, dtype):
-    """Stable in both directions; NaN above every number."""
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 8, 33, 48, 49, 257, 1500, 1501, 5000])
+def test_the_order_of_rows(n, dtype):
+    """Stable in both directions; NaN above every number. The first of an order is its beginning."""
     x = rng.integers(0, 200, (3, n)).astype(dtype)
     if dtype not in ("uint8", "bool"):
         x = x * 1000003 if dtype == "int32" else x
@@ -235,3 +266,37 @@ def test_the_order_of_long_rows(n, dtype):
     np.testing.assert_array_equal(
         down, np.argsort(np.where(np.isnan(key), -np.inf, -np.where(key == np.inf, 1e300, key)), -1, kind="stable")
     )
+    for first in (k for k in (1, 2, 5, 16, 17, n // 16, n // 3) if 0 < k <= n):
+        for descending, want in ((False, up), (True, down)):
+            (got,) = runs(lambda x: emit("argsort", [x], descending=descending, first=first), x)  # noqa: B023
+            np.testing.assert_array_equal(got, want[:, :first])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_the_first_of_rows_in_order(dtype):
+    """Where each element comes before those that are kept, and where none does."""
+    up = np.repeat(np.arange(2000), 2).astype(dtype)
+    x = np.stack([up, -up, up[::-1] // 100, 0 * up])
+    for first in (1, 10, 200):
+        (got,) = runs(lambda x: emit("argsort", [x], descending=True, first=first), x)  # noqa: B023
+        np.testing.assert_array_equal(got, np.argsort(-x, -1, kind="stable")[:, :first])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 64, 100, 1000])
+def test_places_in_a_sorted_row(n):
+    values = rng.integers(-3, n + 3, 133).astype("float32") / 2
+    row = np.sort(rng.integers(0, n, n).astype("float32") / 2)
+    row[n - n // 5 :] = np.nan
+    values[::9], values[1::9], values[2::9] = np.nan, np.inf, -np.inf
+    for side in ("left", "right"):
+        (got,) = runs(lambda row, values: [ops.searchsorted(row, values, side)], row, values)  # noqa: B023
+        np.testing.assert_array_equal(got, np.searchsorted(row, values, side))
+
+
+@pytest.mark.parametrize("inner", [(), (1,), (3,), (16,), (17,), (90,)])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_sums_of_segments(inner, dtype):
+    x, ids = numbers(3001, *inner), rng.integers(-1, 12, 3001).astype(dtype)
+    (got,) = runs(lambda x, ids: [ops.segment_sum(x, ids, 11)], x, ids)
+    want = np.stack([x[ids == i].sum(0, dtype="float64") for i in range(11)])
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)

@@ -76,23 +76,27 @@ Values grad_reduce(const GradContext& c, Reduction op) {
     if (axes.empty()) return {dy};
     return {o.mul(hit, o.div(dy, o.sum(hit, ints, true)))};
   }
-  // prod: the product of the others, exact when some are zero, from exclusive products of both directions
-  Ints perm, axes_last;
-  for (int i = 0; i < int(shape.size()); ++i)
-    if (std::find(axes.begin(), axes.end(), i) == axes.end()) perm.push_back(i);
-  const size_t kept = perm.size();
-  perm.insert(perm.end(), axes.begin(), axes.end());
-  Value t = o.transpose(x, perm);
-  const SymShape moved = c.graph.shape(t);
-  SymShape flat(moved.begin(), moved.begin() + long(kept));
-  flat.push_back(shape_product(SymShape(moved.begin() + long(kept), moved.end())));
-  t = o.reshape(t, flat);
-  auto before = c.graph.add1("cumprod", {t}, {{"axis", int64_t(-1)}, {"exclusive", true}, {"reverse", false}});
-  auto after = c.graph.add1("cumprod", {t}, {{"axis", int64_t(-1)}, {"exclusive", true}, {"reverse", true}});
-  Value others = o.reshape(o.mul(before, after), moved);
-  Ints inverse(perm.size());
-  for (size_t i = 0; i < perm.size(); ++i) inverse[size_t(perm[i])] = int64_t(i);
-  return {o.mul(dy, o.transpose(others, inverse))};
+  // prod: the product of the others, exact when some are zero, from exclusive products of both directions over the axes
+  // as one, [outer, reduced, inner]; they are brought together where others lie between.
+  if (axes.empty()) return {dy};
+  const size_t rank = shape.size(), count = axes.size(), first = size_t(axes[0]);
+  const bool together = size_t(axes.back()) - first + 1 == count;
+  Ints order, back(rank);
+  for (size_t i = 0; i < rank; ++i)
+    if (together || std::find(axes.begin(), axes.end(), int(i)) == axes.end()) order.push_back(int64_t(i));
+  if (!together) order.insert(order.begin() + long(first), axes.begin(), axes.end());
+  for (size_t i = 0; i < rank; ++i) back[size_t(order[i])] = int64_t(i);
+  Value moved = together ? x : o.transpose(x, order);
+  const SymShape given = c.graph.shape(moved);
+  SymShape merged(given.begin(), given.begin() + long(first));
+  merged.push_back(shape_product(SymShape(given.begin() + long(first), given.begin() + long(first + count))));
+  merged.insert(merged.end(), given.begin() + long(first + count), given.end());
+  moved = o.reshape(moved, merged);
+  const auto products = [&](bool reverse) {
+    return c.graph.add1("cumprod", {moved}, {{"axis", int64_t(first)}, {"exclusive", true}, {"reverse", reverse}});
+  };
+  Value others = o.reshape(o.mul(products(false), products(true)), given);
+  return {o.mul(dy, together ? others : o.transpose(others, back))};
 }
 
 template <Reduction kind>

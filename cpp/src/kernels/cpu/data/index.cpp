@@ -14,9 +14,11 @@ struct IndexParams {
 };
 
 // y += x, a row each.
-void add_row(const IndexParams& p, float* y, const float* x) { p.isa->add_rows(y, x, 1, p.inner, p.inner); }
 template <class T>
 void add_row(const IndexParams& p, T* y, const T* x) {
+  constexpr int64_t kShort = 16;
+  if constexpr (std::is_same_v<T, float>)
+    if (p.inner > kShort) return p.isa->add_rows(y, x, 1, p.inner, p.inner);
   for (int64_t k = 0; k < p.inner; ++k) y[k] = wrapping_add(y[k], x[k]);
 }
 
@@ -78,24 +80,30 @@ void run_gather(const KernelCall& c) {
   });
 }
 
-void run_scatter_add(const KernelCall& c) {  // each part owns a range of rows, so sums are in the ids' order
+template <class T, class Id>
+void scatter_rows(const KernelCall& c) {  // each part owns a range of rows, so sums are in the ids' order
   const auto& p = params_of<IndexParams>(c);
   const Range r = part_range(p.rows, c.parts, c.part);
+  const Id* ids = buffer<const Id>(c, 0);
+  const T* updates = buffer<const T>(c, 1);
+  T* y = buffer<T>(c, 2);
+  std::fill(y + r.begin * p.inner, y + r.end * p.inner, T(0));
+  for (int64_t i = 0; i < p.count; ++i) {
+    const int64_t id = ids[i];
+    if (id < 0 || id >= p.rows) {
+      if (c.part == 0) c.status->raise_index(c.node, i, id, p.rows);
+      continue;
+    }
+    if (i + kAhead < p.count) fetch_row(y, ids[i + kAhead], size_t(p.inner) * sizeof(T));
+    if (id < r.begin || id >= r.end) continue;
+    add_row(p, y + id * p.inner, updates + i * p.inner);
+  }
+}
+void run_scatter_add(const KernelCall& c) {
+  const auto& p = params_of<IndexParams>(c);
   with_type(p.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const T* updates = buffer<const T>(c, 1);
-    T* y = buffer<T>(c, 2);
-    std::fill(y + r.begin * p.inner, y + r.end * p.inner, T(0));
-    for (int64_t i = 0; i < p.count; ++i) {
-      const int64_t id = load_id(c, 0, p.ids, i);
-      if (id < 0 || id >= p.rows) {
-        if (c.part == 0) c.status->raise_index(c.node, i, id, p.rows);
-        continue;
-      }
-      if (i + kAhead < p.count) fetch_row(y, load_id(c, 0, p.ids, i + kAhead), size_t(p.inner) * sizeof(T));
-      if (id < r.begin || id >= r.end) continue;
-      add_row(p, y + id * p.inner, updates + i * p.inner);
-    }
+    p.ids == DType::i32 ? scatter_rows<T, int32_t>(c) : scatter_rows<T, int64_t>(c);
   });
 }
 
@@ -176,10 +184,11 @@ void take_along(const KernelCall& c) {
   const Range r = part_range(p.outer * group, c.parts, c.part);
   const Id* ids = buffer<const Id>(c, 1);
   T* y = buffer<T>(c, 2);
-  for (int64_t i = r.begin; i < r.end;) {
-    const int64_t o = i / group, end = std::min(r.end, (o + 1) * group);
+  int64_t k = group > 0 ? r.begin % p.inner : 0;
+  for (int64_t i = r.begin, o = group > 0 ? i / group : 0; i < r.end; ++o) {
+    const int64_t end = std::min(r.end, (o + 1) * group);
     const T* x = buffer<const T>(c, 0) + o * p.n * p.inner;
-    for (int64_t k = i % p.inner; i < end; ++i) {
+    for (; i < end; ++i) {
       const int64_t id = ids[i];
       const bool valid = id >= 0 && id < p.n;
       if (!valid) c.status->raise_index(c.node, i, id, p.n);
@@ -211,91 +220,6 @@ void run_put_along(const KernelCall& c) {
     }
   });
 }
-
-struct SortParams {
-  int64_t rows, n, first;  // so many of each row's order are wanted
-  DType dtype;
-  bool descending;
-};
-// A number as an unsigned one in the same order: NaN is above every number, and the zeros are one.
-template <class T>
-auto ordered(T x) {
-  using U = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
-  constexpr U kTop = U(1) << (sizeof(U) * 8 - 1);
-  if constexpr (std::is_floating_point_v<T>) {
-    if (x != x) return U(~U(0));
-    U bits;
-    x += T(0);
-    std::memcpy(&bits, &x, sizeof(U));
-    return U(bits & kTop ? ~bits : bits | kTop);
-  } else {
-    return U(std::is_signed_v<T> ? U(x) ^ kTop : U(x));
-  }
-}
-// What is sorted: a number, and where it stands, which breaks ties: so the order is stable.
-template <class U>
-struct Entry {
-  U key;
-  int32_t at;
-  static Entry of(U key, int32_t at) { return {key, at}; }
-  int32_t place() const { return at; }
-  bool operator<(const Entry& o) const { return key != o.key ? key < o.key : at < o.at; }
-};
-template <>
-struct Entry<uint32_t> {
-  uint64_t both;
-  static Entry of(uint32_t key, int32_t at) { return {uint64_t(key) << 32 | uint32_t(at)}; }
-  int32_t place() const { return int32_t(both); }
-  bool operator<(const Entry& o) const { return both < o.both; }
-};
-constexpr int64_t kEntryBytes = 16;  // at most
-
-void run_argsort(const KernelCall& c) {
-  const auto& p = params_of<SortParams>(c);
-  const Range r = part_range(p.rows, c.parts, c.part);
-  with_type(p.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    using E = Entry<decltype(ordered(zero))>;
-    static_assert(sizeof(E) <= kEntryBytes);
-    E* entries = reinterpret_cast<E*>(buffer<char>(c, c.work) + int64_t(c.thread) * p.n * kEntryBytes);
-    for (int64_t i = r.begin; i < r.end; ++i) {
-      const T* x = buffer<const T>(c, 0) + i * p.n;
-      for (int64_t k = 0; k < p.n; ++k) {
-        const auto key = ordered(x[k]);
-        entries[k] = E::of(p.descending ? decltype(key)(~key) : key, int32_t(k));
-      }
-      if (p.first < p.n) std::nth_element(entries, entries + p.first, entries + p.n);
-      std::sort(entries, entries + p.first);
-      int32_t* y = buffer<int32_t>(c, 1) + i * p.first;
-      for (int64_t k = 0; k < p.first; ++k) y[k] = entries[k].place();
-    }
-  });
-}
-
-// Whether a comes before b: NaN is above every number.
-template <class T>
-bool comes_before(T a, T b) {
-  return a < b || (b != b && a == a);
-}
-
-struct SearchParams {
-  int64_t n, values;
-  DType dtype;
-  bool right;
-};
-void run_searchsorted(const KernelCall& c) {
-  const auto& p = params_of<SearchParams>(c);
-  const Range r = part_range(p.values, c.parts, c.part);
-  with_type(p.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const T *from = buffer<const T>(c, 0), *to = from + p.n, *values = buffer<const T>(c, 1);
-    int32_t* y = buffer<int32_t>(c, c.out);
-    for (int64_t i = r.begin; i < r.end; ++i)
-      y[i] = int32_t((p.right ? std::upper_bound(from, to, values[i], comes_before<T>)
-                              : std::lower_bound(from, to, values[i], comes_before<T>)) -
-                     from);
-  });
-}
 }  // namespace
 
 KernelPlan plan_gather(const KernelRequest& r) {
@@ -309,9 +233,9 @@ KernelPlan plan_scatter_add(const KernelRequest& r) {
   IndexParams p{r.inputs[0].size(), y[0], 1, r.inputs[0].dtype, r.inputs[1].dtype, r.target.isa};
   for (size_t i = 1; i < y.size(); ++i) p.inner *= y[i];
   if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
-  const int parts =
-      std::min(8, parts_for(p.rows, double(p.inner) * (1 + double(p.count) / double(std::max<int64_t>(1, p.rows)))));
-  return make_plan(p, {{run_scatter_add, parts}});
+  const int parts = parts_for(p.rows, double(p.inner) * (1 + double(p.count) / double(std::max<int64_t>(1, p.rows))));
+  const int most = int(std::min<int64_t>(8, 1 + p.inner / 8));  // as each reads all ids
+  return make_plan(p, {{run_scatter_add, std::min(parts, most)}});
 }
 KernelPlan plan_unique_rows(const KernelRequest& r) {
   const Shape& y = r.outputs[1].shape;
@@ -331,21 +255,5 @@ KernelPlan plan_put_along_axis(const KernelRequest& r) {
   const AlongParams p{ids_along(r, r.inputs[0].shape, r.outputs[0].shape), r.inputs[0].dtype, r.inputs[1].dtype};
   if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
   return make_plan(p, {{run_put_along, parts_for(p.outer, double((p.n + 8 * p.picks) * p.inner))}});
-}
-KernelPlan plan_argsort(const KernelRequest& r) {
-  const Shape& x = r.inputs[0].shape;
-  SortParams p{1, x.back(), r.outputs[0].shape.back(), r.inputs[0].dtype, r.attrs.flag("descending")};
-  for (size_t i = 0; i + 1 < x.size(); ++i) p.rows *= x[i];
-  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
-  HB_CHECK(p.first <= p.n && p.n <= INT32_MAX, "[argsort] the first ", p.first, " of ", p.n,
-           " elements were asked for; there may be 2^31 - 1");
-  const int parts = parts_for(p.rows, 32.0 * double(p.n));
-  return make_plan(p, {{run_argsort, parts}}, size_t(at_once(r, parts) * p.n * kEntryBytes));
-}
-KernelPlan plan_searchsorted(const KernelRequest& r) {
-  const SearchParams p{r.inputs[0].size(), r.inputs[1].size(), r.inputs[0].dtype, r.attrs.text("side") == "right"};
-  HB_CHECK(p.n <= INT32_MAX, "[searchsorted] takes at most 2^31 - 1 sorted elements; got ", p.n);
-  if (!with_type(p.dtype, [](auto) {})) no_kernel(r);
-  return make_plan(p, {{run_searchsorted, parts_for(p.values, 64)}});
 }
 }  // namespace hornbeam

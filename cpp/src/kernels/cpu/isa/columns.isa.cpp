@@ -38,9 +38,62 @@ HB_INLINE float fold_row(const float* x, int64_t n, float none, F f) {
   for (; i < n; ++i) r = f(x[i], r);
   return r;
 }
-float row_max(const float* x, int64_t n) { return fold_row(x, n, -__builtin_inff(), Larger{}); }
-float row_min(const float* x, int64_t n) { return fold_row(x, n, __builtin_inff(), Smaller{}); }
+// The extreme of a row by `plain`, which may lose a NaN. Their sum finds whether there was one (or infinities of both
+// signs); then the row is taken again with f.
+template <class P, class F>
+HB_INLINE float extreme_of_row(const float* x, int64_t n, float none, P plain, F f) {
+  Vec s[4] = {set1(none), set1(none), set1(none), set1(none)}, sum[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes)
+    for (int k = 0; k < 4; ++k) {
+      const Vec v = load(x + i + k * kLanes);
+      s[k] = plain(v, s[k]);
+      sum[k] += v;
+    }
+  for (; i + kLanes <= n; i += kLanes) s[0] = plain(load(x + i), s[0]), sum[0] += load(x + i);
+  if (i < n && n >= kLanes) {  // some twice
+    const Vec v = load(x + n - kLanes);
+    s[1] = plain(v, s[1]), sum[1] += v;
+    i = n;
+  }
+  float r = fold_lanes(plain(plain(s[0], s[1]), plain(s[2], s[3])), plain);
+  float all = sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  for (; i < n; ++i) r = plain(x[i], r), all += x[i];
+  return all == all ? r : fold_row(x, n, none, f);
+}
+float row_max(const float* x, int64_t n) {
+  return extreme_of_row(
+      x, n, -__builtin_inff(), [](auto a, auto b) { return a > b ? a : b; }, Larger{});
+}
+float row_min(const float* x, int64_t n) {
+  return extreme_of_row(
+      x, n, __builtin_inff(), [](auto a, auto b) { return a < b ? a : b; }, Smaller{});
+}
 float row_product(const float* x, int64_t n) { return fold_row(x, n, 1.0f, Multiply{}); }
+
+template <class F>
+HB_INLINE int64_t first_where(const float* x, int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    const IVec a = f(load(x + i)), b = f(load(x + i + kLanes)), c = f(load(x + i + 2 * kLanes)),
+               d = f(load(x + i + 3 * kLanes));
+    if (lanes_of((a | b) | (c | d)) == 0) continue;
+    const uint64_t low = lanes_of(a) | uint64_t(lanes_of(b)) << kLanes, high = lanes_of(c) | uint64_t(lanes_of(d))
+                                                                                                 << kLanes;
+    return i + (low ? __builtin_ctzll(low) : 2 * kLanes + __builtin_ctzll(high));
+  }
+  for (; i < n; i += kLanes) {
+    const int m = n - i < kLanes ? int(n - i) : kLanes;
+    const uint32_t found = lanes_of(f(get(x + i, m))) & uint32_t((uint64_t(1) << m) - 1);
+    if (found) return i + __builtin_ctz(found);
+  }
+  return n;
+}
+int64_t row_find(const float* x, int64_t n, float bound, Find what) {
+  if (what == Find::above) return first_where(x, n, [=](Vec v) { return ~IVec(v <= bound); });
+  if (what == Find::below) return first_where(x, n, [=](Vec v) { return ~IVec(v >= bound); });
+  return first_where(x, n, [=](Vec v) { return IVec(v == bound); });
+}
 
 // Rows of a few columns are taken so many at a time, side by side as one row: no lanes are idle then.
 constexpr int kMostTogether = 16, kMostColumns = kLanes * kMostTogether;
@@ -249,6 +302,7 @@ void fill_columns(IsaTable& t) {
   t.max = row_max;
   t.min = row_min;
   t.product = row_product;
+  t.find = row_find;
   t.add_rows = add_rows;
   t.max_rows_into = max_rows_into;
   t.min_rows_into = min_rows_into;

@@ -180,6 +180,9 @@ using GemmFn = void (*)(const GemmTile&);
 using WindowFn = void (*)(const WindowTile&);
 using OuterFn = void (*)(const OuterTile&);
 
+// Of a row: what is not at most a bound, not at least (NaN is neither), or equal to it.
+enum class Find { above, below, equal };
+
 struct IsaTable {
   const char* name;
   int lanes;
@@ -206,6 +209,7 @@ struct IsaTable {
   float (*max)(const float* x, int64_t n);
   float (*min)(const float* x, int64_t n);
   float (*product)(const float* x, int64_t n);
+  int64_t (*find)(const float* x, int64_t n, float bound, Find what);  // the first such element; n: there is none
   float (*dot)(const float* x, const float* y, int64_t n);
   float (*sum_squares)(const float* x, int64_t n, float mean);  // of x - mean
   float (*exp_sum)(float* y, const float* x, int64_t n,

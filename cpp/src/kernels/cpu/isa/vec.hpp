@@ -82,6 +82,20 @@ HB_INLINE Vec sqrt(Vec v) {
 #endif
 
 HB_INLINE Vec select(IVec m, Vec a, Vec b) { return m ? a : b; }
+// A bit for each lane where m holds.
+HB_INLINE uint32_t lanes_of(IVec m) {
+#if defined(__AVX512F__)
+  return _mm512_movepi32_mask((__m512i)m);
+#elif defined(__AVX2__)
+  return uint32_t(_mm256_movemask_ps((__m256)m));
+#elif defined(__x86_64__)
+  return uint32_t(_mm_movemask_ps((__m128)m));
+#else
+  uint32_t bits = 0;
+  for (int i = 0; i < kLanes; ++i) bits |= uint32_t(m[i] & 1) << i;
+  return bits;
+#endif
+}
 HB_INLINE Vec max(Vec a, Vec b) { return a > b ? a : b; }
 HB_INLINE Vec min(Vec a, Vec b) { return a < b ? a : b; }
 HB_INLINE IVec bits(Vec v) { return (IVec)v; }

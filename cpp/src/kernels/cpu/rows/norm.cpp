@@ -30,6 +30,13 @@ NormParams norm_params(const KernelRequest& r) {
   return p;
 }
 
+// What a chunk's statistics take beside its rows is as much as some tens of rows.
+NormParams batch_norm_params(const KernelRequest& r) {
+  NormParams p = norm_params(r);
+  p.chunks = std::max(1, int(std::min<int64_t>(p.chunks, p.rows / 32)));
+  return p;
+}
+
 // Calls f(pointer to this chunk's sums, first row, rows) after zeroing the sums; chunks lie one after another in the
 // workspace, `slot` sets of them.
 template <class T, class F>
@@ -207,7 +214,7 @@ void lng_totals(const KernelCall& c, const NormParams& p) {
 }  // namespace
 
 KernelPlan plan_batch_norm(const KernelRequest& r) {
-  NormParams p = norm_params(r);
+  NormParams p = batch_norm_params(r);
   p.epilogue = Epilogue::plan(r, 3, Epilogue::kNotInRegisters);
   const int parts = parts_for(p.rows, 2.0 * double(p.n));
   const size_t bytes = size_t(4 * p.chunks + 2) * size_t(p.n) * dtype_size(p.dtype);
@@ -215,7 +222,7 @@ KernelPlan plan_batch_norm(const KernelRequest& r) {
                    bytes);
 }
 KernelPlan plan_batch_norm_grad(const KernelRequest& r) {
-  NormParams p = norm_params(r);
+  NormParams p = batch_norm_params(r);
   const int parts = parts_for(p.rows, 3.0 * double(p.n));
   const size_t bytes = size_t(2 * p.chunks + 3) * size_t(p.n) * dtype_size(p.dtype);
   return make_plan(

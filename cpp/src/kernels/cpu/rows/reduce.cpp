@@ -102,9 +102,16 @@ template <class T>
 void reduce_block(const ReduceParams& p, const T* x, int64_t rows, int64_t inner, T* out) {
   with_combine<T>(p.op, [&](auto combine) {
     if (inner == 1) {
-      T acc = identity<T>(p.op);
-      for (int64_t r = 0; r < rows; ++r) acc = combine(acc, x[r]);
-      *out = acc;
+      constexpr int kTogether = 16;  // so that a step need not wait for the last
+      T acc[kTogether];
+      std::fill(acc, acc + kTogether, identity<T>(p.op));
+      int64_t r = 0;
+      for (; r + kTogether <= rows; r += kTogether)
+        for (int k = 0; k < kTogether; ++k) acc[k] = combine(acc[k], x[r + k]);
+      T all = identity<T>(p.op);
+      for (; r < rows; ++r) all = combine(all, x[r]);
+      for (int k = 0; k < kTogether; ++k) all = combine(all, acc[k]);
+      *out = all;
       return;
     }
     std::fill(out, out + inner, identity<T>(p.op));
