@@ -84,7 +84,7 @@ TEST_P(Isa, EveryGemmTile) {
           for (int j = 0; j < w; ++j) {
             float want = ends ? bias[size_t(j)] : 2;
             for (int p = 0; p < k; ++p)
-              want += a[size_t(column ? p * kTileRows + i : i * kTileStride + p)] * b[size_t(p * step + j)];
+              want += a[size_t(column ? p * rows + i : i * kTileStride + p)] * b[size_t(p * step + j)];
             if (ends) want = std::max(want, 0.0f);
             if (j >= columns) want = 2;
             ASSERT_EQ(c[size_t(i * w + j)], want) << column << " " << nv << " " << rows << " " << i << " " << j;
