@@ -181,7 +181,8 @@ void build_rows(Graph& g) {
   const Value pixels = input(g, DType::f32, {2, 3, 4}), scale = input(g, DType::f32, {4});
   differentiate(g, {g.add("group_norm", {pixels, scale, scale}, {{"groups", 2}})[0]}, {pixels, scale});
   differentiate(g,
-                {g.add1("softmax", {z}), g.add1("sparse_softmax_cross_entropy", {z, labels}), o.gather(table, labels),
+                {g.add1("softmax", {z}), g.add1("softmax_along", {z}, {{"axis", int64_t(0)}, {"logarithm", false}}),
+                 g.add1("sparse_softmax_cross_entropy", {z, labels}), o.gather(table, labels),
                  o.slice(z, {1, 0}, {4, 4}), g.add1("take_along_axis", {x, o.reshape(labels, {4, 1})})},
                 {x, gamma, beta, table});
 }
