@@ -234,6 +234,11 @@ def test_predictions_are_the_callers_own():
     first += 1
     assert (first == 5).all() and (model.predict_on_batch(x) == 4).all()
     assert (model.predict_on_batch(x.astype(">f4")) == 4).all() and (model.predict_on_batch(x[:, ::-1]) == 4).all()
+    for given in (x, np.ones((70, 4), "float32"), hb.data.Dataset.from_tensor_slices(x).batch(3)):
+        for _ in range(2):
+            y = model.predict(given, verbose=0)
+            y += 1
+            assert (y == 5).all()
 
 
 def calls_of(model, x):

@@ -135,7 +135,7 @@ class ArrayFeed(Feed):
         size = self.batch_size
         n = self.samples if self.limit is None else min(self.samples, self.limit * size)
         if n == 0:
-            return map_structure(np.asarray, self.step.run(self.arrays))
+            return self.step.run_arrays(self.arrays)
         if self.step.one_by_one(self.arrays) or callbacks.wants_batches("predict"):
             return super().outputs(callbacks)
         program = self.step.program(self.arrays)
@@ -148,7 +148,7 @@ class ArrayFeed(Feed):
             first = [np.concatenate(p) for p in zip(*parts)]
         elif n > size:
             first = self._collected(program, arrays, first, callbacks)
-        return map_structure(np.asarray, program.rebuild(first))
+        return program.arrays(first)
 
     def _collected(self, program: Compiled, arrays: list[Any], first: list[Any], callbacks: CallbackList) -> list[Any]:
         """All outputs, written in place by the core's loop; ``first`` are those of the first batch."""

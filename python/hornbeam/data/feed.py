@@ -120,7 +120,7 @@ class Feed(ABC):
         parts: list[Any] = []
         for begin, batches in self._executions():
             callbacks.begin_batch("predict", begin)
-            parts.append(joined([map_structure(np.asarray, self.step.run(b)) for b in batches]))
+            parts.append(joined([self.step.run_arrays(b) for b in batches]))
             callbacks.note_waiting("predict", self._waited)
             callbacks.end_batch("predict", begin + self.each - 1, {"outputs": parts[-1]})
         return joined(parts) if parts else None
