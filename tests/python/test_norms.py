@@ -246,6 +246,13 @@ def test_softmax_of_columns(shape, logarithm):
         np.testing.assert_allclose(a, np.swapaxes(b, 1, 2), rtol=5e-6, atol=2e-6)
 
 
+def test_softmax_of_few_long_columns_takes_their_room_alone():
+    run = hb.function(lambda x: ops.softmax(x, 0))
+    run(numbers(5, 2))
+    (compiled,) = run._cache.values()
+    assert compiled.executable.stats([[5, 2]])["arena_bytes"] < 128
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 8, 33, 48, 49, 257, 1500, 1501, 5000])
 def test_the_order_of_rows(n, dtype):

@@ -1,6 +1,5 @@
-// softmax, log_softmax and the sparse cross-entropy on logits, of rows; softmax along other
-// axes, by columns that are turned into rows. A row of -inf gives zeros,
-// whose logarithm is -inf.
+// softmax, log_softmax and the sparse cross-entropy on logits, of rows; softmax along other axes, by columns that are
+// turned into rows. A row of -inf gives zeros, whose logarithm is -inf.
 #include <cmath>
 
 #include "kernels/cpu/kernel_util.hpp"
@@ -14,6 +13,7 @@ struct RowParams {
   const IsaTable* isa;
   bool logarithm = false;  // of softmax_grad
   int64_t inner = 1;       // columns side by side, where these are meant by rows
+  int64_t together = 1;    // how many of them are turned at a time
 };
 
 RowParams rows_of(const KernelRequest& r) {
@@ -163,17 +163,16 @@ HB_ROW_RUN(run_loss, loss_rows)
 HB_ROW_RUN(run_loss_grad, loss_grad_rows)
 
 // What `Run` does to rows (one or two inputs, and then the output) for columns, some turned into rows at a time.
-constexpr int64_t kTogether = 32;
 template <KernelFn Run, int kInputs>
 void run_turned(const KernelCall& c) {
   const auto& p = params_of<RowParams>(c);
-  const int64_t blocks = (p.inner + kTogether - 1) / kTogether, size = kTogether * p.n;
+  const int64_t blocks = (p.inner + p.together - 1) / p.together, size = p.together * p.n;
   float* work = buffer<float>(c, c.work) + c.thread * kInputs * size;
   const Range units = part_range(p.rows * blocks, c.parts, c.part);
   for (int64_t u = units.begin; u < units.end; ++u) {
-    const int64_t first = u % blocks * kTogether, at = u / blocks * p.n * p.inner + first;
+    const int64_t first = u % blocks * p.together, at = u / blocks * p.n * p.inner + first;
     RowParams rows = p;
-    rows.rows = std::min(kTogether, p.inner - first);
+    rows.rows = std::min(p.together, p.inner - first);
     void* buffers[kInputs + 1];
     for (int k = 0; k < kInputs; ++k) {
       buffers[k] = work + k * size;
@@ -210,10 +209,12 @@ static KernelPlan plan_along(const KernelRequest& r, double cost) {
   for (int64_t i = 0; i < rank; ++i)
     if (i != axis) (i < axis ? p.rows : p.inner) *= x[size_t(i)];
   if (p.dtype != DType::f32) no_kernel(r);
+  constexpr int64_t kTogether = 32;
+  p.together = std::clamp<int64_t>(p.inner, 1, kTogether);
   const bool apart = p.inner != 1;
-  const int64_t units = p.rows * (apart ? (p.inner + kTogether - 1) / kTogether : 1);
-  const int parts = parts_for(units, cost * double(p.n * (apart ? kTogether : 1)));
-  const size_t work = apart ? size_t(at_once(r, parts) * kInputs * kTogether * p.n) * 4 : 0;
+  const int64_t units = p.rows * ((p.inner + p.together - 1) / p.together);
+  const int parts = parts_for(units, cost * double(p.n * p.together));
+  const size_t work = apart ? size_t(at_once(r, parts) * kInputs * p.together * p.n) * 4 : 0;
   KernelPlan plan = make_plan(p, {{apart ? run_turned<Run, kInputs> : Run, parts}}, work);
   plan.alias_inputs = {0};
   return plan;
