@@ -169,23 +169,30 @@ class Algebra {
     return {};
   }
 
-  // The terms of a sum, up to as many as are worth a look.
-  void terms(Value v, std::vector<Value>& to) const {
+  // The gradients of slices that a sum is made of; none where it has other terms, or more than are worth a look.
+  std::vector<Value> slice_gradients(std::vector<Value> sums) const {
     constexpr size_t kMost = 256;
-    if (to.size() < kMost && made_by(v, Ew::add_))
-      for (Value x : node(v).inputs) terms(x, to);
-    else
-      to.push_back(v);
+    std::vector<Value> found;
+    while (!sums.empty()) {
+      const Value v = sums.back();
+      sums.pop_back();
+      if (made_by(v, op::slice_grad))
+        found.push_back(v);
+      else if (made_by(v, Ew::add_) && found.size() + sums.size() < kMost)
+        for (Value x : node(v).inputs) sums.push_back(x);
+      else
+        return {};
+    }
+    return found;
   }
   // The sum of the gradients of slices that lie side by side on an axis they fill, as those of a split: these, joined.
   Value joined(const std::vector<Value>& in) {
-    std::vector<Value> parts;
-    for (Value v : in) terms(v, parts);
+    const std::vector<Value> parts = slice_gradients(in);
+    if (parts.empty()) return {};
     const SymShape shape = g_.shape(parts[0]);
     for (size_t axis = 0; axis < shape.size(); ++axis) {
       bool all = true;
-      for (Value v : parts)
-        all = all && made_by(v, op::slice_grad) && g_.shape(v) == shape && along_alone(node(v).attrs, shape, axis);
+      for (Value v : parts) all = all && g_.shape(v) == shape && along_alone(node(v).attrs, shape, axis);
       if (!all) continue;
       std::vector<Value> side_by_side;
       Dim at = 0;
