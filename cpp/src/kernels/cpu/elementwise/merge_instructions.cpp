@@ -49,6 +49,7 @@ class Merger {
   }
   // (b - a) * c + a, and the same with b squared.
   void blend(EwInstr& e) {
+    if (e.a == e.b) return;  // a square: there is no other factor
     for (int factor : {e.a, e.b}) {
       const int other = factor == e.a ? e.b : e.a;
       if (EwInstr* d = once(factor, int(Ew::subtract_)); d && d->b == e.c) {
@@ -98,7 +99,7 @@ class Merger {
   // relu(a) - b * relu(-a), as PReLU has it
   void slope_below(EwInstr& e) {
     EwInstr* above = once(e.c, int(Ew::relu_));
-    if (!above) return;
+    if (!above || e.a == e.b) return;
     for (int factor : {e.a, e.b}) {
       EwInstr* below = once(factor, int(Ew::relu_));
       EwInstr* turned = below ? once(below->a, int(Ew::neg_)) : nullptr;

@@ -42,13 +42,17 @@ HB_INLINE Vec exp(Vec x) {
 }
 
 // The same without results below the least normal number, which is given for them: what they are multiplied with in
-// turn is flushed to zero. Arguments are held to where one power of two is enough.
+// turn is flushed to zero, where machines do that. Arguments are held to where one power of two is enough.
 HB_INLINE Vec exp_normal(Vec x) {
+#if defined(__x86_64__)
   const Vec low = set1(-87.0f), high = set1(88.0f);
   Vec c = low > x ? low : x;
   c = high < c ? high : c;
   const Reduced e = reduce_by_ln2(c);
   return (expm1_reduced(e.r) + 1.0f) * exp2_int(e.n);
+#else
+  return exp(x);
+#endif
 }
 
 // exp of what is not above 0 (NaN passes), to the same bits: nothing overflows, and what is below the normal range is
