@@ -17,6 +17,7 @@ from op_references import (
     conv_reference,
     gn_reference,
     mean_reference,
+    np_log_softmax,
     np_softmax,
     pool_reference,
     resample_reference,
@@ -245,28 +246,19 @@ case(
 )
 for _dtype in ("int32", "int64", "uint8"):
     case("matmul", ops.matmul, [ids(1000, 3, 20).astype(_dtype), ids(900, 20, 7).astype(_dtype)], np.matmul, grad=False)
-for _i, _k, _j in ((3, 4, 5), (5, 2, 41)):  # the latter as dots
+for _how, _a, _b in (
+    ("bij,bkj->bik", (2, 3, 5), (2, 4, 5)),
+    ("bij,bkj->bik", (2, 5, 41), (2, 2, 41)),  # as dots, like the next
+    ("bi,bi->b", (9, 37), (9, 37)),
+    ("abc,cde->adeb", (2, 3, 5), (5, 4, 2)),
+):
     case(
         "einsum",
-        lambda a, b: ops.einsum("bij,bkj->bik", a, b),
-        [rnd(2, _i, _j), rnd(2, _k, _j, seed=1)],
-        lambda a, b: np.einsum("bij,bkj->bik", a, b),
+        lambda a, b, how=_how: ops.einsum(how, a, b),
+        [rnd(*_a), rnd(*_b, seed=1)],
+        lambda a, b, how=_how: np.einsum(how, a, b),
         tol=1e-5,
     )
-case(
-    "einsum",
-    lambda a, b: ops.einsum("bi,bi->b", a, b),
-    [rnd(9, 37), rnd(9, 37, seed=1)],
-    lambda a, b: np.einsum("bi,bi->b", a, b),
-    tol=1e-5,
-)
-case(
-    "einsum",
-    lambda a, b: ops.einsum("abc,cde->adeb", a, b),
-    [rnd(2, 3, 5), rnd(5, 4, 2, seed=1)],
-    lambda a, b: np.einsum("abc,cde->adeb", a, b),
-    tol=1e-5,
-)
 case(
     "tensordot",
     lambda a, b: ops.tensordot(a, b, axes=[[1], [0]]),
@@ -407,20 +399,15 @@ case(
 
 case("softmax softmax_grad", ops.softmax, [rnd(*ODD)], np_softmax)
 for _sh, _axis in (((4, 6), 0), ((2, 7, 1), 1), ((2, 65, 5), 1), ((1, 3, 133), -2), ((2, 3, 2, 9), 1), ((9, 17), 0)):
-    case(
-        "softmax_along softmax_along_grad",
-        lambda x, a=_axis: ops.softmax(x, a),
-        [rnd(*_sh)],
-        lambda x, a=_axis: np_softmax(x, a),
-    )
-    case(
-        "softmax_along softmax_along_grad",
-        lambda x, a=_axis: ops.log_softmax(x, a),
-        [rnd(*_sh)],
-        lambda x, a=_axis: np.log(np_softmax(x, a)),
-        tol=4e-6,
-    )
-case("log_softmax softmax_grad", ops.log_softmax, [rnd(*ODD)], lambda x: np.log(np_softmax(x)), tol=4e-6)
+    for _f, _ref, _tol in ((ops.softmax, np_softmax, 2e-6), (ops.log_softmax, np_log_softmax, 4e-6)):
+        case(
+            "softmax_along softmax_along_grad",
+            lambda x, f=_f, a=_axis: f(x, a),
+            [rnd(*_sh)],
+            lambda x, f=_ref, a=_axis: f(x, a),
+            tol=_tol,
+        )
+case("log_softmax softmax_grad", ops.log_softmax, [rnd(*ODD)], np_log_softmax, tol=4e-6)
 for _n in (1, 4, 5, 8):  # of a register and less
     case("softmax softmax_grad", ops.softmax, [rnd(5, _n)], np_softmax)
     case("log_softmax softmax_grad", ops.log_softmax, [rnd(5, _n)], lambda x: np.log(np_softmax(x)), tol=4e-6)

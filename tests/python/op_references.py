@@ -83,6 +83,10 @@ def np_softmax(x: Any, axis: int = -1) -> Any:
     return e / e.sum(axis, keepdims=True)
 
 
+def np_log_softmax(x: Any, axis: int = -1) -> Any:
+    return np.log(np_softmax(x, axis))
+
+
 def bn_reference(x: Any, g: Any, b: Any) -> Any:
     axes = tuple(range(x.ndim - 1))
     return (x - x.mean(axes)) / np.sqrt(x.var(axes) + 1e-3) * g + b
