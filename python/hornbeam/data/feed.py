@@ -42,6 +42,9 @@ class BatchStep(Protocol):
     def run(self, batch: Any) -> Any:
         """What the step gives for a batch: logs, or outputs."""
 
+    def run_arrays(self, batch: Any) -> Any:
+        """The same as NumPy arrays."""
+
     def run_logged(self, batch: Any, logs: dict[str, Any]) -> dict[str, Any]:
         """Runs a batch: its logs, or those before it."""
 
