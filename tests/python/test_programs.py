@@ -239,6 +239,10 @@ def test_predictions_are_the_callers_own():
             y = model.predict(given, verbose=0)
             y += 1
             assert (y == 5).all()
+    model.run_eagerly = True
+    for y in (model.predict(x, verbose=0), model.predict_on_batch(x)):
+        y += 1
+        assert (y == 5).all()
 
 
 def calls_of(model, x):

@@ -70,7 +70,7 @@ class Step:
     def run_arrays(self, batch: Any) -> Any:
         """The same as NumPy arrays."""
         if self.eager:
-            return map_structure(np.asarray, self.run(batch))
+            return map_structure(np.array, self.run(batch))
         batch = self._model._encoded(batch)
         program = self.program(batch)
         return program.arrays(program.executable.run([a for a in flatten(batch) if a is not None]))
