@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -245,28 +246,13 @@ case(
 )
 for _dtype in ("int32", "int64", "uint8"):
     case("matmul", ops.matmul, [ids(1000, 3, 20).astype(_dtype), ids(900, 20, 7).astype(_dtype)], np.matmul, grad=False)
-for _i, _k, _j in ((3, 4, 5), (5, 2, 41)):  # the latter as dots
-    case(
-        "einsum",
-        lambda a, b: ops.einsum("bij,bkj->bik", a, b),
-        [rnd(2, _i, _j), rnd(2, _k, _j, seed=1)],
-        lambda a, b: np.einsum("bij,bkj->bik", a, b),
-        tol=1e-5,
-    )
-case(
-    "einsum",
-    lambda a, b: ops.einsum("bi,bi->b", a, b),
-    [rnd(9, 37), rnd(9, 37, seed=1)],
-    lambda a, b: np.einsum("bi,bi->b", a, b),
-    tol=1e-5,
-)
-case(
-    "einsum",
-    lambda a, b: ops.einsum("abc,cde->adeb", a, b),
-    [rnd(2, 3, 5), rnd(5, 4, 2, seed=1)],
-    lambda a, b: np.einsum("abc,cde->adeb", a, b),
-    tol=1e-5,
-)
+for _text, _a, _b in [
+    ("bij,bkj->bik", (2, 3, 5), (2, 4, 5)),
+    ("bij,bkj->bik", (2, 5, 41), (2, 2, 41)),  # as dots
+    ("bi,bi->b", (9, 37), (9, 37)),
+    ("abc,cde->adeb", (2, 3, 5), (5, 4, 2)),
+]:
+    case("einsum", partial(ops.einsum, _text), [rnd(*_a), rnd(*_b, seed=1)], partial(np.einsum, _text), tol=1e-5)
 case(
     "tensordot",
     lambda a, b: ops.tensordot(a, b, axes=[[1], [0]]),
