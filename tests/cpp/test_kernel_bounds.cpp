@@ -203,6 +203,23 @@ struct KernelCase : Case {
     const Value ids = integers(at, s[size_t(axis)]);
     differentiate(g.add1("take_along_axis", {x, ids}, {{"axis", axis}}), {x}, concat("take_along_axis ", s, at));
   }
+  void orders() {
+    Shape s = shape(1, 3);
+    if (random.chance(30)) s.back() = 300;  // of which the first are found by a look at the last of them
+    const Value x = numbers(s);
+    const std::string op = random.of<const char*>({"argsort", "argsort", "argmax", "argmin", "searchsorted"});
+    Attrs attrs;
+    std::vector<Value> in{x};
+    if (op == "argsort")
+      attrs = {{"descending", random.chance(50)}, {"first", random.chance(30) ? -1 : 1 + random.below(s.back())}};
+    else if (op != "searchsorted")
+      attrs = {{"axis", random.below(int64_t(s.size()))}};
+    else
+      in.insert(in.begin(),
+                o.mul(g.add1("iota", {}, {{"shape", Ints{edge()}}, {"axis", int64_t(0)}, {"dtype", dtype}}), 0.125));
+    const Value places = o.cast(g.add1(op, in, attrs), dtype);
+    differentiate(places, {x}, concat(op, " ", s));
+  }
   void samples() {
     const int64_t axes = 1 + random.below(3), images = random.of<int64_t>({1, 2, 3}), places = edge() * edge();
     Shape s{images}, at{axes, random.chance(50) ? images : 1, places};
@@ -230,6 +247,6 @@ INSTANTIATE_TEST_SUITE_P(All, Kernels, testing::ValuesIn(isa_names()), [](const 
 TEST_P(Kernels, StayInsideTheirOperands) {
   for (const auto build : {&KernelCase::norms, &KernelCase::softmaxes, &KernelCase::attention, &KernelCase::recurrent,
                            &KernelCase::pools, &KernelCase::resamples, &KernelCase::samples, &KernelCase::reductions,
-                           &KernelCase::shapes, &KernelCase::indices, &KernelCase::chains})
+                           &KernelCase::shapes, &KernelCase::indices, &KernelCase::orders, &KernelCase::chains})
     check_all(GetParam(), build, 100);
 }

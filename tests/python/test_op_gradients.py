@@ -7,6 +7,7 @@ import pytest
 
 import hornbeam as hb
 from hornbeam import ops
+from hornbeam.core.tensor import emit1
 
 INF = np.inf
 
@@ -142,3 +143,12 @@ def test_fewer_heads_of_keys_are_shared():
     q, k, v = (rng.normal(size=(2, 3, h, 4)).astype("float32") for h in (4, 2, 2))
     got = ops.dot_product_attention(q, k, v)
     np.testing.assert_allclose(got, ops.dot_product_attention(q, np.repeat(k, 2, 2), np.repeat(v, 2, 2)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sums_over_many_pixels_keep_their_digits(channels):
+    rng = np.random.default_rng(0)
+    x, dy = rng.random((1, 250_000, channels), "float32"), rng.random((1, 250_000, 64), "float32")
+    attrs = {"strides": [1], "low": [0], "high": [0], "dilations": [1], "groups": 1, "shape": [1, channels, 64]}
+    got = np.asarray(emit1("conv_kernel_grad", [x, dy], **attrs))[0]
+    np.testing.assert_allclose(got, x[0].T.astype("float64") @ dy[0].astype("float64"), rtol=6e-6)

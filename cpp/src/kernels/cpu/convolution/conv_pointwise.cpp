@@ -19,7 +19,9 @@ Shape as_rows(const Shape& s, const Shape& y, bool* fits) {
 bool is_pointwise(const ConvGeometry& g, const KernelRequest& r) {
   bool fits = g.groups == 1 && g.taps() == 1 && g.batch * g.in_pixels() * g.channels * g.filters > 0;
   for (int i = 0; i < 3; ++i) fits = fits && g.stride[i] == 1 && g.low[i] == 0 && g.in[i] == g.out[i];
-  if (g.role == ConvRole::kernel_grad) fits = fits && g.filters >= kGradRegisters * r.target.isa->lanes;
+  // One channel is a row, whose sums would run through all pixels in one go.
+  if (g.role == ConvRole::kernel_grad)
+    fits = fits && g.channels > 1 && g.filters >= kGradRegisters * r.target.isa->lanes;
   for (size_t i = 2; i < r.inputs.size(); ++i) as_rows(r.inputs[i].shape, r.outputs[0].shape, &fits);
   return fits;
 }
